@@ -1,0 +1,120 @@
+"""From the alerts of one payload to events: route, classify, attach the runbook, group."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from routing.alert import Alert
+from routing.escalation import Clock, Rules
+from routing.event import AlertsReceived
+from routing.group import Group, group_stem, regroup
+from routing.priority import Classifier
+from routing.route import Route, RouteTree
+from routing.runbook import Runbooks
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """What an endpoint knows of a payload besides its alerts."""
+
+    cluster: str
+    receiver: str
+    group_key: str
+    group_labels: dict[str, str] = {}
+    source: str = "other"
+    alertmanager_url: str = ""
+    correlation_id: str = ""
+
+
+class Assignment:
+    """The configured rules, applied to payloads. Immutable; a reload makes a new one."""
+
+    def __init__(
+        self,
+        tree: RouteTree,
+        classifier: Classifier,
+        runbooks: Runbooks,
+        clocks: Mapping[str, Mapping[str, Clock]],
+        timing: Rules,
+    ) -> None:
+        """``clocks``: escalation policy name ("" for the default) -> priority -> clock.
+
+        ``timing`` holds the durations every route shares.
+        """
+        self.tree = tree
+        self._classifier = classifier
+        self._runbooks = runbooks
+        self._clocks = clocks
+        self._timing = timing
+        self._rules: dict[str, Rules] = {}
+
+    def rules(self, route: str) -> Rules:
+        """Return the rules of the route with this id; an unknown one falls back to the root."""
+        known = self._rules.get(route)
+        if known is None:
+            found = self.tree.by_id(route)
+            sized = self._classifier.uses_group_size
+            known = msgspec.structs.replace(
+                self._timing,
+                clocks=dict(self._clocks[found.escalation or ""]),
+                team=found.team,
+                classify_group=self._classify_group if sized and not found.priority else None,
+            )
+            self._rules[route] = known
+        return known
+
+    def _classify_group(self, alert: Alert, firing: int) -> tuple[str, str]:
+        return self._classifier.classify(alert.labels, alert.annotations, firing)
+
+    def assign(
+        self, alerts: tuple[Alert, ...], sender: Sender, shards: int
+    ) -> list[AlertsReceived]:
+        """Return one event for each group of ours that the alerts belong to."""
+        parts: dict[tuple[str, str], tuple[Group, list[Alert]]] = {}
+        for alert in alerts:
+            for route in self.tree.match(alert.labels):
+                group_key, member = sender.group_key, self._dress(alert, route)
+                if route.group_by is not None:
+                    group = regroup(sender.cluster, route.id, route.group_by, alert.labels)
+                    member = msgspec.structs.replace(member, source_group=group_key)
+                    place = (route.id, group.group_key)
+                else:
+                    group = None
+                    place = (route.id, "")
+                known = parts.get(place)
+                if known is None:
+                    parts[place] = (group or self._group(sender, route), [member])
+                else:
+                    known[1].append(member)
+        return [
+            AlertsReceived(
+                group_stem(group, shards),
+                group,
+                tuple(members),
+                sender.source,
+                sender.alertmanager_url,
+                sender.correlation_id,
+            )
+            for group, members in parts.values()
+        ]
+
+    @staticmethod
+    def _group(sender: Sender, route: Route) -> Group:
+        return Group(
+            sender.cluster, sender.receiver, sender.group_key, route.id, sender.group_labels
+        )
+
+    def _dress(self, alert: Alert, route: Route) -> Alert:
+        """Return the alert with priority and runbook."""
+        if route.priority:
+            priority, reason = route.priority, f"route {route.id or 'root'}"
+        else:
+            priority, reason = self._classifier.classify(alert.labels, alert.annotations)
+        url, source = self._runbooks.find(alert.labels, alert.annotations)
+        return msgspec.structs.replace(
+            alert,
+            priority=priority,
+            priority_reason=reason,
+            runbook_url=url,
+            runbook_source=source,
+            seen_firing=not alert.resolved,
+        )

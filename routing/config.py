@@ -1,0 +1,305 @@
+"""The configured rules as frozen values. Durations are ms; wrong values raise ValidationError.
+
+Cross references between sections (a step's notifiers, a priority's escalation) are checked where
+the whole configuration is loaded.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from routing.condition import Condition
+from routing.duration import parse_duration
+from routing.matcher import Matcher, parse_matchers
+from routing.runbook import check_template
+
+ROUTING_KEY_LENGTH = 32
+"""PagerDuty, "Events API v2 overview": the routing key has 32 characters."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, unknown keys refused, no value echoed in errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    # YAML reads 1:30 as 90 and 300 as a number of nobody knows what: only a unit is clear.
+    raise ValueError("a duration needs a unit (write for example 30s, 5m, 1h30m or 1d)")
+
+
+def _matchers(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_matchers(value)
+    if not isinstance(value, list | tuple):
+        raise ValueError("""must be a list of matchers such as 'severity="critical"'""")  # noqa: TRY004
+    found: list[Matcher] = []
+    for item in value:
+        if isinstance(item, Matcher):
+            found.append(item)
+        elif isinstance(item, str):
+            found.extend(parse_matchers(item))
+        else:
+            raise ValueError("put each matcher in quotes, as in 'severity=\"critical\"'")  # noqa: TRY004
+    return tuple(found)
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", value):
+        raise ValueError("a name has 1 to 64 letters, digits, _, . or - and begins with no . or -")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("contains a line break, control or invisible character")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if any(ord(character) < ord(" ") for character in value.get_secret_value()):
+        raise ValueError("contains a line break or control character")
+    return value
+
+
+def _routing_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) != ROUTING_KEY_LENGTH:
+        raise ValueError(f"a PagerDuty routing key has {ROUTING_KEY_LENGTH} characters")
+    return value
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def check_url(value: str) -> str:
+    """Return an http or https URL without user part, query and fragment; ValueError otherwise."""
+    parts = urlsplit(value)
+    plain = parts.scheme in ("http", "https") and parts.hostname and value.isprintable()
+    if not plain or "@" in parts.netloc or parts.query or parts.fragment or " " in value:
+        raise ValueError("not an http or https URL (without user, query and fragment)")
+    parts.port  # noqa: B018 - raises ValueError for a port that is none
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+"""ms, written with a unit, at least 0."""
+Span = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
+"""ms, written with a unit, above 0."""
+Priority = Annotated[Literal["P1", "P2", "P3", "P4"], BeforeValidator(_upper)]
+Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
+Name = Annotated[str, AfterValidator(_name)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Url = Annotated[str, AfterValidator(check_url)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+OptionalText = Annotated[Text | None, BeforeValidator(_none_if_empty)]
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_none_if_empty)]
+OptionalRoutingKey = Annotated[
+    Annotated[Secret, AfterValidator(_routing_key)] | None, BeforeValidator(_none_if_empty)
+]
+
+
+class RouteConfig(Section):
+    """A node of the routing tree. None and "" mean: as the parent."""
+
+    name: Name | None = None
+    matchers: Matchers = ()
+    group_by: tuple[str, ...] | None = None
+    continue_: bool = Field(default=False, alias="continue")
+    priority: Priority | None = None
+    escalation: str | None = None
+    team: Text = ""
+    routes: tuple["RouteConfig", ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _not_a_position(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[0-9.]+", value):
+            raise ValueError("a name of digits and dots alone is taken for a position in the tree")
+        return value
+
+    @field_validator("group_by")
+    @classmethod
+    def _labels(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and "..." in value:
+            raise ValueError("'...' is not supported: name the labels, or leave group_by out")
+        return value
+
+
+class RuleConfig(Section):
+    """A classification rule: all matchers and the condition hold, so the priority is this."""
+
+    name: Text = ""
+    matchers: Matchers = ()
+    when: str | None = None
+    priority: Priority
+
+    @field_validator("when")
+    @classmethod
+    def _condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            Condition(value)
+        return value
+
+
+USUAL_SEVERITIES: Mapping[str, str] = {
+    "critical": "P1",
+    "error": "P2",
+    "high": "P2",
+    "warning": "P3",
+    "info": "P4",
+    "none": "P4",
+}
+
+
+class ClassifyConfig(Section):
+    """How alerts become P1 to P4. Given severities add to the usual ones or replace them."""
+
+    rules: tuple[RuleConfig, ...] = ()
+    severities: dict[str, Priority] = Field(default={}, validate_default=True)
+    default: Priority = "P3"
+
+    @field_validator("severities", mode="before")
+    @classmethod
+    def _add_usual(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {**USUAL_SEVERITIES, **{str(name).strip().lower(): to for name, to in value.items()}}
+
+
+class PriorityConfig(Section):
+    """What a priority demands. ``escalation`` names the policy its pages follow."""
+
+    acknowledge_within: Span
+    deliver_within: Span
+    escalation: str | None = None
+
+
+_PRIORITIES: Mapping[str, Mapping[str, str]] = {
+    "P1": {"acknowledge_within": "5m", "deliver_within": "60s"},
+    "P2": {"acknowledge_within": "15m", "deliver_within": "60s"},
+    "P3": {"acknowledge_within": "1h", "deliver_within": "10m"},
+    "P4": {"acknowledge_within": "1d", "deliver_within": "1h"},
+}
+
+
+def _fill_priorities(value: Any) -> Any:
+    """Let a priority be changed in one value without repeating the others."""
+    if not isinstance(value, Mapping):
+        return value
+    filled = {_upper(name): to for name, to in value.items()}
+    for name, usual in _PRIORITIES.items():
+        given = filled.get(name, {})
+        filled[name] = {**usual, **given} if isinstance(given, Mapping) else given
+    return filled
+
+
+Priorities = Annotated[dict[Priority, PriorityConfig], BeforeValidator(_fill_priorities)]
+
+
+class StepConfig(Section):
+    """One step of an escalation policy.
+
+    ``after`` is ms since the episode opened; None: when the acknowledge deadline passes.
+    ``mention`` is Slack's: !here, !channel, @U0123ABCD or !subteam^S0123ABCD.
+    """
+
+    after: Duration | None = None
+    notify: tuple[str, ...]
+    mention: str = ""
+
+    @field_validator("notify")
+    @classmethod
+    def _somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("this step notifies nobody: name at least one notifier")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("mention")
+    @classmethod
+    def _mention(cls, value: str) -> str:
+        pattern = r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+"
+        if not re.fullmatch(pattern, value):
+            raise ValueError("not a mention (!here, !channel, @U0123ABCD or !subteam^S0123ABCD)")
+        return value
+
+
+class EscalationConfig(Section):
+    """A policy: its steps in order, gone through ``repeat`` more times."""
+
+    steps: tuple[StepConfig, ...]
+    repeat: int = Field(default=0, ge=0, le=100)
+
+    @field_validator("steps")
+    @classmethod
+    def _first_at_once(cls, value: tuple[StepConfig, ...]) -> tuple[StepConfig, ...]:
+        if not value:
+            raise ValueError("a policy has at least one step")
+        if value[0].after:
+            raise ValueError("the first step is notified at once: `after` is for later steps")
+        return value
+
+
+class IncidentsConfig(Section):
+    """The life of incidents, in ms."""
+
+    reopen_within: Duration = 30 * 60_000
+    echo_window: Span = 60_000
+    retention: Span = 90 * 86_400_000
+    tombstone_ttl: Span = 86_400_000
+
+
+class RunbooksConfig(Section):
+    """Where runbooks are: a folder of system/alertname.md files, and a URL for all others."""
+
+    path: str = "runbooks"
+    system_label: str = "system"
+    template: str = ""
+
+    @field_validator("template")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        if value:
+            check_template(value)
+        return value
+
+
+class NotifierConfig(Section):
+    """A destination. What is left out comes from the section ``slack`` or ``pagerduty``."""
+
+    type: Literal["slack", "pagerduty", "log"]
+    channel: OptionalText = None
+    token: OptionalSecret = None
+    base_url: Url | None = None
+    routing_key: OptionalRoutingKey = None
+
+    @model_validator(mode="after")
+    def _only_its_own(self) -> Self:
+        own = {"slack": {"channel", "token", "base_url"}, "pagerduty": {"routing_key", "base_url"}}
+        allowed = own.get(self.type, set())
+        for field in ("channel", "token", "base_url", "routing_key"):
+            if getattr(self, field) is not None and field not in allowed:
+                raise ValueError(f"{field} has no meaning for the type {self.type}")
+        return self

@@ -1,0 +1,167 @@
+"""``decide(incident, event, now, rules)``: the one place where incidents change.
+
+A payload is a snapshot, not a delta: any order and any duplication of the same notifications ends
+in the same alerts, state and priority. The functions below are the whole life of an incident;
+``escalation`` has the clocks and pages.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from routing import escalation
+from routing.decision import Decision, Draft
+from routing.escalation import Rules
+from routing.event import (
+    Acknowledged,
+    AlertsReceived,
+    DeliveryFailed,
+    DeliveryNoted,
+    Event,
+    Resolved,
+    TimerDue,
+)
+from routing.incident import Incident
+from routing.person import acknowledge, resolve_by_person
+from routing.snapshot import decide_alerts, follow_alerts
+
+
+def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> Decision:
+    """Return what ``event`` does to ``incident`` at ``now`` (ms).
+
+    ``incident`` is None when the group is unknown; only alerts can then do anything. ``now`` never
+    goes back within an incident. Pure and total: it raises for programming errors alone.
+    """
+    if incident is not None:
+        now = max(now, incident.updated_at)
+    if isinstance(event, AlertsReceived):
+        return decide_alerts(incident, event, now, rules)
+    if incident is None or incident.state == "tombstone":
+        return Decision("unknown_incident", incident, incident)
+    handler: Callable[[Draft, Any, Rules], str] = _HANDLERS[type(event)]
+    draft = Draft(incident, incident, now)
+    return draft.done(handler(draft, event, rules))
+
+
+def fold(decisions: Iterable[Decision]) -> Decision:
+    """Join decisions made one after another on one incident into one to commit."""
+    first, *rest = decisions
+    if not rest:
+        return first
+    schedule = {change.task: change for change in first.schedule}
+    cancel = set(first.cancel)
+    for decision in rest:
+        cancel |= set(decision.cancel)
+        for task in decision.cancel:
+            schedule.pop(task, None)
+        for change in decision.schedule:
+            schedule[change.task] = change
+            cancel.discard(change.task)
+    every = (first, *rest)
+    return Decision(
+        reason=rest[-1].reason,
+        base=first.base,
+        incident=rest[-1].incident,
+        changed=any(decision.changed for decision in every),
+        timeline=tuple(entry for decision in every for entry in decision.timeline),
+        schedule=tuple(schedule.values()),
+        cancel=tuple(cancel),
+        observations=tuple(item for decision in every for item in decision.observations),
+    )
+
+
+def _timer(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Handle a due timer; one that was stopped or moved since is nothing but cleared."""
+    due = draft.get("timers").get(event.task)
+    if due is None:
+        draft.cancel.add(event.task)
+        return "timer_gone"
+    if due > draft.now:
+        # The agenda entry is early, for instance because the clock was set back: put it right.
+        draft.timer(event.task, due)
+        return "timer_early"
+    return _TIMERS[event.task](draft, event, rules)
+
+
+def _acknowledge_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    escalation.acknowledge_passed(draft, rules.clocks[draft.get("priority")], event.paged)
+    return "deadline_missed"
+
+
+def _escalate_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    draft.stop("escalate")
+    escalation.page_next(draft, rules.clocks[draft.get("priority")], "timer", event.paged)
+    return "escalated"
+
+
+def _delivery_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Slow is failed: what was not delivered in time moves on, while its retries go on."""
+    draft.stop("delivery")
+    step = draft.get("step")
+    late = [
+        name
+        for name, page in draft.get("pages").items()
+        if page.step == step and page.failed_seq < page.seq and event.paged.get(name, 0) < page.seq
+    ]
+    if not late or draft.get("state") != "triggered":
+        return "delivered_in_time"
+    for name in late:
+        draft.say("delivery_late", f"{name} has not confirmed the page in time")
+    clock = rules.clocks[draft.get("priority")]
+    for name in late:
+        escalation.delivery_failed(draft, clock, name, "slow", event.paged)
+    return "delivery_late"
+
+
+def _echo_due(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    """Nothing contradicted the suspected echoes: they fire, and may be the only copy for hours."""
+    draft.stop("echo")
+    ripe: dict[str, int] = draft.get("suspected_at")
+    kept = {key: at for key, at in ripe.items() if at + rules.echo_window > draft.now}
+    suspects = draft.get("suspects")
+    believed = [alert for key, alert in suspects.items() if key not in kept]
+    draft.set(
+        suspects={key: alert for key, alert in suspects.items() if key in kept}, suspected_at=kept
+    )
+    if kept:
+        draft.timer("echo", min(kept.values()) + rules.echo_window)
+    alerts = {**draft.get("alerts"), **{alert.fingerprint: alert for alert in believed}}
+    draft.set(alerts=alerts)
+    names = ", ".join(sorted(alert.labels.get("alertname", "alert") for alert in believed))
+    draft.say("echo_believed", f"Still reported as firing after its resolve: {names}")
+    return follow_alerts(draft, rules)
+
+
+def _delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
+    page = draft.get("pages").get(event.notifier)
+    draft.skip.add(event.notifier)
+    draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
+    if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
+        clock = rules.clocks[draft.get("priority")]
+        escalation.delivery_failed(draft, clock, event.notifier, "undelivered", event.paged)
+        if draft.get("pages")[event.notifier].seq > event.seq:
+            draft.skip.discard(event.notifier)
+    return "delivery_failed"
+
+
+def _delivery_noted(draft: Draft, event: DeliveryNoted, _rules: Rules) -> str:
+    draft.say("delivery_note", f"{event.notifier}: {event.text}")
+    return "delivery_noted"
+
+
+_TIMERS: dict[str, Callable[[Draft, TimerDue, Rules], str]] = {
+    "acknowledge": _acknowledge_due,
+    "escalate": _escalate_due,
+    "delivery": _delivery_due,
+    "echo": _echo_due,
+}
+TIMER_TASKS = tuple(_TIMERS)
+
+_HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
+    Acknowledged: acknowledge,
+    Resolved: resolve_by_person,
+    TimerDue: _timer,
+    DeliveryFailed: _delivery_failed,
+    DeliveryNoted: _delivery_noted,
+}

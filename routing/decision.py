@@ -1,0 +1,118 @@
+"""What was decided, as data. The store writes it, then metrics observe it."""
+
+from typing import Any
+
+import msgspec
+
+from routing.incident import Entry, Incident
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """Put a task on the agenda. ``want`` is the version to deliver; 0 for a timer."""
+
+    task: str
+    due: int
+    want: int = 0
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """A metric to observe once the decision is durable."""
+
+    name: str
+    value: float
+    labels: dict[str, str]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The outcome of one event, or of several folded into one.
+
+    ``base`` is the incident it was made from: the commit refuses it when that has changed since.
+    ``reason`` is one named word, used in metrics, logs and answers alike. ``incident`` is None when
+    there is nothing to write, not even a tombstone.
+    """
+
+    reason: str
+    base: Incident | None
+    incident: Incident | None
+    changed: bool = False
+    timeline: tuple[Entry, ...] = ()
+    schedule: tuple[Schedule, ...] = ()
+    cancel: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+class Draft:
+    """A decision in the making: collects changes to one incident and turns them into a value.
+
+    Mutable, and never leaves ``routing``.
+    """
+
+    def __init__(self, base: Incident | None, start: Incident, now: int) -> None:
+        self.base = base
+        self.start = start
+        self.now = now
+        self.fields: dict[str, Any] = {}
+        self.timeline: list[Entry] = []
+        self.schedule: dict[str, int] = {}
+        self.cancel: set[str] = set()
+        self.observations: list[Observation] = []
+        self.skip: set[str] = set()
+
+    def get(self, name: str) -> Any:
+        """Return a field of the incident as it will be."""
+        return self.fields[name] if name in self.fields else getattr(self.start, name)
+
+    def set(self, **fields: Any) -> None:
+        """Change fields of the incident."""
+        self.fields.update(fields)
+
+    def say(self, kind: str, text: str, by: str = "", via: str = "") -> None:
+        """Add a line to the timeline."""
+        self.timeline.append(Entry(at=self.now, kind=kind, text=text, by=by, via=via))
+
+    def observe(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Note a metric, to be observed after the commit."""
+        self.observations.append(Observation(name, value, labels))
+
+    def timer(self, task: str, due: int) -> None:
+        """Set a timer of the incident, or move it."""
+        self.fields["timers"] = {**self.get("timers"), task: due}
+        self.schedule[task] = due
+        self.cancel.discard(task)
+
+    def stop(self, *tasks: str) -> None:
+        """Stop timers of the incident; stopping one that does not run is nothing."""
+        timers = self.get("timers")
+        gone = [task for task in tasks if task in timers]
+        if gone:
+            self.fields["timers"] = {task: due for task, due in timers.items() if task not in gone}
+            self.cancel.update(gone)
+            for task in gone:
+                self.schedule.pop(task, None)
+
+    def done(self, reason: str) -> Decision:
+        """Return the decision. Every notifier that has the incident is brought up to date."""
+        if not self.fields and not self.timeline:
+            return Decision(reason, self.base, self.start, cancel=tuple(self.cancel))
+        version = self.start.version + 1
+        incident = msgspec.structs.replace(
+            self.start, **self.fields, version=version, updated_at=self.now
+        )
+        schedule = [Schedule(task, due) for task, due in self.schedule.items()]
+        # Timers alone show nowhere: nobody needs an update for them.
+        if self.timeline or self.fields.keys() - {"timers"}:
+            schedule += [
+                Schedule(f"notify:{name}", self.now, want=version)
+                for name in incident.pages
+                if name not in self.skip
+            ]
+        return Decision(
+            reason,
+            self.base,
+            incident,
+            changed=True,
+            timeline=tuple(self.timeline),
+            schedule=tuple(schedule),
+            cancel=tuple(self.cancel),
+            observations=tuple(self.observations),
+        )

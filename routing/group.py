@@ -1,0 +1,58 @@
+"""Identity of a group of alerts: which payloads belong to one incident.
+
+Identity is (cluster, our route, receiver, groupKey). ``groupKey`` is opaque: since label names may
+be any UTF-8 it cannot be parsed reliably. A route with ``group_by`` regroups by label values.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+_SEPARATOR = "\x1f"
+"""Cannot occur in an identity's parts: the payload parser strips control characters."""
+
+
+class Group(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The identity of one group and the labels that name it for people."""
+
+    cluster: str
+    receiver: str
+    group_key: str
+    route: str = ""
+    labels: dict[str, str] = {}
+
+    def digest(self) -> str:
+        """Return 16 base32 characters (80 bits) that stand for the identity in keys and ids."""
+        identity = _SEPARATOR.join((self.cluster, self.route, self.receiver, self.group_key))
+        raw = hashlib.blake2b(identity.encode(), digest_size=10).digest()
+        return base64.b32encode(raw).decode().lower()
+
+
+def regroup(cluster: str, route: str, by: tuple[str, ...], labels: Mapping[str, str]) -> Group:
+    """Return the group of an alert under a route's ``group_by``; a missing label counts as ""."""
+    chosen = {name: labels.get(name, "") for name in by}
+    key = msgspec.json.encode(sorted(chosen.items())).decode()
+    return Group(cluster=cluster, receiver="", group_key=key, route=route, labels=chosen)
+
+
+def shard_of(digest: str, shards: int) -> int:
+    """Return the shard (0..shards-1) that holds the group with this digest."""
+    return int.from_bytes(base64.b32decode(digest.upper())[:4], "big") % shards if shards > 1 else 0
+
+
+def group_stem(group: Group, shards: int) -> str:
+    """Return ``<shard>-<digest>``; an incident id is this, a dash and the generation."""
+    digest = group.digest()
+    return f"{shard_of(digest, shards)}-{digest}"
+
+
+def split_id(incident: str) -> tuple[int, str, int]:
+    """Return (shard, digest, generation); ValueError for anything that is not an incident id."""
+    shard, digest, generation = incident.split("-")
+    plain = all(part.isascii() and part.isdigit() for part in (shard, generation))
+    alphabet = set("abcdefghijklmnopqrstuvwxyz234567")
+    if not plain or len(digest) != 16 or not set(digest) <= alphabet:  # noqa: PLR2004 - see digest
+        raise ValueError(f"not an incident id: {incident!r}")
+    return int(shard), digest, int(generation)

@@ -1,0 +1,136 @@
+"""Label matchers, written and meant as in Alertmanager.
+
+``severity="critical"``, ``team=~"db|web"``, ``env!="test"``, ``job!~"batch.*"``; several are joined
+by commas, with or without braces around them; values and names may be quoted, and a name with
+characters beyond ``[A-Za-z0-9_:]`` has to be. A regular expression must match the whole value.
+A missing label is the same as an empty one.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_NAME = re.compile(rf"\s*({_QUOTED}|[A-Za-z_:][A-Za-z0-9_:]*)\s*", re.DOTALL)
+_OPERATOR = re.compile(r"(=~|!~|!=|=)\s*")
+_VALUE = re.compile(
+    rf"""({_QUOTED}|[^\s,"'`=~!{{}}][^,"{{}}]*|(?=\s*(?:,|\}}|$)))\s*""",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r'\\([n"\\])')
+_PLAIN_ALTERNATIVES = re.compile(r"[\w :/@%,;=&'\"<>~-]*(?:\|[\w :/@%,;=&'\"<>~-]*)*")
+
+
+class Matcher:
+    """One condition on one label. Equal when name, operator and value are."""
+
+    __slots__ = ("_accepts", "_positive", "name", "operator", "value")
+
+    def __init__(self, name: str, operator: str, value: str) -> None:
+        """``operator`` is =, !=, =~ or !~. ValueError for a bad regular expression."""
+        self.name = name
+        self.operator = operator
+        self.value = value
+        self._positive = operator.startswith("=")
+        self._accepts = _regex(value) if operator.endswith("~") else value.__eq__
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether a set of labels fulfils the condition."""
+        return bool(self._accepts(labels.get(self.name, ""))) is self._positive
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Matcher) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        plain = re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", self.name)
+        return f"{self.name if plain else _quote(self.name)}{self.operator}{_quote(self.value)}"
+
+    def __repr__(self) -> str:
+        return f"<Matcher {self}>"
+
+
+def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Return whether all matchers hold for the labels; true when there are none."""
+    for matcher in matchers:  # noqa: SIM110 - a generator would cost more than the comparison
+        if not matcher.matches(labels):
+            return False
+    return True
+
+
+def parse_matchers(text: str) -> tuple[Matcher, ...]:
+    """Return the matchers of ``a="b", c=~"d"`` or ``{a="b",c=~"d"}``; none for an empty text.
+
+    ValueError, saying where, for anything that is not a list of matchers.
+    """
+    body = text.strip()
+    braced = body.startswith("{")
+    if braced:
+        if not body.endswith("}"):
+            raise ValueError(f"matcher {text!r}: the closing brace is missing")
+        body = body[1:-1]
+    elif body.endswith("}"):
+        # Without this an expression such as a=~x{2} would be cut short unseen.
+        raise ValueError(f"matcher {text!r}: a brace outside quotes; put the value in quotes")
+    found = []
+    position = 0
+    while body[position:].strip():
+        matcher, position = _parse_one(body, position, text)
+        found.append(matcher)
+        if position < len(body):
+            if body[position] != ",":
+                raise ValueError(f"matcher {text!r}: expected a comma before {body[position:]!r}")
+            position += 1
+    return tuple(found)
+
+
+def _parse_one(body: str, position: int, text: str) -> tuple[Matcher, int]:
+    name = _NAME.match(body, position)
+    if name is None:
+        raise ValueError(
+            f"matcher {text!r}: expected a label name at {body[position:]!r}"
+            " (one with other characters than letters, digits and _ goes in quotes)"
+        )
+    operator = _OPERATOR.match(body, name.end())
+    if operator is None:
+        raise ValueError(
+            f"matcher {text!r}: expected =, !=, =~ or !~ after {name[1]}"
+            " (a name with other characters than letters, digits and _ goes in quotes)"
+        )
+    value = _VALUE.match(body, operator.end())
+    if value is None:
+        raise ValueError(
+            f"matcher {text!r}: expected a value at {body[operator.end() :]!r}"
+            " (a value with quotes, braces, commas or a leading operator goes in quotes)"
+        )
+    label = _unquote(name[1])
+    if not label:
+        raise ValueError(f"matcher {text!r}: the label name is empty")
+    return Matcher(label, operator[1], _unquote(value[1].rstrip())), value.end()
+
+
+def _unquote(token: str) -> str:
+    r"""Take off quotes and escapes; an unknown escape such as ``\d`` stays, as in Alertmanager."""
+    if not token.startswith('"'):
+        return token
+    return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], token[1:-1])
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _regex(pattern: str) -> Callable[[str], object]:
+    """Return a test of whole values; plain alternatives become a set, which nothing can slow."""
+    if _PLAIN_ALTERNATIVES.fullmatch(pattern):
+        return frozenset(pattern.split("|")).__contains__
+    try:
+        with warnings.catch_warnings():
+            # What Python only warns about, RE2 reads differently: "[[:alpha:]]" for instance.
+            warnings.simplefilter("error")
+            return re.compile(pattern).fullmatch
+    except (re.error, Warning, OverflowError, RecursionError, MemoryError) as error:
+        raise ValueError(f"bad regular expression {pattern!r}: {error}") from error

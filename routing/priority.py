@@ -1,0 +1,69 @@
+"""Classification: which priority an alert has, and the reason that named it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from routing.condition import Condition
+from routing.config import ClassifyConfig
+from routing.matcher import Matcher, matches_all
+
+_CACHE_LIMIT = 4096
+"""Labels come from outside: a flood of made-up severities must not fill the memory."""
+
+
+class _Rule(NamedTuple):
+    matchers: tuple[Matcher, ...]
+    condition: Condition | None
+    outcome: tuple[str, str]
+
+
+class Classifier:
+    """Ordered rules, then the ``priority`` label, then the severity, then the default.
+
+    ``uses_group_size`` says whether the answer can change when the group grows.
+    """
+
+    def __init__(self, config: ClassifyConfig) -> None:
+        self._rules = tuple(
+            _Rule(
+                rule.matchers,
+                None if rule.when is None else Condition(rule.when),
+                (rule.priority, f"rule '{rule.name}'" if rule.name else f"rule {number}"),
+            )
+            for number, rule in enumerate(config.rules, start=1)
+        )
+        self._priorities = {
+            name: (name, f"label priority={name}") for name in ("P1", "P2", "P3", "P4")
+        }
+        self._severities = {
+            name: (priority, f"severity {name}") for name, priority in config.severities.items()
+        }
+        self._default = (config.default, "default")
+        self._known: dict[tuple[str | None, str | None], tuple[str, str]] = {}
+        self.uses_group_size = any(
+            rule.condition is not None and rule.condition.uses_group_size for rule in self._rules
+        )
+
+    def classify(
+        self, labels: Mapping[str, str], annotations: Mapping[str, str], group_size: int = 1
+    ) -> tuple[str, str]:
+        """Return (priority P1..P4, reason) of one alert; the first rule that holds wins.
+
+        ``group_size`` is the number of firing alerts in the alert's group.
+        """
+        for rule in self._rules:
+            if matches_all(rule.matchers, labels) and (
+                rule.condition is None or rule.condition.holds(labels, annotations, group_size)
+            ):
+                return rule.outcome
+        key = (labels.get("priority"), labels.get("severity"))
+        found = self._known.get(key)
+        if found is None:
+            found = self._by_labels(*key)
+            if len(self._known) < _CACHE_LIMIT:
+                self._known[key] = found
+        return found
+
+    def _by_labels(self, priority: str | None, severity: str | None) -> tuple[str, str]:
+        found = self._priorities.get((priority or "").strip().upper())
+        return found or self._severities.get((severity or "").strip().lower(), self._default)

@@ -1,0 +1,76 @@
+"""Receipts: what one notifier has of one incident, and what it may be in the middle of."""
+
+import msgspec
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step whose call was about to be made; still there when its outcome is unknown."""
+
+    what: str
+    at: int
+    seq: int = 0
+    key: str = ""
+    cursor: int = 0
+
+
+class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One PagerDuty alert: its dedup_key, how far it was brought, and when that was accepted.
+
+    ``state``: triggered, acknowledged or resolved; ``confirmed``: that state was sent once more.
+    """
+
+    dedup_key: str
+    seq: int
+    episode: int
+    state: str = ""
+    at: int = 0
+    confirmed: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one notifier has of one incident. Times in ms.
+
+    ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:
+    the last page given up for ever; ``cursor``: timeline entries already told (their count);
+    ``failures``: attempts failed in a row.
+    """
+
+    revision: int = 0
+    version: int = 0
+    paged_seq: int = 0
+    failed_seq: int = 0
+    cursor: int = 0
+    channel: str = ""
+    ts: str = ""
+    plain: bool = False
+    keys: tuple[AlertKey, ...] = ()
+    attempt: Attempt | None = None
+    failures: int = 0
+    first_failed_at: int = 0
+    last_error: str = ""
+    delivered_at: int = 0
+
+
+def merge_receipts(stored: Receipt, ours: Receipt) -> Receipt:
+    """Join a receipt with one that somebody else saved meanwhile.
+
+    Happens only when a lease was lost in the middle of a call. What was sent was sent: counters
+    take the greater value, and of two messages the first one stored stays the one to update.
+    """
+    keys = {key.dedup_key: key for key in ours.keys}
+    for key in stored.keys:
+        known = keys.get(key.dedup_key)
+        if known is None or (key.at, key.state) > (known.at, known.state):
+            keys[key.dedup_key] = key
+    first = stored if stored.ts else ours
+    return msgspec.structs.replace(
+        ours,
+        revision=stored.revision,
+        version=max(stored.version, ours.version),
+        paged_seq=max(stored.paged_seq, ours.paged_seq),
+        failed_seq=max(stored.failed_seq, ours.failed_seq),
+        cursor=max(stored.cursor, ours.cursor),
+        channel=first.channel,
+        ts=first.ts,
+        keys=tuple(sorted(keys.values(), key=lambda key: key.seq)),
+    )

@@ -1,0 +1,88 @@
+"""The routing tree: which of our routes an alert takes, as in Alertmanager."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from routing.config import RouteConfig
+from routing.matcher import Matcher, matches_all
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where matching alerts go.
+
+    ``id`` is "" for the root, the configured name, or the position in the tree ("0", "0.1"); it is
+    part of an incident's identity. ``group_by`` None keeps the sender's groups. All but ``id`` and
+    ``matchers`` are inherited from the parent where the route says nothing itself.
+    """
+
+    id: str
+    matchers: tuple[Matcher, ...] = ()
+    group_by: tuple[str, ...] | None = None
+    team: str = ""
+    priority: str | None = None
+    escalation: str | None = None
+
+
+class _Node(NamedTuple):
+    route: Route
+    goes_on: bool
+    children: tuple["_Node", ...]
+
+
+class RouteTree:
+    """The tree of a configuration. ValueError when two routes have one id."""
+
+    def __init__(self, config: RouteConfig) -> None:
+        self._by_id: dict[str, Route] = {}
+        self.root = Route("", (), config.group_by, config.team, config.priority, config.escalation)
+        self._tree = self._grow(config, self.root, "")
+        self._only = (self.root,)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All routes, depth first, a parent before its children."""
+        return tuple(self._by_id.values())
+
+    def match(self, labels: Mapping[str, str]) -> tuple[Route, ...]:
+        """Return the routes an alert takes, at least one: the deepest match of each branch.
+
+        Of the children the first that matches is taken; after one with ``continue`` the following
+        ones are tried too. A route none of whose children match takes the alert itself.
+        """
+        if not self._tree.children:
+            return self._only
+        return _match(self._tree, labels)
+
+    def by_id(self, route_id: str) -> Route:
+        """Return a route; the root for an id that no route has any more."""
+        return self._by_id.get(route_id, self.root)
+
+    def _grow(self, config: RouteConfig, route: Route, position: str) -> _Node:
+        if route.id in self._by_id:
+            raise ValueError(f"two routes are named {route.id!r}")
+        self._by_id[route.id] = route
+        children = []
+        for number, child in enumerate(config.routes):
+            place = f"{position}.{number}" if position else str(number)
+            inherited = Route(
+                id=child.name or place,
+                matchers=child.matchers,
+                group_by=route.group_by if child.group_by is None else child.group_by,
+                team=child.team or route.team,
+                priority=child.priority or route.priority,
+                escalation=child.escalation or route.escalation,
+            )
+            children.append(self._grow(child, inherited, place))
+        return _Node(route, config.continue_, tuple(children))
+
+
+def _match(node: _Node, labels: Mapping[str, str]) -> tuple[Route, ...]:
+    found: tuple[Route, ...] = ()
+    for child in node.children:
+        if matches_all(child.route.matchers, labels):
+            found += _match(child, labels)
+            if not child.goes_on:
+                break
+    return found or (node.route,)
