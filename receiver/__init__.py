@@ -1,0 +1,1 @@
+"""Touches the world: HTTP, Redis, Slack, PagerDuty and time."""

@@ -1,0 +1,56 @@
+"""Every error this service raises on purpose.
+
+The tree (catch the root to catch them all)::
+
+    IncidentManagerError
+    ├── ConfigError             a setting is wrong; the service does not start
+    ├── StorageLockedError      another process uses the data; the service does not start
+    ├── StoreUnavailableError   Redis is away or not usable: answer 503, the sender tries again
+    └── PayloadError            the request cannot be read: answer 400 with the place
+
+Losing a race (a stale click, a lease taken by another worker, a commit on an old version) is a
+value, not an error, and has no class here.
+"""
+
+
+class IncidentManagerError(Exception):
+    """Root of the tree; its text is written for the person who reads the log."""
+
+
+class ConfigError(IncidentManagerError):
+    """One or more settings are wrong.
+
+    ``problems`` holds one text for each, so that all of them can be shown at once; the text of
+    the exception is the problems, one a line.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StorageLockedError(IncidentManagerError):
+    """The storage path is in use by another process.
+
+    The text names the path, the process (where it is known) and what to do.
+    """
+
+
+class StoreUnavailableError(IncidentManagerError):
+    """Redis cannot be reached, is still loading, or refuses to write.
+
+    Nothing of the request was acknowledged, so the answer is 503 and the sender's retry is safe.
+    """
+
+
+class PayloadError(IncidentManagerError):
+    """The body of a request cannot be parsed or is beyond its bounds.
+
+    ``position`` says where, as exactly as the parser knows: ``line 3 column 14``, ``byte 120`` or
+    a path such as ``$.alerts[2].labels``; it is empty when the whole body is meant.
+    """
+
+    def __init__(self, message: str, position: str = "") -> None:
+        super().__init__(f"{position}: {message}" if position else message)
+        self.message = message
+        self.position = position

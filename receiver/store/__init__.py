@@ -1,0 +1,1 @@
+"""State in Redis: key names, scripts and the embedded server."""

@@ -1,0 +1,48 @@
+"""The connection to Redis, and what every caller of it needs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from redis.asyncio import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from receiver.errors import StoreUnavailableError
+
+Client: TypeAlias = Any
+"""A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""
+
+_FOLDER = Path(__file__).parent
+
+
+def connect(url: str, connections: int = 64) -> Client:
+    """Return a client that answers bytes and never repeats a command by itself.
+
+    A command whose outcome is unclear must not be sent again below us: only the dispatcher knows
+    whether that is safe.
+    """
+    return Redis.from_url(
+        url,
+        max_connections=connections,
+        socket_timeout=5.0,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+
+
+def load_script(redis: Client, name: str) -> Any:
+    """Return a callable for one of the .lua files beside this module."""
+    return redis.register_script((_FOLDER / f"{name}.lua").read_text())
+
+
+@asynccontextmanager
+async def unavailable_is_503() -> AsyncIterator[None]:
+    """Turn every way Redis can fail into StoreUnavailableError."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailableError(f"Redis: {error or type(error).__name__}") from error

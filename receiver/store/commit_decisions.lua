@@ -1,0 +1,83 @@
+-- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
+-- KEYS 1-7: open, closed, due:urgent, due:normal, task, seen, active
+--      then for each decision: group, incident it was made from, incident as it will be, timeline
+--      then its event keys
+-- ARGV 1: msgpack list of decisions; 2: now (ms); 3: ttl of events (ms)
+-- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
+--      {2, numbers of those events}), or {0, generation, record} as it is now.
+-- A lease is never shortened here: of a leased delivery only "want" is raised.
+local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
+local due = {urgent = KEYS[3], normal = KEYS[4]}
+local now, ttl = tonumber(ARGV[2]), ARGV[3]
+local call = redis.call
+
+local function conflict(d, group, base)
+  if d.pointer then
+    local generation = call('GET', group) or '0'
+    if generation ~= d.generation then return {0, generation, ''} end
+    if generation == '0' then return nil end
+  end
+  if call('GETRANGE', base, 0, 15) == d.version then return nil end
+  return {0, d.generation, call('GET', base) or ''}
+end
+
+local function schedule(id, lane, s)
+  local member, score = id .. '|' .. s[1], s[2]
+  if s[3] > 0 then
+    local want, token, till, after = 0, '', 0, 0
+    local kept = call('HGET', task, member)
+    if kept then
+      want, token, till, after = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
+    end
+    local leased = token ~= '' and tonumber(till) > now
+    want = math.max(tonumber(want), s[3])
+    if not leased then token, till = '', 0 end
+    call('HSET', task, member, string.format('%.0f|%s|%s|%s', want, token, till, after))
+    if leased then return end
+    score = math.max(score, tonumber(after))
+  end
+  call('ZADD', due[lane], score, member)
+end
+
+local function write(d, next_key, timeline, group)
+  local id = d.id
+  if d.body ~= '' then
+    call('SET', next_key, d.body)
+    if d.pointer then call('SET', group, d.next) end
+    for _, entry in ipairs(d.timeline) do call('RPUSH', timeline, entry) end
+    for _, c in ipairs(d.counts) do call('HINCRBY', active, c[1], c[2]) end
+    if d.opened then call('ZREM', closed, id) call('ZADD', open, d.opened, id) end
+    if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
+    if d.expire then
+      call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
+    end
+    for _, m in ipairs(d.moves) do
+      local score = call('ZSCORE', due[d.from], m)
+      if score then call('ZREM', due[d.from], m) call('ZADD', due[d.lane], score, m) end
+    end
+  end
+  for _, t in ipairs(d.cancel) do
+    call('ZREM', due.urgent, id .. '|' .. t) call('ZREM', due.normal, id .. '|' .. t)
+    call('HDEL', task, id .. '|' .. t)
+  end
+  for _, s in ipairs(d.schedule) do schedule(id, d.lane, s) end
+  if d.seen then call('HSET', seen, id, now) end
+end
+
+local results, at = {}, 7
+for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local group, base, next_key, timeline = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], KEYS[at + 4]
+  local known = {}
+  for n = 1, d.events do
+    if call('EXISTS', KEYS[at + 4 + n]) == 1 then known[#known + 1] = n - 1 end
+  end
+  results[i] = conflict(d, group, base)
+  if not results[i] and #known > 0 then results[i] = {2, known} end
+  if not results[i] then
+    write(d, next_key, timeline, group)
+    for n = 1, d.events do call('SET', KEYS[at + 4 + n], '1', 'PX', ttl) end
+    results[i] = 1
+  end
+  at = at + 4 + d.events
+end
+return results

@@ -1,0 +1,69 @@
+"""Every key name in Redis. All keys of a shard share a hash tag, so a script call stays in a slot.
+
+| key | type | content |
+| --- | --- | --- |
+| ``g:<digest>`` | string | generation of the group's current incident |
+| ``i:<id>`` | string | 16 digits of version, then the incident as JSON |
+| ``t:<id>`` | list | timeline entries as JSON; an entry's number is its index + 1 |
+| ``r:<id>`` | hash | notifier -> receipt (8 digits of revision, then JSON) |
+| ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |
+| ``open``, ``closed`` | zset | incident ids by opening, by end |
+| ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |
+| ``task`` | hash | ``<id>|<task>`` -> want, lease token, not-before |
+| ``seen`` | hash | incident id -> last time a payload spoke of it |
+| ``active`` | hash | ``severity|state|priority`` -> number of open incidents |
+| ``dead`` | list | dead letters, newest first |
+"""
+
+PREFIX = "im"
+VERSION_DIGITS = 16
+REVISION_DIGITS = 8
+LAYOUT = f"{PREFIX}:layout"
+"""Holds the shard count the data was written with; another count is refused."""
+
+
+class Keys:
+    """Key names of one shard."""
+
+    def __init__(self, shard: int) -> None:
+        base = f"{PREFIX}:{{{shard}}}:"
+        self._base = base
+        self.open = f"{base}open"
+        self.closed = f"{base}closed"
+        self.due = {lane: f"{base}due:{lane}" for lane in ("urgent", "normal")}
+        self.task = f"{base}task"
+        self.seen = f"{base}seen"
+        self.active = f"{base}active"
+        self.dead = f"{base}dead"
+        self.probe = f"{base}probe"
+
+    def group(self, digest: str) -> str:
+        """Return the key of a group's current generation."""
+        return f"{self._base}g:{digest}"
+
+    def incident(self, incident: str) -> str:
+        """Return the key of an incident's record."""
+        return f"{self._base}i:{incident}"
+
+    def timeline(self, incident: str) -> str:
+        """Return the key of an incident's timeline."""
+        return f"{self._base}t:{incident}"
+
+    def receipts(self, incident: str) -> str:
+        """Return the key of an incident's receipts."""
+        return f"{self._base}r:{incident}"
+
+    def event(self, event: str) -> str:
+        """Return the key that remembers an applied event."""
+        return f"{self._base}e:{event}"
+
+
+def member(incident: str, task: str) -> str:
+    """Return the agenda member of an incident's task."""
+    return f"{incident}|{task}"
+
+
+def split_member(text: str) -> tuple[str, str]:
+    """Return (incident id, task) of an agenda member."""
+    incident, _, task = text.partition("|")
+    return incident, task

@@ -1,0 +1,111 @@
+"""How incidents and receipts are written: a fixed-width counter for the scripts, then JSON."""
+
+import msgspec
+
+from receiver.errors import StoreUnavailableError
+from receiver.store.keys import VERSION_DIGITS
+from routing.alert import severity_label
+from routing.decision import Decision
+from routing.incident import SCHEMA, Entry, Incident
+
+_incident_decoder = msgspec.json.Decoder(Incident)
+_entry_decoder = msgspec.json.Decoder(Entry)
+_encoder = msgspec.json.Encoder()
+
+
+def version_text(version: int) -> str:
+    """Return a version as the scripts compare it."""
+    return f"{version:0{VERSION_DIGITS}d}"
+
+
+def encode_incident(incident: Incident) -> str:
+    """Return the stored form of an incident (text: Lua's msgpack knows no binary type)."""
+    return version_text(incident.version) + _encoder.encode(incident).decode()
+
+
+def decode_incident(raw: bytes) -> Incident:
+    """Return the incident of a stored record.
+
+    A record of a newer schema is refused: older code must never write over it.
+    """
+    incident = _incident_decoder.decode(raw[VERSION_DIGITS:])
+    if incident.schema > SCHEMA:
+        raise StoreUnavailableError(
+            f"incident {incident.id} was written by a newer release (schema {incident.schema}, "
+            f"this one knows {SCHEMA}); upgrade this replica"
+        )
+    return incident
+
+
+def encode_entry(entry: Entry) -> str:
+    """Return the stored form of a timeline entry."""
+    return _encoder.encode(entry).decode()
+
+
+def decode_entry(raw: bytes) -> Entry:
+    """Return the timeline entry of a stored line."""
+    return _entry_decoder.decode(raw)
+
+
+def _count_field(incident: Incident | None) -> str:
+    if incident is None or not incident.is_open:
+        return ""
+    return f"{severity_label(incident.severity)}|{incident.state}|{incident.priority}"
+
+
+def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
+    """Return the changes of the numbers of open incidents by severity, state and priority."""
+    old, new = _count_field(before), _count_field(after)
+    if old == new:
+        return []
+    return [(field, delta) for field, delta in ((old, -1), (new, 1)) if field]
+
+
+def encode_decision(
+    decision: Decision, *, pointer: bool, events: int, tombstone_ttl: int
+) -> dict[str, object]:
+    """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules."""
+    base, incident = decision.base, decision.incident
+    if incident is None:
+        raise ValueError("a decision without an incident has nothing to commit")
+    same = base is not None and base.id == incident.id
+    changed = decision.changed
+    known = base if same else None
+    return {
+        "id": incident.id,
+        "pointer": pointer,
+        "generation": str(base.generation) if base else "0",
+        "version": version_text(base.version) if base else "",
+        "next": str(incident.generation),
+        "body": encode_incident(incident) if changed else "",
+        "events": events,
+        "timeline": [encode_entry(entry) for entry in decision.timeline],
+        "counts": _counts(known, incident) if changed else [],
+        "opened": _moved(known, incident, opened=True),
+        "closed": _moved(known, incident, opened=False),
+        "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
+        "moves": _moves(known, incident),
+        "from": known.lane if known else incident.lane,
+        "lane": incident.lane,
+        "cancel": decision.cancel,
+        "schedule": [(item.task, item.due, item.want) for item in decision.schedule],
+        "seen": pointer and incident.state != "tombstone",
+    }
+
+
+def _moved(before: Incident | None, after: Incident, *, opened: bool) -> int | bool:
+    """Return the score under which the incident enters the open or the closed index, or False."""
+    if opened:
+        entered = after.is_open and not (before and before.is_open)
+        return after.episode_opened_at if entered else False
+    if after.state != "resolved" or (before is not None and before.state == "resolved"):
+        return False
+    return after.resolved_at
+
+
+def _moves(before: Incident | None, after: Incident) -> list[str]:
+    """Return the agenda members that change lanes with the priority."""
+    if before is None or before.lane == after.lane:
+        return []
+    tasks = [*before.timers, *(f"notify:{name}" for name in before.pages)]
+    return [f"{after.id}|{task}" for task in tasks]

@@ -1,0 +1,34 @@
+-- Save a receipt and say what becomes of the leased task it belongs to.
+-- KEYS: due:urgent, due:normal, task, receipts
+-- ARGV: member, token, verb (hold | done | again), version delivered, next due time, not before,
+--       notifier, revision the receipt was made from ('' for none), receipt ('' saves none), now
+-- Returns {lease held (1 or 0), receipt saved (1), or 0 with the receipt as it is now}.
+-- The receipt is saved even when the lease is lost: what was sent was sent. A receipt somebody else
+-- changed meanwhile is handed back to be merged.
+local call = redis.call
+local saved, current = 1, ''
+if ARGV[9] ~= '' then
+  local kept = call('HGET', KEYS[4], ARGV[7])
+  if (kept and string.sub(kept, 1, 8) or '') == ARGV[8] then
+    call('HSET', KEYS[4], ARGV[7], ARGV[9])
+  else
+    saved, current = 0, kept or ''
+  end
+end
+local kept = call('HGET', KEYS[3], ARGV[1])
+if not kept then return {0, saved, current} end
+local want, token, till = string.match(kept, '^(%d+)|([^|]*)|(%d+)|%d+$')
+if token ~= ARGV[2] then return {0, saved, current} end
+if saved == 0 or ARGV[3] == 'hold' then
+  return {tonumber(till) > tonumber(ARGV[10]) and 1 or 0, saved, current}
+end
+if ARGV[3] == 'done' and tonumber(want) <= tonumber(ARGV[4]) then
+  call('ZREM', KEYS[1], ARGV[1])
+  call('ZREM', KEYS[2], ARGV[1])
+  call('HDEL', KEYS[3], ARGV[1])
+else
+  call('ZADD', KEYS[1], 'XX', ARGV[5], ARGV[1])
+  call('ZADD', KEYS[2], 'XX', ARGV[5], ARGV[1])
+  call('HSET', KEYS[3], ARGV[1], want .. '||0|' .. ARGV[6])
+end
+return {1, saved, current}

@@ -1,0 +1,142 @@
+"""The agenda in Redis: claim what is due by lease, settle it with its receipt."""
+
+import msgspec
+
+from receiver.store.client import Client, load_script, unavailable_is_503
+from receiver.store.keys import REVISION_DIGITS, Keys, member, split_member
+from routing.group import split_id
+from routing.receipt import Receipt
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Receipt)
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A leased agenda entry. ``due``: when it came due; ``until``: end of the lease (ms)."""
+
+    incident: str
+    task: str
+    lane: str
+    token: str
+    want: int
+    due: int
+    until: int
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """``held``: the lease is still ours. ``current``: a receipt somebody else saved meanwhile."""
+
+    held: bool
+    current: Receipt | None = None
+    clash: bool = False
+
+
+class TaskStore:
+    """The agenda of all shards."""
+
+    def __init__(self, redis: Client, shards: int) -> None:
+        self.redis = redis
+        self.keys = [Keys(shard) for shard in range(shards)]
+        self._claim = load_script(redis, "claim_tasks")
+        self._settle = load_script(redis, "settle_task")
+
+    async def claim(
+        self, shard: int, lane: str, now: int, until: int, token: str, limit: int
+    ) -> list[Task]:
+        """Lease up to ``limit`` due tasks of a lane until ``until`` (ms), oldest first."""
+        keys = self.keys[shard]
+        async with unavailable_is_503():
+            raw = await self._claim(
+                keys=[keys.due[lane], keys.task], args=[now, token, until, limit]
+            )
+        found = []
+        for at in range(0, len(raw), 3):
+            incident, task = split_member(raw[at].decode())
+            want, due = int(raw[at + 1]), int(float(raw[at + 2]))
+            found.append(Task(incident, task, lane, token, want, due, until))
+        return found
+
+    async def next_due(self, shard: int, lane: str) -> int | None:
+        """Return when the next task of a lane is due (ms), or None."""
+        async with unavailable_is_503():
+            rows = await self.redis.zrange(self.keys[shard].due[lane], 0, 0, withscores=True)
+        return int(rows[0][1]) if rows else None
+
+    async def settle(  # noqa: PLR0913 - a receipt and what becomes of its lease, in one step
+        self,
+        task: Task,
+        verb: str,
+        now: int,
+        *,
+        delivered: int = 0,
+        due: int = 0,
+        not_before: int = 0,
+        receipt: Receipt | None = None,
+    ) -> Settled:
+        """Save the receipt and keep (``hold``), end (``done``) or move (``again``) the task.
+
+        ``receipt.revision`` is the one it was made from; it is stored with the next one.
+        """
+        keys = self.keys[split_id(task.incident)[0]]
+        before, body = "", b""
+        if receipt is not None:
+            before = _revision(receipt.revision) if receipt.revision else ""
+            body = encode_receipt(msgspec.structs.replace(receipt, revision=receipt.revision + 1))
+        notifier = task.task.removeprefix("notify:")
+        async with unavailable_is_503():
+            held, saved, current = await self._settle(
+                keys=[
+                    keys.due["urgent"],
+                    keys.due["normal"],
+                    keys.task,
+                    keys.receipts(task.incident),
+                ],
+                args=[
+                    member(task.incident, task.task),
+                    task.token,
+                    verb,
+                    delivered,
+                    due,
+                    not_before,
+                    notifier,
+                    before,
+                    body,
+                    now,
+                ],
+            )
+        if saved:
+            return Settled(held=bool(held))
+        return Settled(bool(held), decode_receipt(current) if current else None, clash=True)
+
+    async def receipts(self, incident: str) -> dict[str, Receipt]:
+        """Return what each notifier has of an incident."""
+        key = self.keys[split_id(incident)[0]].receipts(incident)
+        async with unavailable_is_503():
+            stored = await self.redis.hgetall(key)
+        return {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
+
+    async def waiting(self, now: int) -> dict[str, tuple[int, int]]:
+        """Return for each lane (entries on the agenda, entries due)."""
+        counts: dict[str, tuple[int, int]] = {}
+        async with unavailable_is_503():
+            for keys in self.keys:
+                for lane, name in keys.due.items():
+                    known = counts.get(lane, (0, 0))
+                    total = await self.redis.zcard(name)
+                    ready = await self.redis.zcount(name, "-inf", now)
+                    counts[lane] = (known[0] + total, known[1] + ready)
+        return counts
+
+
+def _revision(number: int) -> str:
+    return f"{number:0{REVISION_DIGITS}d}"
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Return the stored form of a receipt."""
+    return _revision(receipt.revision).encode() + _encoder.encode(receipt)
+
+
+def decode_receipt(raw: bytes) -> Receipt:
+    """Return the receipt of a stored value."""
+    return _decoder.decode(raw[REVISION_DIGITS:])
