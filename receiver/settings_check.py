@@ -1,0 +1,202 @@
+"""What the sections of the settings demand of each other, and the defaults that follow from it."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pydantic import SecretStr
+
+from receiver.settings import Settings, is_loopback
+from routing.config import (
+    EscalationConfig,
+    NotifierConfig,
+    Priority,
+    PriorityConfig,
+    RouteConfig,
+    StepConfig,
+)
+from routing.route import RouteTree
+
+URGENT, NORMAL = "urgent", "normal"
+"""The policies that exist unless configured otherwise: of P1 and P2, and of P3 and P4."""
+_USUAL_POLICY = {"P1": URGENT, "P2": URGENT, "P3": NORMAL, "P4": NORMAL}
+
+
+Place = tuple[str | int, ...]
+
+
+class Problem(NamedTuple):
+    """What is wrong at which place: ``path`` such as ``("web", "credentials", 0)``."""
+
+    path: Place
+    message: str
+    allowed: tuple[str, ...] = ()
+
+
+def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
+    """Return the settings with effective notifiers, escalations and priorities, and all problems.
+
+    The settings are usable only when there is no problem.
+    """
+    notifiers = _notifiers(settings)
+    escalations = {**_usual_escalations(notifiers), **settings.escalations}
+    priorities = {
+        name: config.model_copy(update={"escalation": config.escalation or _USUAL_POLICY[name]})
+        for name, config in settings.priorities.items()
+    }
+    problems = [
+        *_check_web(settings),
+        *_check_sections(settings),
+        *(problem for name in notifiers for problem in _check_notifier(name, notifiers[name])),
+        *_check_steps(settings.escalations, notifiers),
+        *_check_policies(settings, escalations, priorities),
+        *_check_route(settings),
+    ]
+    update = {"notifiers": notifiers, "escalations": escalations, "priorities": priorities}
+    return settings.model_copy(update=update), problems
+
+
+def _notifiers(settings: Settings) -> dict[str, NotifierConfig]:
+    given = dict(settings.notifiers)
+    if not given:
+        if settings.pagerduty.routing_key is not None:
+            given["pagerduty"] = NotifierConfig(type="pagerduty")
+        if settings.slack.token is not None and settings.slack.channel is not None:
+            given["slack"] = NotifierConfig(type="slack")
+    if not given:
+        given["log"] = NotifierConfig(type="log")
+    return {name: _filled(config, settings) for name, config in given.items()}
+
+
+def _filled(config: NotifierConfig, settings: Settings) -> NotifierConfig:
+    update: dict[str, SecretStr | str | None] = {}
+    if config.type == "slack":
+        own = None if config.base_url is None else config.base_url.rstrip("/") + "/"
+        update = {
+            "token": config.token or settings.slack.token,
+            "channel": config.channel or settings.slack.channel,
+            "base_url": own or settings.slack.base_url,
+        }
+    elif config.type == "pagerduty":
+        own = None if config.base_url is None else config.base_url.rstrip("/")
+        update = {
+            "routing_key": config.routing_key or settings.pagerduty.routing_key,
+            "base_url": own or settings.pagerduty.base_url,
+        }
+    return config.model_copy(update=update)
+
+
+def _usual_escalations(notifiers: Mapping[str, NotifierConfig]) -> dict[str, EscalationConfig]:
+    kinds = {
+        kind: tuple(name for name, config in notifiers.items() if config.type == kind)
+        for kind in ("pagerduty", "slack", "log")
+    }
+    # A log is nobody: it is notified only where there is no person to reach.
+    people = kinds["slack"] or kinds["pagerduty"] or kinds["log"]
+    first = kinds["pagerduty"] + kinds["slack"] or kinds["log"]
+    again = StepConfig(notify=people, mention="!here" if kinds["slack"] else "")
+    return {
+        URGENT: EscalationConfig(steps=(StepConfig(notify=first), again)),
+        NORMAL: EscalationConfig(steps=(StepConfig(notify=people), again)),
+    }
+
+
+def _check_web(settings: Settings) -> Iterable[Problem]:
+    web = settings.web
+    if not web.credentials and not is_loopback(web.listen_address):
+        yield Problem(
+            ("web", "listen_address"),
+            f"{web.listen_address} can be reached by others and no credentials are configured:"
+            " set web.credentials to a list with a name and a token_file (or a username and a"
+            " password_file), or listen on 127.0.0.1 alone",
+        )
+    names: set[str] = set()
+    secrets: set[tuple[str | None, str]] = set()
+    for number, credential in enumerate(web.credentials):
+        path = ("web", "credentials", number)
+        secret = credential.token or credential.password
+        identity = (credential.username, secret.get_secret_value() if secret else "")
+        if credential.name in names:
+            yield Problem(path, f"a second credential is named {credential.name}")
+        if identity in secrets:
+            yield Problem(path, "the same secret as another credential, so neither tells who it is")
+        names.add(credential.name)
+        secrets.add(identity)
+
+
+def _check_sections(settings: Settings) -> Iterable[Problem]:
+    slack, incidents = settings.slack, settings.incidents
+    if not settings.notifiers:
+        if slack.token is not None and slack.channel is None:
+            yield Problem(("slack", "channel"), "needed with slack.token: where to post incidents")
+        if slack.channel is not None and slack.token is None:
+            yield Problem(("slack", "token"), "needed with slack.channel (or slack.token_file)")
+    if incidents.retention < incidents.reopen_within:
+        path = ("incidents", "retention")
+        yield Problem(path, "shorter than incidents.reopen_within: nothing would be left to reopen")
+
+
+def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:
+    path = ("notifiers", name)
+    if config.type == "slack":
+        if config.token is None:
+            yield Problem(
+                path, "a slack notifier without a token: set slack.token or its own token"
+            )
+        if config.channel is None:
+            yield Problem(path, "a slack notifier without a channel: set channel here or in slack")
+    if config.type == "pagerduty" and config.routing_key is None:
+        where = "pagerduty.routing_key or its own routing_key"
+        yield Problem(path, f"a pagerduty notifier without a routing key: set {where}")
+
+
+def _check_steps(
+    escalations: Mapping[str, EscalationConfig], notifiers: Mapping[str, NotifierConfig]
+) -> Iterable[Problem]:
+    for policy, config in escalations.items():
+        for number, step in enumerate(config.steps):
+            for name in step.notify:
+                if name not in notifiers:
+                    path = ("escalations", policy, "steps", number, "notify")
+                    yield Problem(path, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
+
+
+def _check_policies(
+    settings: Settings,
+    escalations: Mapping[str, EscalationConfig],
+    priorities: Mapping[Priority, PriorityConfig],
+) -> Iterable[Problem]:
+    used: set[str | None] = set()
+    places: list[tuple[Place, str | None]] = [
+        (("priorities", name, "escalation"), config.escalation)
+        for name, config in priorities.items()
+    ]
+    places += _route_escalations(settings.route, ("route",))
+    for path, name in places:
+        used.add(name)
+        if name is not None and name not in escalations:
+            yield Problem(path, f"unknown escalation {name!r}", tuple(sorted(escalations)))
+    for name in settings.escalations:
+        if name not in used:
+            hint = f"set for example priorities.P1.escalation: {name}"
+            yield Problem(("escalations", name), f"used by no priority and no route: {hint}")
+
+
+def _route_escalations(route: RouteConfig, path: Place) -> Iterable[tuple[Place, str | None]]:
+    yield (*path, "escalation"), route.escalation
+    for number, child in enumerate(route.routes):
+        yield from _route_escalations(child, (*path, "routes", number))
+
+
+def _check_route(settings: Settings) -> Iterable[Problem]:
+    root = settings.route
+    for field, given in (("matchers", root.matchers), ("continue", root.continue_)):
+        if given:
+            yield Problem(
+                ("route", field), "the root takes every alert: put this into route.routes"
+            )
+    if root.name is not None:
+        yield Problem(("route", "name"), "the root has no name: put this into route.routes")
+    try:
+        RouteTree(root)
+    except ValueError as error:
+        yield Problem(("route", "routes"), str(error))

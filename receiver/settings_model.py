@@ -1,0 +1,74 @@
+"""What the models of the settings say about a place: its type, its keys, its secrets."""
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+
+def plain(annotation: Any) -> Any:
+    """Return a type without ``Annotated`` and without the None of an optional one."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return plain(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return plain(next(kind for kind in get_args(annotation) if kind is not NoneType))
+    return annotation
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model a type stands for, or None."""
+    kind = plain(annotation)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def fields_of(annotation: Any) -> dict[str, Any]:
+    """Return name (as written in a configuration) -> type of a model's fields."""
+    model = model_of(annotation)
+    fields = model.model_fields if model else {}
+    return {field.alias or name: field.annotation for name, field in fields.items()}
+
+
+def child_of(annotation: Any, key: str | int) -> Any:
+    """Return the type below ``key``; None where the models know none."""
+    kind = plain(annotation)
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    return fields_of(kind).get(str(key))
+
+
+def type_at(annotation: Any, path: tuple[str | int, ...]) -> Any:
+    """Return the type at a path below ``annotation``; None where the models know none."""
+    for key in path:
+        annotation = child_of(annotation, key)
+    return annotation
+
+
+def is_container(annotation: Any) -> bool:
+    """Return whether a type is a mapping or a list."""
+    kind = plain(annotation)
+    return model_of(kind) is not None or get_origin(kind) in (dict, tuple)
+
+
+def secrets_of(annotation: Any) -> list[str]:
+    """Return the names of a model's secrets; each may be written as ``name_file`` too.
+
+    A secret is a SecretStr, or a text kept out of the representation: a URL with a password.
+    """
+    model = model_of(annotation)
+    return [
+        field.alias or name
+        for name, field in (model.model_fields if model else {}).items()
+        if plain(field.annotation) is SecretStr or not field.repr
+    ]
+
+
+def keys_of(annotation: Any) -> list[str]:
+    """Return the keys a configuration may have here; [] where any are allowed."""
+    kind = plain(annotation)
+    if get_origin(kind) is dict:
+        names = plain(get_args(kind)[0])
+        return list(get_args(names)) if get_origin(names) is Literal else []
+    return sorted([*fields_of(kind), *(f"{name}_file" for name in secrets_of(kind))])
