@@ -1,0 +1,102 @@
+# Needs GNU make (3.81 is enough) and Python 3.11 or newer. `make help` lists the targets.
+#
+# Every variable below can come from the environment or the command line, for example
+#   make run ARGS="--config.file=my.yml"     make test WORKERS=4     make run PYTHON=python3.13
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+PROOF ?=
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+  $(if $(UPGRADE),--upgrade)
+
+# All targets share one venv, so they run one after the other even under -j.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run test lint fmt tools prove bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
+
+run: $(VENV)/.installed ## start the service (ARGS="..." are flags of `incident-manager serve`)
+	@exec $(BIN)/incident-manager serve $(ARGS)
+
+test: lint ## lint and run every test, the fast ones first
+	@echo "Testing units and store ..."
+	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/store
+	@echo "Testing scenarios ..."
+	@$(BIN)/pytest tests/scenarios
+	@$(MAKE) --no-print-directory tools
+	@echo "Testing the whole system ..."
+	@$(BIN)/pytest tests/system
+
+lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
+	@echo "Checking style, types and imports ..."
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: $(VENV)/.installed-dev ## format the code and mend what can be mended by itself
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+tools: $(VENV)/.installed-dev ## install the programs that the system tests drive (Debian, as root)
+	@sh .ci/install-tools $(BIN)/python
+
+prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=name runs one)
+	@sh .ci/install-tools $(BIN)/python || echo "Proofs that need them will fail."
+	@$(BIN)/python -m benchmarks.prove $(PROOF)
+
+bench: $(VENV)/.installed-dev ## measure the cost of a webhook
+	@$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the newest)
+	@echo "Resolving the locks ..."
+	@$(INSTALL) uv
+	@$(COMPILE) pyproject.toml -o requirements.lock >/dev/null
+	@printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock >/dev/null
+	@$(COMPILE) pyproject.toml --extra dev -c requirements.lock -c requirements-build.lock \
+	  -o requirements-dev.lock >/dev/null
+
+clean: ## remove the venv and all caches; incidents (data/) stay
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find routing receiver tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@python=; \
+	for found in $(if $(PYTHON),"$(PYTHON)",python3 python3.14 python3.13 python3.12 python3.11); do \
+	  if "$$found" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$found; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.11 or newer $(if $(PYTHON),at $(PYTHON),on the PATH). Install it, or name it: make run PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv'; then \
+	  echo "$$python cannot make a venv. Debian and Ubuntu keep that apart: apt install python3-venv" >&2; \
+	  echo "(for a Python that is not the default one: python3.X-venv, with its version)" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Creating $(VENV) ..."; \
+	"$$python" -m venv "$(VENV)"
+	@touch $@
+
+# The project itself is installed with the locked build packages and no dependencies, so that
+# nothing comes in without its hash.
+$(VENV)/.installed: $(VENV)/.created requirements.lock requirements-build.lock pyproject.toml
+	@echo "Installing packages into $(VENV) ..."
+	@$(INSTALL) --require-hashes -r requirements-build.lock -r requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@echo "Installing development packages into $(VENV) ..."
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,188 @@
+"""The command ``incident-manager``."""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from receiver.app import VERSION, Service
+from receiver.commands import alert, dead_letters, incidents
+from receiver.errors import IncidentManagerError
+from receiver.logs import LEVELS, redact, setup_logging
+from receiver.settings import Settings
+from receiver.settings_load import load_settings
+
+DEFAULT_FILE = "incident-manager.yml"
+
+_file_option = click.option(
+    "--config.file",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"YAML configuration [default: {DEFAULT_FILE}, if there is one].",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="incident-manager")
+def main() -> None:
+    """Alertmanager webhook receiver and incident router."""
+
+
+def _file(given: Path | None) -> Path | None:
+    if given is not None:
+        return given
+    usual = Path(DEFAULT_FILE)
+    return usual if usual.exists() else None
+
+
+def _load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    try:
+        return load_settings(_file(config_file), os.environ, flags)
+    except IncidentManagerError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@_file_option
+@click.option("--storage.path", "storage_path", help="Where the embedded store keeps its data.")
+@click.option("--web.listen-address", "listen_address", help="host:port of the API.")
+@click.option("--web.external-url", "external_url", help="How others reach this service.")
+@click.option("--web.route-prefix", "route_prefix", help="Path before every route.")
+@click.option("--log.level", "log_level", type=click.Choice(LEVELS), help="How much is logged.")
+@click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
+def serve(config_file: Path | None, **flags: str | None) -> None:
+    """Receive alerts, page people, keep the clocks."""
+    settings = _load(
+        config_file,
+        {
+            "storage.path": flags["storage_path"],
+            "web.listen_address": flags["listen_address"],
+            "web.external_url": flags["external_url"],
+            "web.route_prefix": flags["route_prefix"],
+            "log.level": flags["log_level"],
+            "log.format": flags["log_format"],
+        },
+    )
+    setup_logging(settings.log.level, settings.log.format)
+    redact(_secrets(settings))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
+    except IncidentManagerError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's event loop where there is one (Windows has none)."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(name, stop.set)
+    service = Service(settings)
+    await service.start()
+    try:
+        click.echo(_welcome(service), err=True)
+        await stop.wait()
+        click.echo("Stopping: finishing what is under way ...", err=True)
+    finally:
+        await service.stop()
+    click.echo("Stopped. Nothing was lost; start it again whenever you like.", err=True)
+
+
+def _welcome(service: Service) -> str:
+    web = service.settings.web
+    base = f"{web.external_url}{web.route_prefix}"
+    command = Path(sys.argv[0])
+    shown = command if not command.is_absolute() else _short(command)
+    kinds = {config.type for config in service.settings.notifiers.values()}
+    names = ", ".join(service.settings.notifiers)
+    lines = [
+        "",
+        f"LLM Incident Manager {VERSION} is ready.",
+        f"  alerts     POST {base}/v1/alerts/webhook   (alertmanager.yml points here)",
+        f"  incidents  {base}/v1/incidents",
+    ]
+    if service.metrics_port:
+        lines.append(f"  metrics    http://localhost:{service.metrics_port}/metrics")
+    lines.append(f"  notifiers  {names}")
+    if kinds == {"log"}:
+        lines.append(
+            "             (pages are printed here; README tells how to add Slack, PagerDuty)"
+        )
+    lines += [
+        "",
+        "Next, in another terminal, fire an alert, look at it, and take it:",
+        f"  {shown} alert send SampleAlert severity=critical system=incident-manager",
+        f"  {shown} incidents list",
+        f"  {shown} incidents ack ID",
+        "Ctrl-C stops; what was accepted is kept.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _short(command: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return command.relative_to(Path.cwd())
+    return command
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Return every secret of the settings, so that no log line can show one."""
+    found = [
+        settings.slack.token,
+        settings.slack.signing_secret,
+        settings.pagerduty.routing_key,
+        settings.web.metrics_token,
+    ]
+    for credential in settings.web.credentials:
+        found += [credential.token, credential.password]
+    for notifier in settings.notifiers.values():
+        found += [notifier.token, notifier.routing_key]
+    password = urlsplit(settings.redis.url).password
+    shown = [secret.get_secret_value() for secret in found if secret is not None]
+    return [*shown, password] if password else shown
+
+
+@main.command("check-config")
+@_file_option
+@click.argument(
+    "file", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="[FILE]"
+)
+def check_config(config_file: Path | None, file: Path | None) -> None:
+    """Check a configuration and say what is wrong, where, and what is allowed."""
+    chosen = _file(file or config_file)
+    settings = _load(chosen, {})
+    names = ", ".join(f"{name} ({config.type})" for name, config in settings.notifiers.items())
+    click.echo(f"{chosen or 'defaults and environment'}: ok")
+    click.echo(f"  notifiers    {names}")
+    for priority, config in sorted(settings.priorities.items()):
+        policy = settings.escalations[config.escalation or ""]
+        steps = " -> ".join("+".join(step.notify) for step in policy.steps)
+        click.echo(f"  {priority}           {steps}")
+
+
+main.add_command(incidents)
+main.add_command(alert)
+main.add_command(dead_letters)
+
+if __name__ == "__main__":
+    main()

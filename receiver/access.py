@@ -1,0 +1,51 @@
+"""Who may send: bearer token or basic credentials, compared in constant time."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from receiver.settings import CredentialConfig
+
+
+class Access:
+    """The configured credentials. With none configured everybody who can connect may send."""
+
+    def __init__(self, credentials: Iterable[CredentialConfig]) -> None:
+        self._bearer: list[tuple[bytes, CredentialConfig]] = []
+        self._basic: list[tuple[bytes, CredentialConfig]] = []
+        for credential in credentials:
+            if credential.token is not None:
+                self._bearer.append((credential.token.get_secret_value().encode(), credential))
+            elif credential.username is not None and credential.password is not None:
+                pair = f"{credential.username}:{credential.password.get_secret_value()}"
+                self._basic.append((pair.encode(), credential))
+        self.open = not self._bearer and not self._basic
+
+    def check(self, request: web.Request) -> CredentialConfig | None:
+        """Return the credential used, None when none is needed; HTTP 401 otherwise."""
+        if self.open:
+            return None
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        offered, known = given.strip().encode("utf-8", "surrogateescape"), self._bearer
+        if scheme.lower() == "basic":
+            known = self._basic
+            try:
+                offered = base64.b64decode(offered, validate=True)
+            except (binascii.Error, ValueError):
+                offered = b""
+        found = None
+        for secret, credential in known:
+            # No early exit: the time taken must not tell which credential came close.
+            if hmac.compare_digest(secret, offered):
+                found = credential
+        if found is None:
+            raise web.HTTPUnauthorized(
+                headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
+                text='{"error": "credentials are missing or wrong; send one of web.credentials '
+                'as a bearer token or as basic authentication"}\n',
+                content_type="application/json",
+            )
+        return found

@@ -1,0 +1,144 @@
+"""The agenda's workers: claim what is due, in two lanes, and hand it on.
+
+P1 and P2 have a lane and workers of their own. A hung notifier fills only its own places: tasks
+that find none are put back for a moment instead of waiting on their lease.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+
+from receiver.clock import Clock
+from receiver.delivery import Delivery
+from receiver.dispatch import Dispatcher
+from receiver.errors import StoreUnavailableError
+from receiver.store.tasks import Task, TaskStore
+from routing.event import TimerDue
+
+log = logging.getLogger("agenda")
+
+LEASE_MS = 30_000
+"""Outlasts executor queueing plus the longest request (10 s) with room for a second step."""
+IDLE_S = 1.0
+"""How often a lane looks for work another replica scheduled; our own commits wake it at once."""
+PACE_S = 0.02
+"""Pause between two claims, so that a storm of commits is claimed in batches."""
+BUSY_MS = 500
+"""How long a task is put back whose notifier has no free place."""
+PLACES = {"urgent": 48, "normal": 16}
+"""Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
+NOTIFIER_SHARE = 2
+"""One notifier may hold one half of a lane's places."""
+
+
+class Agenda:
+    """Runs one claiming loop per shard and lane."""
+
+    def __init__(
+        self, tasks: TaskStore, delivery: Delivery, dispatcher: Dispatcher, clock: Clock
+    ) -> None:
+        self._tasks = tasks
+        self._delivery = delivery
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._wake: list[asyncio.Event] = []
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: dict[str, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
+        self._held: Counter[tuple[str, str]] = Counter()
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start claiming."""
+        for shard in range(len(self._tasks.keys)):
+            for lane in PLACES:
+                wake = asyncio.Event()
+                self._wake.append(wake)
+                self._loops.append(asyncio.create_task(self._run(shard, lane, wake)))
+
+    def wake(self) -> None:
+        """Look for work now: something was committed."""
+        for event in self._wake:
+            event.set()
+
+    async def stop(self, grace: float = 15.0) -> None:
+        """Claim nothing more and let what is under way finish, ``grace`` seconds at most."""
+        self._stopping = True
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        under_way = [task for tasks in self._running.values() for task in tasks]
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=grace)
+            for task in late:
+                task.cancel()
+
+    async def _run(self, shard: int, lane: str, wake: asyncio.Event) -> None:
+        while not self._stopping:
+            try:
+                claimed = await self._claim(shard, lane)
+                pause = PACE_S if claimed else await self._pause(shard, lane)
+            except StoreUnavailableError as error:
+                log.warning("cannot read the agenda: %s", error)
+                claimed, pause = 0, IDLE_S
+            if claimed:
+                await asyncio.sleep(pause)
+                continue
+            try:
+                await asyncio.wait_for(wake.wait(), pause)
+                await asyncio.sleep(PACE_S)
+            except TimeoutError:
+                pass
+            wake.clear()
+
+    async def _pause(self, shard: int, lane: str) -> float:
+        due = await self._tasks.next_due(shard, lane)
+        if due is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.005, (due - self._clock.now()) / 1000))
+
+    async def _claim(self, shard: int, lane: str) -> int:
+        free = PLACES[lane] - len(self._running[lane])
+        if free <= 0:
+            await asyncio.wait(self._running[lane], return_when=asyncio.FIRST_COMPLETED)
+            free = PLACES[lane] - len(self._running[lane])
+        now = self._clock.now()
+        token = uuid.uuid4().hex
+        found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free)
+        for task in found:
+            job = asyncio.create_task(self._handle(task))
+            self._running[lane].add(job)
+            job.add_done_callback(self._running[lane].discard)
+        return len(found)
+
+    async def _handle(self, task: Task) -> None:
+        try:
+            if task.task.startswith("notify:"):
+                await self._deliver(task)
+            else:
+                await self._fire(task)
+        except StoreUnavailableError as error:
+            # The lease runs out and somebody else, or we, take it up again.
+            log.warning("%s of %s: %s", task.task, task.incident, error)
+        except Exception:
+            log.exception("%s of %s failed", task.task, task.incident)
+
+    async def _deliver(self, task: Task) -> None:
+        place = (task.task, task.lane)
+        if self._held[place] >= PLACES[task.lane] // NOTIFIER_SHARE:
+            now = self._clock.now()
+            await self._tasks.settle(task, "again", now, due=now + BUSY_MS)
+            return
+        self._held[place] += 1
+        try:
+            await self._delivery.deliver(task)
+        finally:
+            self._held[place] -= 1
+
+    async def _fire(self, task: Task) -> None:
+        """A timer is an event like any other; the commit takes its entry off the agenda."""
+        receipts = await self._tasks.receipts(task.incident)
+        paged = {name: receipt.paged_seq for name, receipt in receipts.items()}
+        outcome = await self._dispatcher.submit(TimerDue(task.task, paged), task.incident)
+        if outcome.reason == "unknown_incident":
+            await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)

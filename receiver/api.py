@@ -1,0 +1,172 @@
+"""The JSON API: incidents as they are, and what people do to them.
+
+``acknowledge`` and ``resolve`` are the same events as a click in Slack, decided by the same rules.
+"""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from receiver import present
+from receiver.access import Access
+from receiver.dispatch import Dispatcher, Outcome
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.tasks import TaskStore
+from routing.event import Acknowledged, Resolved
+from routing.incident import Actor, Incident
+
+STATES = ("open", "closed", "all")
+LIMIT_MAX = 1_000
+NAME_MAX = 80
+
+
+def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
+    """Return an HTTP error with a JSON body that says what was wrong and what is allowed."""
+    return status(
+        text=json.dumps({"error": message, **more}) + "\n", content_type="application/json"
+    )
+
+
+class ApiEndpoint:
+    """``/v1/incidents`` and ``/v1/dead-letters``."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        tasks: TaskStore,
+        dead_letters: DeadLetterStore,
+        access: Access,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._store = dispatcher.store
+        self._tasks = tasks
+        self._dead_letters = dead_letters
+        self._access = access
+
+    async def newest(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents?state=&limit=&cursor=: newest first, with the cursor of the rest."""
+        self._access.check(request)
+        state = request.query.get("state", "open")
+        if state not in STATES:
+            raise refuse(
+                web.HTTPBadRequest,
+                f"state is {state!r}; allowed: {', '.join(STATES)}",
+                place="state",
+            )
+        limit = _number(request, "limit", 100, LIMIT_MAX)
+        cursor = request.query.get("cursor")
+        before = _number(request, "cursor", 0, 1 << 53) if cursor else None
+        found = await self._store.newest(state, limit + 1, before)
+        more = len(found) > limit
+        shown = found[:limit]
+        following = None
+        if more:
+            last = shown[-1]
+            following = str(last.episode_opened_at if last.is_open else last.resolved_at)
+        return web.json_response(
+            {"incidents": [present.summary(incident) for incident in shown], "next": following}
+        )
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents/{id}: state, alerts, clocks, timeline, deliveries."""
+        self._access.check(request)
+        incident = await self._load(request)
+        return web.json_response(
+            present.details(
+                incident,
+                await self._store.timeline(incident.id),
+                await self._tasks.receipts(incident.id),
+                await self._store.last_seen(incident.id),
+            )
+        )
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents/{id}/acknowledge, optionally {"by": name, "episode": number}."""
+        return await self._act(request, Acknowledged)
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents/{id}/resolve, optionally {"by": name, "episode": number}."""
+        return await self._act(request, Resolved)
+
+    async def dead_letters(self, request: web.Request) -> web.Response:
+        """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
+        self._access.check(request)
+        letters = await self._dead_letters.newest(_number(request, "limit", 100, LIMIT_MAX))
+        return web.json_response(
+            {
+                "dead_letters": [
+                    {
+                        "at": present.rfc3339(letter.at),
+                        "reason": letter.reason,
+                        "place": letter.place,
+                        "sender": letter.sender,
+                        "raw": letter.raw,
+                    }
+                    for letter in letters
+                ]
+            }
+        )
+
+    async def _load(self, request: web.Request) -> Incident:
+        name = request.match_info["id"]
+        try:
+            incident = await self._store.load(name)
+        except ValueError:
+            incident = None
+        if incident is None or incident.state == "tombstone":
+            raise refuse(web.HTTPNotFound, f"there is no incident {name!r}")
+        return incident
+
+    async def _act(
+        self, request: web.Request, kind: type[Acknowledged] | type[Resolved]
+    ) -> web.Response:
+        credential = self._access.check(request)
+        incident = await self._load(request)
+        body = await _json_object(request)
+        by = body.get("by") or (credential.name if credential else "") or "somebody"
+        episode = body.get("episode")
+        if not isinstance(by, str) or not by.isprintable() or len(by) > NAME_MAX:
+            raise refuse(
+                web.HTTPBadRequest, f"by is a printable name of at most {NAME_MAX} characters"
+            )
+        if episode is not None and (not isinstance(episode, int) or isinstance(episode, bool)):
+            raise refuse(web.HTTPBadRequest, "episode is a whole number", place="episode")
+        key = request.headers.get("Idempotency-Key", "")[:200]
+        event_id = f"api:{incident.id}:{kind.__name__}:{key}" if key else ""
+        via = (
+            "cli" if request.headers.get("User-Agent", "").startswith("incident-manager") else "api"
+        )
+        event = kind(Actor(by, via), episode, event_id)
+        return _answer(await self._dispatcher.submit(event, incident.id, event_id))
+
+
+def _answer(outcome: Outcome) -> web.Response:
+    """A stale or repeated request is a result, not an error; both say what is the case now."""
+    shown = present.summary(outcome.incident) if outcome.incident else None
+    status = 409 if outcome.reason == "stale" else 200
+    return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
+
+
+def _number(request: web.Request, name: str, default: int, greatest: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= greatest:
+        raise refuse(
+            web.HTTPBadRequest, f"{name} is {text!r}; allowed: 1 to {greatest}", place=name
+        )
+    return int(text)
+
+
+async def _json_object(request: web.Request) -> dict[str, Any]:
+    raw = await request.read()
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise refuse(web.HTTPBadRequest, f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise refuse(web.HTTPBadRequest, 'the body is not an object such as {"by": "name"}')
+    return body

@@ -1,0 +1,254 @@
+"""The composition root: makes every part, connects them, starts and stops them in order."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from receiver.access import Access
+from receiver.agenda import Agenda
+from receiver.api import ApiEndpoint
+from receiver.clock import Clock
+from receiver.delivery import Delivery
+from receiver.dispatch import Dispatcher
+from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.metrics import Metrics
+from receiver.notify.base import Notifier
+from receiver.notify.log import LogNotifier
+from receiver.paths import runbooks_folder
+from receiver.policy import build_assignment
+from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
+from receiver.settings import Settings, split_address
+from receiver.slack_actions import SlackActionsEndpoint
+from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.store.client import Client, connect, unavailable_is_503
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.incidents import IncidentStore
+from receiver.store.tasks import TaskStore
+from receiver.webhook import WebhookEndpoint
+
+if TYPE_CHECKING:
+    from receiver.store.embedded import EmbeddedValkey
+
+log = logging.getLogger("app")
+
+VERSION = version("llm-incident-manager")
+SYNC_EVERY_S = 30.0
+START_WITHIN_S = 60.0
+
+
+class Service:
+    """The whole service: ``start`` returns when it answers, ``stop`` when nothing is left open."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """``clock``: another source of time, for tests that move it."""
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.api_port = 0
+        self.metrics_port = 0
+        self._embedded: EmbeddedValkey | None = None
+        self._redis: Client = None
+        self._runners: list[web.AppRunner] = []
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start everything, or raise with nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        url = settings.redis.url
+        if not url:
+            # Imported only when used: it needs Unix (flock), an external server does not.
+            from receiver.store.embedded import EmbeddedValkey  # noqa: PLC0415
+
+            self._embedded = EmbeddedValkey(Path(settings.storage.path) / "valkey")
+            await self._embedded.start()
+            self._background.append(asyncio.create_task(self._embedded.watch()))
+            url = self._embedded.url
+        self._redis = connect(url)
+        self._build()
+        await self._reach_redis(external=bool(settings.redis.url))
+        self.dispatcher.start(self.agenda.wake)
+        self.agenda.start()
+        self._background.append(asyncio.create_task(self._keep_time()))
+        await self._listen()
+
+    def _build(self) -> None:
+        settings = self.settings
+        shards = settings.redis.shards
+        store = IncidentStore(
+            self._redis, shards, settings.incidents.tombstone_ttl, settings.redis.wait_replicas
+        )
+        self.tasks = TaskStore(self._redis, shards)
+        runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path))
+        self.assignment = build_assignment(settings, runbooks.catalogue)
+        teams = {route.team for route in self.assignment.tree.routes}
+        self.metrics = Metrics(
+            version=VERSION,
+            routes=[(method, settings.web.route_prefix + path) for method, path in PATHS],
+            channels=settings.notifiers,
+            teams=teams,
+            priorities=settings.classify.severities,
+        )
+        self.metrics.set_reloaded(successful=True, now=self.clock.now())
+        self.dispatcher = Dispatcher(
+            store,
+            self.clock,
+            lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
+            self.metrics.apply,
+        )
+        self.notifiers = build_notifiers(settings)
+        base = f"{settings.web.external_url}{settings.web.route_prefix}/v1/incidents/"
+        delivery = Delivery(
+            self.notifiers,
+            self.tasks,
+            self.dispatcher,
+            self.clock,
+            self.metrics,
+            lambda incident: base + incident,
+        )
+        self.agenda = Agenda(self.tasks, delivery, self.dispatcher, self.clock)
+        self._endpoints = self._build_endpoints(store, runbooks)
+
+    def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
+        settings = self.settings
+        access = Access(settings.web.credentials)
+        dead_letters = DeadLetterStore(self._redis)
+        webhook = WebhookEndpoint(
+            self.dispatcher,
+            lambda: self.assignment,
+            dead_letters,
+            access,
+            self.clock,
+            self.metrics,
+        )
+        webhook.max_alerts = settings.web.max_alerts
+        token = settings.web.metrics_token
+        return Endpoints(
+            webhook=webhook,
+            slack=SlackActionsEndpoint(self.dispatcher, settings.slack, self.clock),
+            api=ApiEndpoint(self.dispatcher, self.tasks, dead_letters, access),
+            status=StatusEndpoint(
+                store,
+                self.tasks,
+                self.clock,
+                self.metrics,
+                token.get_secret_value() if token else "",
+            ),
+            runbooks=runbooks,
+        )
+
+    async def _reach_redis(self, *, external: bool) -> None:
+        """Wait for Redis; it may be starting at the same time as this service."""
+        give_up = asyncio.get_running_loop().time() + START_WITHIN_S
+        while True:
+            try:
+                await self.clock.sync(self._redis)
+                break
+            except StoreUnavailableError as error:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+                log.warning("waiting for Redis: %s", error)
+                await asyncio.sleep(1)
+        self.clock.skew = 0
+        await self.dispatcher.store.check_layout()
+        if external:
+            await self._check_server()
+
+    async def _check_server(self) -> None:
+        """Refuse a server that may forget incidents, and report how durable it is."""
+        async with unavailable_is_503():
+            known = await self._redis.config_get("maxmemory", "maxmemory-policy", "appendfsync")
+        config = {key.decode(): value.decode() for key, value in known.items()}
+        policy = config.get("maxmemory-policy", "noeviction")
+        if config.get("maxmemory", "0") != "0" and policy != "noeviction":
+            raise ConfigError(
+                f"redis.url: the server may evict incidents (maxmemory-policy {policy}); "
+                "set maxmemory-policy noeviction"
+            )
+        log.info("external Redis, appendfsync %s", config.get("appendfsync", "unknown"))
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            try:
+                await self.clock.sync(self._redis)
+            except StoreUnavailableError as error:
+                log.warning("clock not measured: %s", error)
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        api = build_application(settings, self._endpoints, self.metrics)
+        self.api_port = await self._bind(api, settings.web.listen_address)
+        if settings.observability.prometheus_enabled:
+            metrics = build_metrics_application(self._endpoints)
+            self.metrics_port = await self._bind(metrics, settings.web.metrics_address)
+
+    async def _bind(self, application: web.Application, address: str) -> int:
+        host, port = split_address(address)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5.0)
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, host or None, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {address}: {error.strerror or error}; another process may use "
+                "the port: choose others with --web.listen-address and METRICS_PORT"
+            ) from error
+        return int(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Accept nothing more, finish what is under way, close everything."""
+        for runner in self._runners:
+            await runner.cleanup()
+        if hasattr(self, "agenda"):
+            await self.agenda.stop()
+            await self.dispatcher.stop()
+            await self._endpoints.slack.close()
+            for notifier in self.notifiers.values():
+                await notifier.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._redis is not None:
+            await self._redis.aclose()
+        if self._embedded is not None:
+            await self._embedded.stop()
+
+
+def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
+    """Return the configured notifiers by name."""
+    made: dict[str, Notifier] = {}
+    for name, config in settings.notifiers.items():
+        # Imported only when used: each brings an HTTP library that takes a while to load.
+        if config.type == "slack" and config.token and config.channel and config.base_url:
+            from receiver.notify.slack import SlackNotifier  # noqa: PLC0415
+
+            made[name] = SlackNotifier(
+                name,
+                token=config.token.get_secret_value(),
+                channel=config.channel,
+                base_url=config.base_url,
+            )
+        elif config.type == "pagerduty" and config.routing_key and config.base_url:
+            from receiver.notify.pagerduty import PagerDutyNotifier  # noqa: PLC0415
+
+            made[name] = PagerDutyNotifier(
+                name,
+                routing_key=config.routing_key.get_secret_value(),
+                base_url=config.base_url,
+            )
+        else:
+            made[name] = LogNotifier(name)
+    return made

@@ -1,0 +1,236 @@
+"""The one way through: every event is decided here and committed here.
+
+Events wait in a queue per shard; one commit per shard is in flight, and carries everything that
+came in meanwhile (group commit). Events of one incident in one batch are folded. A conflict hands
+back what is there now, and the events are decided again from that.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+import msgspec
+
+from receiver.clock import Clock
+from receiver.errors import StoreUnavailableError
+from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Result, Write, Written
+from routing.decide import decide, fold
+from routing.decision import Decision, Observation
+from routing.escalation import Rules
+from routing.event import AlertsReceived, Event
+from routing.incident import Incident
+
+log = logging.getLogger("dispatch")
+
+BATCH = 256
+"""Events in one commit at most: bounds how long the script keeps Redis busy (a few ms)."""
+ATTEMPTS = 12
+"""Conflicts in a row before an event is given back as "try again"."""
+CACHE = 20_000
+"""Incidents remembered by group. Only an optimisation: the commit compares versions."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one event: the decision's named reason and the incident afterwards."""
+
+    reason: str
+    incident: Incident | None
+
+
+class _Waiting(msgspec.Struct):
+    event: Event
+    incident: str
+    event_id: str
+    done: "asyncio.Future[Outcome]"
+    attempts: int = 0
+
+    @property
+    def key(self) -> str:
+        """What events are folded by: the group for alerts, else the incident."""
+        return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
+
+
+class Dispatcher:
+    """Decides and commits events, in batches per shard."""
+
+    def __init__(
+        self,
+        store: IncidentStore,
+        clock: Clock,
+        rules: Callable[[str], Rules],
+        observe: Callable[[Observation], None],
+    ) -> None:
+        """``rules(route id)`` gives the rules of a route, ``observe`` takes durable metrics."""
+        self.store = store
+        self.rules = rules
+        self._clock = clock
+        self._observe = observe
+        self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
+        self._wake = [asyncio.Event() for _ in store.keys]
+        self._known: OrderedDict[str, Incident] = OrderedDict()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._on_commit: Callable[[], None] = lambda: None
+        self._busy = 0
+
+    def start(self, on_commit: Callable[[], None]) -> None:
+        """Start one committing task per shard; ``on_commit`` is called when there may be work."""
+        self._on_commit = on_commit
+        self._tasks = [asyncio.create_task(self._run(shard)) for shard in range(len(self._queues))]
+
+    async def stop(self) -> None:
+        """Commit what is queued, then stop."""
+        while any(self._queues) or self._busy:  # noqa: ASYNC110 - once, at the very end
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def submit(
+        self, event: Event, incident: str = "", event_id: str = ""
+    ) -> "asyncio.Future[Outcome]":
+        """Queue an event; the future ends when it is durable.
+
+        ``incident`` names the incident for everything but alerts. The future raises
+        StoreUnavailableError when the outcome is not known to be durable.
+        """
+        stem = event.key if isinstance(event, AlertsReceived) else incident
+        shard = int(stem[: stem.index("-")])
+        waiting = _Waiting(event, incident, event_id, asyncio.get_running_loop().create_future())
+        self._queues[shard].append(waiting)
+        self._wake[shard].set()
+        return waiting.done
+
+    async def _run(self, shard: int) -> None:
+        queue, wake = self._queues[shard], self._wake[shard]
+        while True:
+            await wake.wait()
+            wake.clear()
+            while queue:
+                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                self._busy += 1
+                try:
+                    await self._commit(shard, batch)
+                except Exception as error:  # noqa: BLE001 - the batch must be answered whatever happens
+                    self._fail(batch, error)
+                finally:
+                    self._busy -= 1
+
+    @staticmethod
+    def _fail(batch: list[_Waiting], error: Exception) -> None:
+        if not isinstance(error, StoreUnavailableError):
+            log.error("commit failed", exc_info=error)
+            error = StoreUnavailableError("the change could not be stored")
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_exception(error)
+
+    async def _commit(self, shard: int, batch: list[_Waiting]) -> None:
+        groups: dict[str, list[_Waiting]] = {}
+        for waiting in batch:
+            groups.setdefault(waiting.key, []).append(waiting)
+        now = self._clock.now()
+        writes: list[Write] = []
+        members: list[tuple[list[_Waiting], list[Decision]]] = []
+        for key, waiters in groups.items():
+            base = await self._base(key, waiters[0])
+            alive, decisions = self._decide(base, waiters, now)
+            if not decisions:
+                continue
+            folded = fold(decisions)
+            if folded.base is None and not folded.changed:
+                self._answer(alive, decisions)
+                continue
+            ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
+            pointer = isinstance(alive[0].event, AlertsReceived)
+            writes.append(Write(folded, pointer, ids))
+            members.append((alive, decisions))
+        if not writes:
+            return
+        results = await self.store.commit(shard, writes, now)
+        again: list[_Waiting] = []
+        for write, (alive, decisions), result in zip(writes, members, results, strict=True):
+            again += self._settle(write, alive, decisions, result)
+        self._queues[shard].extendleft(reversed(again))
+        self._on_commit()
+
+    async def _base(self, key: str, first: _Waiting) -> Incident | None:
+        """Return what is believed to be there. Nothing known of a group means: assume nothing."""
+        if isinstance(first.event, AlertsReceived):
+            return self._known.get(key)
+        known = self._known.get(key.rpartition("-")[0])
+        return known if known is not None and known.id == key else await self.store.load(key)
+
+    def _decide(
+        self, base: Incident | None, waiters: list[_Waiting], now: int
+    ) -> tuple[list[_Waiting], list[Decision]]:
+        """Decide the events one after another; one that raises fails alone."""
+        alive, decisions, state = [], [], base
+        for waiting in waiters:
+            event = waiting.event
+            if isinstance(event, AlertsReceived):
+                rules = self.rules(event.group.route)
+            else:
+                rules = self.rules(state.group.route if state else "")
+            try:
+                decision = decide(state, event, now, rules)
+            except Exception as error:  # see the docstring
+                log.exception("event %s could not be decided", type(event).__name__)
+                self._fail([waiting], error)
+                continue
+            if decision.changed:
+                state = decision.incident
+            alive.append(waiting)
+            decisions.append(decision)
+        return alive, decisions
+
+    def _settle(
+        self, write: Write, alive: list[_Waiting], decisions: list[Decision], result: Result
+    ) -> list[_Waiting]:
+        """Answer the waiters of one write, or return those to decide again."""
+        if isinstance(result, Written):
+            self._remember(write.decision.incident)
+            for observation in write.decision.observations:
+                self._observe(observation)
+            self._answer(alive, decisions)
+            return []
+        key = alive[0].key
+        stem = key if isinstance(alive[0].event, AlertsReceived) else key.rpartition("-")[0]
+        self._known.pop(stem, None)
+        if isinstance(result, Duplicate):
+            return self._drop_duplicates(alive, write, result)
+        if isinstance(result, Conflict) and write.pointer:
+            self._remember(result.incident)
+        for waiting in alive:
+            waiting.attempts += 1
+        tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]
+        self._fail(tired, StoreUnavailableError("too many concurrent changes; try again"))
+        return [waiting for waiting in alive if waiting.attempts <= ATTEMPTS]
+
+    def _drop_duplicates(
+        self, alive: list[_Waiting], write: Write, result: Duplicate
+    ) -> list[_Waiting]:
+        applied = {write.event_ids[place] for place in result.places}
+        for waiting in alive:
+            if waiting.event_id in applied and not waiting.done.done():
+                waiting.done.set_result(Outcome("duplicate", write.decision.base))
+        return [waiting for waiting in alive if waiting.event_id not in applied]
+
+    @staticmethod
+    def _answer(alive: list[_Waiting], decisions: list[Decision]) -> None:
+        for waiting, decision in zip(alive, decisions, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(Outcome(decision.reason, decision.incident))
+
+    def _remember(self, incident: Incident | None) -> None:
+        if incident is None:
+            return
+        stem = incident.id.rpartition("-")[0]
+        known = self._known.get(stem)
+        # A click on an incident of an older generation must not hide the current one.
+        if known is not None and known.generation > incident.generation:
+            return
+        self._known[stem] = incident
+        self._known.move_to_end(stem)
+        if len(self._known) > CACHE:
+            self._known.popitem(last=False)

@@ -1,0 +1,275 @@
+"""Logging: one JSON object a line for machines, a short line for a person at a terminal.
+
+Everything is written to standard error; standard output belongs to the answers of commands.
+
+Callers give figures as ``extra``: ``duration_ms`` and ``status`` have their fixed places, anything
+else follows. What happens once a webhook is logged at DEBUG: at INFO a webhook costs one level
+check. No record can be more than one line of JSON, or imitate another, whatever it contains.
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, TextIO
+from urllib.parse import quote
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+FORMATS = ("auto", "json", "console")
+FIXED = (
+    "timestamp",
+    "level",
+    "logger",
+    "message",
+    "correlation_id",
+    "duration_ms",
+    "status",
+    "exception",
+    "stack",
+)
+"""The fields of a line, in their order; those from ``duration_ms`` on only where there is one."""
+
+MAX_DEPTH = 6
+"""Levels of nesting shown of a value; also ends a value that contains itself."""
+
+correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+"""What the current task works for: set per request, and per delivery from the incident."""
+
+_CORRELATION_HEADERS = ("X-Request-ID", "X-Correlation-ID")
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_STANDARD = frozenset({*vars(logging.makeLogRecord({})), "asctime", "message", "taskName"})
+_QUIET = ("aiohttp", "asyncio", "pdpyras", "slack_sdk", "urllib3")
+"""Libraries that log each call, some of them with headers: only their warnings are shown."""
+
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+_OUR_HANDLER = "incident-manager"
+
+
+def new_correlation_id() -> str:
+    """Return a fresh id, such as ``req-3f9c0a1b2c3d4e5f``."""
+    return f"req-{secrets.token_hex(8)}"
+
+
+def correlation_id_of(headers: Mapping[str, str]) -> str:
+    """Return the id a request came with, when it has the shape of one, else a fresh one.
+
+    ``headers`` finds names in any case, as aiohttp's do. ``X-Request-ID`` goes before
+    ``X-Correlation-ID``; at most 64 letters, digits, dots, underscores and hyphens are accepted.
+    """
+    for header in _CORRELATION_HEADERS:
+        given = headers.get(header, "")
+        if _CORRELATION_ID.fullmatch(given):
+            return given
+    return new_correlation_id()
+
+
+class Secrets:
+    """Texts that must never be shown, and a function that blots them out.
+
+    A secret is found as it is, and as JSON, ``repr`` and a URL would write it.
+    """
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, values: Iterable[str]) -> None:
+        """Add secrets to those known; empty ones are ignored."""
+        for value in filter(None, values):
+            written = (value, json.dumps(value)[1:-1], repr(value)[1:-1])
+            self._values.update(written, (quote(value, safe="", errors="replace"),))
+        if self._values:
+            # The longest first: of two secrets, one may begin with the other.
+            ordered = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, ordered)))
+
+    def hide(self, text: str) -> str:
+        """Return the text with every secret replaced by ``***``."""
+        return self._pattern.sub("***", text) if self._pattern is not None else text
+
+
+_SECRETS = Secrets()
+
+
+def redact(values: Iterable[str]) -> None:
+    """Have these secrets replaced by ``***`` in every line from now on."""
+    _SECRETS.add(values)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - arguments may be anything; their line must still appear
+        return f"{_text(record.msg)} (its arguments do not fit)"
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a broken __str__ must not lose the line
+        return f"<{type(value).__name__}>"
+
+
+def _plain(value: object, depth: int = 0) -> Any:
+    """Return the value as JSON can hold it, without secrets."""
+    if depth < MAX_DEPTH and isinstance(value, dict):
+        pairs = list(value.items())
+        return {_SECRETS.hide(_text(key)): _plain(item, depth + 1) for key, item in pairs}
+    if depth < MAX_DEPTH and isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item, depth + 1) for item in list(value)]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        # Python refuses to write very long ones in decimal.
+        return int(value) if abs(value) < 2**63 else hex(value)
+    finite = isinstance(value, float) and math.isfinite(value)
+    return value if finite else _SECRETS.hide(_text(value))
+
+
+def _trace(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, str]:
+    trace = {}
+    if record.exc_info and record.exc_info[0] is not None:
+        trace["exception"] = formatter.formatException(record.exc_info)
+    elif record.exc_text:
+        trace["exception"] = record.exc_text
+    if record.stack_info:
+        trace["stack"] = record.stack_info
+    return {name: _SECRETS.hide(text) for name, text in trace.items()}
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {
+        name: _plain(value)
+        for name, value in vars(record).items()
+        if name not in _STANDARD and name not in FIXED
+    }
+
+
+def _correlation(record: logging.LogRecord) -> str:
+    """The record's own id, for a worker that speaks of many incidents, else the context's."""
+    return _SECRETS.hide(_text(getattr(record, "correlation_id", "") or correlation_id.get()))
+
+
+def _timestamp(created: float) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    whole = int(created)
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{seconds}.{int((created - whole) * 1000):03d}Z"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, ASCII only, so that no control character or surrogate is left.
+
+    Fields as in ``FIXED``, then those the caller gave as ``extra``, in that order.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line. Never raises, whatever the record holds."""
+        line: dict[str, Any] = {
+            "timestamp": _timestamp(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _SECRETS.hide(_message(record)),
+            "correlation_id": _correlation(record),
+        }
+        for name in ("duration_ms", "status"):
+            value = getattr(record, name, None)
+            if value is not None:
+                line[name] = _plain(value)
+        line |= _trace(record, self) | _extras(record)
+        return json.dumps(line, ensure_ascii=True)
+
+
+def _visible(text: str) -> str:
+    """Return the text on one line: whatever is not printable is escaped."""
+    if text.isprintable():
+        return text
+    shown: Callable[[str], str] = lambda char: (  # noqa: E731 - one use, right below
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+    )
+    return "".join(map(shown, text))
+
+
+class ConsoleFormatter(logging.Formatter):
+    """``12:03:04 INFO  agenda  message  key=value``: local time, because a person reads it.
+
+    A traceback follows on indented lines, which no record begins with.
+    """
+
+    def __init__(self, *, colour: bool = False) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, or lines when there is a traceback. Never raises."""
+        level = f"{record.levelname:<5}"
+        if self._colour:
+            level = f"\x1b[{_COLOURS.get(record.levelname, '0')}m{level}\x1b[0m"
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        name = record.name.removeprefix("receiver.")
+        fields = {
+            "duration_ms": _plain(getattr(record, "duration_ms", None)),
+            "status": _plain(getattr(record, "status", None)),
+            **_extras(record),
+            "correlation_id": _correlation(record),
+        }
+        pairs = "".join(
+            f"  {key}={_pair(value)}" for key, value in fields.items() if value not in (None, "")
+        )
+        lines = [f"{clock} {level} {name}  {_SECRETS.hide(_message(record))}{pairs}"]
+        head = f"{clock} {level} "
+        lines = [head + _visible(lines[0][len(head) :])]
+        for text in _trace(record, self).values():
+            lines += ["    " + _visible(line) for line in text.splitlines()]
+        return "\n".join(lines)
+
+
+def _pair(value: Any) -> str:
+    """Return a value for ``key=value``: quoted as JSON unless it is one plain word."""
+    if isinstance(value, str) and re.fullmatch(r"[^\s\"=\\]+", value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def setup_logging(level: str, format: str, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+    """Send the root logger to ``stream`` (default: standard error), in place of earlier set-ups.
+
+    ``level``: one of ``LEVELS``; ``format``: one of ``FORMATS``, where ``auto`` is the console form
+    on a terminal and JSON elsewhere. Colour only on a terminal, and not when NO_COLOR is set.
+    Raises ValueError, naming what is allowed.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"log level {level!r} is not one of {', '.join(LEVELS)}")
+    if format not in FORMATS:
+        raise ValueError(f"log format {format!r} is not one of {', '.join(FORMATS)}")
+    stream = stream if stream is not None else sys.stderr
+    terminal = _is_terminal(stream)
+    handler = logging.StreamHandler(stream)
+    handler.set_name(_OUR_HANDLER)
+    if format == "console" or (format == "auto" and terminal):
+        handler.setFormatter(ConsoleFormatter(colour=terminal and not os.environ.get("NO_COLOR")))
+    else:
+        handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    for known in [known for known in root.handlers if known.get_name() == _OUR_HANDLER]:
+        root.removeHandler(known)
+        known.close()
+    root.addHandler(handler)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,335 @@
+"""Every metric of the service: its name, its help, its labels, and the values each label may take.
+
+No text from an alert ever becomes a label value: a label is a closed list, and what is not on it
+counts under the list's own word for the rest. That bounds the number of series whatever is sent.
+
+Series exist before the first event, because ``rate()`` and ``increase()`` never see the step from
+"no series" to 1. Where the product of the lists is small all of it is made at once; the larger
+families begin with the combinations that this configuration leads to (``first``), so that a fresh
+page stays under some 3,000 lines, and add others when they happen.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice, product
+from typing import Literal, NamedTuple
+
+from routing.alert import PRIORITIES, SEVERITIES
+from routing.escalation import REASONS
+from routing.incident import LANES, OPEN_STATES
+
+Key = tuple[str, ...]
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+STATUSES = tuple(str(code) for code in range(100, 600))
+FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
+TYPES = ("alert", "heartbeat", "manual")
+SOURCES = ("alertmanager", "grafana", "other")
+STRATEGIES = ("fingerprint", "group", "regroup")
+RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
+DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
+STEPS = tuple(str(number) for number in range(1, 10))
+CLOCKS = ("acknowledge", "resolve", "update")
+OUTCOMES = ("met", "missed", "void")
+ENDS = ("human", "automatic")
+RUNBOOK_SOURCES = ("annotation", "catalogue", "template", "none")
+PROCESSED = ("committed", "unchanged", "dead_letter", "failed")
+DEAD_LETTERS = ("payload", "alert", "alert_part", "event")
+
+RESULT_OF = {
+    "opened": "new",
+    "updated": "joined",
+    "priority_raised": "joined",
+    "repeat": "repeat",
+    "reopened": "reopened",
+    "resolved": "resolved",
+    "echo_suspected": "echo",
+    "orphan_resolve": "orphan",
+    "covered": "covered",
+}
+"""The ``result`` of a correlation by the reason of the decision; any other reason is ``other``."""
+
+HTTP_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ALERT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1)
+CORRELATION_BUCKETS = (0.001, 0.01, 0.1, 1, 5)
+NOTIFICATION_BUCKETS = (0.1, 0.5, 1, 2, 5, 10)
+DAY = 86_400
+RESPONSE_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, DAY, 2 * DAY, 5 * DAY, 7 * DAY)
+"""From minutes to days: a response is measured against deadlines of 5 minutes to a week."""
+LAG_BUCKETS = (0.25, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+"""Has the default ``deliver_within`` of every priority as a bound: 60 s, 10 min, 1 h."""
+
+FIRST_RESPONSES = 60
+"""Series made at the start for the resolution histogram, 15 lines each; half for acknowledging."""
+FIRST_LAGS = 80
+"""Series made at the start for the delivery lag: all priorities of the first 20 notifiers."""
+
+
+class Closed(NamedTuple):
+    """The values a label may take, and the one that stands for all others."""
+
+    values: tuple[str, ...]
+    rest: str = "other"
+
+
+class Family(NamedTuple):
+    """One metric. ``first``: the label values, in the order of ``labels``, of the first series."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    name: str
+    help: str
+    labels: dict[str, Closed]
+    first: tuple[Key, ...]
+    buckets: tuple[float, ...] = ()
+
+
+class Configured(NamedTuple):
+    """What only the configuration knows.
+
+    ``routes``: (method, template) of every route; ``channels``: the notifiers' names; ``teams``:
+    every team of the route tree; ``priorities``: the priority that a severity leads to by default.
+    """
+
+    routes: tuple[tuple[str, str], ...]
+    channels: tuple[str, ...]
+    teams: tuple[str, ...]
+    priorities: Mapping[str, str]
+
+
+_SEVERITY, _PRIORITY, _SOURCE = Closed(SEVERITIES), Closed(PRIORITIES), Closed(SOURCES)
+_TYPE = Closed(TYPES)
+_OWN = "incident_manager"
+
+
+def families(config: Configured) -> tuple[Family, ...]:
+    """Return every metric that has labels or events; see ``Metrics`` for the process's own."""
+    return (
+        *_http(config),
+        *_incidents(),
+        *_responses(config),
+        *_escalations(),
+        *_alerts(),
+        *_deliveries(config),
+        *_service(),
+    )
+
+
+def _every(*lists: Iterable[str]) -> tuple[Key, ...]:
+    return tuple(product(*lists))
+
+
+def _all(labels: dict[str, Closed]) -> tuple[Key, ...]:
+    return _every(*(closed.values for closed in labels.values()))
+
+
+def _counter(
+    name: str, text: str, labels: dict[str, Closed], first: tuple[Key, ...] | None = None
+) -> Family:
+    return Family("counter", name, text, labels, _all(labels) if first is None else first)
+
+
+def _gauge(name: str, text: str, labels: dict[str, Closed] = {}) -> Family:  # noqa: B006 - read only
+    return Family("gauge", name, text, labels, _all(labels))
+
+
+def _histogram(
+    name: str,
+    text: str,
+    labels: dict[str, Closed],
+    buckets: tuple[float, ...],
+    first: tuple[Key, ...] | None = None,
+) -> Family:
+    made = _all(labels) if first is None else first
+    return Family("histogram", name, text, labels, made, buckets)
+
+
+def _http(config: Configured) -> tuple[Family, ...]:
+    routes = config.routes
+    endpoints = tuple(dict.fromkeys(template for _, template in routes))
+    labels = {"method": Closed(METHODS, "OTHER"), "endpoint": Closed(endpoints)}
+    return (
+        _counter(
+            "http_requests_total",
+            "Total number of HTTP requests, by the template of the route",
+            {**labels, "status": Closed(STATUSES)},
+            tuple((*route, status) for route in routes for status in FIRST_STATUSES),
+        ),
+        _histogram(
+            "http_request_duration_seconds",
+            "HTTP request duration in seconds",
+            labels,
+            HTTP_BUCKETS,
+            routes,
+        ),
+    )
+
+
+def _incidents() -> tuple[Family, ...]:
+    return (
+        _counter(
+            "incidents_total",
+            "Total number of incidents created",
+            {"severity": _SEVERITY, "type": _TYPE, "source": _SOURCE, "priority": _PRIORITY},
+            _every(SEVERITIES, TYPES[:1], SOURCES, PRIORITIES),
+        ),
+        _gauge(
+            "incidents_active",
+            "Number of currently active incidents, the same on every replica: use max(), not sum()",
+            {"severity": _SEVERITY, "state": Closed(OPEN_STATES), "priority": _PRIORITY},
+        ),
+        _counter(
+            "incident_runbooks_total",
+            "Incidents opened, by where their runbook came from",
+            {"source": Closed(RUNBOOK_SOURCES)},
+        ),
+    )
+
+
+def _first_responses(config: Configured, ends: tuple[str, ...], number: int) -> tuple[Key, ...]:
+    """The likeliest ``number`` of (severity, type, priority, team, by), most urgent first.
+
+    A severity with its default priority comes before the other pairs, which only rules lead to.
+    """
+    likely = {name: config.priorities.get(name, "P3") for name in SEVERITIES}
+    pairs = dict.fromkeys([*likely.items(), *product(SEVERITIES, PRIORITIES)])
+    teams = dict.fromkeys(("", *config.teams))
+    every = (
+        (severity, "alert", priority, team, by)
+        for severity, priority in pairs
+        for team in teams
+        for by in ends
+    )
+    return tuple(islice(every, number))
+
+
+def _responses(config: Configured) -> tuple[Family, ...]:
+    labels = {
+        "severity": _SEVERITY,
+        "type": _TYPE,
+        "priority": _PRIORITY,
+        "team": Closed(config.teams, ""),
+        "by": Closed(ENDS),
+    }
+    return (
+        _histogram(
+            "incident_resolution_duration_seconds",
+            "Time taken to resolve incidents, from opening, once an episode",
+            labels,
+            RESPONSE_BUCKETS,
+            _first_responses(config, ENDS, FIRST_RESPONSES),
+        ),
+        _histogram(
+            "incident_acknowledge_duration_seconds",
+            "Time from opening to the first human acknowledgement, once an episode",
+            labels,
+            RESPONSE_BUCKETS,
+            _first_responses(config, ENDS[:1], FIRST_RESPONSES // 2),
+        ),
+    )
+
+
+def _escalations() -> tuple[Family, ...]:
+    return (
+        _counter(
+            "incident_escalations_total",
+            "Escalation steps notified, counted from 1, by what made the page move on",
+            {"priority": _PRIORITY, "step": Closed(STEPS, "10+"), "reason": Closed(tuple(REASONS))},
+            _every(PRIORITIES, STEPS[:3], REASONS),
+        ),
+        _counter(
+            "incident_deadlines_total",
+            "Response deadlines that were met, missed, or void because nobody was needed any more",
+            {"priority": _PRIORITY, "clock": Closed(CLOCKS), "outcome": Closed(OUTCOMES)},
+            _every(PRIORITIES, CLOCKS[:1], OUTCOMES),
+        ),
+        _counter(
+            "incident_undeliverable_total",
+            "Incidents whose escalation policy was exhausted before anybody was reached",
+            {"priority": _PRIORITY},
+        ),
+    )
+
+
+def _alerts() -> tuple[Family, ...]:
+    strategy = Closed(STRATEGIES)
+    return (
+        _counter(
+            "alerts_received_total",
+            "Total number of alerts received",
+            {"source": _SOURCE, "severity": _SEVERITY, "type": _TYPE},
+            _every(SOURCES, SEVERITIES, TYPES[:1]),
+        ),
+        _histogram(
+            "alert_processing_duration_seconds",
+            "Time from reading a webhook to its durable commit",
+            {"source": _SOURCE},
+            ALERT_BUCKETS,
+        ),
+        _counter(
+            "correlations_total",
+            "Alerts joined into incidents, by how they were matched and what became of them",
+            {"strategy": strategy, "result": Closed(RESULTS)},
+        ),
+        _histogram(
+            "correlation_duration_seconds",
+            "Time taken to decide which incident alerts belong to",
+            {"strategy": strategy},
+            CORRELATION_BUCKETS,
+        ),
+    )
+
+
+def _deliveries(config: Configured) -> tuple[Family, ...]:
+    channel = Closed(config.channels)
+    return (
+        _counter(
+            "notifications_sent_total",
+            "Attempts to bring a notifier up to date, by outcome",
+            {"channel": channel, "status": Closed(DELIVERY_STATUSES)},
+        ),
+        _histogram(
+            "notification_duration_seconds",
+            "Time taken by one attempt",
+            {"channel": channel},
+            NOTIFICATION_BUCKETS,
+        ),
+        _histogram(
+            "incident_delivery_lag_seconds",
+            "Time from the decision to page until the notifier had it",
+            {"channel": channel, "priority": _PRIORITY},
+            LAG_BUCKETS,
+            _every(config.channels, PRIORITIES)[:FIRST_LAGS],
+        ),
+    )
+
+
+def _service() -> tuple[Family, ...]:
+    return (
+        _counter(
+            f"{_OWN}_alerts_processed_total",
+            "Alerts processed, by what became of them",
+            {"result": Closed(PROCESSED)},
+        ),
+        _counter(
+            f"{_OWN}_dead_letters_total",
+            "What could be parsed but not used, and was put aside",
+            {"reason": Closed(DEAD_LETTERS)},
+        ),
+        _gauge(
+            f"{_OWN}_processing_queue_size",
+            "Agenda entries that are due, the same on every replica: use max(), not sum()",
+        ),
+        _gauge(
+            f"{_OWN}_agenda_entries",
+            "Agenda entries, due or not, the same on every replica: use max(), not sum()",
+            {"lane": Closed(LANES)},
+        ),
+        _gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
+        _gauge(
+            f"{_OWN}_config_last_reload_successful",
+            "1 if the last attempt to load the configuration succeeded",
+        ),
+        _gauge(
+            f"{_OWN}_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded, in seconds since the epoch",
+        ),
+    )

@@ -1,0 +1,281 @@
+"""Counts and times what happens. The metrics themselves are listed in ``metric_families``.
+
+One ``Metrics`` holds its own registry; it is made by the composition root and handed to whoever
+counts. Children are bound once and kept in plain dicts, so that counting costs a dict look-up and
+an addition. Everything here may be called from any thread.
+"""
+
+import logging
+import platform
+import resource
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from receiver.metric_families import (
+    RESULT_OF,
+    STATUSES,
+    Closed,
+    Configured,
+    Family,
+    Key,
+    families,
+)
+from routing.alert import SEVERITIES
+from routing.decision import Observation
+
+Apply = Callable[[float], None]
+
+_LOG = logging.getLogger(__name__)
+_STATUS = {int(status): status for status in STATUSES}
+_SEVERITIES = frozenset(SEVERITIES)
+_PAGE_SIZE = resource.getpagesize()
+_DEFAULT_PRIORITIES = {
+    "critical": "P1",
+    "error": "P2",
+    "high": "P2",
+    "warning": "P3",
+    "info": "P4",
+    "none": "P4",
+}
+
+
+def severity_label(text: str) -> str:
+    """Return the severity as a label value: one of ``SEVERITIES``, ``other`` for anything else."""
+    if text in _SEVERITIES:
+        return text
+    text = text.strip().lower()
+    return text if text in _SEVERITIES else "other"
+
+
+class _Bound(dict[Key, Apply]):
+    """What to call for a tuple of label values: ``inc``, ``set`` or ``observe`` of a series.
+
+    A tuple that is not there is cleaned to the closed lists first, so that only closed values are
+    ever kept or exposed.
+    """
+
+    def __init__(self, family: Family, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self.names = tuple(family.labels)
+        self._lists = [_shown(closed) for closed in family.labels.values()]
+        self._metric = _make(family, registry)
+        for key in family.first:
+            self[key]  # looking a series up makes it
+
+    def __missing__(self, key: Key) -> Apply:
+        clean = self.clean(key)
+        known = self.get(clean)
+        if known is None:
+            known = self[clean] = self._bind(clean)
+        return known
+
+    def clean(self, key: Key) -> Key:
+        """Return the key with every value that is not on its list replaced."""
+        pairs = zip(key, self._lists, strict=True)
+        return tuple(shown.get(value, rest) for value, (shown, rest) in pairs)
+
+    def of(self, labels: Mapping[str, str]) -> Apply:
+        """Return what to call for these labels; KeyError unless they are exactly this metric's."""
+        if len(labels) != len(self.names):
+            raise KeyError(f"expected the labels {self.names}, got {tuple(labels)}")
+        return self[tuple([labels[name] for name in self.names])]
+
+    def _bind(self, key: Key) -> Apply:
+        series = self._metric.labels(*key) if key else self._metric
+        if isinstance(series, Counter):
+            return series.inc
+        return series.set if isinstance(series, Gauge) else series.observe
+
+
+def _shown(closed: Closed) -> tuple[dict[str, str], str]:
+    """Return how each allowed value is shown, and the value for all others.
+
+    A name in a configuration may hold what UTF-8 cannot, and one such label fails every scrape.
+    """
+    shown = {value: value.encode(errors="replace").decode() for value in closed.values}
+    return {**shown, closed.rest: closed.rest}, closed.rest
+
+
+def _make(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    names = tuple(family.labels)
+    if family.kind == "counter":
+        return Counter(family.name, family.help, names, registry=registry)
+    if family.kind == "gauge":
+        return Gauge(family.name, family.help, names, registry=registry)
+    return Histogram(family.name, family.help, names, registry=registry, buckets=family.buckets)
+
+
+class Metrics:
+    """Everything that is counted and timed, and the page that shows it.
+
+    ``routes`` are (method, template) of the HTTP routes, ``channels`` the notifiers' names,
+    ``teams`` those of the route tree, ``priorities`` the priority that a severity leads to by
+    default (only used to choose the series that exist before the first event).
+    """
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        routes: Iterable[tuple[str, str]] = (),
+        channels: Iterable[str] = (),
+        teams: Iterable[str] = (),
+        priorities: Mapping[str, str] = _DEFAULT_PRIORITIES,
+    ) -> None:
+        # The library has only a switch for the whole process; ``_created`` doubles the series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        config = Configured(tuple(routes), tuple(channels), tuple(teams), priorities)
+        self._families = {family.name: _Bound(family, self.registry) for family in families(config)}
+        self._gauges: list[Callable[[], None]] = []
+        self._describe_process(version)
+        family = self._families
+        self._requests = family["http_requests_total"]
+        self._request_seconds = family["http_request_duration_seconds"]
+        self._received = family["alerts_received_total"]
+        self._processing_seconds = family["alert_processing_duration_seconds"]
+        self._processed = family["incident_manager_alerts_processed_total"]
+        self._correlations = family["correlations_total"]
+        self._correlation_seconds = family["correlation_duration_seconds"]
+
+    def _describe_process(self, version: str) -> None:
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        Info(
+            "incident_manager_build", "Version of the service and of Python", registry=self.registry
+        ).info({"version": version, "python": platform.python_version()})
+        Gauge(
+            "incident_manager_memory_usage_bytes",
+            "Resident memory of this process",
+            registry=self.registry,
+        ).set_function(memory_usage)
+
+    def observe(self, name: str, value: float, labels: Mapping[str, str]) -> None:
+        """Apply one observation of a decision: add to a counter, set a gauge, observe a duration.
+
+        Durations in seconds. A value that is negative or not finite counts as 0, because a single
+        one would spoil a sum for ever. Raises KeyError for a metric or label that does not exist.
+        """
+        self._families[name].of(labels)(_sound(value))
+
+    def apply(self, observation: Observation) -> None:
+        """Apply what a decision observed, once it is durable; see ``observe``."""
+        self.observe(observation.name, observation.value, observation.labels)
+
+    def bound(self, name: str, **labels: str) -> Apply:
+        """Return what to call for one series, for callers that count it often. As ``observe``."""
+        return self._families[name].of(labels)
+
+    def request(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """Count one HTTP request. ``endpoint`` is the template of the route, never the path."""
+        self._requests[(method, endpoint, _STATUS.get(status, "other"))](1)
+        self._request_seconds[(method, endpoint)](_sound(seconds))
+
+    def received(self, source: str, severity: str, number: int = 1, kind: str = "alert") -> None:
+        """Count alerts received; ``severity`` as the sender wrote it."""
+        self._received[(source, severity_label(severity), kind)](number)
+
+    def processed(self, source: str, result: str, seconds: float, number: int = 1) -> None:
+        """Count the alerts of one webhook and the time until they were durable (``PROCESSED``)."""
+        self._processed[(result,)](number)
+        self._processing_seconds[(source,)](_sound(seconds))
+
+    def correlated(self, strategy: str, reason: str, seconds: float) -> None:
+        """Count one correlation; ``reason`` is the decision's."""
+        self._correlations[(strategy, RESULT_OF.get(reason, "other"))](1)
+        self._correlation_seconds[(strategy,)](_sound(seconds))
+
+    def notified(self, channel: str, status: str, seconds: float) -> None:
+        """Count one attempt to deliver (``DELIVERY_STATUSES``)."""
+        self._families["notifications_sent_total"][(channel, status)](1)
+        self._families["notification_duration_seconds"][(channel,)](_sound(seconds))
+
+    def delivered(self, channel: str, priority: str, lag: float) -> None:
+        """Observe the seconds from the decision to page until ``channel`` had the page."""
+        self._families["incident_delivery_lag_seconds"][(channel, priority)](_sound(lag))
+
+    def dead_letter(self, reason: str, number: int = 1) -> None:
+        """Count what was put aside (``DEAD_LETTERS``)."""
+        self._families["incident_manager_dead_letters_total"][(reason,)](number)
+
+    def set_active(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Set the open incidents by (severity, state, priority); what is not given is none."""
+        active = self._families["incidents_active"]
+        totals: dict[Key, int] = dict.fromkeys(active, 0)
+        for key, number in counts.items():
+            clean = active.clean(key)
+            totals[clean] = totals.get(clean, 0) + number
+        for clean, number in totals.items():
+            active[clean](number)
+
+    def set_agenda(self, entries: Mapping[str, int], due: int) -> None:
+        """Set the agenda's entries by lane, and how many of all of them are due."""
+        lanes = self._families["incident_manager_agenda_entries"]
+        for key in list(lanes):
+            lanes[key](entries.get(key[0], 0))
+        self._families["incident_manager_processing_queue_size"][()](due)
+
+    def set_redis_up(self, *, up: bool) -> None:
+        """Say whether Redis answered; while it does not, gauges from it keep their last value."""
+        self._families["incident_manager_redis_up"][()](up)
+
+    def set_reloaded(self, *, successful: bool, now: int) -> None:
+        """Note an attempt to load the configuration at ``now`` (ms since the epoch)."""
+        prefix = "incident_manager_config_last_reload_success"
+        self._families[f"{prefix}ful"][()](successful)
+        if successful:
+            self._families[f"{prefix}_timestamp_seconds"][()](now / 1000)
+
+    def register_gauges(self, update: Callable[[], None]) -> None:
+        """Have ``update`` called before each page, to set gauges from what the caller knows.
+
+        It runs in the thread that renders and cannot await: what comes from Redis is read before.
+        One that raises is logged, and the page is shown without its news.
+        """
+        self._gauges.append(update)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the page and its Content-Type for an Accept header, which may be anything.
+
+        The type carries a charset: set it as a header, aiohttp's ``content_type`` refuses it. Takes
+        some 7 ms a thousand lines, so a server calls it in a thread.
+        """
+        for update in self._gauges:
+            try:
+                update()
+            except Exception:  # noqa: BLE001 - a page without one gauge beats no page
+                _LOG.exception("a gauge could not be set")
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # A version that is no number fails in the library's comparison.
+            encode, content_type = choose_encoder("")
+        return encode(self.registry), content_type
+
+
+def _sound(value: float) -> float:
+    return value if 0 <= value < float("inf") else 0.0
+
+
+def memory_usage() -> float:
+    """Return the resident memory of this process in bytes; where /proc is missing, its peak."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_SIZE
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

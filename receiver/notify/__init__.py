@@ -1,0 +1,1 @@
+"""Notifiers: bring one destination up to date with one incident."""

@@ -1,0 +1,114 @@
+"""What a notifier is: it says what is missing at its destination and does one step of it.
+
+Delivery is level-triggered. ``plan`` compares the incident as it is now with the receipt of what
+the destination has, and names the next step or None; ``perform`` does it with exactly one attempt.
+Only the agenda retries, and it stores the attempt in the receipt before ``perform`` is called, so
+that whoever finds an unfinished attempt asks ``find`` first.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from routing.incident import Entry, Incident, Page
+from routing.receipt import AlertKey, Attempt, Receipt
+
+__all__ = [
+    "Absent",
+    "AlertKey",
+    "Attempt",
+    "Delivered",
+    "Notifier",
+    "Outcome",
+    "Receipt",
+    "Rejected",
+    "Retry",
+    "Step",
+    "View",
+    "Wait",
+]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a notifier sees. ``timeline`` holds the entries after the receipt's cursor, in order."""
+
+    incident: Incident
+    page: Page
+    timeline: tuple[Entry, ...]
+    now: int
+    url: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The next thing to do. ``seq`` is the page it delivers, 0 when it pages nobody."""
+
+    what: str
+    seq: int = 0
+    key: str = ""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing may be done before ``until`` (ms)."""
+
+    until: int
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The destination has it; ``receipt`` says so. ``note`` is worth a line in the timeline."""
+
+    receipt: Receipt
+    note: str = ""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Try again later: after ``after`` ms when the service said so, else by backoff.
+
+    ``unknown``: the call may have been applied, so ``find`` comes first.
+    """
+
+    reason: str
+    after: int | None = None
+    unknown: bool = False
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """It will never work as it stands: the page moves on."""
+
+    reason: str
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """The unfinished attempt left nothing behind (or may safely be repeated): do it again.
+
+    ``note`` is set when that could not be checked and a double is possible.
+    """
+
+    note: str = ""
+
+
+Outcome = Delivered | Retry | Rejected
+
+
+class Notifier(Protocol):
+    """One destination. ``timeout``: seconds a call may take; ``steps``: most steps per lease."""
+
+    name: str
+    kind: str
+    timeout: float
+    steps: int
+
+    def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
+        """Return the next step, or None when the destination is up to date. Pure."""
+        ...
+
+    async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
+        """Do one step with one attempt. Never raises for what the service or network does."""
+        ...
+
+    async def find(self, view: View, receipt: Receipt) -> Delivered | Absent | Retry | Rejected:
+        """Find out what became of ``receipt.attempt``."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+        ...

@@ -1,0 +1,130 @@
+"""Incidents as the API shows them: times RFC 3339 UTC, absent times null."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from routing.incident import Actor, Entry, Incident
+from routing.receipt import Receipt
+
+
+def rfc3339(at: int) -> str | None:
+    """Return a time (ms) as RFC 3339 UTC with milliseconds, or None for "not yet" (0)."""
+    if not at:
+        return None
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _actor(actor: Actor | None) -> dict[str, str] | None:
+    return {"name": actor.name, "via": actor.via, "id": actor.id} if actor else None
+
+
+def summary(incident: Incident) -> dict[str, Any]:
+    """Return what a list of incidents shows of one."""
+    firing = sum(not alert.resolved for alert in incident.alerts.values())
+    return {
+        "id": incident.id,
+        "state": incident.state,
+        "priority": incident.priority,
+        "priority_reason": incident.priority_reason,
+        "title": incident.title,
+        "severity": incident.severity,
+        "labels": incident.group.labels,
+        "team": incident.team,
+        "runbook_url": incident.runbook_url or None,
+        "opened_at": rfc3339(incident.opened_at),
+        "episode": incident.episode,
+        "episode_opened_at": rfc3339(incident.episode_opened_at),
+        "acknowledged_at": rfc3339(incident.acknowledged_at),
+        "acknowledged_by": _actor(incident.acknowledged_by),
+        "resolved_at": rfc3339(incident.resolved_at),
+        "resolved_by": _actor(incident.resolved_by),
+        "deadlines": {
+            name: {
+                "due": rfc3339(deadline.due),
+                "met_at": rfc3339(deadline.met_at),
+                "missed_at": rfc3339(deadline.missed_at),
+            }
+            for name, deadline in incident.deadlines.items()
+        },
+        "escalation_step": incident.step + 1,
+        "firing": firing,
+        "resolved": len(incident.alerts) - firing,
+    }
+
+
+def details(
+    incident: Incident, timeline: list[Entry], receipts: dict[str, Receipt], last_seen: int
+) -> dict[str, Any]:
+    """Return everything there is to know of one incident."""
+    return summary(incident) | {
+        "version": incident.version,
+        "group": {
+            "cluster": incident.group.cluster,
+            "receiver": incident.group.receiver,
+            "group_key": incident.group.group_key,
+            "route": incident.group.route,
+        },
+        "correlation_id": incident.correlation_id,
+        "last_seen_at": rfc3339(last_seen),
+        "timers": {task: rfc3339(due) for task, due in incident.timers.items()},
+        "alerts": [
+            {
+                "fingerprint": alert.fingerprint,
+                "status": "resolved" if alert.resolved else "firing",
+                "suppressed": incident.suppressed.get(alert.fingerprint) == alert.starts_at,
+                "suspected_echo": alert.fingerprint in incident.suspects,
+                "labels": alert.labels,
+                "annotations": alert.annotations,
+                "starts_at": rfc3339(alert.starts_at),
+                "ends_at": rfc3339(alert.ends_at),
+                "generator_url": alert.generator_url or None,
+                "priority": alert.priority,
+                "priority_reason": alert.priority_reason,
+                "runbook_url": alert.runbook_url or None,
+            }
+            for alert in incident.alerts.values()
+        ],
+        "timeline": [
+            {
+                "number": number,
+                "at": rfc3339(entry.at),
+                "kind": entry.kind,
+                "text": entry.text,
+                "by": entry.by or None,
+                "via": entry.via or None,
+            }
+            for number, entry in enumerate(timeline, 1)
+        ],
+        "deliveries": [
+            _delivery(incident, name, receipts.get(name, Receipt()))
+            for name in sorted(incident.pages.keys() | receipts.keys())
+        ],
+    }
+
+
+def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
+    page = incident.pages.get(name)
+    wanted = page.seq if page else 0
+    if receipt.paged_seq >= wanted:
+        state = "delivered"
+    elif receipt.failed_seq >= wanted:
+        state = "failed"
+    else:
+        state = "retrying" if receipt.failures else "pending"
+    return {
+        "notifier": name,
+        "state": state,
+        "page": wanted,
+        "paged": receipt.paged_seq,
+        "mention": page.mention if page else "",
+        "version": receipt.version,
+        "delivered_at": rfc3339(receipt.delivered_at),
+        "failures": receipt.failures,
+        "last_error": receipt.last_error or None,
+        "slack": {"channel": receipt.channel, "ts": receipt.ts} if receipt.ts else None,
+        "pagerduty": [
+            {"dedup_key": key.dedup_key, "state": key.state, "at": rfc3339(key.at)}
+            for key in receipt.keys
+        ]
+        or None,
+    }

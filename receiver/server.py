@@ -1,0 +1,135 @@
+"""The HTTP surface: which path goes where, and what every request has in common."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from receiver.api import ApiEndpoint
+from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.logs import correlation_id, correlation_id_of
+from receiver.metrics import Metrics
+from receiver.settings import Settings
+from receiver.slack_actions import SlackActionsEndpoint
+from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.webhook import WebhookEndpoint
+
+log = logging.getLogger("http")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+WEBHOOK = "/v1/alerts/webhook"
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """Every endpoint of the service."""
+
+    webhook: WebhookEndpoint
+    slack: SlackActionsEndpoint
+    api: ApiEndpoint
+    status: StatusEndpoint
+    runbooks: RunbookEndpoint
+
+
+PATHS = (
+    ("POST", WEBHOOK),
+    # A slash too many must not cost an alert, and a redirect would.
+    ("POST", f"{WEBHOOK}/"),
+    ("POST", "/v1/slack/actions"),
+    ("GET", "/v1/incidents"),
+    ("GET", "/v1/incidents/{id}"),
+    ("POST", "/v1/incidents/{id}/acknowledge"),
+    ("POST", "/v1/incidents/{id}/resolve"),
+    ("GET", "/v1/dead-letters"),
+    ("GET", "/runbooks/{name:.+}"),
+    ("GET", "/health"),
+    ("GET", "/-/healthy"),
+    ("GET", "/-/ready"),
+    ("GET", "/metrics"),
+)
+"""(method, path template) of everything on the API port, in the order of ``_handlers``."""
+
+
+def _handlers(endpoints: Endpoints) -> list[Handler]:
+    api, status = endpoints.api, endpoints.status
+    return [
+        endpoints.webhook.handle,
+        endpoints.webhook.handle,
+        endpoints.slack.handle,
+        api.newest,
+        api.one,
+        api.acknowledge,
+        api.resolve,
+        api.dead_letters,
+        endpoints.runbooks.show,
+        status.health,
+        status.healthy,
+        status.ready,
+        status.metrics,
+    ]
+
+
+def build_application(
+    settings: Settings, endpoints: Endpoints, metrics: Metrics
+) -> web.Application:
+    """Return the application of the API port."""
+    application = web.Application(
+        client_max_size=settings.web.max_body_bytes, middlewares=[_common(metrics)]
+    )
+    enabled = settings.observability.prometheus_enabled
+    for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
+        if path == "/metrics" and not enabled:
+            continue
+        application.router.add_route(method, settings.web.route_prefix + path, handler)
+    return application
+
+
+def build_metrics_application(endpoints: Endpoints) -> web.Application:
+    """Return the application of the metrics port: /metrics alone; the other may be public."""
+    application = web.Application()
+    application.router.add_get("/metrics", endpoints.status.metrics)
+    return application
+
+
+def _common(metrics: Metrics) -> Middleware:
+    """Return the middleware: correlation id, timing, and errors in words."""
+
+    @web.middleware
+    async def common(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        correlation_id.set(correlation_id_of(request.headers))
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        except (StoreUnavailableError, PayloadError) as error:
+            response = _refused(error)
+            status = response.status
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = web.json_response(
+                {"error": "internal error", "correlation_id": correlation_id.get()}, status=500
+            )
+        finally:
+            resource = request.match_info.route.resource
+            template = resource.canonical if resource is not None else "other"
+            metrics.request(request.method, template, status, time.perf_counter() - started)
+        return response
+
+    return common
+
+
+def _refused(error: StoreUnavailableError | PayloadError) -> web.Response:
+    if isinstance(error, PayloadError):
+        log.warning("refused: %s", error, extra={"status": 400})
+        return web.json_response({"error": error.message, "place": error.position}, status=400)
+    log.warning("try again: %s", error, extra={"status": 503})
+    return web.json_response(
+        {"error": f"try again: {error}"}, status=503, headers={"Retry-After": "1"}
+    )

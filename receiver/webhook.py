@@ -1,0 +1,130 @@
+"""POST /v1/alerts/webhook: a payload goes in, and 2xx comes out only after it is durable.
+
+Answers: 202 durable (also for parseable junk, which is put aside as a dead letter); 400 not JSON;
+401; 413; 503 try again. Never 429 and never a redirect: Alertmanager retries 5xx alone, and turns a
+redirected POST into a GET whose 200 loses the alert.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from receiver.access import Access
+from receiver.clock import Clock
+from receiver.dispatch import Dispatcher, Outcome
+from receiver.errors import PayloadError
+from receiver.logs import correlation_id
+from receiver.metrics import Metrics
+from receiver.payload import JunkPayloadError, Payload, parse_payload
+from receiver.store.dead_letters import DeadLetter, DeadLetterStore
+from routing.assign import Assignment, Sender
+
+log = logging.getLogger("webhook")
+RAW_KEPT = 4_096
+
+
+class WebhookEndpoint:
+    """Takes Alertmanager's notifications, and what others make of that format."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        assignment: Callable[[], Assignment],
+        dead_letters: DeadLetterStore,
+        access: Access,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._assignment = assignment
+        self._dead_letters = dead_letters
+        self._access = access
+        self._clock = clock
+        self._metrics = metrics
+        self._shards = len(dispatcher.store.keys)
+        self.max_alerts = 10_000
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one notification."""
+        started = time.perf_counter()
+        credential = self._access.check(request)
+        body = await request.read()
+        sender = request.headers.get("User-Agent", "")[:100]
+        try:
+            payload = parse_payload(body, self._clock.now(), max_alerts=self.max_alerts)
+        except JunkPayloadError as error:
+            return await self._put_aside(error, body, sender)
+        if payload.rejected:
+            await self._put_aside_alerts(payload, sender)
+        cluster = (credential.cluster if credential else "") or request.query.get("cluster", "")
+        events = self._assignment().assign(
+            payload.alerts,
+            Sender(
+                cluster[:200],
+                payload.receiver,
+                payload.group_key,
+                payload.group_labels,
+                payload.source,
+                payload.external_url,
+                correlation_id.get(),
+            ),
+            self._shards,
+        )
+        outcomes = await self._commit([self._dispatcher.submit(event) for event in events])
+        self._count(payload, outcomes, time.perf_counter() - started)
+        incidents = [
+            outcome.incident.id
+            for outcome in outcomes
+            if outcome.incident is not None and outcome.incident.state != "tombstone"
+        ]
+        answer = {"status": "accepted", "incidents": incidents}
+        if payload.rejected:
+            answer["rejected"] = [item.reason for item in payload.rejected]
+        return web.Response(
+            status=202, body=msgspec.json.encode(answer), content_type="application/json"
+        )
+
+    @staticmethod
+    async def _commit(waiting: "list[asyncio.Future[Outcome]]") -> list[Outcome]:
+        """Wait for all parts; any that failed fails the request, after all are known."""
+        if len(waiting) == 1:
+            return [await waiting[0]]
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in found if not isinstance(outcome, BaseException)]
+
+    def _count(self, payload: Payload, outcomes: list[Outcome], seconds: float) -> None:
+        metrics = self._metrics
+        for alert in payload.alerts:
+            metrics.received(payload.source, alert.labels.get("severity", "none"))
+        for outcome in outcomes:
+            metrics.correlated("group", outcome.reason, seconds)
+        unchanged = all(outcome.reason == "repeat" for outcome in outcomes)
+        result = "unchanged" if unchanged else "committed"
+        metrics.processed(payload.source, result, seconds, len(payload.alerts))
+
+    async def _put_aside(self, error: PayloadError, body: bytes, sender: str) -> web.Response:
+        """Keep parseable junk: refusing it would have the sender repeat it for ever."""
+        raw = body[:RAW_KEPT].decode("utf-8", "replace")
+        letter = DeadLetter(self._clock.now(), error.message, error.position, raw, sender)
+        await self._dead_letters.push([letter])
+        self._metrics.dead_letter("payload")
+        log.warning("dead letter: %s", error, extra={"status": "dead_letter"})
+        answer = {"status": "dead_letter", "error": error.message, "place": error.position}
+        return web.json_response(answer, status=202)
+
+    async def _put_aside_alerts(self, payload: Payload, sender: str) -> None:
+        now = self._clock.now()
+        letters = [
+            DeadLetter(now, item.reason, f"$.alerts[{item.index}]", item.raw, sender)
+            for item in payload.rejected
+        ]
+        await self._dead_letters.push(letters)
+        self._metrics.dead_letter("alert", len(letters))
+        log.warning("%d alerts of a payload put aside: %s", len(letters), letters[0].reason)

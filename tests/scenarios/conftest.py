@@ -1,0 +1,204 @@
+"""The whole service in this process, over HTTP, on a real Valkey, with strict fakes and a clock
+that tests move."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from receiver.app import Service
+from receiver.clock import Clock
+from receiver.settings_load import load_settings
+from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
+from tests.fakes.slack import FakeSlack
+
+START = "2026-03-02T10:00:00Z"
+NO_ACCOUNTS: dict[str, Any] = {
+    "slack.token": None,
+    "slack.channel": None,
+    "pagerduty.routing_key": None,
+}
+
+
+class MovingClock(Clock):
+    """Real time plus whatever a test has moved it by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moved_ms = 0
+
+    def now(self) -> int:
+        return super().now() + self.moved_ms
+
+    def move(self, seconds: float) -> None:
+        self.moved_ms += int(seconds * 1000)
+
+
+def alert(name: str = "HighErrorRate", *, resolved: bool = False, **more: Any) -> dict[str, Any]:
+    """One alert of a notification; ``labels``, ``annotations``, ``starts``, ``ends``."""
+    labels = {"alertname": name, "severity": "critical", "service": "checkout"}
+    labels |= more.get("labels", {})
+    found = {
+        "status": "resolved" if resolved else "firing",
+        "labels": labels,
+        "annotations": {"summary": f"{name} on checkout"} | more.get("annotations", {}),
+        "startsAt": more.get("starts", START),
+        "endsAt": more.get("ends", "2026-03-02T11:00:00Z") if resolved else "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph?g0.expr=up",
+    }
+    if "fingerprint" in more:
+        found["fingerprint"] = more["fingerprint"]
+    return found
+
+
+def notification(*alerts: dict[str, Any], group: str = "g1", **more: Any) -> dict[str, Any]:
+    """A notification of Alertmanager, version 4."""
+    firing = any(item["status"] == "firing" for item in alerts)
+    return {
+        "version": "4",
+        "groupKey": f'{{}}:{{alertname="{group}"}}',
+        "truncatedAlerts": 0,
+        "status": "firing" if firing else "resolved",
+        "receiver": "incident-manager",
+        "groupLabels": {"alertname": group},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example:9093",
+        "alerts": list(alerts),
+    } | more
+
+
+class App:
+    """A running service with its fakes."""
+
+    def __init__(self, path: Path, slack: FakeSlack, pagerduty: FakePagerDuty) -> None:
+        self.path = path
+        self.slack = slack
+        self.pagerduty = pagerduty
+        self.clock = MovingClock()
+        self.service: Service
+        self.session: ClientSession
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.service.api_port}"
+
+    async def start(self, **settings: Any) -> None:
+        flags: dict[str, Any] = {
+            "web.listen_address": "127.0.0.1:0",
+            "web.metrics_address": "127.0.0.1:0",
+            "storage.path": str(self.path),
+            "slack.token": "xoxb-test",
+            "slack.signing_secret": "secret",
+            "slack.channel": "C0ALERTS",
+            "slack.base_url": self.slack.base_url,
+            "pagerduty.routing_key": DEFAULT_ROUTING_KEY,
+            "pagerduty.base_url": self.pagerduty.base_url,
+        }
+        flags |= {name.replace("__", "."): value for name, value in settings.items()}
+        wanted = {name: value for name, value in flags.items() if value is not None}
+        self.service = Service(load_settings(None, {}, wanted), self.clock)
+        await self.service.start()
+        self.session = ClientSession()
+
+    async def stop(self) -> None:
+        await self.session.close()
+        await self.service.stop()
+
+    async def post(self, body: Any, path: str = "/v1/alerts/webhook", **more: Any) -> Any:
+        """Post and return (status, parsed JSON or text)."""
+        data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+        async with self.session.post(self.url + path, data=data, **more) as answer:
+            text = await answer.text()
+            try:
+                return answer.status, json.loads(text)
+            except ValueError:
+                return answer.status, text
+
+    async def get(self, path: str, **more: Any) -> Any:
+        async with self.session.get(self.url + path, **more) as answer:
+            text = await answer.text()
+            try:
+                return answer.status, json.loads(text)
+            except ValueError:
+                return answer.status, text
+
+    async def fire(self, *alerts: dict[str, Any], **more: Any) -> str:
+        """Post alerts and return the id of the one incident."""
+        status, answer = await self.post(notification(*(alerts or (alert(),)), **more))
+        assert status == 202, answer
+        assert len(answer["incidents"]) == 1, answer
+        return str(answer["incidents"][0])
+
+    async def incident(self, name: str) -> Any:
+        status, answer = await self.get(f"/v1/incidents/{name}")
+        assert status == 200, answer
+        return answer
+
+    async def click(self, action: str, user: str = "U1", **more: Any) -> int:
+        """Click a button of the newest top-level message; return the status."""
+        message = self.slack.top_level("C0ALERTS")[-1]
+        body, headers = self.slack.click(
+            message, action, user, timestamp=int(self.clock.now() / 1000), **more
+        )
+        async with self.session.post(
+            f"{self.url}/v1/slack/actions", data=body, headers=headers
+        ) as answer:
+            return answer.status
+
+    async def metric(self, line: str) -> float:
+        """Return the value of a series of /metrics, named as it is printed."""
+        _, text = await self.get("/metrics")
+        for row in str(text).splitlines():
+            if row.startswith(f"{line} "):
+                return float(row.rpartition(" ")[2])
+        raise AssertionError(f"no series {line}")
+
+
+async def until(check: Callable[[], Any], timeout: float = 8.0) -> Any:
+    """Wait until ``check`` (plain or async) gives something true, and return it."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout
+    while True:
+        found = check()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found:
+            return found
+        if loop.time() > end:
+            raise AssertionError("it did not happen in time")
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def fakes() -> AsyncIterator[tuple[FakeSlack, FakePagerDuty]]:
+    slack = FakeSlack(channels={"C0ALERTS": "alerts"})
+    pagerduty = FakePagerDuty()
+    await slack.start()
+    await pagerduty.start()
+    yield slack, pagerduty
+    await slack.stop()
+    await pagerduty.stop()
+
+
+@pytest.fixture
+async def app(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> AsyncIterator[App]:
+    """A service with Slack and PagerDuty configured."""
+    running = App(tmp_path, *fakes)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def plain(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> AsyncIterator[App]:
+    """A service with no account configured: pages are printed."""
+    running = App(tmp_path, *fakes)
+    await running.start(**NO_ACCOUNTS)
+    yield running
+    await running.stop()
