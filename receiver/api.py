@@ -77,7 +77,7 @@ class ApiEndpoint:
                 incident,
                 await self._store.timeline(incident.id),
                 await self._tasks.receipts(incident.id),
-                await self._store.last_seen(incident.id),
+                await self._store.last_seen(incident),
             )
         )
 

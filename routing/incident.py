@@ -96,6 +96,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     opened_at: int = 0
     episode_opened_at: int = 0
     updated_at: int = 0
+    seen_at: int = 0
     acknowledged_at: int = 0
     acknowledged_by: Actor | None = None
     acknowledge_counted: bool = False

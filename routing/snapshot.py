@@ -24,12 +24,13 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     draft = Draft(base, start, now)
     if not _merge(draft, event.alerts, rules):
         return draft.done("repeat")
+    draft.set(seen_at=now)
     if start.state == "resolved" and start.resolved_at + rules.reopen_within < now:
         alerts: dict[str, Alert] = draft.get("alerts")
         firing = {key: alert for key, alert in alerts.items() if _fires(draft, alert)}
         if firing:
             draft = Draft(base, _fresh(event, start.generation + 1, rules), now)
-            draft.set(alerts=firing)
+            draft.set(alerts=firing, seen_at=now)
     return draft.done(follow_alerts(draft, rules))
 
 

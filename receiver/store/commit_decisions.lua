@@ -6,6 +6,7 @@
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), or {0, generation, record} as it is now.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
+-- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
 local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
 local due = {urgent = KEYS[3], normal = KEYS[4]}
 local now, ttl = tonumber(ARGV[2]), ARGV[3]
@@ -21,11 +22,11 @@ local function conflict(d, group, base)
   return {0, d.generation, call('GET', base) or ''}
 end
 
-local function schedule(id, lane, s)
-  local member, score = id .. '|' .. s[1], s[2]
+local function schedule(d, s, scores)
+  local member, score = d.id .. '|' .. s[1], s[2]
   if s[3] > 0 then
     local want, token, till, after = 0, '', 0, 0
-    local kept = call('HGET', task, member)
+    local kept = d.version ~= '' and call('HGET', task, member)
     if kept then
       want, token, till, after = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
     end
@@ -36,7 +37,7 @@ local function schedule(id, lane, s)
     if leased then return end
     score = math.max(score, tonumber(after))
   end
-  call('ZADD', due[lane], score, member)
+  scores[#scores + 1], scores[#scores + 2] = score, member
 end
 
 local function write(d, next_key, timeline, group)
@@ -44,9 +45,10 @@ local function write(d, next_key, timeline, group)
   if d.body ~= '' then
     call('SET', next_key, d.body)
     if d.pointer then call('SET', group, d.next) end
-    for _, entry in ipairs(d.timeline) do call('RPUSH', timeline, entry) end
+    if #d.timeline > 0 then call('RPUSH', timeline, unpack(d.timeline)) end
     for _, c in ipairs(d.counts) do call('HINCRBY', active, c[1], c[2]) end
-    if d.opened then call('ZREM', closed, id) call('ZADD', open, d.opened, id) end
+    if d.opened then call('ZADD', open, d.opened, id) end
+    if d.opened and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
     if d.expire then
       call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
@@ -60,7 +62,9 @@ local function write(d, next_key, timeline, group)
     call('ZREM', due.urgent, id .. '|' .. t) call('ZREM', due.normal, id .. '|' .. t)
     call('HDEL', task, id .. '|' .. t)
   end
-  for _, s in ipairs(d.schedule) do schedule(id, d.lane, s) end
+  local scores = {}
+  for _, s in ipairs(d.schedule) do schedule(d, s, scores) end
+  if #scores > 0 then call('ZADD', due[d.lane], unpack(scores)) end
   if d.seen then call('HSET', seen, id, now) end
 end
 

@@ -159,10 +159,14 @@ class IncidentStore:
             lines = await self.redis.lrange(key, start, -1)
         return [decode_entry(line) for line in lines]
 
-    async def last_seen(self, incident: str) -> int:
-        """Return when a payload last spoke of the incident (ms), 0 if never."""
+    async def last_seen(self, incident: Incident) -> int:
+        """Return when a payload last spoke of the incident (ms).
+
+        A payload that changed something is in the record, one that repeated it beside it.
+        """
         async with unavailable_is_503():
-            return int(await self.redis.hget(self.of(incident).seen, incident) or 0)
+            repeated = await self.redis.hget(self.of(incident.id).seen, incident.id)
+        return max(incident.seen_at, int(repeated or 0))
 
     async def newest(self, state: str, limit: int, before: float | None) -> list[Incident]:
         """Return incidents of ``state`` (open, closed or all), newest first.

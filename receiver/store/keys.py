@@ -10,7 +10,7 @@
 | ``open``, ``closed`` | zset | incident ids by opening, by end |
 | ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |
 | ``task`` | hash | ``<id>|<task>`` -> want, lease token, not-before |
-| ``seen`` | hash | incident id -> last time a payload spoke of it |
+| ``seen`` | hash | incident id -> last time a payload repeated what was known |
 | ``active`` | hash | ``severity|state|priority`` -> number of open incidents |
 | ``dead`` | list | dead letters, newest first |
 """

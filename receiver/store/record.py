@@ -89,7 +89,7 @@ def encode_decision(
         "lane": incident.lane,
         "cancel": decision.cancel,
         "schedule": [(item.task, item.due, item.want) for item in decision.schedule],
-        "seen": pointer and incident.state != "tombstone",
+        "seen": pointer and not changed and incident.state != "tombstone",
     }
 
 
