@@ -108,9 +108,8 @@ def _delivery_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
         return "delivered_in_time"
     for name in late:
         draft.say("delivery_late", f"{name} has not confirmed the page in time")
-    clock = rules.clocks[draft.get("priority")]
-    for name in late:
-        escalation.delivery_failed(draft, clock, name, "slow", event.paged)
+    # However many are late, the page moves on by one step; what is late may still arrive.
+    escalation.page_next(draft, rules.clocks[draft.get("priority")], "slow", event.paged)
     return "delivery_late"
 
 
@@ -139,7 +138,7 @@ def _delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
     draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
     if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
         clock = rules.clocks[draft.get("priority")]
-        escalation.delivery_failed(draft, clock, event.notifier, "undelivered", event.paged)
+        escalation.undelivered(draft, clock, event.notifier, event.paged)
         if draft.get("pages")[event.notifier].seq > event.seq:
             draft.skip.discard(event.notifier)
     return "delivery_failed"

@@ -78,8 +78,13 @@ def start_clocks(draft: Draft, clock: Clock, reason: str) -> None:
     page_next(draft, clock, reason)
 
 
-def page_next(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int] = {}) -> None:
-    """Page the next step that has anybody to notify; an empty step costs no time."""
+def page_next(
+    draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int] | None = None
+) -> None:
+    """Page the next step that has anybody to notify; an empty step costs no time.
+
+    ``paged`` is what receipts say was delivered, where that is known.
+    """
     number = draft.get("step") + 1
     step = clock.step(number)
     while step is not None and not step.notify:
@@ -90,7 +95,7 @@ def page_next(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int] 
         return
     draft.set(step=number)
     for name in step.notify:
-        _page(draft, name, step.mention, reason)
+        _page(draft, name, step.mention, reason, paged)
     draft.timer("delivery", draft.now + clock.deliver_within)
     names = ", ".join(step.notify)
     kind = "escalated" if number else "paged"
@@ -105,16 +110,25 @@ def page_next(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int] 
     _arm_next(draft, clock, number + 1)
 
 
-def _page(draft: Draft, name: str, mention: str, reason: str) -> None:
+def _page(
+    draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
+) -> None:
     pages: dict[str, Page] = draft.get("pages")
     known = pages.get(name)
+    step: int = draft.get("step")
+    waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
+    if known is not None and waits and known.failed_seq < known.seq:
+        # The last page to it is still on its way: one that arrives late is enough, not two.
+        again = msgspec.structs.replace(known, step=step, mention=mention or known.mention)
+        draft.set(pages={**pages, name: again})
+        return
     seq = known.seq + 1 if known else 1
     # A new episode starts its own series: what an older one delivered does not count for it.
     fresh = known is None or reason == "reopened"
     page = Page(
         seq=seq,
         since=seq if fresh or known is None else known.since,
-        step=draft.get("step"),
+        step=step,
         reason=reason,
         mention=mention,
         at=draft.now,
@@ -136,10 +150,10 @@ def _arm_next(draft: Draft, clock: Clock, number: int) -> None:
         draft.timer("escalate", draft.now + clock.acknowledge_within)
 
 
-def _exhausted(draft: Draft, reason: str, paged: Mapping[str, int]) -> None:
+def _exhausted(draft: Draft, reason: str, paged: Mapping[str, int] | None) -> None:
     """Nobody is left to notify: say so, and count it when nobody was reached at all."""
     pages: dict[str, Page] = draft.get("pages")
-    reached = [name for name, page in pages.items() if paged.get(name, 0) >= page.since]
+    reached = [name for name, page in pages.items() if (paged or {}).get(name, 0) >= page.since]
     if reached:
         draft.say("exhausted", f"{REASONS[reason].capitalize()}, and no escalation step is left")
         return
@@ -184,13 +198,11 @@ def settle_deadline(draft: Draft, outcome: str) -> None:
     )
 
 
-def delivery_failed(
-    draft: Draft, clock: Clock, notifier: str, reason: str, paged: Mapping[str, int]
-) -> None:
-    """A page will not arrive, or not in time: the page moves on to the next step at once."""
+def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, int]) -> None:
+    """A page will never arrive: it moves on to the next step at once."""
     pages: dict[str, Page] = draft.get("pages")
     page = pages[notifier]
     draft.set(pages={**pages, notifier: msgspec.structs.replace(page, failed_seq=page.seq)})
     # Of two notifiers failing in one step only the first moves the page on.
     if draft.get("state") == "triggered" and page.step == draft.get("step"):
-        page_next(draft, clock, reason, paged)
+        page_next(draft, clock, "undelivered", paged)

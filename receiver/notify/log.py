@@ -50,7 +50,7 @@ class LogNotifier:
             )
         )
 
-    async def find(self, view: View, receipt: Receipt) -> Absent:
+    async def find(self, _view: View, _receipt: Receipt) -> Absent:
         """Print it again: nothing tells whether it was printed."""
         return Absent()
 
