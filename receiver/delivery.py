@@ -127,7 +127,8 @@ class Delivery:
         if job.task.until - view.now < notifier.timeout * 1000 + LEASE_MARGIN_MS:
             await self._save(job.task, "again", receipt)
             return None
-        attempt = Attempt(step.what, view.now, step.seq, step.key, receipt.cursor)
+        told = receipt.cursor + len(view.timeline)
+        attempt = Attempt(step.what, view.now, step.seq, step.key, told)
         trying = msgspec.structs.replace(receipt, attempt=attempt)
         held, receipt = await self._save(job.task, "hold", trying)
         if not held:

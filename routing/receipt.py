@@ -4,7 +4,10 @@ import msgspec
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A step whose call was about to be made; still there when its outcome is unknown."""
+    """A step whose call was about to be made; still there when its outcome is unknown.
+
+    ``cursor``: the receipt's cursor once the step is done.
+    """
 
     what: str
     at: int

@@ -1,0 +1,315 @@
+"""Slack through slack-sdk: one message per incident, updated in place; pages as thread replies.
+
+``chat.update`` pings nobody, so a further page is a broadcast reply with a mention. slack-sdk would
+repeat ``chat.postMessage`` after a reset by itself: its retries are off, and whoever finds an
+unfinished attempt looks it up by the message's metadata before posting again.
+"""
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+import msgspec
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View
+from receiver.notify.slack_blocks import (
+    incident_message,
+    noteworthy,
+    opening_mention,
+    page_text,
+    plain_message,
+    thread_note,
+)
+from routing.receipt import Attempt, Receipt
+
+log = logging.getLogger("notify.slack")
+
+EVENT_TYPE = "incident_manager"
+RATE_LIMIT_MS = 30_000
+LOOK_BACK_S = 60
+PAGES_SEARCHED = 10
+# docs.slack.dev, "chat.postMessage", errors: these may pass by themselves.
+_TRANSIENT = frozenset(
+    {
+        "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+        "org_login_required",
+        "external_channel_migrating",
+        "update_failed",
+    }
+)
+_MAYBE_APPLIED = frozenset({"internal_error", "fatal_error"})
+_LAYOUT = ("invalid_blocks", "msg_blocks_too_long", "invalid_attachments", "msg_too_long")
+
+Answer = dict[str, Any]
+
+
+class SlackNotifier:
+    """Brings one Slack channel up to date."""
+
+    kind = "slack"
+    steps = 4
+
+    def __init__(
+        self, name: str, *, token: str, channel: str, base_url: str, timeout: float = 10.0
+    ) -> None:
+        """``timeout`` in seconds, for the whole of a call; ``channel`` is an id or a name."""
+        self.name = name
+        self.timeout = timeout
+        self._token = token
+        self._channel = channel
+        self._base_url = base_url
+        self._session: ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+
+    def plan(self, view: View, receipt: Receipt) -> Step | None:
+        """Post, page again, update, then tell the thread: in this order, each only if needed."""
+        incident, page = view.incident, view.page
+        if not receipt.ts:
+            return Step("post", seq=page.seq) if incident.is_open else None
+        if incident.state == "triggered" and page.seq > receipt.paged_seq:
+            return Step("page", seq=page.seq)
+        if receipt.version < incident.version:
+            return Step("update")
+        if noteworthy(view.timeline):
+            return Step("note")
+        return None
+
+    async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
+        """Do one step with one call (two when Slack refuses the layout)."""
+        if step.what == "post":
+            return await self._post(view, receipt, step)
+        if step.what == "update":
+            return await self._update(view, receipt)
+        told = noteworthy(view.timeline)
+        text = page_text(view) if step.what == "page" else thread_note(told)
+        answer = await self._call(
+            "chat_postMessage",
+            channel=receipt.channel,
+            thread_ts=receipt.ts,
+            text=text,
+            reply_broadcast=step.what == "page",
+            metadata=_metadata(view, step.what, step.seq, _told(view, receipt)),
+        )
+        if not isinstance(answer, dict):
+            return answer
+        attempt = Attempt(step.what, view.now, step.seq, cursor=_told(view, receipt))
+        return Delivered(_after_reply(view, receipt, attempt))
+
+    async def _post(self, view: View, receipt: Receipt, step: Step) -> Outcome:
+        text, blocks = incident_message(view)
+        common = {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
+        common["metadata"] = _metadata(view, "post", step.seq, 0)
+        answer = await self._call(
+            "chat_postMessage", text=text, blocks=opening_mention(view) + blocks, **common
+        )
+        plain = isinstance(answer, Rejected) and answer.reason.startswith(_LAYOUT)
+        if plain:
+            log.error("Slack refused the layout, sent as plain text: %s", answer)
+            answer = await self._call("chat_postMessage", text=plain_message(view), **common)
+        if not isinstance(answer, dict):
+            return answer
+        return Delivered(_after_post(view, receipt, answer, plain=plain))
+
+    async def _update(self, view: View, receipt: Receipt) -> Outcome:
+        text, blocks = incident_message(view)
+        place = {"channel": receipt.channel, "ts": receipt.ts}
+        if receipt.plain:
+            answer = await self._call("chat_update", text=plain_message(view), **place)
+        else:
+            answer = await self._call("chat_update", text=text, blocks=blocks, **place)
+            if isinstance(answer, Rejected) and answer.reason.startswith(_LAYOUT):
+                log.error("Slack refused the layout, updated as plain text: %s", answer)
+                answer = await self._call(
+                    "chat_update", text=plain_message(view), blocks=[], **place
+                )
+        if isinstance(answer, Rejected) and answer.reason.startswith("message_not_found"):
+            return self._deleted(view, receipt)
+        if not isinstance(answer, dict):
+            return answer
+        paged = receipt.paged_seq
+        if view.incident.state != "triggered":
+            paged = view.page.seq  # Nobody needs to be paged any more.
+        shown = {"version": view.incident.version, "paged_seq": paged, "delivered_at": view.now}
+        if not noteworthy(view.timeline):
+            shown["cursor"] = _told(view, receipt)
+        return Delivered(msgspec.structs.replace(receipt, **shown))
+
+    @staticmethod
+    def _deleted(view: View, receipt: Receipt) -> Outcome:
+        """Somebody deleted the message: an open incident needs a new one."""
+        if not view.incident.is_open:
+            done = {"version": view.incident.version, "cursor": _told(view, receipt)}
+            return Delivered(msgspec.structs.replace(receipt, **done))
+        gone = msgspec.structs.replace(receipt, ts="", version=0, paged_seq=0)
+        return Delivered(gone, note="its message was deleted in Slack; posted again")
+
+    async def find(self, view: View, receipt: Receipt) -> Delivered | Absent | Retry | Rejected:
+        """Look an unfinished post up by its metadata; the first one found is the one to keep."""
+        attempt = receipt.attempt
+        if attempt is None or attempt.what == "update":
+            return Absent()
+        search: dict[str, Any] = {"include_all_metadata": True, "limit": 100}
+        if attempt.what == "post":
+            method = "conversations_history"
+            search |= {"channel": receipt.channel or self._channel}
+            search |= {"oldest": f"{attempt.at / 1000 - LOOK_BACK_S:.6f}"}
+        else:
+            method = "conversations_replies"
+            search |= {"channel": receipt.channel, "ts": receipt.ts}
+        found = await self._search(method, search, view.incident.id, attempt)
+        if isinstance(found, Rejected):
+            return _unfindable(view, receipt, attempt)
+        if found is None or isinstance(found, Retry):
+            return found or Absent()
+        if attempt.what != "post":
+            return Delivered(_after_reply(view, receipt, attempt))
+        posted = _after_post(view, receipt, found, plain=False)
+        # It shows the incident as it was then: an update follows.
+        then = {"version": 0, "paged_seq": attempt.seq, "cursor": attempt.cursor}
+        return Delivered(msgspec.structs.replace(posted, **then))
+
+    async def _search(
+        self, method: str, search: dict[str, Any], incident: str, attempt: Attempt
+    ) -> Answer | Retry | Rejected | None:
+        """Return the oldest message of the attempt, as an answer to posting it would look."""
+        oldest: Answer | None = None
+        for _ in range(PAGES_SEARCHED):
+            answer = await self._call(method, **search)
+            if not isinstance(answer, dict):
+                return answer
+            for message in answer.get("messages", []):
+                if _is_of(message, incident, attempt) and (
+                    oldest is None or message["ts"] < oldest["ts"]
+                ):
+                    oldest = {"ts": message["ts"], "channel": search["channel"]}
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+            search["cursor"] = cursor
+        return oldest
+
+    async def _call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
+        """Make one call; every way it can end is a value."""
+        try:
+            response = await getattr(self._connected(), method)(**arguments)
+        except SlackApiError as error:
+            return _classify(error.response)
+        except ClientConnectorError as error:
+            return Retry(f"network: {error}", unknown=False)
+        except (ClientError, SlackClientError, TimeoutError, OSError, ValueError) as error:
+            return Retry(f"network: {str(error)[:200] or type(error).__name__}", unknown=True)
+        return dict(response.data)
+
+    def _connected(self) -> AsyncWebClient:
+        if self._client is None:
+            # With a session of our own slack-sdk's timeout is not applied: the session has it.
+            self._session = ClientSession(timeout=ClientTimeout(total=self.timeout))
+            self._client = AsyncWebClient(
+                token=self._token,
+                base_url=self._base_url,
+                session=self._session,
+                retry_handlers=[],
+            )
+            if proxy_bypass(urlsplit(self._base_url).hostname or ""):
+                # slack-sdk reads the proxy variables but not NO_PROXY.
+                self._client.proxy = None
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            # aiohttp closes its transports in the next turn of the loop.
+            await asyncio.sleep(0)
+
+
+def _metadata(view: View, what: str, seq: int, cursor: int) -> dict[str, Any]:
+    payload = {"incident": view.incident.id, "what": what, "seq": seq, "cursor": cursor}
+    return {"event_type": EVENT_TYPE, "event_payload": payload}
+
+
+def _is_of(message: dict[str, Any], incident: str, attempt: Attempt) -> bool:
+    metadata = message.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    if metadata.get("event_type") != EVENT_TYPE or payload.get("incident") != incident:
+        return False
+    if attempt.what == "post":
+        return bool(payload.get("what") == "post")
+    wanted = {"what": attempt.what, "seq": attempt.seq, "cursor": attempt.cursor}
+    return all(payload.get(name) == value for name, value in wanted.items())
+
+
+def _after_post(view: View, receipt: Receipt, answer: Answer, *, plain: bool) -> Receipt:
+    return msgspec.structs.replace(
+        receipt,
+        ts=str(answer["ts"]),
+        channel=str(answer.get("channel") or receipt.channel),
+        plain=plain,
+        version=view.incident.version,
+        paged_seq=view.page.seq,
+        cursor=_told(view, receipt),
+        delivered_at=view.now,
+    )
+
+
+def _told(view: View, receipt: Receipt) -> int:
+    """Return the cursor once everything in view is told."""
+    return receipt.cursor + len(view.timeline)
+
+
+def _after_reply(view: View, receipt: Receipt, attempt: Attempt) -> Receipt:
+    """Return the receipt after a reply; a page has told the thread what led to it as well."""
+    page = attempt.what == "page"
+    paged = max(receipt.paged_seq, attempt.seq) if page else receipt.paged_seq
+    return msgspec.structs.replace(
+        receipt,
+        paged_seq=paged,
+        cursor=max(receipt.cursor, attempt.cursor),
+        delivered_at=view.now,
+    )
+
+
+def _unfindable(view: View, receipt: Receipt, attempt: Attempt) -> Delivered | Absent:
+    """The look-up is not allowed: a P1 or P2 is worth a double, anything else is not."""
+    if view.incident.lane == "urgent":
+        return Absent("the outcome of a post is unknown and cannot be looked up: sent once more")
+    note = "the outcome of a post is unknown and cannot be looked up: not sent again"
+    kept = {"paged_seq": max(receipt.paged_seq, attempt.seq), "version": view.incident.version}
+    return Delivered(msgspec.structs.replace(receipt, **kept), note=note)
+
+
+def _classify(response: Any) -> Retry | Rejected:
+    """Return what an error answer means. An HTML body leaves nothing but the status."""
+    status = int(getattr(response, "status_code", 0) or 0)
+    data = getattr(response, "data", None)
+    name = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if status == 429 or name in _TRANSIENT:  # noqa: PLR2004 - HTTP
+        headers = getattr(response, "headers", {}) or {}
+        limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
+        return Retry(name or "ratelimited", after=_retry_after(headers) if limited else None)
+    if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
+        return Retry(name or f"HTTP {status}", unknown=True)
+    details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
+    messages = details.get("messages", []) if isinstance(details, dict) else []
+    words = "; ".join(str(message) for message in messages)[:500]
+    return Rejected(f"{name}: {words}" if words else name)
+
+
+def _retry_after(headers: Any) -> int:
+    """Return Retry-After in ms; it may be a fraction."""
+    values = {str(key).lower(): value for key, value in dict(headers).items()}
+    try:
+        seconds = float(values.get("retry-after", ""))
+    except ValueError:
+        return RATE_LIMIT_MS
+    return int(min(max(seconds, 0.5), 600) * 1000) if seconds < float("inf") else RATE_LIMIT_MS

@@ -1,0 +1,219 @@
+"""One Block Kit message per incident: scannable on a phone in two seconds, inside every limit.
+
+Limits: docs.slack.dev, "Block Kit" (header 150, section 3000, button 75 and value 2000, url 3000,
+50 blocks); all text of a message stays well below the undocumented 12,000.
+"""
+
+import json
+from typing import Any
+
+from receiver.notify.base import View
+from receiver.notify.slack_text import escaped, mention, moment, mrkdwn, plain
+from routing.alert import Alert
+from routing.duration import format_duration
+from routing.escalation import REASONS
+from routing.incident import Entry, Incident
+from routing.runbook import is_link
+
+HEADER_MAX = 150
+TEXT_MAX = 300
+ALERTS_SHOWN = 5
+ALERT_MAX = 400
+NOTE_MAX = 2_500
+SUMMARY_NAMES = ("summary", "description", "message")
+WHERE_NAMES = ("cluster", "namespace", "service", "job", "instance", "pod")
+NOTEWORTHY = frozenset(
+    {
+        "escalated",
+        "deadline_missed",
+        "delivery_failed",
+        "delivery_late",
+        "delivery_note",
+        "undeliverable",
+        "exhausted",
+        "acknowledged",
+        "resolved",
+        "reopened",
+        "echo_believed",
+        "priority_raised",
+    }
+)
+_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "resolved": "🟢"}
+
+Block = dict[str, Any]
+
+
+def incident_message(view: View) -> tuple[str, list[Block]]:
+    """Return (text for notifications, blocks) of an incident as it is now."""
+    incident = view.incident
+    blocks = [_header(incident)]
+    if incident.is_open:
+        blocks.append(_section(incident, "alerts", _alert_lines(incident)))
+    blocks.append(_section(incident, "clock", _clock_line(view)))
+    blocks.append(_context(incident))
+    buttons = _buttons(view)
+    if buttons:
+        blocks.append(
+            {"type": "actions", "block_id": _block_id(incident, "actions"), "elements": buttons}
+        )
+    return message_text(incident), blocks
+
+
+def message_text(incident: Incident) -> str:
+    """Return the one line that a phone shows of the message."""
+    line = f"{incident.priority} {incident.state}: {incident.title}"
+    return f"{_LOOKS[incident.state]} {escaped(line, TEXT_MAX)}"
+
+
+def plain_message(view: View) -> str:
+    """Return the message without any layout, for when Slack refuses the layout."""
+    incident = view.incident
+    lines = [message_text(incident), _clock_line(view)]
+    if is_link(incident.runbook_url):
+        lines.append(f"Runbook: {escaped(incident.runbook_url, 1000)}")
+    if is_link(view.url):
+        lines.append(f"Incident: {escaped(view.url, 1000)}")
+    return "\n".join(lines)
+
+
+def page_text(view: View) -> str:
+    """Return the broadcast reply that pages again: whom, what and why."""
+    incident, page = view.incident, view.page
+    who = mention(page.mention)
+    title = mrkdwn(incident.title, TEXT_MAX)
+    why = REASONS[page.reason]
+    step = f"step {page.step + 1}, " if page.step else ""
+    return f"{who} *{incident.priority}* {title}\n{step}{why}".strip()
+
+
+def opening_mention(view: View) -> list[Block]:
+    """Return the block that mentions somebody in the first post, if the policy wants that."""
+    who = mention(view.page.mention)
+    return [_section(view.incident, "mention", who)] if who else []
+
+
+def noteworthy(entries: tuple[Entry, ...]) -> list[Entry]:
+    """Return the timeline entries a thread is told; a quiet thread is a feature."""
+    return [entry for entry in entries if entry.kind in NOTEWORTHY]
+
+
+def thread_note(entries: list[Entry]) -> str:
+    """Return one reply that tells several timeline entries."""
+    share = NOTE_MAX // max(1, len(entries))
+    return "\n".join(mrkdwn(entry.text, max(40, share)) for entry in entries[:40])
+
+
+def _block_id(incident: Incident, part: str) -> str:
+    """Return a block id that is new with each version, as Slack asks for updated messages."""
+    return f"{part}-{incident.version}"
+
+
+def _section(incident: Incident, part: str, text: str) -> Block:
+    return {
+        "type": "section",
+        "block_id": _block_id(incident, part),
+        "text": {"type": "mrkdwn", "text": text, "verbatim": True},
+    }
+
+
+def _header(incident: Incident) -> Block:
+    line = f"{_LOOKS[incident.state]} {incident.priority} {incident.state.upper()} {incident.title}"
+    return {
+        "type": "header",
+        "block_id": _block_id(incident, "header"),
+        "text": {"type": "plain_text", "text": plain(line, HEADER_MAX), "emoji": False},
+    }
+
+
+def _alert_lines(incident: Incident) -> str:
+    firing = incident.firing()
+    lines = [_alert_line(alert) for alert in firing[:ALERTS_SHOWN]]
+    if len(firing) > ALERTS_SHOWN:
+        lines.append(f"and {len(firing) - ALERTS_SHOWN} more")
+    return "\n".join(lines) or "No alert fires any more."
+
+
+def _alert_line(alert: Alert) -> str:
+    name = mrkdwn(alert.labels.get("alertname", "alert"), 80) or "alert"
+    where = " ".join(alert.labels[name] for name in WHERE_NAMES if alert.labels.get(name))
+    notes = alert.annotations
+    summary = next((notes[key] for key in SUMMARY_NAMES if notes.get(key)), "")
+    parts = [f"• *{name}*", mrkdwn(where, 120), f"since {moment(alert.starts_at)}"]
+    line = "  ".join(part for part in parts if part)
+    return f"{line}\n    {mrkdwn(summary, ALERT_MAX)}" if summary.strip() else line
+
+
+def _clock_line(view: View) -> str:
+    incident = view.incident
+    opened = incident.episode_opened_at
+    deadline = incident.deadlines.get("acknowledge")
+    if incident.state == "resolved":
+        by = incident.resolved_by
+        who = mrkdwn(by.name, 80) if by and by.via != "automatic" else "its alerts"
+        took = format_duration(_whole(incident.resolved_at - opened))
+        return f"Resolved by {who} after {took}, {moment(incident.resolved_at)}"
+    if incident.state == "acknowledged" and incident.acknowledged_by:
+        took = format_duration(_whole(incident.acknowledged_at - opened))
+        name = mrkdwn(incident.acknowledged_by.name, 80)
+        return f"Acknowledged by *{name}* after {took}"
+    if deadline is None:
+        return f"Firing since {moment(opened)}"
+    if deadline.missed_at:
+        return f"⏰ Not acknowledged in time: it was due {moment(deadline.due)}"
+    return f"⏱ Acknowledge by {moment(deadline.due)}"
+
+
+def _whole(duration: int) -> int:
+    """Return a duration (ms) in whole seconds, never below zero."""
+    return max(0, duration) // 1000 * 1000
+
+
+def _context(incident: Incident) -> Block:
+    step = f" · escalation step {incident.step + 1}" if incident.step > 0 else ""
+    again = f" · firing for the {incident.episode + 1}. time" if incident.episode else ""
+    reason = mrkdwn(incident.priority_reason, 200)
+    text = f"{incident.priority}: {reason}{step}{again} · `{incident.id}`"
+    return {
+        "type": "context",
+        "block_id": _block_id(incident, "context"),
+        "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}],
+    }
+
+
+def _buttons(view: View) -> list[Block]:
+    incident = view.incident
+    value = json.dumps({"i": incident.id, "e": incident.episode})
+    found: list[Block] = []
+    if incident.state == "triggered":
+        found.append(_button("Acknowledge", "acknowledge") | {"value": value, "style": "primary"})
+    if incident.is_open:
+        found.append(
+            _button("Resolve", "resolve") | {"value": value, "style": "danger", "confirm": _CONFIRM}
+        )
+    firing = incident.firing()
+    links = [
+        ("Runbook", "open_runbook", incident.runbook_url),
+        ("Source", "open_source", firing[0].generator_url if firing else ""),
+        ("Incident", "open_incident", view.url),
+    ]
+    found += [_button(text, action) | {"url": url} for text, action, url in links if is_link(url)]
+    return found
+
+
+def _button(text: str, action: str) -> Block:
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": {"type": "plain_text", "text": text, "emoji": False},
+    }
+
+
+_CONFIRM = {
+    "title": {"type": "plain_text", "text": "Resolve this incident?"},
+    "text": {
+        "type": "plain_text",
+        "text": "Alerts that still fire stay quiet until they resolve or change.",
+    },
+    "confirm": {"type": "plain_text", "text": "Resolve"},
+    "deny": {"type": "plain_text", "text": "Not yet"},
+}
