@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import html
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
+from receiver.render import render
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 
@@ -113,9 +113,5 @@ class RunbookEndpoint:
         text = file.read_text(encoding="utf-8")
         if "text/html" not in request.headers.get("Accept", ""):
             return web.Response(text=text, content_type="text/markdown")
-        page = (
-            "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>{html.escape(name)}</title><pre style='white-space:pre-wrap;"
-            f"font:1rem/1.5 monospace;max-width:50rem;margin:2rem auto'>{html.escape(text)}</pre>"
-        )
+        page = render("console/runbook.html.j2", name=name, text=text)
         return web.Response(text=page, content_type="text/html")

@@ -9,6 +9,7 @@ from typing import Any
 
 from receiver.notify.base import View
 from receiver.notify.slack_text import escaped, mention, moment, mrkdwn, plain
+from receiver.render import render
 from routing.alert import Alert
 from routing.duration import format_duration
 from routing.escalation import REASONS
@@ -22,22 +23,22 @@ ALERT_MAX = 400
 NOTE_MAX = 2_500
 SUMMARY_NAMES = ("summary", "description", "message")
 WHERE_NAMES = ("cluster", "namespace", "service", "job", "instance", "pod")
-NOTEWORTHY = frozenset(
-    {
-        "escalated",
-        "deadline_missed",
-        "delivery_failed",
-        "delivery_late",
-        "delivery_note",
-        "undeliverable",
-        "exhausted",
-        "acknowledged",
-        "resolved",
-        "reopened",
-        "echo_believed",
-        "priority_raised",
-    }
-)
+NOTES_SHOWN = 20
+NOTEWORTHY = {
+    "escalated": "📣",
+    "deadline_missed": "⏰",
+    "delivery_failed": "⚠️",
+    "delivery_late": "⚠️",
+    "delivery_note": "⚠️",
+    "undeliverable": "⚠️",
+    "exhausted": "⚠️",
+    "acknowledged": "🟡",
+    "resolved": "🟢",
+    "reopened": "🔴",
+    "echo_believed": "🔴",
+    "priority_raised": "🔺",
+}
+"""Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
 _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "resolved": "🟢"}
 
 Block = dict[str, Any]
@@ -79,11 +80,17 @@ def plain_message(view: View) -> str:
 def page_text(view: View) -> str:
     """Return the broadcast reply that pages again: whom, what and why."""
     incident, page = view.incident, view.page
-    who = mention(page.mention)
-    title = mrkdwn(incident.title, TEXT_MAX)
-    why = REASONS[page.reason]
-    step = f"step {page.step + 1}, " if page.step else ""
-    return f"{who} *{incident.priority}* {title}\n{step}{why}".strip()
+    deadline = incident.deadlines.get("acknowledge")
+    return render(
+        "slack/page.j2",
+        who=mention(page.mention),
+        priority=incident.priority,
+        title=incident.title,
+        step=page.step + 1,
+        why=REASONS[page.reason],
+        deadline_missed=bool(deadline and deadline.missed_at),
+        due=moment(deadline.due) if deadline else "",
+    )
 
 
 def opening_mention(view: View) -> list[Block]:
@@ -93,14 +100,15 @@ def opening_mention(view: View) -> list[Block]:
 
 
 def noteworthy(entries: tuple[Entry, ...]) -> list[Entry]:
-    """Return the timeline entries a thread is told; a quiet thread is a feature."""
+    """Return the timeline entries a thread is told."""
     return [entry for entry in entries if entry.kind in NOTEWORTHY]
 
 
 def thread_note(entries: list[Entry]) -> str:
     """Return one reply that tells several timeline entries."""
-    share = NOTE_MAX // max(1, len(entries))
-    return "\n".join(mrkdwn(entry.text, max(40, share)) for entry in entries[:40])
+    shown = entries[-NOTES_SHOWN:]
+    share = max(60, NOTE_MAX // len(shown))
+    return render("slack/note.j2", entries=shown, share=share, looks=NOTEWORTHY)
 
 
 def _block_id(incident: Incident, part: str) -> str:

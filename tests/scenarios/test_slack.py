@@ -29,7 +29,7 @@ async def test_one_message_says_what_a_woken_person_needs(app: App) -> None:
     shown = _text(message)
     for word in ("P1", "TRIGGERED", "HighErrorRate", "checkout", "Acknowledge by", name):
         assert word in shown
-    urls = [button.get("url") for button in message.buttons()]
+    urls = [button.get("url") for button in message.buttons().values()]
     assert "https://wiki.example/errors" in urls
     assert "http://prometheus.example/graph?g0.expr=up" in urls
     assert message.pings == []
@@ -55,7 +55,7 @@ async def test_a_click_acknowledges_everywhere_and_mtta_moves(app: App) -> None:
     assert await app.metric(series) == 1
     await app.fire(alert(resolved=True))
     await until(lambda: "RESOLVED" in _text(message))
-    assert [button for button in message.buttons() if "value" in button] == []
+    assert [button for button in message.buttons().values() if "value" in button] == []
     _move(app, 6)
     await until(lambda: app.pagerduty.incidents[0].status == "resolved")
     assert len(app.slack.top_level(CHANNEL)) == 1
@@ -214,9 +214,10 @@ async def test_a_permanent_failure_moves_the_page_on_at_once(app: App, error: st
 
     async def failed() -> bool:
         found = await app.incident(name)
-        return {
-            item["notifier"]: item["state"] for item in found["deliveries"]
-        } == {"slack": "failed", "pagerduty": "delivered"}
+        return {item["notifier"]: item["state"] for item in found["deliveries"]} == {
+            "slack": "failed",
+            "pagerduty": "delivered",
+        }
 
     await until(failed)
     found = await app.incident(name)

@@ -1,0 +1,1 @@
+"""Long proofs: each shows figures against bounds, on real parts."""

@@ -1,0 +1,27 @@
+"""Templates: Jinja2, sandboxed; HTML is escaped by Jinja2, Slack text by the ``mrkdwn`` filter."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from receiver.notify.slack_text import mrkdwn
+from receiver.paths import templates_folder
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(templates_folder()),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=False,
+    )
+    environment.filters["mrkdwn"] = mrkdwn
+    return environment
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a template filled with ``values``; a value that is missing is an error."""
+    return _environment().get_template(template).render(**values).strip()
