@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -18,20 +18,23 @@ Client: TypeAlias = Any
 _FOLDER = Path(__file__).parent
 
 
-def connect(url: str, connections: int = 64) -> Client:
+def connect(url: str, connections: int = 32) -> Client:
     """Return a client that answers bytes and never repeats a command by itself.
 
     A command whose outcome is unclear must not be sent again below us: only the dispatcher knows
     whether that is safe.
     """
-    return Redis.from_url(
+    # A pool that waits: the usual one raises when more calls than connections come at once.
+    pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
+        timeout=5,
         socket_timeout=5.0,
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
+    return Redis(connection_pool=pool)
 
 
 def load_script(redis: Client, name: str) -> Any:

@@ -1,0 +1,18 @@
+"""The short proofs, in CI as well: real Prometheus and Alertmanager, real kills, real races."""
+
+import importlib
+
+import pytest
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", ["race", "order", "kill", "system"])
+async def test_every_line_of_the_proof_holds(name: str) -> None:
+    lines: list[tuple[str, str, str, bool]] = []
+
+    def report(what: str, figure: str, bound: str, ok: bool) -> None:
+        lines.append((what, figure, bound, ok))
+
+    await importlib.import_module(f"benchmarks.proofs.{name}").run(report)
+    assert lines
+    assert [line for line in lines if not line[3]] == []
