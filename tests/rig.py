@@ -97,8 +97,8 @@ class Rig:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self, **env: str) -> None:
-        """Start the fakes and the service; ``env`` are further settings."""
+    async def start(self, module: str = "receiver", **env: str) -> None:
+        """Start the fakes and the service; ``env`` are further settings, "" for none."""
         await self.slack.start()
         await self.pagerduty.start()
         self.session = ClientSession()
@@ -119,10 +119,10 @@ class Rig:
             "service",
             sys.executable,
             "-m",
-            "receiver",
+            module,
             "serve",
             folder=self.folder,
-            env=settings | env,
+            env={name: value for name, value in (settings | env).items() if value},
         )
         await self.start_service()
 

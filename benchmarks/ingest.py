@@ -1,0 +1,214 @@
+"""What a webhook costs: CPU time and latency, against a bare handler in the same run.
+
+``python -m benchmarks.ingest [--quick] [-o json]``. CPU comes from /proc (Linux), of the service's
+Python process and of its Valkey with fsync always; rounds are interleaved, figures are medians.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from benchmarks.bodies import all_new, mixed
+from benchmarks.load import Result, run_load
+from tests.rig import Program, Rig, free_port, until
+
+CONNECTIONS = 64
+TICKS = os.sysconf("SC_CLK_TCK")
+CASES: list[tuple[str, int, Callable[[str, int], Iterator[bytes]]]] = [
+    ("1 alert, all new", 1, all_new),
+    ("1 alert, 30/50/20 mix", 1, mixed),
+    ("20 alerts, all new", 20, all_new),
+    ("20 alerts, 30/50/20 mix", 20, mixed),
+]
+STEADY_RATE = 2_000
+
+
+class Figures(msgspec.Struct):
+    """One case: medians; CPU in microseconds a webhook, latencies in ms."""
+
+    case: str
+    bare_cpu: float
+    python_cpu: float
+    valkey_cpu: float
+    ratio: float
+    rate: float
+    p50: float
+    p99: float
+
+
+class Measured(msgspec.Struct):
+    """A service under load, or the bare handler."""
+
+    port: int
+    pids: list[int]
+
+    def cpu(self) -> list[float]:
+        """Return the CPU seconds of each process so far, all threads."""
+        found = []
+        for pid in self.pids:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            found.append((int(fields[11]) + int(fields[12])) / TICKS)
+        return found
+
+
+async def _round(
+    what: Measured, bodies: Iterator[bytes], requests: int
+) -> tuple[list[float], Result]:
+    """Return (CPU microseconds a request of each process, result) of one round."""
+    before = what.cpu()
+    result = await run_load(what.port, bodies, requests, CONNECTIONS)
+    if result.errors:
+        raise RuntimeError(f"answers other than 202: {dict(result.statuses)}")
+    after = what.cpu()
+    return [(b - a) / requests * 1e6 for a, b in zip(before, after, strict=True)], result
+
+
+async def measure(bare: Measured, service: Measured, *, quick: bool, tag: str) -> list[Figures]:
+    """Measure all cases, the bare handler and the service in turn."""
+    rounds = 3 if quick else 7
+    found = []
+    for case, alerts, make in CASES:
+        requests = (6_000 if alerts == 1 else 1_500) // (2 if quick else 1)
+        floor, costs, results = [], [], []
+        for number in range(rounds):
+            group = f"{tag}-{alerts}-{make.__name__}-{number}"
+            floor.append((await _round(bare, make(group, alerts), requests))[0][0])
+            cost, result = await _round(service, make(group, alerts), requests)
+            costs.append(cost)
+            results.append(result)
+        python, valkey = (statistics.median(cost[part] for cost in costs) for part in (0, 1))
+        bare_cpu = statistics.median(floor)
+        found.append(
+            Figures(
+                case,
+                bare_cpu,
+                python,
+                valkey,
+                (python + valkey) / bare_cpu,
+                statistics.median(result.rate for result in results),
+                statistics.median(result.percentile(0.5) for result in results),
+                statistics.median(result.percentile(0.99) for result in results),
+            )
+        )
+        print(f"measured {tag}: {case}", file=sys.stderr)
+    return found
+
+
+async def steady(service: Measured, seconds: int) -> Result:
+    """Send 2,000 webhooks a second for a while."""
+    total = STEADY_RATE * seconds
+    return await run_load(
+        service.port, mixed("steady", 1), total, CONNECTIONS * 2, rate=STEADY_RATE
+    )
+
+
+async def run_all(*, quick: bool, seconds: int) -> dict[str, Any]:
+    """Measure the ingestion alone, then with deliveries, then the steady load."""
+    found: dict[str, Any] = {}
+    with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
+        bare_port = free_port()
+        bare = Program(
+            "bare", sys.executable, "-m", "benchmarks.bare", str(bare_port), folder=Path(folder)
+        )
+        await bare.start()
+        try:
+            for tag, module in (
+                ("ingest", "benchmarks.ingest_only"),
+                ("ingest+delivery", "receiver"),
+            ):
+                home = Path(folder) / module
+                home.mkdir()
+                async with _service(home, module) as (rig, service):
+                    await until(lambda: _listens(rig, bare_port), 20, "the bare handler answers")
+                    floor = Measured(bare_port, [bare.pid])
+                    found[tag] = await measure(floor, service, quick=quick, tag=tag)
+                    if module == "receiver":
+                        found["steady"] = await steady(service, seconds)
+        finally:
+            await bare.end()
+    return found
+
+
+async def _listens(rig: Rig, port: int) -> bool:
+    try:
+        async with rig.session.post(f"http://127.0.0.1:{port}/v1/alerts/webhook", data=b"") as got:
+            return got.status == 202
+    except OSError:
+        return False
+
+
+class _service:  # noqa: N801 - used as a function
+    """The real service without accounts: deliveries go to the ``log`` notifier."""
+
+    def __init__(self, folder: Path, module: str) -> None:
+        self.rig = Rig(folder)
+        self.module = module
+
+    async def __aenter__(self) -> tuple[Rig, Measured]:
+        accounts = ("SLACK__TOKEN", "SLACK__CHANNEL", "PAGERDUTY__ROUTING_KEY")
+        await self.rig.start(
+            module=self.module,
+            LLM_IM__LOG__LEVEL="warning",
+            **{f"LLM_IM__{name}": "" for name in accounts},
+        )
+        pids = [self.rig.service.pid, self.rig.valkey_pid()]
+        return self.rig, Measured(self.rig.port, pids)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.rig.stop()
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = [
+        f"{'case':<42}{'bare':>7}{'python':>8}{'valkey':>8}{'ratio':>7}{'req/s':>8}{'p50':>7}{'p99':>7}",
+        f"{'':<42}{'us CPU':>7}{'us CPU':>8}{'us CPU':>8}{'x bare':>7}{'':>8}{'ms':>7}{'ms':>7}",
+    ]
+    for tag in ("ingest", "ingest+delivery"):
+        lines += [
+            f"{f'{tag}: {item.case}':<42}{item.bare_cpu:7.1f}{item.python_cpu:8.1f}"
+            f"{item.valkey_cpu:8.1f}{item.ratio:7.2f}{item.rate:8.0f}{item.p50:7.1f}{item.p99:7.1f}"
+            for item in found[tag]
+        ]
+    steady_result = found["steady"]
+    lines.append(
+        f"steady: {steady_result.rate:.0f}/s for {steady_result.seconds:.0f} s, "
+        f"{steady_result.errors} errors, p50 {steady_result.percentile(0.5):.1f} ms, "
+        f"p99 {steady_result.percentile(0.99):.1f} ms"
+    )
+    return "\n".join(lines)
+
+
+def _json(found: dict[str, Any]) -> str:
+    result = found["steady"]
+    shown = {tag: msgspec.to_builtins(found[tag]) for tag in ("ingest", "ingest+delivery")}
+    shown["steady"] = {
+        "rate": result.rate,
+        "errors": result.errors,
+        "p50_ms": result.percentile(0.5),
+        "p99_ms": result.percentile(0.99),
+    }
+    return json.dumps(shown, indent=2)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--seconds", type=int, default=60, help="length of the steady load")
+    parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
+    options = parser.parse_args()
+    found = asyncio.run(run_all(quick=options.quick, seconds=options.seconds))
+    print(_json(found) if options.output == "json" else _table(found))
+
+
+if __name__ == "__main__":
+    main()
