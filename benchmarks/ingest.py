@@ -1,13 +1,12 @@
 """What a webhook costs: CPU time and latency, against a bare handler in the same run.
 
-``python -m benchmarks.ingest [--quick] [-o json]``. CPU comes from /proc (Linux), of the service's
+``python -m benchmarks.ingest [--quick] [-o json]``. CPU comes from /proc (Linux): of the service's
 Python process and of its Valkey with fsync always; rounds are interleaved, figures are medians.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from benchmarks.load import Result, run_load
 from tests.rig import Program, Rig, free_port, until
 
 CONNECTIONS = 64
-TICKS = os.sysconf("SC_CLK_TCK")
 CASES: list[tuple[str, int, Callable[[str, int], Iterator[bytes]]]] = [
     ("1 alert, all new", 1, all_new),
     ("1 alert, 30/50/20 mix", 1, mixed),
@@ -52,11 +50,11 @@ class Measured(msgspec.Struct):
     pids: list[int]
 
     def cpu(self) -> list[float]:
-        """Return the CPU seconds of each process so far, all threads."""
+        """Return the CPU seconds of each process so far, all threads (schedstat: to the ns)."""
         found = []
         for pid in self.pids:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            found.append((int(fields[11]) + int(fields[12])) / TICKS)
+            threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+            found.append(sum(int(file.read_text().split()[0]) for file in threads) / 1e9)
         return found
 
 

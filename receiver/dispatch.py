@@ -14,7 +14,8 @@ import msgspec
 
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Result, Write, Written
+from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
+from receiver.store.record import decode_incident
 from routing.decide import decide, fold
 from routing.decision import Decision, Observation
 from routing.escalation import Rules
@@ -27,8 +28,11 @@ BATCH = 256
 """Events in one commit at most: bounds how long the script keeps Redis busy (a few ms)."""
 ATTEMPTS = 12
 """Conflicts in a row before an event is given back as "try again"."""
-CACHE = 20_000
-"""Incidents remembered by group. Only an optimisation: the commit compares versions."""
+CACHE_BYTES = 64 << 20
+"""Records remembered by group. Only an optimisation: the commit compares versions.
+
+Records, not incidents: as objects they take ten times the memory, and new memory is what costs.
+"""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -68,7 +72,8 @@ class Dispatcher:
         self._observe = observe
         self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
-        self._known: OrderedDict[str, Incident] = OrderedDict()
+        self._known: OrderedDict[str, bytes] = OrderedDict()
+        self._known_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
         self._busy = 0
@@ -156,10 +161,12 @@ class Dispatcher:
 
     async def _base(self, key: str, first: _Waiting) -> Incident | None:
         """Return what is believed to be there. Nothing known of a group means: assume nothing."""
-        if isinstance(first.event, AlertsReceived):
-            return self._known.get(key)
-        known = self._known.get(key.rpartition("-")[0])
-        return known if known is not None and known.id == key else await self.store.load(key)
+        alerts = isinstance(first.event, AlertsReceived)
+        record = self._known.get(key if alerts else key.rpartition("-")[0])
+        known = decode_incident(record) if record else None
+        if alerts or (known is not None and known.id == key):
+            return known
+        return await self.store.load(key)
 
     def _decide(
         self, base: Incident | None, waiters: list[_Waiting], now: int
@@ -189,18 +196,19 @@ class Dispatcher:
     ) -> list[_Waiting]:
         """Answer the waiters of one write, or return those to decide again."""
         if isinstance(result, Written):
-            self._remember(write.decision.incident)
+            if result.record and write.decision.incident is not None:
+                self._remember(write.decision.incident, result.record)
             for observation in write.decision.observations:
                 self._observe(observation)
             self._answer(alive, decisions)
             return []
         key = alive[0].key
         stem = key if isinstance(alive[0].event, AlertsReceived) else key.rpartition("-")[0]
-        self._known.pop(stem, None)
+        self._known_bytes -= len(self._known.pop(stem, b""))
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
-        if isinstance(result, Conflict) and write.pointer:
-            self._remember(result.incident)
+        if result.record and write.pointer:
+            self._remember(decode_incident(result.record), result.record)
         for waiting in alive:
             waiting.attempts += 1
         tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]
@@ -222,15 +230,14 @@ class Dispatcher:
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
 
-    def _remember(self, incident: Incident | None) -> None:
-        if incident is None:
-            return
+    def _remember(self, incident: Incident, record: bytes) -> None:
+        """Keep the newest generation of a group; what was not used for longest makes room."""
         stem = incident.id.rpartition("-")[0]
-        known = self._known.get(stem)
+        before = self._known.pop(stem, b"")
         # A click on an incident of an older generation must not hide the current one.
-        if known is not None and known.generation > incident.generation:
-            return
-        self._known[stem] = incident
-        self._known.move_to_end(stem)
-        if len(self._known) > CACHE:
-            self._known.popitem(last=False)
+        if before and decode_incident(before).generation > incident.generation:
+            record = before
+        self._known[stem] = record
+        self._known_bytes += len(record) - len(before)
+        while self._known_bytes > CACHE_BYTES:
+            self._known_bytes -= len(self._known.popitem(last=False)[1])

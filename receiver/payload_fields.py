@@ -115,6 +115,7 @@ def _number_ms(text: str) -> int:
     return int(number * 1000) if number < _MOST_SECONDS else int(number)
 
 
+@functools.lru_cache(maxsize=4096)  # all alerts of a rule have the same one
 def http_url(text: str) -> str:
     """Return the text if it is an http(s) URL that may become a link, else ``""``."""
     if not text[:8].lower().startswith(("http://", "https://")) or len(text) > MAX_URL:

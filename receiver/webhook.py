@@ -8,6 +8,7 @@ redirected POST into a GET whose 200 loses the alert.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -101,8 +102,9 @@ class WebhookEndpoint:
 
     def _count(self, payload: Payload, outcomes: list[Outcome], seconds: float) -> None:
         metrics = self._metrics
-        for alert in payload.alerts:
-            metrics.received(payload.source, alert.labels.get("severity", "none"))
+        severities = Counter([alert.labels.get("severity", "none") for alert in payload.alerts])
+        for severity, number in severities.items():
+            metrics.received(payload.source, severity, number)
         for outcome in outcomes:
             metrics.correlated("group", outcome.reason, seconds)
         unchanged = all(outcome.reason == "repeat" for outcome in outcomes)

@@ -17,7 +17,7 @@ def severity_label(severity: str) -> str:
     return severity if severity in SEVERITIES else "other"
 
 
-class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is known of one fingerprint inside a group.
 
     ``priority`` and ``priority_reason`` are the most urgent classification any copy with this

@@ -7,7 +7,7 @@ import msgspec
 from routing.incident import Entry, Incident
 
 
-class Schedule(msgspec.Struct, frozen=True):
+class Schedule(msgspec.Struct, frozen=True, gc=False):
     """Put a task on the agenda. ``want`` is the version to deliver; 0 for a timer."""
 
     task: str
@@ -15,7 +15,7 @@ class Schedule(msgspec.Struct, frozen=True):
     want: int = 0
 
 
-class Observation(msgspec.Struct, frozen=True):
+class Observation(msgspec.Struct, frozen=True, gc=False):
     """A metric to observe once the decision is durable."""
 
     name: str
@@ -23,7 +23,7 @@ class Observation(msgspec.Struct, frozen=True):
     labels: dict[str, str]
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """The outcome of one event, or of several folded into one.
 
     ``base`` is the incident it was made from: the commit refuses it when that has changed since.

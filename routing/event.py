@@ -7,7 +7,7 @@ from routing.group import Group
 from routing.incident import Actor
 
 
-class AlertsReceived(msgspec.Struct, frozen=True):
+class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
     """A snapshot of a group, or of the part of it that belongs to one of our routes.
 
     Absence from ``alerts`` says nothing: an alert may have been silenced, inhibited, truncated or
@@ -22,7 +22,7 @@ class AlertsReceived(msgspec.Struct, frozen=True):
     correlation_id: str = ""
 
 
-class Acknowledged(msgspec.Struct, frozen=True):
+class Acknowledged(msgspec.Struct, frozen=True, gc=False):
     """A person takes the incident. ``episode`` is the one they saw; None: whichever is current."""
 
     actor: Actor
@@ -30,7 +30,7 @@ class Acknowledged(msgspec.Struct, frozen=True):
     event_id: str = ""
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """A person declares the incident over."""
 
     actor: Actor
@@ -38,14 +38,14 @@ class Resolved(msgspec.Struct, frozen=True):
     event_id: str = ""
 
 
-class TimerDue(msgspec.Struct, frozen=True):
+class TimerDue(msgspec.Struct, frozen=True, gc=False):
     """An agenda entry of the incident came due. ``paged`` is what receipts say was delivered."""
 
     task: str
     paged: dict[str, int] = {}
 
 
-class DeliveryFailed(msgspec.Struct, frozen=True):
+class DeliveryFailed(msgspec.Struct, frozen=True, gc=False):
     """A notifier says that it will never deliver page ``seq`` (or that update, when seq is 0)."""
 
     notifier: str
@@ -54,7 +54,7 @@ class DeliveryFailed(msgspec.Struct, frozen=True):
     paged: dict[str, int] = {}
 
 
-class DeliveryNoted(msgspec.Struct, frozen=True):
+class DeliveryNoted(msgspec.Struct, frozen=True, gc=False):
     """Something about a delivery that people must see, such as a page sent twice to be sure."""
 
     notifier: str

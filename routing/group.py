@@ -14,7 +14,7 @@ _SEPARATOR = "\x1f"
 """Cannot occur in an identity's parts: the payload parser strips control characters."""
 
 
-class Group(msgspec.Struct, frozen=True, omit_defaults=True):
+class Group(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The identity of one group and the labels that name it for people."""
 
     cluster: str

@@ -19,7 +19,7 @@ OPEN_STATES = ("triggered", "acknowledged")
 LANES = ("urgent", "normal")
 
 
-class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who did something, and through what: ``slack``, ``api``, ``pagerduty`` or ``automatic``."""
 
     name: str
@@ -30,7 +30,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
 AUTOMATIC = Actor(name="alerts resolved", via="automatic")
 
 
-class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
+class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A response clock: when it is due and how it ended (0: not yet)."""
 
     due: int
@@ -43,7 +43,7 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
         return not (self.met_at or self.missed_at)
 
 
-class Page(msgspec.Struct, frozen=True, omit_defaults=True):
+class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The wish that a notifier pages somebody (an update pages nobody).
 
     ``seq`` rises with each page, the receipt holds the last one delivered; ``since`` is the first
@@ -59,7 +59,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     failed_seq: int = 0
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the timeline. Its number is its place in the stored list, given by the commit."""
 
     at: int
@@ -69,7 +69,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     via: str = ""
 
 
-class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One episode or more of trouble in one group of alerts."""
 
     id: str

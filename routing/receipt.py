@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A step whose call was about to be made; still there when its outcome is unknown.
 
     ``cursor``: the receipt's cursor once the step is done.
@@ -16,7 +16,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     cursor: int = 0
 
 
-class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True):
+class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One PagerDuty alert: its dedup_key, how far it was brought, and when that was accepted.
 
     ``state``: triggered, acknowledged or resolved; ``confirmed``: that state was sent once more.
@@ -30,7 +30,7 @@ class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True):
     confirmed: bool = False
 
 
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one notifier has of one incident. Times in ms.
 
     ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 MAX_LINK = 3000
@@ -20,6 +21,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=[/?#]|$)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)  # the same few links come with every notification of a rule
 def is_link(text: str) -> bool:
     """Return whether a text may be shown as a link: an absolute http or https URL, <= 3000.
 

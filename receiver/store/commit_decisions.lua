@@ -3,6 +3,7 @@
 --      then for each decision: group, incident it was made from, incident as it will be, timeline
 --      then its event keys
 -- ARGV 1: msgpack list of decisions; 2: now (ms); 3: ttl of events (ms)
+--      then the record of each decision, '' for one that changes nothing
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), or {0, generation, record} as it is now.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
@@ -40,10 +41,10 @@ local function schedule(d, s, scores)
   scores[#scores + 1], scores[#scores + 2] = score, member
 end
 
-local function write(d, next_key, timeline, group)
+local function write(d, body, next_key, timeline, group)
   local id = d.id
-  if d.body ~= '' then
-    call('SET', next_key, d.body)
+  if body ~= '' then
+    call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
     if #d.timeline > 0 then call('RPUSH', timeline, unpack(d.timeline)) end
     for _, c in ipairs(d.counts) do call('HINCRBY', active, c[1], c[2]) end
@@ -78,7 +79,7 @@ for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   results[i] = conflict(d, group, base)
   if not results[i] and #known > 0 then results[i] = {2, known} end
   if not results[i] then
-    write(d, next_key, timeline, group)
+    write(d, ARGV[3 + i], next_key, timeline, group)
     for n = 1, d.events do call('SET', KEYS[at + 4 + n], '1', 'PX', ttl) end
     results[i] = 1
   end

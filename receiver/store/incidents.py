@@ -11,7 +11,7 @@ import msgspec
 from receiver.errors import StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import LAYOUT, Keys
-from receiver.store.record import decode_entry, decode_incident, encode_decision
+from receiver.store.record import decode_entry, decode_incident, encode_decision, encode_incident
 from routing.decision import Decision
 from routing.group import split_id
 from routing.incident import Entry, Incident
@@ -34,13 +34,15 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """The decision is durable."""
+    """The decision is durable; ``record`` is what was stored, b"" if nothing had to be."""
+
+    record: bytes
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Something else is there now; ``incident`` is the truth to decide again from."""
+    """Something else is there now: ``record`` is the truth to decide from, b"" for nothing."""
 
-    incident: Incident | None
+    record: bytes
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class IncidentStore:
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active]
         payload = []
+        bodies = []
         for write in writes:
             names += self._key_names(keys, write)
             payload.append(
@@ -102,9 +105,15 @@ class IncidentStore:
                     tombstone_ttl=self._tombstone_ttl,
                 )
             )
+            incident = write.decision.incident
+            changed = write.decision.changed and incident is not None
+            bodies.append(encode_incident(incident) if changed and incident else b"")
         async with unavailable_is_503():
-            raw = await self._run(names, [_packer.encode(payload), now, EVENT_TTL])
-        return [await self._result(write, item) for write, item in zip(writes, raw, strict=True)]
+            raw = await self._run(names, [_packer.encode(payload), now, EVENT_TTL, *bodies])
+        return [
+            Written(body) if item == 1 else await self._refused(write, item)
+            for write, item, body in zip(writes, raw, bodies, strict=True)
+        ]
 
     async def _run(self, names: list[str], args: list[Any]) -> Any:
         """Run the commit; with replicas to wait for, in one pipeline and so on one connection."""
@@ -133,24 +142,24 @@ class IncidentStore:
             *(keys.event(event) for event in write.event_ids),
         ]
 
-    async def _result(self, write: Write, raw: Any) -> Result:
-        if raw == 1:
-            return Written()
+    async def _refused(self, write: Write, raw: Any) -> Conflict | Duplicate:
         if raw[0] == 2:  # noqa: PLR2004 - the script's header lists its answers
             return Duplicate(tuple(raw[1]))
-        if raw[2]:
-            return Conflict(decode_incident(raw[2]))
         incident = write.decision.incident
-        if raw[1] == b"0" or incident is None or not write.pointer:
-            return Conflict(None)
-        return Conflict(await self.load(f"{incident.id.rpartition('-')[0]}-{raw[1].decode()}"))
+        if raw[2] or raw[1] == b"0" or incident is None or not write.pointer:
+            return Conflict(raw[2])
+        current = f"{incident.id.rpartition('-')[0]}-{raw[1].decode()}"
+        return Conflict(await self._record(current))
 
     async def load(self, incident: str) -> Incident | None:
         """Return an incident, or None; ValueError when the id is malformed."""
+        raw = await self._record(incident)
+        return decode_incident(raw) if raw else None
+
+    async def _record(self, incident: str) -> bytes:
         key = self.of(incident).incident(incident)
         async with unavailable_is_503():
-            raw = await self.redis.get(key)
-        return decode_incident(raw) if raw else None
+            return await self.redis.get(key) or b""
 
     async def timeline(self, incident: str, start: int = 0) -> list[Entry]:
         """Return the timeline entries from number ``start`` + 1 on, oldest first."""

@@ -4,6 +4,7 @@ import msgspec
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.keys import VERSION_DIGITS
+from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import severity_label
 from routing.decision import Decision
 from routing.incident import SCHEMA, Entry, Incident
@@ -18,9 +19,9 @@ def version_text(version: int) -> str:
     return f"{version:0{VERSION_DIGITS}d}"
 
 
-def encode_incident(incident: Incident) -> str:
-    """Return the stored form of an incident (text: Lua's msgpack knows no binary type)."""
-    return version_text(incident.version) + _encoder.encode(incident).decode()
+def encode_incident(incident: Incident) -> bytes:
+    """Return the stored form of an incident."""
+    return version_text(incident.version).encode() + _encoder.encode(pack_alerts(incident))
 
 
 def decode_incident(raw: bytes) -> Incident:
@@ -28,7 +29,7 @@ def decode_incident(raw: bytes) -> Incident:
 
     A record of a newer schema is refused: older code must never write over it.
     """
-    incident = _incident_decoder.decode(raw[VERSION_DIGITS:])
+    incident = unpack_alerts(_incident_decoder.decode(raw[VERSION_DIGITS:]))
     if incident.schema > SCHEMA:
         raise StoreUnavailableError(
             f"incident {incident.id} was written by a newer release (schema {incident.schema}, "
@@ -38,7 +39,7 @@ def decode_incident(raw: bytes) -> Incident:
 
 
 def encode_entry(entry: Entry) -> str:
-    """Return the stored form of a timeline entry."""
+    """Return the stored form of a timeline entry (text: Lua's msgpack knows no binary type)."""
     return _encoder.encode(entry).decode()
 
 
@@ -77,7 +78,6 @@ def encode_decision(
         "generation": str(base.generation) if base else "0",
         "version": version_text(base.version) if base else "",
         "next": str(incident.generation),
-        "body": encode_incident(incident) if changed else "",
         "events": events,
         "timeline": [encode_entry(entry) for entry in decision.timeline],
         "counts": _counts(known, incident) if changed else [],
