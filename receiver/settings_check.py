@@ -124,15 +124,12 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
 
 
 def _check_sections(settings: Settings) -> Iterable[Problem]:
-    slack, incidents = settings.slack, settings.incidents
+    slack = settings.slack
     if not settings.notifiers:
         if slack.token is not None and slack.channel is None:
             yield Problem(("slack", "channel"), "needed with slack.token: where to post incidents")
         if slack.channel is not None and slack.token is None:
             yield Problem(("slack", "token"), "needed with slack.channel (or slack.token_file)")
-    if incidents.retention < incidents.reopen_within:
-        path = ("incidents", "retention")
-        yield Problem(path, "shorter than incidents.reopen_within: nothing would be left to reopen")
 
 
 def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:

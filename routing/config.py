@@ -267,7 +267,6 @@ class IncidentsConfig(Section):
 
     reopen_within: Duration = 30 * 60_000
     echo_window: Span = 60_000
-    retention: Span = 90 * 86_400_000
     tombstone_ttl: Span = 86_400_000
 
 

@@ -47,7 +47,7 @@ def test_nothing_configured_is_enough() -> None:
     assert settings.priorities["P3"].deliver_within == 600_000
     for policy in settings.escalations.values():
         assert [(step.notify, step.mention) for step in policy.steps] == [(("log",), "")] * 2
-    assert settings.incidents.retention == 90 * 86_400_000
+    assert settings.incidents.tombstone_ttl == 86_400_000
     assert settings.redis.url == ""
 
 
@@ -323,13 +323,8 @@ route:
         - escalation: none
     - {name: x}
     - {name: x}
-incidents: {retention: 1m}
 """
     assert config.problems(text) == [
-        (
-            "im.yml:19: incidents.retention: shorter than incidents.reopen_within:"
-            " nothing would be left to reopen"
-        ),
         (
             "im.yml:2: notifiers.chat: a slack notifier without a channel:"
             " set channel here or in slack"

@@ -1,0 +1,50 @@
+"""The documents are complete: an endpoint, metric, setting or command that is missing fails."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from receiver.__main__ import main
+from receiver.server import PATHS
+from receiver.settings import Settings
+from tests.scenarios.conftest import App
+
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text()
+API = (REPOSITORY / "docs" / "api.md").read_text()
+
+
+def test_every_endpoint_is_documented() -> None:
+    table = API.split("## Metrics")[0]
+    for _, path in PATHS:
+        name = path.rstrip("/").replace("{name:.+}", "{name}")
+        last = name.rpartition("/")[2]
+        assert name in table or f"/{last}`" in table, path
+
+
+async def test_every_metric_is_documented(plain: App) -> None:
+    _, text = await plain.get("/metrics")
+    names = set(re.findall(r"^# TYPE (\S+)", str(text), re.MULTILINE))
+    ours = {name for name in names if not name.startswith(("process_", "python_"))}
+    documented = set(re.findall(r"^\| `([a-z_]+)` \|", API, re.MULTILINE))
+    assert ours == documented
+
+
+def test_every_setting_is_documented() -> None:
+    for section, field in Settings.model_fields.items():
+        assert f"`{section}" in README, section
+        model = field.annotation
+        for name in getattr(model, "model_fields", {}):
+            shown = name.rstrip("_")
+            assert re.search(rf"[`.]{shown}`|`{section}\.{shown}", README), f"{section}.{name}"
+
+
+@pytest.mark.parametrize("line", re.findall(r"\.venv/bin/incident-manager (.+)", README))
+def test_every_command_of_the_readme_exists(line: str) -> None:
+    words = [word for word in shlex.split(line, comments=True) if "=" not in word]
+    known = [word for word in words if word not in ("ID", "SampleAlert")]
+    result = CliRunner().invoke(main, [*known, "--help"])
+    assert result.exit_code == 0, result.output
