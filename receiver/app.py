@@ -167,8 +167,8 @@ class Service:
     async def _check_server(self) -> None:
         """Refuse a server that may forget incidents, and report how durable it is."""
         async with unavailable_is_503():
-            known = await self._redis.config_get("maxmemory", "maxmemory-policy", "appendfsync")
-        config = {key.decode(): value.decode() for key, value in known.items()}
+            # Of all answers redis-py decodes this one.
+            config = await self._redis.config_get("maxmemory", "maxmemory-policy", "appendfsync")
         policy = config.get("maxmemory-policy", "noeviction")
         if config.get("maxmemory", "0") != "0" and policy != "noeviction":
             raise ConfigError(

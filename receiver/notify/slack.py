@@ -75,7 +75,9 @@ class SlackNotifier:
         """Post, page again, update, then tell the thread: in this order, each only if needed."""
         incident, page = view.incident, view.page
         if not receipt.ts:
-            return Step("post", seq=page.seq) if incident.is_open else None
+            # Paged without a message: its post was unknown and could not be looked up.
+            wanted = incident.is_open and page.seq > receipt.paged_seq
+            return Step("post", seq=page.seq) if wanted else None
         if incident.state == "triggered" and page.seq > receipt.paged_seq:
             return Step("page", seq=page.seq)
         if receipt.version < incident.version:

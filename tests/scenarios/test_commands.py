@@ -1,0 +1,114 @@
+"""The command line against a running service, and the configuration check."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from receiver.__main__ import main
+from tests.scenarios.conftest import App
+
+
+async def _run(app: App, *words: str) -> Result:
+    def call() -> Result:
+        return CliRunner().invoke(main, [*words, "--url", app.url])
+
+    return await asyncio.to_thread(call)
+
+
+async def _json(app: App, *words: str) -> Any:
+    result = await _run(app, *words, "-o", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+async def test_an_alert_is_sent_seen_taken_and_resolved_without_any_account(plain: App) -> None:
+    sent = await _json(plain, "alert", "send", "Sample", "severity=critical")
+    (name,) = sent["incidents"]
+    assert (await _json(plain, "incidents", "list"))["incidents"][0]["id"] == name
+    table = await _run(plain, "incidents", "list")
+    assert "P1" in table.output
+    assert "triggered" in table.output
+    taken = await _json(plain, "incidents", "ack", name, "--by", "ann")
+    assert taken["result"] == "acknowledged"
+    assert taken["incident"]["acknowledged_by"] == {"name": "ann", "via": "cli", "id": ""}
+    shown = await _run(plain, "incidents", "show", name)
+    for words in ("P1 acknowledged", "by ann", "timeline", "log", "severity critical"):
+        assert words in shown.output
+    again = await _run(plain, "alert", "send", "Sample", "severity=critical", "--resolved")
+    assert again.exit_code == 0
+    assert (await _json(plain, "incidents", "show", name))["state"] == "resolved"
+    assert (await _json(plain, "incidents", "resolve", name))["result"] == "already_resolved"
+    assert (await _run(plain, "incidents", "list")).output == "no incidents (open)\n"
+    closed = await _json(plain, "incidents", "list", "--state", "closed")
+    assert [item["id"] for item in closed["incidents"]] == [name]
+
+
+async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
+    missing = await _run(plain, "incidents", "show", "0-aaaaaaaaaaaaaaaa-1")
+    assert missing.exit_code == 1
+    assert "no incident" in missing.output
+    nobody = await asyncio.to_thread(
+        CliRunner().invoke, main, ["incidents", "list", "--url", "http://127.0.0.1:9"]
+    )
+    assert nobody.exit_code == 1
+    assert "is it running" in nobody.output
+    wrong = await _run(plain, "alert", "send", "A", "severity")
+    assert wrong.exit_code == 2
+
+
+async def test_dead_letters_are_listed(plain: App) -> None:
+    await plain.post({"hello": "world"})
+    result = await _run(plain, "dead-letters", "list")
+    assert "hello" in result.output
+
+
+async def test_lists_are_paged_and_bad_parameters_are_named(plain: App) -> None:
+    names = []
+    for number in range(5):
+        names.append(await plain.fire(group=f"g{number}"))
+        await asyncio.sleep(0.005)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        _, page = await plain.get(f"/v1/incidents?limit=2{cursor}")
+        seen += [item["id"] for item in page["incidents"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == names[::-1]
+    for query in ("state=opened", "limit=0", "limit=x", "cursor=-1"):
+        status, answer = await plain.get(f"/v1/incidents?{query}")
+        assert status == 400
+        assert answer["error"]
+    assert (await plain.get("/v1/incidents/nonsense"))[0] == 404
+
+
+async def test_the_api_acknowledges_by_the_same_rules(plain: App) -> None:
+    name = await plain.fire()
+    path = f"/v1/incidents/{name}/acknowledge"
+    for body in (b"[]", b"{", b'{"by": 7}', b'{"by": "\\u0000"}', b'{"episode": "x"}'):
+        assert (await plain.post(body, path))[0] == 400
+    stale = await plain.post({"by": "ann", "episode": 3}, path)
+    assert (stale[0], stale[1]["result"]) == (409, "stale")
+    key = {"Idempotency-Key": "once"}
+    assert (await plain.post({"by": "ann"}, path, headers=key))[1]["result"] == "acknowledged"
+    assert (await plain.post({"by": "ann"}, path, headers=key))[1]["result"] == "duplicate"
+    assert (await plain.post({"by": "bob"}, path))[1]["result"] == "already_acknowledged"
+
+
+def test_check_config_names_file_line_field_and_what_is_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "im.yml"
+    file.write_text("log:\n  level: loud\nweb:\n  listen_adress: 127.0.0.1:1\n")
+    result = CliRunner().invoke(main, ["check-config", str(file)])
+    assert result.exit_code == 1
+    assert f"{file}:2: log.level" in result.output
+    assert "info" in result.output
+    assert f"{file}:4: web.listen_adress" in result.output
+    assert "listen_address" in result.output
+    file.write_text("slack: {token: t, channel: C1}\n")
+    good = CliRunner().invoke(main, ["check-config", str(file)])
+    assert good.exit_code == 0
+    assert "slack (slack)" in good.output

@@ -1,0 +1,224 @@
+"""What loses or doubles a page elsewhere, tried on the whole service."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import receiver.dispatch
+from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.store.client import connect
+from receiver.store.embedded import EmbeddedValkey
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+
+CHANNEL = "C0ALERTS"
+
+
+def _move(app: App, seconds: float) -> None:
+    app.clock.move(seconds)
+    app.service.agenda.wake()
+
+
+@contextlib.asynccontextmanager
+async def _external(path: Path) -> AsyncIterator[Any]:
+    server = EmbeddedValkey(path)
+    await server.start()
+    client = connect(server.url)
+    yield server.url, client
+    await client.aclose(close_connection_pool=True)
+    await server.stop()
+
+
+async def test_a_rise_pages_again_through_every_notifier(app: App) -> None:
+    minor = alert("Minor", labels={"severity": "error"})
+    name = await app.fire(minor)
+    await until(lambda: app.pagerduty.incidents and app.slack.top_level(CHANNEL))
+    await app.click("acknowledge")
+    await app.fire(minor, alert("Major"))
+    await until(lambda: len(app.pagerduty.incidents) == 2)
+    message = app.slack.top_level(CHANNEL)[0]
+    await until(lambda: any(reply.reply_broadcast for reply in app.slack.replies(message.ts)))
+    found = await app.incident(name)
+    assert (found["priority"], found["state"]) == ("P1", "triggered")
+
+
+async def test_a_hung_notifier_keeps_no_other_from_paging(app: App) -> None:
+    app.slack.faults.add("hang", times=None, seconds=60)
+    names = [await app.fire(alert(f"A{n}"), group=f"a{n}") for n in range(40)]
+    await until(lambda: len(app.pagerduty.incidents) == len(names))
+    assert not app.slack.top_level(CHANNEL)
+    app.slack.faults.clear()
+
+
+async def test_p1_does_not_wait_behind_p4(app: App) -> None:
+    app.slack.faults.add("hang", times=None, seconds=60, method="chat.update")
+    for number in range(60):
+        await app.fire(alert("Low", labels={"severity": "info"}), group=f"low{number}")
+    name = await app.fire(alert("High"), group="high")
+    await until(lambda: any(name in str(message.blocks) for message in app.slack.messages))
+    await until(lambda: app.pagerduty.incidents)
+    app.slack.faults.clear()
+
+
+@pytest.mark.parametrize(("severity", "posts"), [("critical", 2), ("warning", 1)])
+async def test_a_post_that_cannot_be_looked_up_is_repeated_only_for_p1_and_p2(
+    app: App, severity: str, posts: int
+) -> None:
+    app.slack.faults.add("reset_after", times=1, method="chat.postMessage")
+    app.slack.faults.add("error:missing_scope", times=None, method="conversations.history")
+    name = await app.fire(alert(labels={"severity": severity}))
+
+    async def noted() -> bool:
+        await asyncio.sleep(0.1)
+        _move(app, 2)
+        found = await app.incident(name)
+        return any(entry["kind"] == "delivery_note" for entry in found["timeline"])
+
+    await until(noted)
+    await asyncio.sleep(0.5)
+    assert len(app.slack.top_level(CHANNEL)) == posts
+
+
+async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None:
+    """The answer to the post never arrives: after the lease it is looked up, not repeated."""
+    app.slack.faults.add("hang_after", times=1, method="chat.postMessage", seconds=60)
+    name = await app.fire()
+    await until(lambda: app.slack.top_level(CHANNEL))
+    for task in [job for jobs in app.service.agenda._running.values() for job in jobs]:
+        task.cancel()
+    await asyncio.sleep(0.1)
+    _move(app, 31)
+
+    async def delivered() -> bool:
+        found = await app.incident(name)
+        return all(item["state"] == "delivered" for item in found["deliveries"])
+
+    await until(delivered)
+    assert len(app.slack.top_level(CHANNEL)) == 1
+
+
+async def test_an_event_that_raises_fails_alone(
+    plain: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = receiver.dispatch.decide
+
+    def broken(incident: Any, event: Any, now: int, rules: Any) -> Any:
+        if "poison" in str(event):
+            raise RuntimeError("a defect")
+        return real(incident, event, now, rules)
+
+    monkeypatch.setattr(receiver.dispatch, "decide", broken)
+    bodies = [notification(alert(name), group=name) for name in ("a", "poison", "b")]
+    answers = await asyncio.gather(*[plain.post(body) for body in bodies])
+    assert [status for status, _ in answers] == [202, 503, 202]
+    assert "defect" not in str(answers)
+
+
+async def test_a_request_fails_when_any_part_of_it_failed(tmp_path: Path, fakes: Any) -> None:
+    app = App(tmp_path, *fakes)
+    await app.start(**NO_ACCOUNTS, route={"group_by": ["service"]})
+    try:
+        submit = app.service.dispatcher.submit
+
+        def half(event: Any, *more: str) -> Any:
+            if "search" in str(event):
+                lost: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                lost.set_exception(StoreUnavailableError("gone"))
+                return lost
+            return submit(event, *more)
+
+        app.service.dispatcher.submit = half  # type: ignore[method-assign]
+        both = [alert("A"), alert("B", labels={"service": "search"})]
+        assert (await app.post(notification(*both)))[0] == 503
+    finally:
+        await app.stop()
+
+
+async def test_a_clock_that_differs_from_redis_makes_a_replica_unready(plain: App) -> None:
+    plain.clock.skew = 8_000
+    status, text = await plain.get("/-/ready")
+    assert status == 503
+    assert "clock" in text
+    await plain.clock.sync(plain.service._redis)
+    assert (await plain.get("/-/ready"))[0] == 200
+
+
+async def test_the_correlation_id_goes_from_the_webhook_to_the_delivery(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    headers = {"X-Request-ID": "trace-me-42"}
+    status, answer = await app.post(notification(alert()), headers=headers)
+    assert status == 202
+    found = await app.incident(answer["incidents"][0])
+    assert found["correlation_id"] == "trace-me-42"
+    await until(lambda: app.pagerduty.incidents)
+
+
+async def test_an_external_server_is_used_when_it_is_named(tmp_path: Path, fakes: Any) -> None:
+    async with _external(tmp_path / "elsewhere") as (url, client):
+        app = App(tmp_path / "own", *fakes)
+        await app.start(**NO_ACCOUNTS, **{"redis.url": url})
+        name = await app.fire()
+        assert await client.exists(app.service.dispatcher.store.of(name).incident(name))
+        assert not (tmp_path / "own").exists()
+        await app.stop()
+        await app.start(**NO_ACCOUNTS, **{"redis.url": url})
+        assert (await app.incident(name))["state"] == "triggered"
+        await app.stop()
+
+
+async def test_a_server_that_may_evict_incidents_is_refused(tmp_path: Path, fakes: Any) -> None:
+    async with _external(tmp_path / "elsewhere") as (url, client):
+        await client.config_set("maxmemory", "100mb")
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        app = App(tmp_path / "own", *fakes)
+        with pytest.raises(ConfigError, match="noeviction"):
+            await app.start(**NO_ACCOUNTS, **{"redis.url": url})
+
+
+async def test_two_replicas_on_one_server_page_once(tmp_path: Path, fakes: Any) -> None:
+    async with _external(tmp_path / "shared") as (url, _):
+        replicas = [App(tmp_path / str(number), *fakes) for number in range(2)]
+        for replica in replicas:
+            await replica.start(**{"redis.url": url})
+        body = [notification(alert(f"A{n}"), group=f"g{n}") for n in range(20)]
+        answers = await asyncio.gather(
+            *[replica.post(item) for item in body for replica in replicas]
+        )
+        assert {status for status, _ in answers} == {202}
+        slack, pagerduty = replicas[0].slack, replicas[0].pagerduty
+        await until(lambda: len(pagerduty.incidents) == 20 == len(slack.top_level(CHANNEL)))
+        await replicas[1].click("acknowledge")
+        await asyncio.sleep(1)
+        assert len(pagerduty.incidents) == 20
+        assert len(slack.top_level(CHANNEL)) == 20
+        taken = [await app.get("/v1/incidents?state=open") for app in replicas]
+        assert taken[0] == taken[1]
+        for replica in replicas:
+            await replica.stop()
+
+
+async def test_a_notifier_that_is_gone_from_the_configuration_moves_the_page_on(
+    tmp_path: Path, fakes: Any
+) -> None:
+    app = App(tmp_path, *fakes)
+    app.pagerduty.faults.add("503", times=None)
+    await app.start()
+    name = await app.fire()
+    await until(lambda: app.pagerduty.events)
+    await app.stop()
+    await app.start(**{"pagerduty.routing_key": None})
+
+    async def told() -> bool:
+        await asyncio.sleep(0.1)
+        _move(app, 10)
+        found = await app.incident(name)
+        return any("not configured any more" in entry["text"] for entry in found["timeline"])
+
+    await until(told)
+    await app.stop()

@@ -1,0 +1,155 @@
+"""Leases on a real server: nobody works on what another holds, and nothing wanted is forgotten."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from receiver.store.incidents import IncidentStore, Write
+from receiver.store.tasks import Task, TaskStore
+from routing.decide import decide
+from routing.incident import Incident
+from routing.receipt import AlertKey, Receipt, merge_receipts
+from tests.unit.builders import MINUTE, NOW, alert, received, rules
+
+RULES = rules()
+UNTIL = NOW + 30_000
+
+
+@pytest.fixture
+def store(redis: Any) -> IncidentStore:
+    return IncidentStore(redis, 1, tombstone_ttl=60_000)
+
+
+@pytest.fixture
+def tasks(redis: Any) -> TaskStore:
+    return TaskStore(redis, 1)
+
+
+async def _opened(store: IncidentStore) -> Incident:
+    decision = decide(None, received(alert()), NOW, RULES)
+    await store.commit(0, [Write(decision, pointer=True)], NOW)
+    assert decision.incident is not None
+    return decision.incident
+
+
+async def _changed(store: IncidentStore, incident: Incident, at: int) -> Incident:
+    decision = decide(incident, received(alert("b")), at, RULES)
+    await store.commit(0, [Write(decision, pointer=True)], at)
+    assert decision.incident is not None
+    return decision.incident
+
+
+async def _slack(tasks: TaskStore, at: int = NOW, holder: str = "one") -> Task | None:
+    found = await tasks.claim(0, "urgent", at, at + 30_000, holder, 10)
+    return next((task for task in found if task.task == "notify:slack"), None)
+
+
+async def test_a_task_has_one_holder_however_many_claim(store: Any, tasks: TaskStore) -> None:
+    await _opened(store)
+    found = await asyncio.gather(
+        *[tasks.claim(0, "urgent", NOW, UNTIL, f"worker-{n}", 10) for n in range(10)]
+    )
+    members = [(task.incident, task.task) for claimed in found for task in claimed]
+    assert len(members) == len(set(members)) == 2
+
+
+async def test_a_lease_that_ran_out_is_taken_over_and_the_old_token_is_worth_nothing(
+    store: Any, tasks: TaskStore
+) -> None:
+    await _opened(store)
+    first = await _slack(tasks)
+    assert first is not None
+    assert await _slack(tasks, UNTIL - 1, "two") is None
+    second = await _slack(tasks, UNTIL, "two")
+    assert second is not None
+    assert not (await tasks.settle(first, "done", UNTIL, delivered=9)).held
+    assert (await tasks.settle(second, "hold", UNTIL)).held
+
+
+async def test_an_own_lease_that_ran_out_is_not_held_either(store: Any, tasks: TaskStore) -> None:
+    await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    assert not (await tasks.settle(task, "hold", UNTIL)).held
+
+
+async def test_a_commit_on_a_leased_task_only_raises_what_is_wanted(
+    store: Any, tasks: TaskStore
+) -> None:
+    incident = await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    await _changed(store, incident, NOW + 1000)
+    assert await _slack(tasks, NOW + 2000, "two") is None, "the lease must not be shortened"
+    await tasks.settle(task, "done", NOW + 2000, delivered=1, due=NOW + 2000)
+    again = await _slack(tasks, NOW + 2000, "two")
+    assert again is not None
+    assert again.want == 2
+
+
+async def test_what_was_delivered_is_off_the_agenda(store: Any, tasks: TaskStore) -> None:
+    await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    await tasks.settle(task, "done", NOW, delivered=1, due=NOW)
+    assert await _slack(tasks, NOW + 60 * MINUTE, "two") is None
+
+
+async def test_retry_after_is_a_time_no_commit_lowers(store: Any, tasks: TaskStore) -> None:
+    incident = await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    later = NOW + 20 * MINUTE
+    await tasks.settle(task, "again", NOW, due=later, not_before=later)
+    await _changed(store, incident, NOW + 1000)
+    assert await _slack(tasks, later - 1, "two") is None
+    assert await _slack(tasks, later, "two") is not None
+
+
+async def test_a_receipt_is_saved_even_after_a_lost_lease(store: Any, tasks: TaskStore) -> None:
+    incident = await _opened(store)
+    first = await _slack(tasks)
+    await _slack(tasks, UNTIL, "two")
+    assert first is not None
+    settled = await tasks.settle(first, "hold", UNTIL, receipt=Receipt(ts="1.1", channel="C"))
+    assert not settled.held
+    assert (await tasks.receipts(incident.id))["slack"].ts == "1.1"
+
+
+async def test_a_receipt_somebody_else_changed_is_handed_back_to_be_merged(
+    store: Any, tasks: TaskStore
+) -> None:
+    await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    await tasks.settle(task, "hold", NOW, receipt=Receipt(ts="1.1", paged_seq=1))
+    ours = Receipt(ts="2.2", paged_seq=2)
+    settled = await tasks.settle(task, "done", NOW, delivered=1, receipt=ours)
+    assert settled.clash
+    assert settled.current is not None
+    merged = merge_receipts(settled.current, ours)
+    assert (merged.ts, merged.paged_seq) == ("1.1", 2), "the first message stays the one"
+    assert not (await tasks.settle(task, "done", NOW, delivered=1, receipt=merged)).clash
+
+
+def test_merging_receipts_keeps_every_pagerduty_alert() -> None:
+    one = Receipt(keys=(AlertKey("a", 1, 0, "triggered", 5),))
+    two = Receipt(keys=(AlertKey("a", 1, 0, "acknowledged", 9), AlertKey("b", 2, 0)))
+    keys = {key.dedup_key: key.state for key in merge_receipts(one, two).keys}
+    assert keys == {"a": "acknowledged", "b": ""}
+    back = {key.dedup_key: key.state for key in merge_receipts(two, one).keys}
+    assert back == keys
+
+
+async def test_claims_are_bounded_and_oldest_first(store: Any, tasks: TaskStore) -> None:
+    for number in range(5):
+        name = f"0-{'abcdefgh'[number] * 16}"
+        event = msgspec.structs.replace(received(alert()), key=name)
+        decision = decide(None, event, NOW + number, RULES)
+        await store.commit(0, [Write(decision, pointer=True)], NOW)
+    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "one", 3)
+    assert [task.due for task in found] == sorted(task.due for task in found)
+    assert len(found) == 3
+    assert await tasks.next_due(0, "normal") is None
