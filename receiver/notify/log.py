@@ -5,8 +5,13 @@ import logging
 import msgspec
 
 from receiver.notify.base import Absent, Delivered, Outcome, Receipt, Step, View, Wait
+from receiver.present import rfc3339
+from routing.incident import Incident
 
 log = logging.getLogger("notify")
+
+_PAGING = ("opened", "paged", "escalated")
+"""Kinds of timeline entries that the line of a page says already."""
 
 
 class LogNotifier:
@@ -22,33 +27,38 @@ class LogNotifier:
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
         """Page while somebody is wanted, then tell each change once."""
         incident = view.incident
-        if incident.state == "triggered" and view.page.seq > receipt.paged_seq:
+        settled = max(receipt.paged_seq, receipt.failed_seq)
+        if incident.state == "triggered" and view.page.seq > settled:
             return Step("page", seq=view.page.seq)
         return Step("update") if receipt.version < incident.version else None
 
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         """Print it."""
         incident = view.incident
+        extra = {"incident": incident.id}
+        told = msgspec.structs.replace(receipt, delivered_at=view.now)
         if step.what == "page":
             log.info(
-                "would page: [%s] %s",
+                "[%s] would page: %s | %s | runbook %s | %s",
                 incident.priority,
                 incident.title,
-                extra={"incident": incident.id, "runbook": incident.runbook_url or "none"},
+                incident.id,
+                incident.runbook_url or "none",
+                _deadline(incident),
+                extra=extra,
             )
-        else:
-            for entry in view.timeline:
-                if entry.kind not in ("opened", "paged"):
-                    log.info("would tell: %s", entry.text, extra={"incident": incident.id})
-        return Delivered(
-            msgspec.structs.replace(
-                receipt,
-                version=incident.version,
-                paged_seq=max(receipt.paged_seq, step.seq),
-                cursor=receipt.cursor + len(view.timeline),
-                delivered_at=view.now,
-            )
-        )
+            return Delivered(msgspec.structs.replace(told, paged_seq=step.seq))
+        for entry in view.timeline:
+            if entry.kind not in _PAGING:
+                log.info(
+                    "[%s] would tell: %s: %s",
+                    incident.priority,
+                    entry.kind,
+                    entry.text,
+                    extra=extra,
+                )
+        cursor = receipt.cursor + len(view.timeline)
+        return Delivered(msgspec.structs.replace(told, version=incident.version, cursor=cursor))
 
     async def find(self, _view: View, _receipt: Receipt) -> Absent:
         """Print it again: nothing tells whether it was printed."""
@@ -56,3 +66,12 @@ class LogNotifier:
 
     async def close(self) -> None:
         """Nothing to release."""
+
+
+def _deadline(incident: Incident) -> str:
+    deadline = incident.deadlines.get("acknowledge")
+    if deadline is None:
+        return "no deadline"
+    if deadline.missed_at:
+        return f"acknowledge was due {rfc3339(deadline.due)}"
+    return f"acknowledge by {rfc3339(deadline.due)}"

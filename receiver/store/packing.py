@@ -1,4 +1,4 @@
-"""Stored incidents without repetition: what all alerts of a group share is written once.
+"""Stored incidents without repetition: of each alert only what differs from the group's first.
 
 The alerts of a group have most labels and much annotation text in common, and what is written
 costs twice: in the append-only file and in its fsync. 20 typical alerts shrink to a third.
@@ -9,57 +9,53 @@ import msgspec
 from routing.alert import Alert
 from routing.incident import Incident
 
-SHARED = ""
-"""Key of the pseudo-alert that holds what is shared; no fingerprint is empty."""
+MODEL = ""
+"""Key of the pseudo-alert that the others are compared with; no fingerprint is empty."""
 
 
 def pack_alerts(incident: Incident) -> Incident:
-    """Return the incident with what its alerts share taken out of them."""
+    """Return the incident with every alert reduced to what is its own.
+
+    A packed alert has no fingerprint (its key is that); one that lacks a label or annotation of the
+    model cannot be told from it by differences and stays complete.
+    """
     alerts = incident.alerts
     if len(alerts) < 2:  # noqa: PLR2004 - one alert shares nothing
         return incident
-    every = list(alerts.values())
-    labels = _common([alert.labels for alert in every])
-    notes = _common([alert.annotations for alert in every])
+    first = next(iter(alerts.values()))
+    labels, notes = first.labels, first.annotations
     packed = {
         key: msgspec.structs.replace(
             alert,
-            fingerprint="" if alert.fingerprint == key else alert.fingerprint,
-            labels=_without(alert.labels, labels),
-            annotations=_without(alert.annotations, notes),
+            fingerprint="",
+            labels={k: v for k, v in alert.labels.items() if labels.get(k) != v},
+            annotations={k: v for k, v in alert.annotations.items() if notes.get(k) != v},
         )
+        if key == alert.fingerprint
+        and labels.keys() <= alert.labels.keys()
+        and notes.keys() <= alert.annotations.keys()
+        else alert
         for key, alert in alerts.items()
     }
-    packed[SHARED] = Alert(fingerprint=SHARED, labels=labels, annotations=notes)
+    packed[MODEL] = Alert(fingerprint=MODEL, labels=labels, annotations=notes)
     return msgspec.structs.replace(incident, alerts=packed)
 
 
 def unpack_alerts(incident: Incident) -> Incident:
     """Return the incident with complete alerts; one that was not packed is returned as it is."""
-    shared = incident.alerts.get(SHARED)
-    if shared is None:
+    model = incident.alerts.get(MODEL)
+    if model is None:
         return incident
     alerts = {
-        key: msgspec.structs.replace(
+        key: alert
+        if alert.fingerprint
+        else msgspec.structs.replace(
             alert,
-            fingerprint=alert.fingerprint or key,
-            labels={**shared.labels, **alert.labels},
-            annotations={**shared.annotations, **alert.annotations},
+            fingerprint=key,
+            labels={**model.labels, **alert.labels},
+            annotations={**model.annotations, **alert.annotations},
         )
         for key, alert in incident.alerts.items()
-        if key != SHARED
+        if key != MODEL
     }
     return msgspec.structs.replace(incident, alerts=alerts)
-
-
-def _common(maps: list[dict[str, str]]) -> dict[str, str]:
-    """Return the pairs that all maps have."""
-    shared = dict(maps[0])
-    for other in maps:
-        for key in [key for key, value in shared.items() if other.get(key) != value]:
-            del shared[key]
-    return shared
-
-
-def _without(whole: dict[str, str], shared: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in whole.items() if key not in shared}
