@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from receiver.app import VERSION, Service
-from receiver.commands import alert, dead_letters, incidents
+from receiver.commands import DEFAULT_URL, alert, dead_letters, incidents
 from receiver.errors import IncidentManagerError
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.settings import Settings
@@ -115,7 +115,9 @@ async def _serve(settings: Settings) -> None:
 
 def _welcome(service: Service) -> str:
     web = service.settings.web
-    base = f"{web.external_url}{web.route_prefix}"
+    base = f"http://localhost:{service.api_port}{web.route_prefix}"
+    usual = base == DEFAULT_URL.replace("127.0.0.1", "localhost")
+    where = "" if usual else f" --url {base}"
     command = Path(sys.argv[0])
     shown = command if not command.is_absolute() else _short(command)
     kinds = {config.type for config in service.settings.notifiers.values()}
@@ -136,9 +138,9 @@ def _welcome(service: Service) -> str:
     lines += [
         "",
         "Next, in another terminal, fire an alert, look at it, and take it:",
-        f"  {shown} alert send SampleAlert severity=critical system=incident-manager",
-        f"  {shown} incidents list",
-        f"  {shown} incidents ack ID",
+        f"  {shown} alert send SampleAlert severity=critical system=incident-manager{where}",
+        f"  {shown} incidents list{where}",
+        f"  {shown} incidents ack ID{where}",
         "Ctrl-C stops; what was accepted is kept.",
         "",
     ]

@@ -8,6 +8,7 @@ import click
 import requests
 
 TIMEOUT_S = 10.0
+DEFAULT_URL = "http://127.0.0.1:8080"
 AGENT = "incident-manager-cli"
 
 _formats = click.option(
@@ -21,7 +22,7 @@ _formats = click.option(
 _url = click.option(
     "--url",
     envvar="INCIDENT_MANAGER_URL",
-    default="http://127.0.0.1:8080",
+    default=DEFAULT_URL,
     show_default=True,
     help="The service.",
 )

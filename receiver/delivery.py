@@ -44,12 +44,14 @@ LEASE_MARGIN_MS = 3_000
 class _Job(msgspec.Struct, frozen=True):
     """A claimed delivery and what was known when it was claimed.
 
+    ``entries`` is the timeline after the entry numbered ``entries_from``, the receipt's cursor.
     ``paged`` is what all notifiers of the incident have delivered, for ``decide``.
     """
 
     task: Task
     incident: Incident
     entries: tuple[Entry, ...]
+    entries_from: int
     paged: dict[str, int]
 
     @property
@@ -86,10 +88,11 @@ class Delivery:
             return
         correlation_id.set(incident.correlation_id)
         receipts = await self._tasks.receipts(task.incident)
-        entries = tuple(await self._dispatcher.store.timeline(task.incident))
-        paged = {other: receipt.paged_seq for other, receipt in receipts.items()}
-        job = _Job(task, incident, entries, paged)
         receipt: Receipt | None = receipts.get(name, Receipt())
+        told = receipt.cursor if receipt else 0
+        entries = tuple(await self._dispatcher.store.timeline(task.incident, told))
+        paged = {other: found.paged_seq for other, found in receipts.items()}
+        job = _Job(task, incident, entries, told, paged)
         notifier = self.notifiers.get(name)
         if notifier is None:
             await self._reject(job, receipt or Receipt(), "not configured any more")
@@ -104,7 +107,7 @@ class Delivery:
         return View(
             incident=job.incident,
             page=job.incident.pages[job.name],
-            timeline=job.entries[receipt.cursor :],
+            timeline=job.entries[max(0, receipt.cursor - job.entries_from) :],
             now=self._clock.now(),
             url=self._url(job.incident.id),
         )

@@ -7,6 +7,7 @@ back what is there now, and the events are decided again from that.
 
 import asyncio
 import logging
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
@@ -28,6 +29,9 @@ BATCH = 256
 """Events in one commit at most: bounds how long the script keeps Redis busy (a few ms)."""
 ATTEMPTS = 12
 """Conflicts in a row before an event is given back as "try again"."""
+WAITING_MAX = 20_000
+"""Events waiting for a commit; beyond it senders are told to try again."""
+_NOTHING = (0, b"")
 CACHE_BYTES = 64 << 20
 """Records remembered by group. Only an optimisation: the commit compares versions.
 
@@ -72,7 +76,7 @@ class Dispatcher:
         self._observe = observe
         self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
-        self._known: OrderedDict[str, bytes] = OrderedDict()
+        self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._known_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
@@ -102,6 +106,9 @@ class Dispatcher:
         stem = event.key if isinstance(event, AlertsReceived) else incident
         shard = int(stem[: stem.index("-")])
         waiting = _Waiting(event, incident, event_id, asyncio.get_running_loop().create_future())
+        if len(self._queues[shard]) >= WAITING_MAX:
+            self._fail([waiting], StoreUnavailableError("overloaded"))
+            return waiting.done
         self._queues[shard].append(waiting)
         self._wake[shard].set()
         return waiting.done
@@ -138,7 +145,12 @@ class Dispatcher:
         writes: list[Write] = []
         members: list[tuple[list[_Waiting], list[Decision]]] = []
         for key, waiters in groups.items():
-            base = await self._base(key, waiters[0])
+            try:
+                base = await self._base(key, waiters[0])
+            except (StoreUnavailableError, msgspec.DecodeError, ValueError) as error:
+                # A record that cannot be read is its own incident's problem and nobody else's.
+                self._fail(waiters, error)
+                continue
             alive, decisions = self._decide(base, waiters, now)
             if not decisions:
                 continue
@@ -162,7 +174,7 @@ class Dispatcher:
     async def _base(self, key: str, first: _Waiting) -> Incident | None:
         """Return what is believed to be there. Nothing known of a group means: assume nothing."""
         alerts = isinstance(first.event, AlertsReceived)
-        record = self._known.get(key if alerts else key.rpartition("-")[0])
+        _, record = self._known.get(key if alerts else key.rpartition("-")[0], _NOTHING)
         known = decode_incident(record) if record else None
         if alerts or (known is not None and known.id == key):
             return known
@@ -197,18 +209,20 @@ class Dispatcher:
         """Answer the waiters of one write, or return those to decide again."""
         if isinstance(result, Written):
             if result.record and write.decision.incident is not None:
-                self._remember(write.decision.incident, result.record)
+                incident = write.decision.incident
+                stem = incident.id.rpartition("-")[0]
+                self._remember(stem, incident.generation, result.record)
             for observation in write.decision.observations:
                 self._observe(observation)
             self._answer(alive, decisions)
             return []
         key = alive[0].key
         stem = key if isinstance(alive[0].event, AlertsReceived) else key.rpartition("-")[0]
-        self._known_bytes -= len(self._known.pop(stem, b""))
+        self._known_bytes -= len(self._known.pop(stem, _NOTHING)[1])
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
         if result.record and write.pointer:
-            self._remember(decode_incident(result.record), result.record)
+            self._remember(stem, sys.maxsize, result.record)
         for waiting in alive:
             waiting.attempts += 1
         tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]
@@ -230,14 +244,12 @@ class Dispatcher:
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
 
-    def _remember(self, incident: Incident, record: bytes) -> None:
+    def _remember(self, stem: str, generation: int, record: bytes) -> None:
         """Keep the newest generation of a group; what was not used for longest makes room."""
-        stem = incident.id.rpartition("-")[0]
-        before = self._known.pop(stem, b"")
+        known = self._known.pop(stem, _NOTHING)
         # A click on an incident of an older generation must not hide the current one.
-        if before and decode_incident(before).generation > incident.generation:
-            record = before
-        self._known[stem] = record
-        self._known_bytes += len(record) - len(before)
+        kept = known if known[0] > generation else (generation, record)
+        self._known[stem] = kept
+        self._known_bytes += len(kept[1]) - len(known[1])
         while self._known_bytes > CACHE_BYTES:
-            self._known_bytes -= len(self._known.popitem(last=False)[1])
+            self._known_bytes -= len(self._known.popitem(last=False)[1][1])

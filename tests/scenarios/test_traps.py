@@ -222,3 +222,22 @@ async def test_a_notifier_that_is_gone_from_the_configuration_moves_the_page_on(
 
     await until(told)
     await app.stop()
+
+
+async def test_a_record_that_cannot_be_read_costs_nobody_else(plain: App) -> None:
+    name = await plain.fire(group="broken")
+    store = plain.service.dispatcher.store
+    key = store.of(name).incident(name)
+    await plain.service._redis.set(key, b"%016d{" % 99)
+    bodies = [notification(alert(), group=group) for group in ("a", "broken", "b")]
+    answers = await asyncio.gather(*[plain.post(body) for body in bodies])
+    assert [status for status, _ in answers] == [202, 503, 202]
+
+
+async def test_more_than_can_be_queued_is_told_to_try_again(
+    plain: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver.dispatch, "WAITING_MAX", 0)
+    status, answer = await plain.post(notification(alert()))
+    assert status == 503
+    assert "overloaded" in answer["error"]

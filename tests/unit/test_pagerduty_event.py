@@ -155,6 +155,15 @@ def test_a_storm_of_alerts_is_counted_and_shown_in_part() -> None:
     assert 0 < len(details["firing"]) <= 50
 
 
+def test_a_group_of_giants_sheds_details_and_keeps_the_count() -> None:
+    giants = {
+        f"{n}": Alert(f"{n}", {"alertname": "A", "blob": "x" * 60_000}, starts_at=n)
+        for n in range(30)
+    }
+    body = accepted(trigger_event(view(incident(alerts=giants))))
+    assert body["payload"]["custom_details"]["firing_count"] == 30
+
+
 @pytest.mark.parametrize(
     ("priority", "severity"),
     [("P1", "critical"), ("P2", "error"), ("P3", "warning"), ("P4", "info")],
@@ -212,5 +221,6 @@ def test_every_page_has_a_key_of_its_own_and_the_first_is_the_episodes() -> None
     ]
     assert keys[0] == f"{first.id}:0"
     assert keys[3] == f"{first.id}:1"
+    assert keys[4] == f"{first.id}:1:5"
     assert len(set(keys)) == 5
     assert [episode_of(key) for key in keys] == [0, 0, 0, 1, 1]
