@@ -119,8 +119,9 @@ class Delivery:
         found = receipt.attempt is None or given_up or await self._find(job, notifier, receipt)
         if not isinstance(found, bool):
             return await self._handle(job, receipt, found)
-        step = None if given_up else notifier.plan(view, receipt)
-        if step is None:
+        # A page given up is not tried again, but what follows it (a resolve) still is.
+        step = notifier.plan(view, receipt)
+        if step is None or (given_up and isinstance(step, Step) and step.seq):
             version = job.incident.version
             await self._tasks.settle(job.task, "done", view.now, delivered=version, due=view.now)
             return None
@@ -199,11 +200,15 @@ class Delivery:
         return None
 
     async def _reject(self, job: _Job, receipt: Receipt, reason: str) -> None:
-        """Give the page up for ever. The page moves on first: a crash in between repeats this."""
+        """Give the page up for ever. The page moves on first: a crash in between repeats this.
+
+        It is said once a page: two notifiers that both fail must not keep each other busy.
+        """
         seq = job.incident.pages[job.name].seq
-        unpaged = receipt.paged_seq < seq
-        event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
-        await self._dispatcher.submit(event, job.incident.id)
+        if receipt.failed_seq < seq:
+            unpaged = receipt.paged_seq < seq
+            event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
+            await self._dispatcher.submit(event, job.incident.id)
         failed = msgspec.structs.replace(
             receipt, attempt=None, failed_seq=seq, failures=receipt.failures + 1, last_error=reason
         )

@@ -74,11 +74,11 @@ class SlackNotifier:
     def plan(self, view: View, receipt: Receipt) -> Step | None:
         """Post, page again, update, then tell the thread: in this order, each only if needed."""
         incident, page = view.incident, view.page
+        unpaged = page.seq > max(receipt.paged_seq, receipt.failed_seq)
         if not receipt.ts:
             # Paged without a message: its post was unknown and could not be looked up.
-            wanted = incident.is_open and page.seq > receipt.paged_seq
-            return Step("post", seq=page.seq) if wanted else None
-        if incident.state == "triggered" and page.seq > receipt.paged_seq:
+            return Step("post", seq=page.seq) if incident.is_open and unpaged else None
+        if incident.state == "triggered" and unpaged:
             return Step("page", seq=page.seq)
         if receipt.version < incident.version:
             return Step("update")

@@ -241,3 +241,26 @@ async def test_more_than_can_be_queued_is_told_to_try_again(
     status, answer = await plain.post(notification(alert()))
     assert status == 503
     assert "overloaded" in answer["error"]
+
+
+async def test_after_a_refused_acknowledge_the_resolve_still_goes_out(app: App) -> None:
+    name = await app.fire()
+    page = (await until(lambda: app.pagerduty.incidents))[0]
+    app.pagerduty.faults.add("error:no", times=1, method="acknowledge")
+    await app.post({"by": "ann"}, f"/v1/incidents/{name}/acknowledge")
+    _move(app, 6)
+    await until(lambda: len(app.pagerduty.events) == 2)
+    await app.fire(alert(resolved=True))
+    _move(app, 6)
+    await until(lambda: page.status == "resolved")
+
+
+async def test_two_notifiers_that_both_refuse_do_not_keep_each_other_busy(app: App) -> None:
+    app.slack.faults.add("error:is_archived", times=None)
+    app.pagerduty.faults.add("error:no", times=None)
+    name = await app.fire()
+    await app.fire(alert(), alert("Other"))
+    await asyncio.sleep(1.5)
+    before = (await app.incident(name))["version"]
+    await asyncio.sleep(1)
+    assert (await app.incident(name))["version"] == before
