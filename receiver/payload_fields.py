@@ -82,6 +82,7 @@ class Payload(msgspec.Struct, frozen=True):
     source: str
 
 
+@functools.lru_cache(maxsize=4096)  # the alerts of a group start together, and are told again
 def epoch_ms(text: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 text, or of a decimal number as a text.
 

@@ -1,4 +1,4 @@
-"""Templates: Jinja2, sandboxed; HTML is escaped by Jinja2, Slack text by the ``mrkdwn`` filter."""
+"""Templates: Jinja2, sandboxed. HTML is escaped here; text for Slack arrives escaped."""
 
 from functools import cache
 from typing import Any
@@ -6,20 +6,17 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from receiver.notify.slack_text import mrkdwn
 from receiver.paths import templates_folder
 
 
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         keep_trailing_newline=False,
     )
-    environment.filters["mrkdwn"] = mrkdwn
-    return environment
 
 
 def render(template: str, **values: Any) -> str:

@@ -85,7 +85,7 @@ def page_text(view: View) -> str:
         "slack/page.j2",
         who=mention(page.mention),
         priority=incident.priority,
-        title=incident.title,
+        title=mrkdwn(incident.title, TEXT_MAX),
         step=page.step + 1,
         why=REASONS[page.reason],
         deadline_missed=bool(deadline and deadline.missed_at),
@@ -108,7 +108,8 @@ def thread_note(entries: list[Entry]) -> str:
     """Return one reply that tells several timeline entries."""
     shown = entries[-NOTES_SHOWN:]
     share = max(60, NOTE_MAX // len(shown))
-    return render("slack/note.j2", entries=shown, share=share, looks=NOTEWORTHY)
+    told = [(NOTEWORTHY[entry.kind], mrkdwn(entry.text, share)) for entry in shown]
+    return render("slack/note.j2", entries=told)
 
 
 def _block_id(incident: Incident, part: str) -> str:
