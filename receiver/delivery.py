@@ -168,6 +168,7 @@ class Delivery:
             status if isinstance(outcome, Delivered) else outcome.reason,
             extra={
                 "incident": view.incident.id,
+                "correlation_id": view.incident.correlation_id,
                 "status": status,
                 "duration_ms": round(took * 1000, 1),
             },

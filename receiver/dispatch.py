@@ -39,6 +39,11 @@ Records, not incidents: as objects they take ten times the memory, and new memor
 """
 
 
+WORTH_A_LINE = frozenset(
+    {"opened", "reopened", "acknowledged", "resolved", "priority_raised", "deadline_missed"}
+)
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of one event: the decision's named reason and the incident afterwards."""
 
@@ -214,6 +219,8 @@ class Dispatcher:
                 self._remember(stem, incident.generation, result.record)
             for observation in write.decision.observations:
                 self._observe(observation)
+            if log.isEnabledFor(logging.INFO):
+                _tell(decisions)
             self._answer(alive, decisions)
             return []
         key = alive[0].key
@@ -253,3 +260,17 @@ class Dispatcher:
         self._known_bytes += len(kept[1]) - len(known[1])
         while self._known_bytes > CACHE_BYTES:
             self._known_bytes -= len(self._known.popitem(last=False)[1][1])
+
+
+def _tell(decisions: list[Decision]) -> None:
+    """Log what changed for people; repeats and updates are not worth a line."""
+    for decision in decisions:
+        incident = decision.incident
+        if decision.reason in WORTH_A_LINE and incident is not None:
+            log.info(
+                "%s: [%s] %s",
+                decision.reason,
+                incident.priority,
+                incident.title,
+                extra={"incident": incident.id, "correlation_id": incident.correlation_id},
+            )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import receiver.dispatch
 from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.logs import JsonFormatter
 from receiver.store.client import connect
 from receiver.store.embedded import EmbeddedValkey
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
@@ -156,7 +158,13 @@ async def test_the_correlation_id_goes_from_the_webhook_to_the_delivery(
     assert status == 202
     found = await app.incident(answer["incidents"][0])
     assert found["correlation_id"] == "trace-me-42"
-    await until(lambda: app.pagerduty.incidents)
+    await until(lambda: app.pagerduty.incidents and "pagerduty trigger: success" in caplog.messages)
+    opened = next(record for record in caplog.records if record.name == "dispatch")
+    paged = next(record for record in caplog.records if "trigger: success" in record.message)
+    for record in (opened, paged):
+        shown = json.loads(JsonFormatter().format(record))
+        assert shown["correlation_id"] == "trace-me-42"
+        assert shown["incident"] == answer["incidents"][0]
 
 
 async def test_an_external_server_is_used_when_it_is_named(tmp_path: Path, fakes: Any) -> None:
