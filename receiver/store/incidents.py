@@ -135,7 +135,7 @@ class IncidentStore:
             raise ValueError("a decision without an incident has nothing to commit")
         base = decision.base.id if decision.base else incident.id
         return [
-            keys.group(split_id(incident.id)[1]),
+            keys.group(incident.id.split("-")[1]),
             keys.incident(base),
             keys.incident(incident.id),
             keys.timeline(incident.id),

@@ -145,7 +145,7 @@ def test_merging_receipts_keeps_every_pagerduty_alert() -> None:
 
 async def test_claims_are_bounded_and_oldest_first(store: Any, tasks: TaskStore) -> None:
     for number in range(5):
-        name = f"0-{'abcdefgh'[number] * 16}"
+        name = f"0-{'abcde0'[number] * 16}"
         event = msgspec.structs.replace(received(alert()), key=name)
         decision = decide(None, event, NOW + number, RULES)
         await store.commit(0, [Write(decision, pointer=True)], NOW)
