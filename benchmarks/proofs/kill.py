@@ -71,6 +71,8 @@ def _expected(victims: str, *, kept: bool) -> tuple[str, bool]:
 
 async def _send(rig: Rig, number: int, accepted: list[str]) -> None:
     body = notification(alert(f"Storm{number}"), group=f"storm-{number}")
+    # Spread over some time, so that the kill falls into the middle of it.
+    await asyncio.sleep(number / STORM)
     try:
         status, answer = await rig.post(body)
     except (ClientError, OSError, ValueError):
