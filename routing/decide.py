@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from routing import escalation
+from routing.alert import Alert, merge_alert
 from routing.decision import Decision, Draft
 from routing.escalation import Rules
 from routing.event import (
@@ -51,7 +52,12 @@ def fold(decisions: Iterable[Decision]) -> Decision:
         return first
     schedule = {change.task: change for change in first.schedule}
     cancel = set(first.cancel)
+    timeline = list(first.timeline)
     for decision in rest:
+        if _is_next_generation(decision):
+            # What was said and asked for before is the old incident's, which is over.
+            schedule, cancel, timeline = {}, set(), []
+        timeline += decision.timeline
         cancel |= set(decision.cancel)
         for task in decision.cancel:
             schedule.pop(task, None)
@@ -64,11 +70,16 @@ def fold(decisions: Iterable[Decision]) -> Decision:
         base=first.base,
         incident=rest[-1].incident,
         changed=any(decision.changed for decision in every),
-        timeline=tuple(entry for decision in every for entry in decision.timeline),
+        timeline=tuple(timeline),
         schedule=tuple(schedule.values()),
         cancel=tuple(cancel),
         observations=tuple(item for decision in every for item in decision.observations),
     )
+
+
+def _is_next_generation(decision: Decision) -> bool:
+    base, incident = decision.base, decision.incident
+    return base is not None and incident is not None and base.id != incident.id
 
 
 def _timer(draft: Draft, event: TimerDue, rules: Rules) -> str:
@@ -99,12 +110,14 @@ def _delivery_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Slow is failed: what was not delivered in time moves on, while its retries go on."""
     draft.stop("delivery")
     step = draft.get("step")
+    pages = escalation.episode_pages(draft)
     late = [
         name
-        for name, page in draft.get("pages").items()
+        for name, page in pages.items()
         if page.step == step and page.failed_seq < page.seq and event.paged.get(name, 0) < page.seq
     ]
-    if not late or draft.get("state") != "triggered":
+    in_time = not late and escalation.is_reached(pages, event.paged)
+    if in_time or draft.get("state") != "triggered":
         return "delivered_in_time"
     for name in late:
         draft.say("delivery_late", f"{name} has not confirmed the page in time")
@@ -118,18 +131,30 @@ def _echo_due(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     draft.stop("echo")
     ripe: dict[str, int] = draft.get("suspected_at")
     kept = {key: at for key, at in ripe.items() if at + rules.echo_window > draft.now}
-    suspects = draft.get("suspects")
-    believed = [alert for key, alert in suspects.items() if key not in kept]
-    draft.set(
-        suspects={key: alert for key, alert in suspects.items() if key in kept}, suspected_at=kept
-    )
+    suspects: dict[str, Alert] = draft.get("suspects")
+    alerts: dict[str, Alert] = draft.get("alerts")
+    believed = {
+        key: _believe(alerts.get(key, alert), alert)
+        for key, alert in suspects.items()
+        if key not in kept
+    }
     if kept:
         draft.timer("echo", min(kept.values()) + rules.echo_window)
-    alerts = {**draft.get("alerts"), **{alert.fingerprint: alert for alert in believed}}
-    draft.set(alerts=alerts)
-    names = ", ".join(sorted(alert.labels.get("alertname", "alert") for alert in believed))
+    if not believed:
+        return "timer_early"  # The window was made longer meanwhile.
+    draft.set(
+        alerts={**alerts, **believed},
+        suspects={key: alert for key, alert in suspects.items() if key in kept},
+        suspected_at=kept,
+    )
+    names = ", ".join(sorted(alert.labels.get("alertname", "alert") for alert in believed.values()))
     draft.say("echo_believed", f"Still reported as firing after its resolve: {names}")
     return follow_alerts(draft, rules)
+
+
+def _believe(known: Alert, suspect: Alert) -> Alert:
+    """Return the alert as firing, with the most urgent priority any copy of it had."""
+    return merge_alert(msgspec.structs.replace(known, resolved=False, ends_at=0), suspect)
 
 
 def _delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:

@@ -93,7 +93,7 @@ class Draft:
     def done(self, reason: str) -> Decision:
         """Return the decision. Every notifier that has the incident is brought up to date."""
         if not self.fields and not self.timeline:
-            return Decision(reason, self.base, self.start, cancel=tuple(self.cancel))
+            return Decision(reason, self.base, self.base, cancel=tuple(self.cancel))
         version = self.start.version + 1
         incident = msgspec.structs.replace(
             self.start, **self.fields, version=version, updated_at=self.now

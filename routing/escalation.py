@@ -71,7 +71,7 @@ class Rules(msgspec.Struct, frozen=True):
 
 def start_clocks(draft: Draft, clock: Clock, reason: str) -> None:
     """Page the first step and start the acknowledge clock of an episode or of a raised priority."""
-    draft.set(step=-1)
+    draft.set(step=-1, undeliverable_counted=False)
     due = draft.now + clock.acknowledge_within
     draft.set(deadlines={**draft.get("deadlines"), "acknowledge": Deadline(due=due)})
     draft.timer("acknowledge", due)
@@ -85,13 +85,9 @@ def page_next(
 
     ``paged`` is what receipts say was delivered, where that is known.
     """
-    number = draft.get("step") + 1
-    step = clock.step(number)
-    while step is not None and not step.notify:
-        number += 1
-        step = clock.step(number)
+    number, step = _staffed(clock, draft.get("step") + 1)
     if step is None:
-        _exhausted(draft, reason, paged)
+        _exhausted(draft, clock, reason, paged or {})
         return
     draft.set(step=number)
     for name in step.notify:
@@ -110,21 +106,42 @@ def page_next(
     _arm_next(draft, clock, number + 1)
 
 
+def _staffed(clock: Clock, number: int) -> tuple[int, Step | None]:
+    """Return the first step from ``number`` on that has anybody to notify."""
+    step = clock.step(number)
+    while step is not None and not step.notify:
+        number += 1
+        step = clock.step(number)
+    return number, step
+
+
+def episode_pages(draft: Draft) -> dict[str, Page]:
+    """Return the pages of this episode: older ones neither are late for it nor reached anybody."""
+    opened_at: int = draft.get("episode_opened_at")
+    pages: dict[str, Page] = draft.get("pages")
+    return {name: page for name, page in pages.items() if page.at >= opened_at}
+
+
+def is_reached(pages: Mapping[str, Page], paged: Mapping[str, int]) -> bool:
+    """Return whether any of these pages, or an earlier one of its episode, was delivered."""
+    return any(paged.get(name, 0) >= page.since for name, page in pages.items())
+
+
 def _page(
     draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
 ) -> None:
     pages: dict[str, Page] = draft.get("pages")
     known = pages.get(name)
     step: int = draft.get("step")
+    # A new episode starts its own series: what an older one delivered does not count for it.
+    fresh = reason == "reopened" or name not in episode_pages(draft)
     waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
-    if known is not None and waits and known.failed_seq < known.seq:
+    if known is not None and not fresh and waits and known.failed_seq < known.seq:
         # The last page to it is still on its way: one that arrives late is enough, not two.
         again = msgspec.structs.replace(known, step=step, mention=mention or known.mention)
         draft.set(pages={**pages, name: again})
         return
     seq = known.seq + 1 if known else 1
-    # A new episode starts its own series: what an older one delivered does not count for it.
-    fresh = known is None or reason == "reopened"
     page = Page(
         seq=seq,
         since=seq if fresh or known is None else known.since,
@@ -138,7 +155,7 @@ def _page(
 
 def _arm_next(draft: Draft, clock: Clock, number: int) -> None:
     """Set the timer of the step after the current one, if that step names its own time."""
-    step = clock.step(number)
+    number, step = _staffed(clock, number)
     draft.stop("escalate")
     if step is None:
         return
@@ -150,13 +167,22 @@ def _arm_next(draft: Draft, clock: Clock, number: int) -> None:
         draft.timer("escalate", draft.now + clock.acknowledge_within)
 
 
-def _exhausted(draft: Draft, reason: str, paged: Mapping[str, int] | None) -> None:
-    """Nobody is left to notify: say so, and count it when nobody was reached at all."""
-    pages: dict[str, Page] = draft.get("pages")
-    reached = [name for name, page in pages.items() if (paged or {}).get(name, 0) >= page.since]
-    if reached:
+def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]) -> None:
+    """Nobody is left to notify: say so, and count it once when nobody was reached at all.
+
+    A page that still has time to arrive may reach somebody: the delivery timer asks again.
+    """
+    pages = episode_pages(draft)
+    on_its_way = "delivery" in draft.get("timers") and any(
+        page.failed_seq < page.seq and page.at + clock.deliver_within > draft.now
+        for page in pages.values()
+    )
+    if on_its_way or is_reached(pages, paged):
         draft.say("exhausted", f"{REASONS[reason].capitalize()}, and no escalation step is left")
         return
+    if draft.get("undeliverable_counted"):
+        return
+    draft.set(undeliverable_counted=True)
     draft.say("undeliverable", "Nobody could be reached: every notifier of the policy failed")
     draft.observe("incident_undeliverable_total", priority=draft.get("priority"))
 
@@ -176,7 +202,7 @@ def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> 
     )
     within = format_duration(clock.acknowledge_within)
     draft.say("deadline_missed", f"Not acknowledged within {within}")
-    following = clock.step(draft.get("step") + 1)
+    _, following = _staffed(clock, draft.get("step") + 1)
     if following is None or following.after is None:
         page_next(draft, clock, "deadline", paged)
 
@@ -204,5 +230,6 @@ def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, i
     page = pages[notifier]
     draft.set(pages={**pages, notifier: msgspec.structs.replace(page, failed_seq=page.seq)})
     # Of two notifiers failing in one step only the first moves the page on.
-    if draft.get("state") == "triggered" and page.step == draft.get("step"):
+    current = notifier in episode_pages(draft) and page.step == draft.get("step")
+    if current and draft.get("state") == "triggered":
         page_next(draft, clock, "undelivered", paged)

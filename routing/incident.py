@@ -106,6 +106,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     timers: dict[str, int] = {}
     step: int = -1
     pages: dict[str, Page] = {}
+    undeliverable_counted: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -66,14 +66,17 @@ def merge_receipts(stored: Receipt, ours: Receipt) -> Receipt:
         if known is None or (key.at, key.state) > (known.at, known.state):
             keys[key.dedup_key] = key
     first = stored if stored.ts else ours
+    # What the message that is given up showed, the one that is kept does not show.
+    doubled = bool(stored.ts and ours.ts and stored.ts != ours.ts)
     return msgspec.structs.replace(
         ours,
         revision=stored.revision,
-        version=max(stored.version, ours.version),
+        version=stored.version if doubled else max(stored.version, ours.version),
         paged_seq=max(stored.paged_seq, ours.paged_seq),
         failed_seq=max(stored.failed_seq, ours.failed_seq),
         cursor=max(stored.cursor, ours.cursor),
         channel=first.channel,
         ts=first.ts,
+        plain=first.plain,
         keys=tuple(sorted(keys.values(), key=lambda key: key.seq)),
     )

@@ -22,16 +22,38 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     """Join the snapshot into the incident, and follow it; see the module's docstring."""
     start = base if base is not None else _fresh(event, 1, rules)
     draft = Draft(base, start, now)
-    if not _merge(draft, event.alerts, rules):
+    # Any firing copy says that a tombstone's group did fire, even one older than the resolve.
+    fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)
+    if not _merge(draft, event.alerts, rules) and not fired:
         return draft.done("repeat")
     draft.set(seen_at=now)
-    if start.state == "resolved" and start.resolved_at + rules.reopen_within < now:
-        alerts: dict[str, Alert] = draft.get("alerts")
-        firing = {key: alert for key, alert in alerts.items() if _fires(draft, alert)}
-        if firing:
-            draft = Draft(base, _fresh(event, start.generation + 1, rules), now)
-            draft.set(alerts=firing, seen_at=now)
-    return draft.done(follow_alerts(draft, rules))
+    # While the timer of a suspected echo runs, the old incident may reopen by itself: what fires
+    # meanwhile belongs to it, or the group would have two open incidents.
+    over = start.state == "resolved" and not start.suspects
+    if over and start.resolved_at + rules.reopen_within < now:
+        draft = _next_generation(draft, event, rules)
+    return draft.done(follow_alerts(draft, rules, fired=fired))
+
+
+def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft:
+    """Return the draft of a new incident when anything fires, else the one given.
+
+    It takes over what this snapshot tells of and what a person silenced, or telling the snapshot
+    once more would change it; everything else that is over stays behind.
+    """
+    alerts: dict[str, Alert] = draft.get("alerts")
+    if not any(_fires(draft, alert) for alert in alerts.values()):
+        return draft
+    told = {alert.fingerprint for alert in event.alerts}
+    fresh = Draft(draft.base, _fresh(event, draft.start.generation + 1, rules), draft.now)
+    fresh.set(
+        alerts={key: alert for key, alert in alerts.items() if not alert.resolved or key in told},
+        suppressed=draft.get("suppressed"),
+        seen_at=draft.now,
+    )
+    if draft.get("suspects"):
+        _watch_echoes(fresh, draft.get("suspects"), rules)
+    return fresh
 
 
 def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
@@ -78,17 +100,18 @@ def _merge(draft: Draft, incoming: tuple[Alert, ...], rules: Rules) -> bool:
             and suspect is None
         ):
             suspects[key] = alert
+    alerts = _bounded(alerts, suspects)
     if alerts != draft.start.alerts:
-        draft.set(alerts=_bounded(alerts))
+        draft.set(alerts=alerts)
     if suspects != draft.start.suspects:
         _watch_echoes(draft, suspects, rules)
     return bool(draft.fields)
 
 
-def _bounded(alerts: dict[str, Alert]) -> dict[str, Alert]:
+def _bounded(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:
     if len(alerts) <= RESOLVED_KEPT:
         return alerts
-    resolved = [alert for alert in alerts.values() if alert.resolved]
+    resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspects]
     resolved.sort(key=lambda alert: (alert.ends_at, alert.fingerprint))
     forgotten = {alert.fingerprint for alert in resolved[:-RESOLVED_KEPT]}
     return {key: alert for key, alert in alerts.items() if key not in forgotten}
@@ -104,8 +127,11 @@ def _watch_echoes(draft: Draft, suspects: dict[str, Alert], rules: Rules) -> Non
         draft.stop("echo")
 
 
-def follow_alerts(draft: Draft, rules: Rules) -> str:
-    """Bring state, priority and clocks in line with the draft's alerts; return what happened."""
+def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
+    """Bring state, priority and clocks in line with the draft's alerts; return what happened.
+
+    ``fired``: a firing copy came for a tombstone, whether or not it still counts.
+    """
     alerts: dict[str, Alert] = draft.get("alerts")
     suppressed: dict[str, int] = draft.get("suppressed")
     if suppressed:
@@ -120,7 +146,7 @@ def follow_alerts(draft: Draft, rules: Rules) -> str:
     firing.sort(key=lambda alert: (alert.priority, alert.starts_at, alert.fingerprint))
     was = draft.start.state
     if was == "tombstone":
-        return _begin(draft, rules, firing)
+        return _begin(draft, rules, firing) if firing or fired else "orphan_resolve"
     if was == "resolved":
         return _reopen(draft, rules, firing) if firing else _after_end(draft)
     if not firing:
@@ -131,9 +157,9 @@ def follow_alerts(draft: Draft, rules: Rules) -> str:
 
 def _begin(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     alerts: list[Alert] = list(draft.get("alerts").values())
-    if not firing and not any(alert.seen_firing for alert in alerts):
-        return "orphan_resolve"
     _describe(draft, rules, firing or sorted(alerts, key=lambda a: (a.priority, a.starts_at)))
+    if not firing:
+        _after_end(draft)
     draft.set(opened_at=draft.now, episode_opened_at=draft.now)
     draft.observe(
         "incidents_total",

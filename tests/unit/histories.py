@@ -1,10 +1,15 @@
 """Random histories of one group of alerts, as the notifications an Alertmanager would send.
 
 Firing, repeats, partial and full resolves, firing again, truncation, and stale echoes of a peer.
+``history`` is what a sender plausibly tells, ``TELLINGS`` is anything at all; ``expected`` says
+what either must end in, whatever the order.
 """
 
 import random
+from collections import defaultdict
 from typing import Any
+
+from hypothesis import strategies as st
 
 from routing.alert import Alert
 
@@ -12,6 +17,8 @@ T0 = 1_772_445_600_000
 """2026-03-02T10:00:00Z in ms."""
 
 Snapshot = tuple[Alert, ...]
+Shape = tuple[tuple[tuple[str, int, bool, int], ...], str, str]
+"""Alerts (fingerprint, startsAt, resolved, endsAt), state and priority: what an incident is."""
 
 
 class _Source:
@@ -80,6 +87,63 @@ def shuffled(told: list[Snapshot], seed: int) -> list[Snapshot]:
     again = told + [snapshot for snapshot in told if chance.random() < 0.4]
     chance.shuffle(again)
     return again
+
+
+def _copy(fingerprint: str, start: int, end: int, priority: str) -> Alert:
+    return Alert(
+        fingerprint=fingerprint,
+        labels={"alertname": f"Alert{fingerprint}"},
+        annotations={"value": priority},
+        starts_at=T0 + start * 1000,
+        resolved=end > 0,
+        ends_at=T0 + (start + end) * 1000 if end else 0,
+        priority=priority,
+        priority_reason=f"rule for {priority}",
+        seen_firing=not end,
+    )
+
+
+COPIES: st.SearchStrategy[Alert] = st.builds(
+    _copy,
+    st.sampled_from(["a", "b", "c"]),
+    st.integers(0, 2),
+    st.sampled_from([0, 0, 1, 2]),
+    st.sampled_from(["P1", "P3", "P4"]),
+)
+"""Copies of three alerts that started up to three times: firing, or resolved sooner or later."""
+SNAPSHOTS: st.SearchStrategy[Snapshot] = st.lists(
+    COPIES, min_size=1, max_size=3, unique_by=lambda alert: alert.fingerprint
+).map(tuple)
+TELLINGS = st.lists(SNAPSHOTS, min_size=1, max_size=6)
+"""Notifications that need not make sense together: what is left after losses and partitions."""
+HISTORIES = st.builds(history, st.integers(0, 10**9)).filter(bool)
+
+
+def expected(told: list[Snapshot]) -> Shape:
+    """Return what one group's notifications end in at a fixed time, whatever their order.
+
+    Written without a look at the code it judges: of each alert the latest start counts, of its
+    copies a resolved one with the latest end, and the most urgent priority any of them had.
+    """
+    copies: dict[str, list[Alert]] = defaultdict(list)
+    for snapshot in told:
+        for alert in snapshot:
+            copies[alert.fingerprint].append(alert)
+    alerts: list[tuple[str, int, bool, int]] = []
+    firing: list[str] = []
+    over: list[str] = []
+    for fingerprint, known in sorted(copies.items()):
+        start = max(alert.starts_at for alert in known)
+        last = [alert for alert in known if alert.starts_at == start]
+        priority = min(alert.priority for alert in last)
+        ends = [alert.ends_at for alert in last if alert.resolved]
+        alerts.append((fingerprint, start, bool(ends), max(ends, default=0)))
+        (over if ends else firing).append(priority)
+    if firing:
+        return tuple(alerts), "triggered", min(firing)
+    if any(not alert.resolved for snapshot in told for alert in snapshot):
+        return tuple(alerts), "resolved", min(over)
+    return tuple(alerts), "tombstone", "P4"
 
 
 def payload(snapshot: Snapshot, group: str) -> dict[str, Any]:

@@ -4,116 +4,136 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.decide import TIMER_TASKS, decide
-from routing.event import (
-    Acknowledged,
-    DeliveryFailed,
-    DeliveryNoted,
-    Event,
-    Resolved,
-    TimerDue,
-)
-from routing.incident import Actor, Incident
+from routing.alert import Alert, merge_alert
+from routing.decide import decide
+from routing.escalation import Rules
+from routing.incident import Incident
 from tests.unit.builders import MINUTE, NOW, received, rules
-from tests.unit.histories import Snapshot, history, shuffled
+from tests.unit.histories import (
+    COPIES,
+    HISTORIES,
+    SNAPSHOTS,
+    TELLINGS,
+    Shape,
+    Snapshot,
+    expected,
+    history,
+    shuffled,
+)
 
 RULES = rules()
+SIZED = rules(classify_group=lambda _alert, size: ("P1" if size > 2 else "P4", "rule on the size"))
+ANY = st.one_of(HISTORIES, TELLINGS)
 
 
-def _end(told: list[Snapshot], now: int) -> Incident | None:
+def _end(told: list[Snapshot], now: int = NOW, found: Rules = RULES, pace: int = 0) -> Incident:
     incident = None
-    for snapshot in told:
-        incident = decide(incident, received(*snapshot), now, RULES).incident
+    for number, snapshot in enumerate(told):
+        incident = decide(incident, received(*snapshot), now + number * pace, found).incident
+    assert incident is not None
     return incident
 
 
-def _shape(incident: Incident | None) -> object:
+def _shape(incident: Incident) -> Shape:
     """What "the same incident" means: alerts, state and priority."""
-    if incident is None:
-        return None
     alerts = sorted(
         (alert.fingerprint, alert.starts_at, alert.resolved, alert.ends_at)
         for alert in incident.alerts.values()
     )
-    return alerts, incident.state, incident.priority
+    return tuple(alerts), incident.state, incident.priority
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_any_order_and_duplication_ends_in_the_same_incident(seed: int, order: int) -> None:
-    told = history(seed)
-    assert _shape(_end(told, NOW)) == _shape(_end(shuffled(told, order), NOW))
+@given(ANY, st.integers(0, 10**9))
+def test_any_order_and_duplication_ends_in_what_was_told(told: list[Snapshot], order: int) -> None:
+    assert _shape(_end(told)) == expected(told)
+    assert _shape(_end(shuffled(told, order))) == expected(told)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY, st.integers(0, 10**9), st.integers(1, 3000))
+def test_a_little_time_between_them_changes_nothing(
+    told: list[Snapshot], order: int, pace: int
+) -> None:
+    # All of it within the echo window: no timer of a suspicion comes due.
+    mixed = shuffled(told, order)
+    incident = _end(mixed, pace=pace)
+    assert _shape(incident) == expected(told)
+    assert incident.generation == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY, st.integers(0, 10**9))
+def test_the_parts_of_a_notification_may_come_alone(told: list[Snapshot], order: int) -> None:
+    # As when max_alerts cuts them differently: what is absent is not resolved.
+    parts: list[Snapshot] = [(alert,) for snapshot in told for alert in snapshot]
+    assert _shape(_end(shuffled(parts, order))) == expected(told)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TELLINGS, st.integers(0, 10**9))
+def test_a_rule_on_the_groups_size_does_not_depend_on_the_order(
+    told: list[Snapshot], order: int
+) -> None:
+    assert _shape(_end(told, found=SIZED)) == _shape(_end(shuffled(told, order), found=SIZED))
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 10**9))
-def test_telling_all_of_it_again_changes_nothing_but_suspicions(seed: int) -> None:
-    told = history(seed)
-    assert _shape(_end(told, NOW)) == _shape(_end(told + told, NOW))
+@given(ANY)
+def test_telling_all_of_it_again_changes_nothing_but_suspicions(told: list[Snapshot]) -> None:
+    once, twice = _end(told), _end(told + told)
+    assert _shape(once) == _shape(twice)
+    assert once.episode <= twice.episode
+    again = _end(told[-1:] * 2)
+    assert decide(again, received(*told[-1]), NOW, RULES).reason == "repeat"
 
 
-PEOPLE = st.builds(Actor, name=st.text(max_size=5), via=st.sampled_from(["slack", "api"]))
-EPISODES = st.one_of(st.none(), st.integers(0, 3))
+@settings(max_examples=150, deadline=None)
+@given(TELLINGS, SNAPSHOTS)
+def test_a_late_notification_told_twice_makes_one_incident(
+    told: list[Snapshot], late: Snapshot
+) -> None:
+    before = _end(told)
+    first = decide(before, received(*late), NOW + 40 * MINUTE, RULES).incident
+    assert first is not None
+    second = decide(first, received(*late), NOW + 40 * MINUTE, RULES).incident
+    assert second is not None
+    assert (second.id, _shape(second)) == (first.id, _shape(first))
+    assert [alert.fingerprint for alert in second.firing()] == [
+        alert.fingerprint for alert in first.firing()
+    ]
 
 
-def _some_snapshot(seed: int, place: int) -> Event:
-    told = history(seed) or [()]
-    return received(*told[place % len(told)])
+def _known(alert: Alert) -> object:
+    """What must not depend on the order copies are joined in; texts show the last one."""
+    return alert.rank, alert.priority, alert.seen_firing
 
 
-EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(_some_snapshot, st.integers(0, 50), st.integers(0, 9)),
-    st.builds(Acknowledged, actor=PEOPLE, episode=EPISODES),
-    st.builds(Resolved, actor=PEOPLE, episode=EPISODES),
-    st.builds(
-        TimerDue,
-        task=st.sampled_from(TIMER_TASKS),
-        paged=st.dictionaries(st.sampled_from(["slack", "pagerduty"]), st.integers(0, 5)),
-    ),
-    st.builds(
-        DeliveryFailed,
-        notifier=st.sampled_from(["slack", "pagerduty", "gone"]),
-        seq=st.integers(0, 5),
-        reason=st.text(max_size=5),
-    ),
-    st.builds(DeliveryNoted, notifier=st.just("slack"), text=st.text(max_size=5)),
-)
+_ONE_ALERT = COPIES.map(lambda alert: msgspec.structs.replace(alert, fingerprint="a"))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(EVENTS, st.integers(-MINUTE, 20 * MINUTE)), max_size=25))
-def test_every_sequence_of_events_is_decided_soundly(events: list[tuple[Event, int]]) -> None:
-    incident, now = None, NOW
-    for event, wait in events:
-        now += wait
-        decision = decide(incident, event, now, RULES)
-        _check(incident, decision.incident, decision.changed)
-        assert all(item.value >= 0 for item in decision.observations)
-        if decision.changed:
-            incident = decision.incident
-
-
-def _check(before: Incident | None, after: Incident | None, changed: bool) -> None:
-    if after is None or not changed:
-        return
-    assert after.version > (before.version if before and before.id == after.id else 0)
-    assert after.updated_at >= (before.updated_at if before else 0)
-    assert msgspec.json.decode(msgspec.json.encode(after), type=Incident) == after
-    if after.state == "resolved":
-        assert after.resolved_at
-        assert set(after.timers) <= {"echo"}
-    if after.state == "triggered":
-        assert after.firing()
-        assert after.acknowledged_by is None
-    for name, page in after.pages.items():
-        known = before.pages.get(name) if before and before.id == after.id else None
-        assert page.seq >= (known.seq if known else 1)
-        assert page.since <= page.seq
+@given(_ONE_ALERT, _ONE_ALERT, _ONE_ALERT)
+def test_joining_copies_is_commutative_associative_and_idempotent(
+    one: Alert, two: Alert, three: Alert
+) -> None:
+    assert _known(merge_alert(one, two)) == _known(merge_alert(two, one))
+    left = merge_alert(merge_alert(one, two), three)
+    assert _known(left) == _known(merge_alert(one, merge_alert(two, three)))
+    assert merge_alert(one, one) == one
+    assert merge_alert(left, left) == left
+    assert _known(merge_alert(left, one)) == _known(left)
 
 
 def test_histories_are_varied_enough_to_prove_something() -> None:
-    shapes = [history(seed) for seed in range(200)]
+    shapes = [told for seed in range(200) if (told := history(seed))]
     assert sum(len(told) > 3 for told in shapes) > 80
-    ends = [_end(told, NOW) for told in shapes]
-    states = {incident.state for incident in ends if incident}
-    assert states >= {"triggered", "resolved"}
+    assert {_end(told).state for told in shapes} >= {"triggered", "resolved"}
+    firing = [
+        {(alert.fingerprint, alert.starts_at) for snapshot in told for alert in snapshot}
+        for told in shapes
+    ]
+    again = [starts for starts in firing if len(starts) > len({key for key, _ in starts})]
+    assert len(again) > 20
+    echoed = [told for told in shapes if _end(told).suspects]
+    assert echoed

@@ -1,0 +1,273 @@
+"""Any sequence of events whatever is decided soundly, and the agenda always agrees with it."""
+
+from collections import Counter
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.decide import TIMER_TASKS, decide, fold
+from routing.decision import Decision, Schedule
+from routing.escalation import Clock, Rules, Step
+from routing.event import (
+    Acknowledged,
+    AlertsReceived,
+    DeliveryFailed,
+    DeliveryNoted,
+    Event,
+    Resolved,
+    TimerDue,
+)
+from routing.incident import Actor, Incident
+from tests.unit.builders import MINUTE, NOW, alert, received
+from tests.unit.histories import SNAPSHOTS, Snapshot
+
+NOTIFIERS = ("slack", "pagerduty", "log")
+PEOPLE = st.builds(Actor, name=st.text(max_size=5), via=st.sampled_from(["slack", "api"]))
+EPISODES = st.sampled_from([None, None, 0, 1])
+PAGED = st.dictionaries(st.sampled_from(NOTIFIERS), st.integers(0, 4))
+
+
+def _snapshot(snapshot: Snapshot) -> Event:
+    return received(*snapshot)
+
+
+_HUMAN = st.one_of(
+    st.builds(Acknowledged, actor=PEOPLE, episode=EPISODES),
+    st.builds(Acknowledged, actor=PEOPLE),
+    st.builds(Resolved, actor=PEOPLE, episode=EPISODES),
+)
+_ALERTS = st.builds(_snapshot, SNAPSHOTS)
+_REST: st.SearchStrategy[Event] = st.one_of(
+    st.just(received()),
+    st.builds(TimerDue, task=st.sampled_from([*TIMER_TASKS, "gone"]), paged=PAGED),
+    st.builds(
+        DeliveryFailed,
+        notifier=st.sampled_from([*NOTIFIERS, "gone"]),
+        seq=st.integers(0, 4),
+        reason=st.text(max_size=5),
+        paged=PAGED,
+    ),
+    st.builds(DeliveryNoted, notifier=st.sampled_from(NOTIFIERS), text=st.text(max_size=5)),
+)
+EVENTS: st.SearchStrategy[Event] = st.one_of(_ALERTS, _ALERTS, _HUMAN, _REST)
+TIME_PASSES = st.builds(TimerDue, task=st.just("next"), paged=PAGED)
+"""Stands for the next timer the incident has, when it is due."""
+WAITS = st.sampled_from([-MINUTE, 0, 0, 1, 1000, MINUTE, 5 * MINUTE, 40 * MINUTE])
+STEPS = st.lists(
+    st.builds(
+        Step,
+        notify=st.lists(st.sampled_from(NOTIFIERS), max_size=2, unique=True).map(tuple),
+        after=st.sampled_from([None, None, 2 * MINUTE, 10 * MINUTE]),
+        mention=st.sampled_from(["", "!here"]),
+    ),
+    max_size=4,
+).map(tuple)
+USUAL = (Step(("slack", "pagerduty")), Step(("slack",)), Step(("log",)))
+CLOCKS = st.builds(
+    Clock,
+    acknowledge_within=st.just(5 * MINUTE),
+    deliver_within=st.just(MINUTE),
+    steps=st.one_of(STEPS, st.just(USUAL)),
+    repeat=st.integers(0, 2),
+)
+ANY_RULES = st.builds(
+    Rules,
+    clocks=st.fixed_dictionaries(dict.fromkeys(("P1", "P2", "P3", "P4"), CLOCKS)),
+    classify_group=st.sampled_from(
+        [None, lambda _alert, size: ("P1" if size > 1 else "P4", "rule on the size")]
+    ),
+)
+_STEP = st.tuples(st.one_of(EVENTS, TIME_PASSES), WAITS)
+_OPENED: Event = received(alert("a", starts_at=NOW - MINUTE))
+WALKS = st.builds(
+    lambda first, rest: [(event, 0) for event in first] + rest,
+    st.sampled_from([[], [_OPENED], [_OPENED], [_OPENED]]),
+    st.lists(_STEP, min_size=1, max_size=20),
+)
+
+Agenda = dict[tuple[str, str], Schedule]
+"""What the commit makes of decisions: (incident, task) -> when it is due and what is wanted."""
+
+
+def _write(agenda: Agenda, decision: Decision) -> None:
+    incident = decision.incident
+    if incident is None:
+        assert not decision.schedule
+        return
+    assert not {item.task for item in decision.schedule} & set(decision.cancel)
+    for task in decision.cancel:
+        agenda.pop((incident.id, task), None)
+    for item in decision.schedule:
+        known = agenda.get((incident.id, item.task))
+        want = max(item.want, known.want if known else 0)
+        agenda[(incident.id, item.task)] = msgspec.structs.replace(item, want=want)
+
+
+def _timers(agenda: Agenda, incident: Incident) -> dict[str, int]:
+    return {
+        task: item.due
+        for (owner, task), item in agenda.items()
+        if owner == incident.id and not item.want
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(WALKS, ANY_RULES)
+def test_every_sequence_of_events_is_decided_soundly(
+    events: list[tuple[Event, int]], found: Rules
+) -> None:
+    incident, now = None, NOW
+    agenda: Agenda = {}
+    figures: Counter[tuple[str, str, int]] = Counter()
+    for sent, wait in events:
+        event, now = _due(incident, sent, now + wait)
+        before = msgspec.json.encode(incident)
+        decision = decide(incident, event, now, found)
+        assert msgspec.json.encode(incident) == before
+        assert decision.base is incident
+        _write(agenda, decision)
+        _check_figures(decision, figures)
+        if not decision.changed:
+            assert decision.incident == incident
+            assert (decision.schedule, decision.timeline, decision.observations) == ((), (), ())
+            continue
+        _check(incident, decision, event)
+        incident = decision.incident
+        assert incident is not None
+        assert _timers(agenda, incident) == incident.timers
+
+
+def _due(incident: Incident | None, event: Event, now: int) -> tuple[Event, int]:
+    if not isinstance(event, TimerDue) or event.task != "next" or incident is None:
+        return event, now
+    if not incident.timers:
+        return event, now
+    due, task = min((due, task) for task, due in incident.timers.items())
+    return TimerDue(task, event.paged), max(now, due)
+
+
+def _check(before: Incident | None, decision: Decision, event: Event) -> None:
+    after = decision.incident
+    assert after is not None
+    assert msgspec.json.decode(msgspec.json.encode(after), type=Incident) == after
+    known = before if before is not None and before.id == after.id else None
+    assert after.version == (known.version if known else 0) + 1
+    assert after.updated_at >= (before.updated_at if before else 0)
+    assert all(entry.at == after.updated_at for entry in decision.timeline)
+    if after.state == "resolved":
+        assert after.resolved_at
+        assert after.resolved_by
+        assert set(after.timers) <= {"echo"}
+        assert not after.firing()
+    if after.state == "triggered":
+        assert after.acknowledged_by is None
+    if after.state == "acknowledged":
+        assert after.acknowledged_by is not None
+        assert set(after.timers) <= {"echo"}
+    if after.is_open:
+        assert after.firing()
+    for name, page in after.pages.items():
+        last = known.pages[name].seq if known and name in known.pages else 0
+        assert last <= page.seq <= last + 1
+        assert page.since <= page.seq
+    _check_updates(known, decision, event)
+
+
+def _check_updates(known: Incident | None, decision: Decision, event: Event) -> None:
+    """Whoever has the incident is told of what shows, and of nothing else."""
+    after = decision.incident
+    assert after is not None
+    told = {item.task for item in decision.schedule if item.want}
+    assert all(item.want == after.version for item in decision.schedule if item.want)
+    everyone = {f"notify:{name}" for name in after.pages}
+    if not decision.timeline and known is not None and _shown(known) == _shown(after):
+        assert told == set()
+    elif decision.timeline or known is None or known.state != after.state:
+        failing = {f"notify:{event.notifier}"} if isinstance(event, DeliveryFailed) else set()
+        assert everyone - failing <= told <= everyone
+        for name, page in after.pages.items():
+            # Nobody who has to page somebody is ever left out.
+            paged_before = known.pages[name].seq if known and name in known.pages else 0
+            assert page.seq == paged_before or f"notify:{name}" in told
+
+
+def _shown(incident: Incident) -> Incident:
+    return msgspec.structs.replace(incident, timers={}, version=0, updated_at=0)
+
+
+def _check_figures(decision: Decision, figures: Counter[tuple[str, str, int]]) -> None:
+    after = decision.incident
+    for item in decision.observations:
+        assert item.value >= 0
+        assert after is not None
+        if "duration" in item.name:
+            figures[(item.name, after.id, after.episode)] += 1
+            human = item.labels["by"] == "human"
+            assert human or item.name == "incident_resolution_duration_seconds"
+        if item.name == "incidents_total":
+            figures[(item.name, after.id, 0)] += 1
+    assert not figures or max(figures.values()) == 1
+
+
+def _decide_all(events: list[Event], start: Incident | None, found: Rules) -> list[Decision]:
+    decisions = []
+    for event in events:
+        decision = decide(start, event, NOW + 45 * MINUTE, found)
+        start = decision.incident if decision.changed else start
+        decisions.append(decision)
+    return decisions
+
+
+@settings(max_examples=200, deadline=None)
+@given(WALKS, st.lists(EVENTS, min_size=1, max_size=8), ANY_RULES)
+def test_folding_is_deciding_and_committing_one_by_one(
+    walk: list[tuple[Event, int]], batch: list[Event], found: Rules
+) -> None:
+    start = None
+    for event, _ in walk:
+        start = decide(start, event, NOW, found).incident
+    decisions = _decide_all(batch, start, found)
+    joined = fold(decisions)
+    one_by_one: Agenda = {}
+    at_once: Agenda = {}
+    for decision in decisions:
+        _write(one_by_one, decision)
+    _write(at_once, joined)
+    last = joined.incident
+    assert joined.base is start
+    assert joined.changed == any(decision.changed for decision in decisions)
+    assert last == decisions[-1].incident
+    ours = [item for item in decisions if item.incident and last and item.incident.id == last.id]
+    assert joined.timeline == tuple(entry for item in ours for entry in item.timeline)
+    assert joined.observations == tuple(
+        item for decision in decisions for item in decision.observations
+    )
+    if last is not None:
+        mine = {key: item for key, item in one_by_one.items() if key[0] == last.id}
+        assert at_once == mine
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SNAPSHOTS, min_size=1, max_size=5), ANY_RULES)
+def test_a_batch_of_notifications_folds_to_the_incident_they_make(
+    told: list[Snapshot], found: Rules
+) -> None:
+    events: list[Event] = [received(*snapshot) for snapshot in told]
+    joined = fold(_decide_all(events, None, found))
+    incident = joined.incident
+    assert incident is not None
+    assert joined.base is None
+    agenda: Agenda = {}
+    _write(agenda, joined)
+    assert _timers(agenda, incident) == incident.timers
+    assert {name for _, name in agenda if name.startswith("notify:")} == {
+        f"notify:{name}" for name in incident.pages
+    }
+
+
+def test_an_empty_notification_is_nothing_at_all() -> None:
+    event = received()
+    assert isinstance(event, AlertsReceived)
+    decision = decide(None, event, NOW, Rules(clocks={}))
+    assert (decision.reason, decision.changed, decision.incident) == ("repeat", False, None)
