@@ -198,7 +198,7 @@ def test_timers_that_were_stopped_or_are_early_do_no_harm() -> None:
 
 
 def test_folding_is_deciding_one_after_another() -> None:
-    events = [received(alert()), received(alert("b")), Acknowledged(ANN)]
+    events: list[Event] = [received(alert()), received(alert("b")), Acknowledged(ANN)]
     incident, decisions = None, []
     for event in events:
         decision = decide(incident, event, NOW, RULES)
@@ -216,7 +216,8 @@ def test_folding_is_deciding_one_after_another() -> None:
 def test_the_base_is_never_changed() -> None:
     incident = _after(received(alert("a"), alert("b")))
     before = msgspec.json.encode(incident)
-    for event in (received(alert("a", resolved=True)), Acknowledged(ANN), Resolved(ANN)):
+    events: list[Event] = [received(alert("a", resolved=True)), Acknowledged(ANN), Resolved(ANN)]
+    for event in events:
         decide(incident, event, NOW, RULES)
     assert msgspec.json.encode(incident) == before
 

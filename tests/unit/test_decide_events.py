@@ -37,7 +37,12 @@ _HUMAN = st.one_of(
     st.builds(Acknowledged, actor=PEOPLE),
     st.builds(Resolved, actor=PEOPLE, episode=EPISODES),
 )
-_ALERTS = st.builds(_snapshot, SNAPSHOTS)
+_ONE_ALERT = st.builds(
+    lambda start, resolved: received(alert("a", starts_at=NOW + start, resolved=resolved)),
+    st.sampled_from([-MINUTE, -MINUTE, 0]),
+    st.booleans(),
+)
+_ALERTS = st.one_of(st.builds(_snapshot, SNAPSHOTS), _ONE_ALERT, _ONE_ALERT)
 _REST: st.SearchStrategy[Event] = st.one_of(
     st.just(received()),
     st.builds(TimerDue, task=st.sampled_from([*TIMER_TASKS, "gone"]), paged=PAGED),
@@ -50,7 +55,7 @@ _REST: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(DeliveryNoted, notifier=st.sampled_from(NOTIFIERS), text=st.text(max_size=5)),
 )
-EVENTS: st.SearchStrategy[Event] = st.one_of(_ALERTS, _ALERTS, _HUMAN, _REST)
+EVENTS: st.SearchStrategy[Event] = st.one_of(_ALERTS, _ONE_ALERT, _HUMAN, _REST)
 TIME_PASSES = st.builds(TimerDue, task=st.just("next"), paged=PAGED)
 """Stands for the next timer the incident has, when it is due."""
 WAITS = st.sampled_from([-MINUTE, 0, 0, 1, 1000, MINUTE, 5 * MINUTE, 40 * MINUTE])
@@ -112,7 +117,7 @@ def _timers(agenda: Agenda, incident: Incident) -> dict[str, int]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(WALKS, ANY_RULES)
 def test_every_sequence_of_events_is_decided_soundly(
     events: list[tuple[Event, int]], found: Rules
