@@ -6,6 +6,7 @@ unfinished attempt looks it up by the message's metadata before posting again.
 """
 
 import asyncio
+import ipaddress
 import logging
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,38 +18,26 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View
+from receiver.notify.slack_answers import classify, is_gone, is_layout, is_locked_out
 from receiver.notify.slack_blocks import (
     incident_message,
+    mention_block,
     noteworthy,
-    opening_mention,
     page_text,
     plain_message,
     thread_note,
 )
+from receiver.notify.slack_text import mention
 from routing.receipt import Attempt, Receipt
 
 log = logging.getLogger("notify.slack")
 
 EVENT_TYPE = "incident_manager"
-RATE_LIMIT_MS = 30_000
 LOOK_BACK_S = 60
 PAGES_SEARCHED = 10
-# docs.slack.dev, "chat.postMessage", errors: these may pass by themselves.
-_TRANSIENT = frozenset(
-    {
-        "ratelimited",
-        "rate_limited",
-        "message_limit_exceeded",
-        "service_unavailable",
-        "request_timeout",
-        "team_added_to_org",
-        "org_login_required",
-        "external_channel_migrating",
-        "update_failed",
-    }
-)
-_MAYBE_APPLIED = frozenset({"internal_error", "fatal_error"})
-_LAYOUT = ("invalid_blocks", "msg_blocks_too_long", "invalid_attachments", "msg_too_long")
+PAGE_SIZE = 100
+# What alert texts name must neither be fetched by Slack nor fill the channel.
+_QUIET: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 
 Answer = dict[str, Any]
 
@@ -76,8 +65,11 @@ class SlackNotifier:
         incident, page = view.incident, view.page
         unpaged = page.seq > max(receipt.paged_seq, receipt.failed_seq)
         if not receipt.ts:
-            # Paged without a message: its post was unknown and could not be looked up.
-            return Step("post", seq=page.seq) if incident.is_open and unpaged else None
+            # Paged without a message and nothing shown: somebody deleted it. Paged without one and
+            # a version shown: its post was unknown and could not be looked up.
+            owed = unpaged or (not receipt.version and page.seq > receipt.failed_seq)
+            seq = page.seq if unpaged else 0
+            return Step("post", seq=seq) if incident.is_open and owed else None
         if incident.state == "triggered" and unpaged:
             return Step("page", seq=page.seq)
         if receipt.version < incident.version:
@@ -93,7 +85,7 @@ class SlackNotifier:
         if step.what == "update":
             return await self._update(view, receipt)
         told = noteworthy(view.timeline)
-        text = page_text(view) if step.what == "page" else thread_note(told)
+        text = page_text(view) if step.what == "page" else thread_note(view, told)
         answer = await self._call(
             "chat_postMessage",
             channel=receipt.channel,
@@ -101,7 +93,10 @@ class SlackNotifier:
             text=text,
             reply_broadcast=step.what == "page",
             metadata=_metadata(view, step.what, step.seq, _told(view, receipt)),
+            **_QUIET,
         )
+        if is_gone(answer):
+            return self._deleted(view, receipt)
         if not isinstance(answer, dict):
             return answer
         attempt = Attempt(step.what, view.now, step.seq, cursor=_told(view, receipt))
@@ -109,32 +104,41 @@ class SlackNotifier:
 
     async def _post(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         text, blocks = incident_message(view)
-        common = {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
+        # What was paged before, or is taken by somebody, rings nobody again.
+        rings = view.page.seq > receipt.paged_seq and view.incident.state == "triggered"
+        who = mention(view.page.mention) if rings else ""
+        common = {"channel": self._channel, **_QUIET}
         common["metadata"] = _metadata(view, "post", step.seq, 0)
         answer = await self._call(
-            "chat_postMessage", text=text, blocks=opening_mention(view) + blocks, **common
+            "chat_postMessage", text=text, blocks=mention_block(view, who) + blocks, **common
         )
-        plain = isinstance(answer, Rejected) and answer.reason.startswith(_LAYOUT)
+        plain = is_layout(answer)
         if plain:
             log.error("Slack refused the layout, sent as plain text: %s", answer)
-            answer = await self._call("chat_postMessage", text=plain_message(view), **common)
+            answer = await self._call(
+                "chat_postMessage", text=f"{who} {plain_message(view)}".lstrip(), **common
+            )
         if not isinstance(answer, dict):
             return answer
+        if not answer.get("ts"):
+            return Retry("an answer without a ts", unknown=True)
         return Delivered(_after_post(view, receipt, answer, plain=plain))
 
     async def _update(self, view: View, receipt: Receipt) -> Outcome:
         text, blocks = incident_message(view)
         place = {"channel": receipt.channel, "ts": receipt.ts}
-        if receipt.plain:
+        plain = receipt.plain
+        if plain:
             answer = await self._call("chat_update", text=plain_message(view), **place)
         else:
             answer = await self._call("chat_update", text=text, blocks=blocks, **place)
-            if isinstance(answer, Rejected) and answer.reason.startswith(_LAYOUT):
+            plain = is_layout(answer)
+            if plain:
                 log.error("Slack refused the layout, updated as plain text: %s", answer)
                 answer = await self._call(
                     "chat_update", text=plain_message(view), blocks=[], **place
                 )
-        if isinstance(answer, Rejected) and answer.reason.startswith("message_not_found"):
+        if is_gone(answer):
             return self._deleted(view, receipt)
         if not isinstance(answer, dict):
             return answer
@@ -142,6 +146,7 @@ class SlackNotifier:
         if view.incident.state != "triggered":
             paged = view.page.seq  # Nobody needs to be paged any more.
         shown = {"version": view.incident.version, "paged_seq": paged, "delivered_at": view.now}
+        shown["plain"] = plain
         if not noteworthy(view.timeline):
             shown["cursor"] = _told(view, receipt)
         return Delivered(msgspec.structs.replace(receipt, **shown))
@@ -152,7 +157,8 @@ class SlackNotifier:
         if not view.incident.is_open:
             done = {"version": view.incident.version, "cursor": _told(view, receipt)}
             return Delivered(msgspec.structs.replace(receipt, **done))
-        gone = msgspec.structs.replace(receipt, ts="", version=0, paged_seq=0)
+        # Who was paged stays paged, and an update that was refused does not bar the new message.
+        gone = msgspec.structs.replace(receipt, ts="", version=0, failed_seq=0, plain=False)
         return Delivered(gone, note="its message was deleted in Slack; posted again")
 
     async def find(self, view: View, receipt: Receipt) -> Delivered | Absent | Retry | Rejected:
@@ -160,7 +166,7 @@ class SlackNotifier:
         attempt = receipt.attempt
         if attempt is None or attempt.what == "update":
             return Absent()
-        search: dict[str, Any] = {"include_all_metadata": True, "limit": 100}
+        search: dict[str, Any] = {"include_all_metadata": True, "limit": PAGE_SIZE}
         if attempt.what == "post":
             method = "conversations_history"
             search |= {"channel": receipt.channel or self._channel}
@@ -169,15 +175,19 @@ class SlackNotifier:
             method = "conversations_replies"
             search |= {"channel": receipt.channel, "ts": receipt.ts}
         found = await self._search(method, search, view.incident.id, attempt)
+        if found is None or is_gone(found):
+            return Absent()
+        if isinstance(found, Retry):
+            # Whatever became of the look-up, nobody knows more of the attempt than before.
+            return msgspec.structs.replace(found, unknown=True)
         if isinstance(found, Rejected):
-            return _unfindable(view, receipt, attempt)
-        if found is None or isinstance(found, Retry):
-            return found or Absent()
+            return found if is_locked_out(found) else _unfindable(view, receipt, attempt)
         if attempt.what != "post":
             return Delivered(_after_reply(view, receipt, attempt))
         posted = _after_post(view, receipt, found, plain=False)
         # It shows the incident as it was then: an update follows.
-        then = {"version": 0, "paged_seq": attempt.seq, "cursor": attempt.cursor}
+        paged = max(receipt.paged_seq, attempt.seq)
+        then = {"version": 0, "paged_seq": paged, "cursor": attempt.cursor}
         return Delivered(msgspec.structs.replace(posted, **then))
 
     async def _search(
@@ -196,16 +206,16 @@ class SlackNotifier:
                     oldest = {"ts": message["ts"], "channel": search["channel"]}
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
-                break
+                return oldest
             search["cursor"] = cursor
-        return oldest
+        return oldest or Rejected("too many messages to look through")
 
     async def _call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
         """Make one call; every way it can end is a value."""
         try:
             response = await getattr(self._connected(), method)(**arguments)
         except SlackApiError as error:
-            return _classify(error.response)
+            return classify(error.response)
         except ClientConnectorError as error:
             return Retry(f"network: {error}", unknown=False)
         except (ClientError, SlackClientError, TimeoutError, OSError, ValueError) as error:
@@ -222,7 +232,7 @@ class SlackNotifier:
                 session=self._session,
                 retry_handlers=[],
             )
-            if proxy_bypass(urlsplit(self._base_url).hostname or ""):
+            if _is_direct(self._base_url):
                 # slack-sdk reads the proxy variables but not NO_PROXY.
                 self._client.proxy = None
         return self._client
@@ -233,6 +243,18 @@ class SlackNotifier:
             await self._session.close()
             # aiohttp closes its transports in the next turn of the loop.
             await asyncio.sleep(0)
+
+
+def _is_direct(base_url: str) -> bool:
+    """Return whether no proxy is to be used: NO_PROXY says so, or it is this machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _metadata(view: View, what: str, seq: int, cursor: int) -> dict[str, Any]:
@@ -286,32 +308,9 @@ def _unfindable(view: View, receipt: Receipt, attempt: Attempt) -> Delivered | A
     if view.incident.lane == "urgent":
         return Absent("the outcome of a post is unknown and cannot be looked up: sent once more")
     note = "the outcome of a post is unknown and cannot be looked up: not sent again"
-    kept = {"paged_seq": max(receipt.paged_seq, attempt.seq), "version": view.incident.version}
+    kept = {"paged_seq": max(receipt.paged_seq, attempt.seq)}
+    kept["cursor"] = max(receipt.cursor, attempt.cursor)
+    if attempt.what == "post":
+        # Without its ts there is nothing to bring up to date; a further page posts a message.
+        kept["version"] = view.incident.version
     return Delivered(msgspec.structs.replace(receipt, **kept), note=note)
-
-
-def _classify(response: Any) -> Retry | Rejected:
-    """Return what an error answer means. An HTML body leaves nothing but the status."""
-    status = int(getattr(response, "status_code", 0) or 0)
-    data = getattr(response, "data", None)
-    name = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if status == 429 or name in _TRANSIENT:  # noqa: PLR2004 - HTTP
-        headers = getattr(response, "headers", {}) or {}
-        limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
-        return Retry(name or "ratelimited", after=_retry_after(headers) if limited else None)
-    if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
-        return Retry(name or f"HTTP {status}", unknown=True)
-    details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
-    messages = details.get("messages", []) if isinstance(details, dict) else []
-    words = "; ".join(str(message) for message in messages)[:500]
-    return Rejected(f"{name}: {words}" if words else name)
-
-
-def _retry_after(headers: Any) -> int:
-    """Return Retry-After in ms; it may be a fraction."""
-    values = {str(key).lower(): value for key, value in dict(headers).items()}
-    try:
-        seconds = float(values.get("retry-after", ""))
-    except ValueError:
-        return RATE_LIMIT_MS
-    return int(min(max(seconds, 0.5), 600) * 1000) if seconds < float("inf") else RATE_LIMIT_MS

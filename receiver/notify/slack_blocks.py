@@ -19,7 +19,8 @@ from routing.runbook import is_link
 HEADER_MAX = 150
 TEXT_MAX = 300
 ALERTS_SHOWN = 5
-ALERT_MAX = 400
+# Five alerts, each with a name (80), where (120), since and a summary, fit into one section.
+ALERT_MAX = 280
 NOTE_MAX = 2_500
 SUMMARY_NAMES = ("summary", "description", "message")
 WHERE_NAMES = ("cluster", "namespace", "service", "job", "instance", "pod")
@@ -93,9 +94,8 @@ def page_text(view: View) -> str:
     )
 
 
-def opening_mention(view: View) -> list[Block]:
-    """Return the block that mentions somebody in the first post, if the policy wants that."""
-    who = mention(view.page.mention)
+def mention_block(view: View, who: str) -> list[Block]:
+    """Return the block that rings ``who`` (as Slack parses it) in a new message; [] for nobody."""
     return [_section(view.incident, "mention", who)] if who else []
 
 
@@ -104,12 +104,25 @@ def noteworthy(entries: tuple[Entry, ...]) -> list[Entry]:
     return [entry for entry in entries if entry.kind in NOTEWORTHY]
 
 
-def thread_note(entries: list[Entry]) -> str:
-    """Return one reply that tells several timeline entries."""
+def thread_note(view: View, entries: list[Entry]) -> str:
+    """Return one reply that tells several timeline entries; the end says how long it took."""
     shown = entries[-NOTES_SHOWN:]
     share = max(60, NOTE_MAX // len(shown))
-    told = [(NOTEWORTHY[entry.kind], mrkdwn(entry.text, share)) for entry in shown]
-    return render("slack/note.j2", entries=told)
+    texts = [mrkdwn(entry.text, share) for entry in shown]
+    ends = [place for place, entry in enumerate(shown) if entry.kind == "resolved"]
+    if ends and view.incident.state == "resolved":
+        texts[ends[-1]] += f" ({_durations(view.incident)})"
+    looks = [NOTEWORTHY[entry.kind] for entry in shown]
+    return render("slack/note.j2", entries=list(zip(looks, texts, strict=True)))
+
+
+def _durations(incident: Incident) -> str:
+    opened = incident.episode_opened_at
+    took = f"after {format_duration(_whole(incident.resolved_at - opened))}"
+    if not incident.acknowledged_at:
+        return took
+    answered = format_duration(_whole(incident.acknowledged_at - opened))
+    return f"{took}, acknowledged after {answered}"
 
 
 def _block_id(incident: Incident, part: str) -> str:

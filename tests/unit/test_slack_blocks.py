@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,11 +105,13 @@ def _mrkdwn(blocks: list[Any]) -> list[str]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(ENTRIES)
-def test_a_note_for_the_thread_is_bounded_and_quiet(entries: list[Entry]) -> None:
+@given(INCIDENTS, ENTRIES)
+def test_a_note_for_the_thread_is_bounded_and_quiet(
+    incident: Incident, entries: list[Entry]
+) -> None:
     told = [entry for entry in entries if entry.kind != "opened"]
     if told:
-        text = thread_note(told)
+        text = thread_note(_view(incident), told)
         assert len(text) <= 4000
         assert mentions(text, []) == []
 
@@ -128,3 +131,20 @@ def test_the_line_a_phone_shows_names_priority_state_and_title() -> None:
         id="x", group=Group("", "", ""), state="triggered", priority="P1", title="Down"
     )
     assert message_text(incident) == "🔴 P1 triggered: Down"
+
+
+@pytest.mark.parametrize("filler", ["A", "&", "<!here> ", "*", "\ud800A", "x" * 100_000])
+def test_the_longest_alerts_fill_no_section_beyond_its_limit(filler: str) -> None:
+    text = filler * (1_000_000 // len(filler)) if len(filler) > 10 else filler * 5_000
+    labels = {"alertname": text, "cluster": text, "instance": text}
+    alerts = {
+        f"{number}": Alert(
+            f"{number}", labels, {"summary": text}, starts_at=7_000 * 365 * 86_400_000
+        )
+        for number in range(10_000 if filler == "A" else 9)
+    }
+    incident = Incident(
+        id="x", group=Group("", "", ""), state="triggered", title=text, alerts=alerts
+    )
+    _, blocks = incident_message(_view(incident))
+    assert strict.check_blocks(blocks) == []

@@ -1,0 +1,77 @@
+"""What Slack's error answers mean: try again, find out first, or never.
+
+Words: docs.slack.dev, "chat.postMessage" and "chat.update", errors.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from receiver.notify.base import Rejected, Retry
+
+RATE_LIMIT_MS = 30_000
+# These may pass by themselves.
+_TRANSIENT = frozenset(
+    {
+        "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+        "org_login_required",
+        "external_channel_migrating",
+        "update_failed",
+    }
+)
+_MAYBE_APPLIED = frozenset({"internal_error", "fatal_error"})
+_LAYOUT = (
+    "invalid_blocks",
+    "msg_blocks_too_long",
+    "invalid_attachments",
+    "msg_too_long",
+    "downloading image failed",
+)
+_GONE = ("message_not_found", "thread_not_found")
+_NO_ACCESS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
+
+
+def classify(response: Any) -> Retry | Rejected:
+    """Return what an error answer means. An HTML body leaves nothing but the status."""
+    status = int(getattr(response, "status_code", 0) or 0)
+    data = getattr(response, "data", None)
+    name = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if status == 429 or name in _TRANSIENT:  # noqa: PLR2004 - HTTP
+        headers = getattr(response, "headers", {}) or {}
+        limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
+        return Retry(name or "ratelimited", after=_retry_after(headers) if limited else None)
+    if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
+        return Retry(name or f"HTTP {status}", unknown=True)
+    details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
+    messages = details.get("messages", []) if isinstance(details, dict) else []
+    words = "; ".join(str(message) for message in messages)[:500]
+    return Rejected(f"{name}: {words}" if words else name)
+
+
+def is_layout(answer: object) -> bool:
+    """Return whether Slack refused the blocks, so that plain text may still get through."""
+    return isinstance(answer, Rejected) and answer.reason.startswith(_LAYOUT)
+
+
+def is_gone(answer: object) -> bool:
+    """Return whether the message to update or to reply to was deleted."""
+    return isinstance(answer, Rejected) and answer.reason.startswith(_GONE)
+
+
+def is_locked_out(answer: object) -> bool:
+    """Return whether the token opens nothing at all, so that no other call can work either."""
+    return isinstance(answer, Rejected) and answer.reason.startswith(_NO_ACCESS)
+
+
+def _retry_after(headers: Mapping[str, str]) -> int:
+    """Return Retry-After in ms; it may be a fraction."""
+    values = {str(key).lower(): value for key, value in dict(headers).items()}
+    try:
+        seconds = float(values.get("retry-after", ""))
+    except ValueError:
+        return RATE_LIMIT_MS
+    return int(min(max(seconds, 0.5), 600) * 1000) if seconds < float("inf") else RATE_LIMIT_MS
