@@ -157,7 +157,8 @@ class Delivery:
         took = time.perf_counter() - started
         status = _status(outcome)
         self._metrics.notified(notifier.name, status, took)
-        if isinstance(outcome, Delivered) and step.seq and step.seq == view.page.seq:
+        paged = isinstance(outcome, Delivered) and outcome.receipt.paged_seq >= step.seq
+        if paged and step.seq and step.seq == view.page.seq:
             lag = max(0, self._clock.now() - view.page.at) / 1000
             self._metrics.delivered(notifier.name, view.incident.priority, lag)
         log.log(
