@@ -15,9 +15,14 @@ from urllib.parse import urlsplit
 import click
 
 from receiver.app import VERSION, Service
-from receiver.commands import DEFAULT_URL, alert, dead_letters, incidents
+from receiver.check_alertmanager import check_alertmanager
+from receiver.command_parts import DEFAULT_URL
+from receiver.commands import alert, dead_letters, incidents
+from receiver.commands_life import LIFE
 from receiver.errors import IncidentManagerError
+from receiver.explain import explain
 from receiver.logs import LEVELS, redact, setup_logging
+from receiver.oncall_command import oncall
 from receiver.settings import Settings
 from receiver.settings_load import load_settings
 
@@ -159,10 +164,16 @@ def _secrets(settings: Settings) -> list[str]:
         settings.slack.token,
         settings.slack.signing_secret,
         settings.pagerduty.routing_key,
+        settings.pagerduty.webhook_secret,
+        settings.pagerduty.webhook_secret_previous,
+        settings.pagerduty.rest_token,
         settings.web.metrics_token,
+        settings.outgoing_heartbeat.url,
     ]
     for credential in settings.web.credentials:
         found += [credential.token, credential.password]
+    for alertmanager in settings.alertmanagers:
+        found += [alertmanager.token, alertmanager.password]
     for notifier in settings.notifiers.values():
         found += [notifier.token, notifier.routing_key]
     password = urlsplit(settings.redis.url).password
@@ -170,15 +181,34 @@ def _secrets(settings: Settings) -> list[str]:
     return [*shown, password] if password else shown
 
 
+def _warn_of(alertmanager_file: Path, settings: Settings) -> None:
+    try:
+        warnings = check_alertmanager(alertmanager_file, settings.incidents.stale_after)
+    except IncidentManagerError as error:
+        raise click.ClickException(str(error)) from None
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
 @main.command("check-config")
 @_file_option
+@click.option(
+    "--alertmanager",
+    "alertmanager_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Alertmanager's configuration: warn of what does not go well with this one.",
+)
 @click.argument(
     "file", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="[FILE]"
 )
-def check_config(config_file: Path | None, file: Path | None) -> None:
+def check_config(
+    config_file: Path | None, alertmanager_file: Path | None, file: Path | None
+) -> None:
     """Check a configuration and say what is wrong, where, and what is allowed."""
     chosen = _file(file or config_file)
     settings = _load(chosen, {})
+    if alertmanager_file is not None:
+        _warn_of(alertmanager_file, settings)
     names = ", ".join(f"{name} ({config.type})" for name, config in settings.notifiers.items())
     click.echo(f"{chosen or 'defaults and environment'}: ok")
     click.echo(f"  notifiers    {names}")
@@ -188,9 +218,13 @@ def check_config(config_file: Path | None, file: Path | None) -> None:
         click.echo(f"  {priority}           {steps}")
 
 
+for life_command in LIFE:
+    incidents.add_command(life_command)
 main.add_command(incidents)
+main.add_command(explain)
 main.add_command(alert)
 main.add_command(dead_letters)
+main.add_command(oncall)
 
 if __name__ == "__main__":
     main()

@@ -13,8 +13,8 @@ from receiver.clock import Clock
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.errors import StoreUnavailableError
+from receiver.facts import Facts
 from receiver.store.tasks import Task, TaskStore
-from routing.event import TimerDue
 
 log = logging.getLogger("agenda")
 
@@ -36,8 +36,14 @@ class Agenda:
     """Runs one claiming loop per shard and lane."""
 
     def __init__(
-        self, tasks: TaskStore, delivery: Delivery, dispatcher: Dispatcher, clock: Clock
+        self,
+        tasks: TaskStore,
+        delivery: Delivery,
+        dispatcher: Dispatcher,
+        facts: Facts,
+        clock: Clock,
     ) -> None:
+        self._facts = facts
         self._tasks = tasks
         self._delivery = delivery
         self._dispatcher = dispatcher
@@ -139,6 +145,7 @@ class Agenda:
         """A timer is an event like any other; the commit takes its entry off the agenda."""
         receipts = await self._tasks.receipts(task.incident)
         paged = {name: receipt.paged_seq for name, receipt in receipts.items()}
-        outcome = await self._dispatcher.submit(TimerDue(task.task, paged), task.incident)
+        event = await self._facts.event(task, paged)
+        outcome = await self._dispatcher.submit(event, task.incident)
         if outcome.reason == "unknown_incident":
             await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)

@@ -1,6 +1,6 @@
 """The JSON API: incidents as they are, and what people do to them.
 
-``acknowledge`` and ``resolve`` are the same events as a click in Slack, decided by the same rules.
+What a person does is the same event as a click in Slack, decided by the same rules.
 """
 
 import json
@@ -10,15 +10,15 @@ from aiohttp import web
 
 from receiver import present
 from receiver.access import Access
+from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
+from receiver.person_actions import ACTIONS, read_body, read_event
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.tasks import TaskStore
-from routing.event import Acknowledged, Resolved
 from routing.incident import Actor, Incident
 
 STATES = ("open", "closed", "all")
 LIMIT_MAX = 1_000
-NAME_MAX = 80
 
 
 def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
@@ -37,12 +37,14 @@ class ApiEndpoint:
         tasks: TaskStore,
         dead_letters: DeadLetterStore,
         access: Access,
+        clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._tasks = tasks
         self._dead_letters = dead_letters
         self._access = access
+        self._clock = clock
 
     async def newest(self, request: web.Request) -> web.Response:
         """GET /v1/incidents?state=&limit=&cursor=: newest first, with the cursor of the rest."""
@@ -81,13 +83,22 @@ class ApiEndpoint:
             )
         )
 
-    async def acknowledge(self, request: web.Request) -> web.Response:
-        """POST /v1/incidents/{id}/acknowledge, optionally {"by": name, "episode": number}."""
-        return await self._act(request, Acknowledged)
-
-    async def resolve(self, request: web.Request) -> web.Response:
-        """POST /v1/incidents/{id}/resolve, optionally {"by": name, "episode": number}."""
-        return await self._act(request, Resolved)
+    async def act(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents/{id}/{action}: what a person does; see ``person_actions``."""
+        credential = self._access.check(request)
+        incident = await self._load(request)
+        action = request.match_info["action"]
+        if action not in ACTIONS:
+            known = ", ".join(ACTIONS)
+            raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
+        body = read_body(action, await request.read())
+        by = body.by or (credential.name if credential else "") or "somebody"
+        agent = request.headers.get("User-Agent", "")
+        actor = Actor(by, "cli" if agent.startswith("incident-manager") else "api")
+        event = await read_event(action, body, actor, self._clock.now(), self._store.load)
+        key = request.headers.get("Idempotency-Key", "")[:200]
+        event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+        return _answer(await self._dispatcher.submit(event, incident.id, event_id))
 
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
@@ -114,31 +125,9 @@ class ApiEndpoint:
             incident = await self._store.load(name)
         except ValueError:
             incident = None
-        if incident is None or incident.state == "tombstone":
+        if incident is None or not incident.opened_at:
             raise refuse(web.HTTPNotFound, f"there is no incident {name!r}")
         return incident
-
-    async def _act(
-        self, request: web.Request, kind: type[Acknowledged] | type[Resolved]
-    ) -> web.Response:
-        credential = self._access.check(request)
-        incident = await self._load(request)
-        body = await _json_object(request)
-        by = body.get("by") or (credential.name if credential else "") or "somebody"
-        episode = body.get("episode")
-        if not isinstance(by, str) or not by.isprintable() or len(by) > NAME_MAX:
-            raise refuse(
-                web.HTTPBadRequest, f"by is a printable name of at most {NAME_MAX} characters"
-            )
-        if episode is not None and (not isinstance(episode, int) or isinstance(episode, bool)):
-            raise refuse(web.HTTPBadRequest, "episode is a whole number", place="episode")
-        key = request.headers.get("Idempotency-Key", "")[:200]
-        event_id = f"api:{incident.id}:{kind.__name__}:{key}" if key else ""
-        via = (
-            "cli" if request.headers.get("User-Agent", "").startswith("incident-manager") else "api"
-        )
-        event = kind(Actor(by, via), episode, event_id)
-        return _answer(await self._dispatcher.submit(event, incident.id, event_id))
 
 
 def _answer(outcome: Outcome) -> web.Response:
@@ -157,16 +146,3 @@ def _number(request: web.Request, name: str, default: int, greatest: int) -> int
             web.HTTPBadRequest, f"{name} is {text!r}; allowed: 1 to {greatest}", place=name
         )
     return int(text)
-
-
-async def _json_object(request: web.Request) -> dict[str, Any]:
-    raw = await request.read()
-    if not raw.strip():
-        return {}
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise refuse(web.HTTPBadRequest, f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise refuse(web.HTTPBadRequest, 'the body is not an object such as {"by": "name"}')
-    return body

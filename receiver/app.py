@@ -11,22 +11,30 @@ from aiohttp import web
 
 from receiver.access import Access
 from receiver.agenda import Agenda
+from receiver.alertmanager import Alertmanagers
 from receiver.api import ApiEndpoint
 from receiver.clock import Clock
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.facts import Facts
+from receiver.heartbeats import Heartbeats
 from receiver.metrics import Metrics
 from receiver.notify.base import Notifier
 from receiver.notify.log import LogNotifier
+from receiver.notify.outages import Outages
+from receiver.outgoing_heartbeat import OutgoingHeartbeat
+from receiver.pagerduty import PagerDuty
 from receiver.paths import runbooks_folder
 from receiver.policy import build_assignment
+from receiver.self_checks import check_delivery, check_intake, check_redis, intake_url
 from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
 from receiver.settings import Settings, split_address
 from receiver.slack_actions import SlackActionsEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.store.client import Client, connect, unavailable_is_503
 from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 from receiver.webhook import WebhookEndpoint
@@ -78,9 +86,12 @@ class Service:
         self._build()
         await self._reach_redis(external=bool(settings.redis.url))
         self.dispatcher.start(self.agenda.wake)
+        await self.heartbeats.expect()
         self.agenda.start()
+        self.pagerduty.start()
         self._background.append(asyncio.create_task(self._keep_time()))
         await self._listen()
+        self.outgoing_heartbeat.start()
 
     def _build(self) -> None:
         settings = self.settings
@@ -89,6 +100,7 @@ class Service:
             self._redis, shards, settings.incidents.tombstone_ttl, settings.redis.wait_replicas
         )
         self.tasks = TaskStore(self._redis, shards)
+        self.figures = FigureStore(self._redis, shards)
         runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path))
         self.assignment = build_assignment(settings, runbooks.catalogue)
         teams = {route.team for route in self.assignment.tree.routes}
@@ -106,7 +118,16 @@ class Service:
             lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
             self.metrics.apply,
         )
-        self.notifiers = build_notifiers(settings)
+        self.heartbeats = Heartbeats(
+            self.dispatcher,
+            lambda: self.assignment,
+            settings.heartbeats,
+            shards,
+            self.clock.now,
+        )
+        self._outages = Outages(self.clock)
+        self.pagerduty = PagerDuty(settings, self.clock)
+        self.notifiers = self._outages.over(build_notifiers(settings, self.pagerduty))
         base = f"{settings.web.external_url}{settings.web.route_prefix}/v1/incidents/"
         delivery = Delivery(
             self.notifiers,
@@ -116,8 +137,11 @@ class Service:
             self.metrics,
             lambda incident: base + incident,
         )
-        self.agenda = Agenda(self.tasks, delivery, self.dispatcher, self.clock)
+        self.alertmanagers = Alertmanagers(settings.alertmanagers)
+        facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)
+        self.agenda = Agenda(self.tasks, delivery, self.dispatcher, facts, self.clock)
         self._endpoints = self._build_endpoints(store, runbooks)
+        self.outgoing_heartbeat = self._build_heartbeat(store)
 
     def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
         settings = self.settings
@@ -130,21 +154,36 @@ class Service:
             access,
             self.clock,
             self.metrics,
+            self.heartbeats,
         )
         webhook.max_alerts = settings.web.max_alerts
         token = settings.web.metrics_token
+        status = StatusEndpoint(
+            store, self.tasks, self.clock, self.metrics, token.get_secret_value() if token else ""
+        )
+        status.components = lambda: {"outgoing_heartbeat": self.outgoing_heartbeat.status}
         return Endpoints(
             webhook=webhook,
             slack=SlackActionsEndpoint(self.dispatcher, settings.slack, self.clock),
-            api=ApiEndpoint(self.dispatcher, self.tasks, dead_letters, access),
-            status=StatusEndpoint(
-                store,
-                self.tasks,
-                self.clock,
-                self.metrics,
-                token.get_secret_value() if token else "",
+            pagerduty=self.pagerduty.webhook(
+                self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
+            on_call=self.pagerduty.on_call(access),
+            api=ApiEndpoint(self.dispatcher, self.tasks, dead_letters, access, self.clock),
+            status=status,
             runbooks=runbooks,
+        )
+
+    def _build_heartbeat(self, store: IncidentStore) -> OutgoingHeartbeat:
+        return OutgoingHeartbeat(
+            self.settings.outgoing_heartbeat,
+            {
+                "intake": lambda: check_intake(intake_url(self.settings.web, self.api_port)),
+                "redis": lambda: check_redis(store, self.clock),
+                "delivery": lambda: check_delivery(self.tasks, self.clock, self._outages.lengths),
+            },
+            self.metrics,
+            self.clock,
         )
 
     async def _reach_redis(self, *, external: bool) -> None:
@@ -210,12 +249,16 @@ class Service:
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
+        if hasattr(self, "outgoing_heartbeat"):
+            await self.outgoing_heartbeat.stop()
         for runner in self._runners:
             await runner.cleanup()
         if hasattr(self, "agenda"):
             await self.agenda.stop()
+            await self.pagerduty.close()
             await self.dispatcher.stop()
             await self._endpoints.slack.close()
+            await self.alertmanagers.close()
             for notifier in self.notifiers.values():
                 await notifier.close()
         for task in self._background:
@@ -227,7 +270,7 @@ class Service:
             await self._embedded.stop()
 
 
-def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
+def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
     """Return the configured notifiers by name."""
     made: dict[str, Notifier] = {}
     for name, config in settings.notifiers.items():
@@ -248,6 +291,7 @@ def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
                 name,
                 routing_key=config.routing_key.get_secret_value(),
                 base_url=config.base_url,
+                nobody=pagerduty.nobody(name),
             )
         else:
             made[name] = LogNotifier(name)

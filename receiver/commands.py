@@ -1,72 +1,20 @@
 """Commands that talk to a running service over its API."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-import requests
 
-TIMEOUT_S = 10.0
-DEFAULT_URL = "http://127.0.0.1:8080"
-AGENT = "incident-manager-cli"
-
-_formats = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["simple", "json"]),
-    default="simple",
-    show_default=True,
-    help="simple for people, json for programs.",
+from receiver.command_parts import (
+    ago,
+    by_option,
+    call,
+    formats_option,
+    plain,
+    print_json,
+    token_option,
+    url_option,
 )
-_url = click.option(
-    "--url",
-    envvar="INCIDENT_MANAGER_URL",
-    default=DEFAULT_URL,
-    show_default=True,
-    help="The service.",
-)
-_token = click.option(
-    "--token", envvar="INCIDENT_MANAGER_TOKEN", default="", help="Bearer token, if it wants one."
-)
-
-
-def _call(method: str, url: str, token: str, path: str, **more: Any) -> Any:
-    headers = {"User-Agent": AGENT}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    try:
-        answer = requests.request(
-            method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
-        )
-    except requests.RequestException as error:
-        raise click.ClickException(f"no answer from {url}: is it running? ({error})") from None
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {"error": answer.text.strip()}
-    if answer.status_code >= 400 and answer.status_code != 409:  # noqa: PLR2004 - 409 is a result
-        raise click.ClickException(f"{answer.status_code}: {body.get('error', body)}")
-    return body
-
-
-def _print_json(body: Any) -> None:
-    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
-
-
-def _plain(text: object) -> str:
-    """Return text that cannot move the cursor or hide what follows it."""
-    return "".join(char if char.isprintable() else "?" for char in str(text))
-
-
-def _ago(time: str | None) -> str:
-    if not time:
-        return "-"
-    seconds = int((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{max(0, seconds)}s"
 
 
 @click.group()
@@ -77,14 +25,14 @@ def incidents() -> None:
 @incidents.command("list")
 @click.option("--state", type=click.Choice(["open", "closed", "all"]), default="open")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@_formats
-@_url
-@_token
+@formats_option
+@url_option
+@token_option
 def list_incidents(state: str, limit: int, output: str, url: str, token: str) -> None:
     """List incidents, newest first."""
-    body = _call("GET", url, token, "/v1/incidents", params={"state": state, "limit": str(limit)})
+    body = call("GET", url, token, "/v1/incidents", params={"state": state, "limit": str(limit)})
     if output == "json":
-        _print_json(body)
+        print_json(body)
         return
     rows = body["incidents"]
     if not rows:
@@ -94,7 +42,7 @@ def list_incidents(state: str, limit: int, output: str, url: str, token: str) ->
     for row in rows:
         click.echo(
             f"{row['id']:<22} {row['priority']:<4} {row['state']:<13} "
-            f"{_ago(row['opened_at']):>5}  {row['firing']:>6}  {_plain(row['title'])[:100]}"
+            f"{ago(row['opened_at']):>5}  {row['firing']:>6}  {plain(row['title'])[:100]}"
         )
     if body["next"]:
         click.echo(f"... more: use --limit or the API's cursor={body['next']}")
@@ -102,74 +50,96 @@ def list_incidents(state: str, limit: int, output: str, url: str, token: str) ->
 
 @incidents.command("show")
 @click.argument("incident")
-@_formats
-@_url
-@_token
+@formats_option
+@url_option
+@token_option
 def show_incident(incident: str, output: str, url: str, token: str) -> None:
     """Show one incident: state, clocks, alerts, timeline, deliveries."""
-    body = _call("GET", url, token, f"/v1/incidents/{incident}")
+    body = call("GET", url, token, f"/v1/incidents/{incident}")
     if output == "json":
-        _print_json(body)
+        print_json(body)
         return
-    click.echo(f"{body['priority']} {body['state']}: {_plain(body['title'])}")
-    click.echo(f"  why        {_plain(body['priority_reason'])}")
-    click.echo(f"  opened     {body['opened_at']} ({_ago(body['opened_at'])} ago)")
+    click.echo(f"{body['priority']} {body['state']}: {plain(body['title'])}")
+    click.echo(f"  why        {plain(body['priority_reason'])}")
+    click.echo(f"  opened     {body['opened_at']} ({ago(body['opened_at'])} ago)")
     for name, deadline in body["deadlines"].items():
         ended = deadline["met_at"] or deadline["missed_at"]
-        word = "met" if deadline["met_at"] else "MISSED" if deadline["missed_at"] else "running"
-        click.echo(f"  {name:<10} by {deadline['due']}: {word} {ended or ''}".rstrip())
+        click.echo(f"  {name:<11} by {deadline['due']}: {_how(deadline)} {ended or ''}".rstrip())
+    for mark in _marks(body):
+        click.echo(f"  {mark}")
     for what in ("acknowledged", "resolved"):
         if body[f"{what}_by"]:
             by = body[f"{what}_by"]
-            click.echo(f"  {what} {body[f'{what}_at']} by {_plain(by['name'])} ({by['via']})")
+            click.echo(f"  {what} {body[f'{what}_at']} by {plain(by['name'])} ({by['via']})")
     click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
     click.echo("alerts")
     for item in body["alerts"]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
-        click.echo(f"  {item['status']:<9} {item['priority']} {_plain(labels)[:160]}")
+        click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
     click.echo("timeline")
     for entry in body["timeline"]:
-        click.echo(f"  {entry['at']}  {_plain(entry['text'])}")
+        click.echo(f"  {entry['at']}  {plain(entry['text'])}")
     click.echo("deliveries")
     for item in body["deliveries"]:
-        error = f"  last error: {_plain(item['last_error'])}" if item["last_error"] else ""
+        error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
         click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
 
 
-def _act(incident: str, action: str, by: str, options: tuple[str, str, str]) -> None:
+def _how(deadline: dict[str, Any]) -> str:
+    if deadline["met_at"]:
+        return "met"
+    if deadline["missed_at"]:
+        return "MISSED"
+    return "stands still" if deadline["paused_at"] else "running"
+
+
+def _marks(body: dict[str, Any]) -> list[str]:
+    """Return what is unusual about an incident, a line each."""
+    assigned = body["assigned_to"]
+    found = [
+        (assigned, f"assigned to {plain(assigned['name'])}" if assigned else ""),
+        (body["snoozed_until"], f"snoozed until {body['snoozed_until']}"),
+        (body["flapping"], "flapping: it stays open until it is quiet"),
+        (body["stale_since"], f"not reported any more (noticed {body['stale_since']})"),
+        (body["merged_into"], f"merged into {body['merged_into']}"),
+        (body["merged"], f"merged into this: {', '.join(body['merged'])}"),
+    ]
+    return [text for holds, text in found if holds]
+
+
+def act(incident: str, action: str, body: dict[str, str], options: tuple[str, str, str]) -> None:
+    """Do something to an incident and print what came of it; ``options``: output, url, token."""
     output, url, token = options
-    body = _call("POST", url, token, f"/v1/incidents/{incident}/{action}", json={"by": by})
+    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=body)
     if output == "json":
-        _print_json(body)
+        print_json(answer)
         return
-    shown = body["incident"]
-    result = body["result"].replace("_", " ")
-    click.echo(f"{result}: {shown['priority']} {_plain(shown['title'])}" if shown else result)
-
-
-_by = click.option("--by", envvar="USER", default="somebody", help="Your name in the timeline.")
+    shown = answer["incident"]
+    result = answer["result"].replace("_", " ")
+    click.echo(f"{result}: {shown['priority']} {plain(shown['title'])}" if shown else result)
 
 
 @incidents.command("ack")
 @click.argument("incident")
-@_by
-@_formats
-@_url
-@_token
+@by_option
+@formats_option
+@url_option
+@token_option
 def acknowledge(incident: str, by: str, output: str, url: str, token: str) -> None:
     """Take an incident: its acknowledge clock stops."""
-    _act(incident, "acknowledge", by, (output, url, token))
+    act(incident, "acknowledge", {"by": by}, (output, url, token))
 
 
 @incidents.command("resolve")
 @click.argument("incident")
-@_by
-@_formats
-@_url
-@_token
-def resolve(incident: str, by: str, output: str, url: str, token: str) -> None:
+@by_option
+@click.option("--cause", default="", help="What it was, for the timeline.")
+@formats_option
+@url_option
+@token_option
+def resolve(incident: str, by: str, cause: str, output: str, url: str, token: str) -> None:
     """Declare an incident over; alerts that still fire are quiet until they change."""
-    _act(incident, "resolve", by, (output, url, token))
+    act(incident, "resolve", {"by": by, "cause": cause}, (output, url, token))
 
 
 @click.group()
@@ -182,9 +152,9 @@ def alert() -> None:
 @click.argument("labels", nargs=-1, metavar="[LABEL=VALUE]...")
 @click.option("--annotation", "-a", multiple=True, metavar="NAME=TEXT")
 @click.option("--resolved", is_flag=True, help="Send it as resolved.")
-@_formats
-@_url
-@_token
+@formats_option
+@url_option
+@token_option
 def send(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: str,
     labels: tuple[str, ...],
@@ -218,9 +188,9 @@ def send(  # noqa: PLR0913, PLR0917 - one parameter an option
         "externalURL": "",
         "alerts": [item],
     }
-    body = _call("POST", url, token, "/v1/alerts/webhook", json=payload)
+    body = call("POST", url, token, "/v1/alerts/webhook", json=payload)
     if output == "json":
-        _print_json(body)
+        print_json(body)
         return
     for incident in body.get("incidents", []):
         click.echo(f"accepted: incident {incident}")
@@ -245,17 +215,17 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@_formats
-@_url
-@_token
+@formats_option
+@url_option
+@token_option
 def list_dead_letters(limit: int, output: str, url: str, token: str) -> None:
     """List dead letters, newest first."""
-    body = _call("GET", url, token, "/v1/dead-letters", params={"limit": str(limit)})
+    body = call("GET", url, token, "/v1/dead-letters", params={"limit": str(limit)})
     if output == "json":
-        _print_json(body)
+        print_json(body)
         return
     if not body["dead_letters"]:
         click.echo("no dead letters")
     for letter in body["dead_letters"]:
-        click.echo(f"{letter['at']}  {letter['place'] or '$'}: {_plain(letter['reason'])}")
-        click.echo(f"    {_plain(letter['raw'])[:160]}")
+        click.echo(f"{letter['at']}  {letter['place'] or '$'}: {plain(letter['reason'])}")
+        click.echo(f"    {plain(letter['raw'])[:160]}")

@@ -6,10 +6,10 @@ back what is there now, and the events are decided again from that.
 """
 
 import asyncio
+import contextlib
 import logging
-import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -19,9 +19,10 @@ from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Wr
 from receiver.store.record import decode_incident
 from routing.decide import decide, fold
 from routing.decision import Decision, Observation
-from routing.escalation import Rules
-from routing.event import AlertsReceived, Event
+from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.incident import Incident
+from routing.rules import Rules
+from routing.watch import watch_id
 
 log = logging.getLogger("dispatch")
 
@@ -40,7 +41,25 @@ Records, not incidents: as objects they take ten times the memory, and new memor
 
 
 WORTH_A_LINE = frozenset(
-    {"opened", "reopened", "acknowledged", "resolved", "priority_raised", "deadline_missed"}
+    {
+        "opened",
+        "reopened",
+        "acknowledged",
+        "unacknowledged",
+        "resolved",
+        "priority_raised",
+        "deadline_missed",
+        "snoozed",
+        "snooze_ended",
+        "escalated",
+        "assigned",
+        "noted",
+        "merged_now",
+        "flapping",
+        "stale",
+        "reminded",
+        "forgotten",
+    }
 )
 
 
@@ -60,7 +79,7 @@ class _Waiting(msgspec.Struct):
 
     @property
     def key(self) -> str:
-        """What events are folded by: the group for alerts, else the incident."""
+        """What events are folded by: the group for alerts, else the record they change."""
         return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
 
 
@@ -108,6 +127,8 @@ class Dispatcher:
         ``incident`` names the incident for everything but alerts. The future raises
         StoreUnavailableError when the outcome is not known to be durable.
         """
+        if isinstance(event, HeartbeatSeen):
+            incident = watch_id(event.key)
         stem = event.key if isinstance(event, AlertsReceived) else incident
         shard = int(stem[: stem.index("-")])
         waiting = _Waiting(event, incident, event_id, asyncio.get_running_loop().create_future())
@@ -147,12 +168,13 @@ class Dispatcher:
         for waiting in batch:
             groups.setdefault(waiting.key, []).append(waiting)
         now = self._clock.now()
+        loaded = await self._load_records(groups)
         writes: list[Write] = []
         members: list[tuple[list[_Waiting], list[Decision]]] = []
         for key, waiters in groups.items():
             try:
-                base = await self._base(key, waiters[0])
-            except (StoreUnavailableError, msgspec.DecodeError, ValueError) as error:
+                base = self._base(key, waiters[0], loaded)
+            except (StoreUnavailableError, msgspec.DecodeError) as error:
                 # A record that cannot be read is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
                 continue
@@ -176,14 +198,26 @@ class Dispatcher:
         self._queues[shard].extendleft(reversed(again))
         self._on_commit()
 
-    async def _base(self, key: str, first: _Waiting) -> Incident | None:
+    async def _load_records(self, groups: dict[str, list[_Waiting]]) -> dict[str, bytes]:
+        """Read what events other than alerts need and the cache does not have, all at once."""
+        wanted = []
+        for key, waiters in groups.items():
+            stem, _, generation = key.rpartition("-")
+            known = self._known.get(stem, _NOTHING)[0]
+            alerts = isinstance(waiters[0].event, AlertsReceived)
+            if not alerts and (not known or str(known) != generation):
+                wanted.append(key)
+        return await self.store.load_records(wanted) if wanted else {}
+
+    def _base(self, key: str, first: _Waiting, loaded: Mapping[str, bytes]) -> Incident | None:
         """Return what is believed to be there. Nothing known of a group means: assume nothing."""
         alerts = isinstance(first.event, AlertsReceived)
-        _, record = self._known.get(key if alerts else key.rpartition("-")[0], _NOTHING)
-        known = decode_incident(record) if record else None
-        if alerts or (known is not None and known.id == key):
-            return known
-        return await self.store.load(key)
+        record = loaded.get(key, b"")
+        if not record:
+            generation, known = self._known.get(key if alerts else key.rpartition("-")[0], _NOTHING)
+            if alerts or key.endswith(f"-{generation}"):
+                record = known
+        return decode_incident(record) if record else None
 
     def _decide(
         self, base: Incident | None, waiters: list[_Waiting], now: int
@@ -213,8 +247,8 @@ class Dispatcher:
     ) -> list[_Waiting]:
         """Answer the waiters of one write, or return those to decide again."""
         if isinstance(result, Written):
-            if result.record and write.decision.incident is not None:
-                incident = write.decision.incident
+            incident = write.decision.incident
+            if incident is not None and (result.record or write.decision.forget):
                 stem = incident.id.rpartition("-")[0]
                 self._remember(stem, incident.generation, result.record)
             for observation in write.decision.observations:
@@ -229,7 +263,10 @@ class Dispatcher:
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
         if result.record and write.pointer:
-            self._remember(stem, sys.maxsize, result.record)
+            # Only what can be read is remembered: the next attempt says what is wrong with it.
+            with contextlib.suppress(StoreUnavailableError, msgspec.DecodeError):
+                current = decode_incident(result.record)
+                self._remember(stem, current.generation, result.record)
         for waiting in alive:
             waiting.attempts += 1
         tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]

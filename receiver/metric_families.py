@@ -9,15 +9,16 @@ families begin with the combinations that this configuration leads to (``first``
 page stays under some 3,000 lines, and add others when they happen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice, product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.escalation import REASONS
 from routing.incident import LANES, OPEN_STATES
 
-Key = tuple[str, ...]
+__all__ = ["RESULT_OF", "STATUSES", "Closed", "Configured", "Family", "Key", "families"]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 STATUSES = tuple(str(code) for code in range(100, 600))
@@ -31,8 +32,22 @@ STEPS = tuple(str(number) for number in range(1, 10))
 CLOCKS = ("acknowledge", "resolve", "update")
 OUTCOMES = ("met", "missed", "void")
 ENDS = ("human", "automatic")
+LIKELY_ENDS = (("met", "human"), ("met", "automatic"), ("missed", "nobody"), ("void", "automatic"))
 RUNBOOK_SOURCES = ("annotation", "catalogue", "template", "none")
 PROCESSED = ("committed", "unchanged", "dead_letter", "failed")
+HEARTBEATS = ("sent", "failed", "withheld")
+PAGERDUTY_WEBHOOKS = (
+    "applied",
+    "unchanged",
+    "duplicate",
+    "echo",
+    "learned",
+    "unmapped",
+    "ignored",
+    "dead_letter",
+    "refused",
+    "unavailable",
+)
 DEAD_LETTERS = ("payload", "alert", "alert_part", "event")
 
 RESULT_OF = {
@@ -62,24 +77,6 @@ FIRST_RESPONSES = 60
 """Series made at the start for the resolution histogram, 15 lines each; half for acknowledging."""
 FIRST_LAGS = 80
 """Series made at the start for the delivery lag: all priorities of the first 20 notifiers."""
-
-
-class Closed(NamedTuple):
-    """The values a label may take, and the one that stands for all others."""
-
-    values: tuple[str, ...]
-    rest: str = "other"
-
-
-class Family(NamedTuple):
-    """One metric. ``first``: the label values, in the order of ``labels``, of the first series."""
-
-    kind: Literal["counter", "gauge", "histogram"]
-    name: str
-    help: str
-    labels: dict[str, Closed]
-    first: tuple[Key, ...]
-    buckets: tuple[float, ...] = ()
 
 
 class Configured(NamedTuple):
@@ -113,47 +110,18 @@ def families(config: Configured) -> tuple[Family, ...]:
     )
 
 
-def _every(*lists: Iterable[str]) -> tuple[Key, ...]:
-    return tuple(product(*lists))
-
-
-def _all(labels: dict[str, Closed]) -> tuple[Key, ...]:
-    return _every(*(closed.values for closed in labels.values()))
-
-
-def _counter(
-    name: str, text: str, labels: dict[str, Closed], first: tuple[Key, ...] | None = None
-) -> Family:
-    return Family("counter", name, text, labels, _all(labels) if first is None else first)
-
-
-def _gauge(name: str, text: str, labels: dict[str, Closed] = {}) -> Family:  # noqa: B006 - read only
-    return Family("gauge", name, text, labels, _all(labels))
-
-
-def _histogram(
-    name: str,
-    text: str,
-    labels: dict[str, Closed],
-    buckets: tuple[float, ...],
-    first: tuple[Key, ...] | None = None,
-) -> Family:
-    made = _all(labels) if first is None else first
-    return Family("histogram", name, text, labels, made, buckets)
-
-
 def _http(config: Configured) -> tuple[Family, ...]:
     routes = config.routes
     endpoints = tuple(dict.fromkeys(template for _, template in routes))
     labels = {"method": Closed(METHODS, "OTHER"), "endpoint": Closed(endpoints)}
     return (
-        _counter(
+        counter(
             "http_requests_total",
             "Total number of HTTP requests, by the template of the route",
             {**labels, "status": Closed(STATUSES)},
             tuple((*route, status) for route in routes for status in FIRST_STATUSES),
         ),
-        _histogram(
+        histogram(
             "http_request_duration_seconds",
             "HTTP request duration in seconds",
             labels,
@@ -165,18 +133,35 @@ def _http(config: Configured) -> tuple[Family, ...]:
 
 def _incidents() -> tuple[Family, ...]:
     return (
-        _counter(
+        counter(
             "incidents_total",
             "Total number of incidents created",
             {"severity": _SEVERITY, "type": _TYPE, "source": _SOURCE, "priority": _PRIORITY},
-            _every(SEVERITIES, TYPES[:1], SOURCES, PRIORITIES),
+            every(SEVERITIES, TYPES[:1], SOURCES, PRIORITIES),
         ),
-        _gauge(
+        gauge(
             "incidents_active",
             "Number of currently active incidents, the same on every replica: use max(), not sum()",
             {"severity": _SEVERITY, "state": Closed(OPEN_STATES), "priority": _PRIORITY},
         ),
-        _counter(
+        counter(
+            "incident_reopened_total",
+            "Episodes that began by firing again, or by a person's word",
+            {"priority": _PRIORITY},
+        ),
+        counter(
+            "incident_flapping_total",
+            "Incidents marked as flapping: their end is held back until they are quiet",
+            {"priority": _PRIORITY},
+        ),
+        histogram(
+            "incident_detection_delay_seconds",
+            "Time from the start of the first firing alert to the opening of its incident",
+            {"priority": _PRIORITY, "source": _SOURCE},
+            LAG_BUCKETS,
+            every(PRIORITIES, SOURCES[:1]),
+        ),
+        counter(
             "incident_runbooks_total",
             "Incidents opened, by where their runbook came from",
             {"source": Closed(RUNBOOK_SOURCES)},
@@ -210,14 +195,14 @@ def _responses(config: Configured) -> tuple[Family, ...]:
         "by": Closed(ENDS),
     }
     return (
-        _histogram(
+        histogram(
             "incident_resolution_duration_seconds",
             "Time taken to resolve incidents, from opening, once an episode",
             labels,
             RESPONSE_BUCKETS,
             _first_responses(config, ENDS, FIRST_RESPONSES),
         ),
-        _histogram(
+        histogram(
             "incident_acknowledge_duration_seconds",
             "Time from opening to the first human acknowledgement, once an episode",
             labels,
@@ -229,19 +214,29 @@ def _responses(config: Configured) -> tuple[Family, ...]:
 
 def _escalations() -> tuple[Family, ...]:
     return (
-        _counter(
+        counter(
             "incident_escalations_total",
             "Escalation steps notified, counted from 1, by what made the page move on",
             {"priority": _PRIORITY, "step": Closed(STEPS, "10+"), "reason": Closed(tuple(REASONS))},
-            _every(PRIORITIES, STEPS[:3], REASONS),
+            every(PRIORITIES, STEPS[:3], REASONS),
         ),
-        _counter(
+        counter(
             "incident_deadlines_total",
             "Response deadlines that were met, missed, or void because nobody was needed any more",
-            {"priority": _PRIORITY, "clock": Closed(CLOCKS), "outcome": Closed(OUTCOMES)},
-            _every(PRIORITIES, CLOCKS[:1], OUTCOMES),
+            {
+                "priority": _PRIORITY,
+                "clock": Closed(CLOCKS),
+                "outcome": Closed(OUTCOMES),
+                "by": Closed((*ENDS, "nobody")),
+            },
+            tuple(
+                (priority, clock, outcome, by)
+                for priority in PRIORITIES
+                for clock in CLOCKS
+                for outcome, by in LIKELY_ENDS
+            ),
         ),
-        _counter(
+        counter(
             "incident_undeliverable_total",
             "Incidents whose escalation policy was exhausted before anybody was reached",
             {"priority": _PRIORITY},
@@ -252,24 +247,24 @@ def _escalations() -> tuple[Family, ...]:
 def _alerts() -> tuple[Family, ...]:
     strategy = Closed(STRATEGIES)
     return (
-        _counter(
+        counter(
             "alerts_received_total",
             "Total number of alerts received",
             {"source": _SOURCE, "severity": _SEVERITY, "type": _TYPE},
-            _every(SOURCES, SEVERITIES, TYPES[:1]),
+            every(SOURCES, SEVERITIES, TYPES[:1]),
         ),
-        _histogram(
+        histogram(
             "alert_processing_duration_seconds",
             "Time from reading a webhook to its durable commit",
             {"source": _SOURCE},
             ALERT_BUCKETS,
         ),
-        _counter(
+        counter(
             "correlations_total",
             "Alerts joined into incidents, by how they were matched and what became of them",
             {"strategy": strategy, "result": Closed(RESULTS)},
         ),
-        _histogram(
+        histogram(
             "correlation_duration_seconds",
             "Time taken to decide which incident alerts belong to",
             {"strategy": strategy},
@@ -281,54 +276,68 @@ def _alerts() -> tuple[Family, ...]:
 def _deliveries(config: Configured) -> tuple[Family, ...]:
     channel = Closed(config.channels)
     return (
-        _counter(
+        counter(
             "notifications_sent_total",
             "Attempts to bring a notifier up to date, by outcome",
             {"channel": channel, "status": Closed(DELIVERY_STATUSES)},
         ),
-        _histogram(
+        histogram(
             "notification_duration_seconds",
             "Time taken by one attempt",
             {"channel": channel},
             NOTIFICATION_BUCKETS,
         ),
-        _histogram(
+        histogram(
             "incident_delivery_lag_seconds",
             "Time from the decision to page until the notifier had it",
             {"channel": channel, "priority": _PRIORITY},
             LAG_BUCKETS,
-            _every(config.channels, PRIORITIES)[:FIRST_LAGS],
+            every(config.channels, PRIORITIES)[:FIRST_LAGS],
         ),
     )
 
 
 def _service() -> tuple[Family, ...]:
     return (
-        _counter(
+        counter(
             f"{_OWN}_alerts_processed_total",
             "Alerts processed, by what became of them",
             {"result": Closed(PROCESSED)},
         ),
-        _counter(
+        counter(
             f"{_OWN}_dead_letters_total",
             "What could be parsed but not used, and was put aside",
             {"reason": Closed(DEAD_LETTERS)},
         ),
-        _gauge(
+        gauge(
             f"{_OWN}_processing_queue_size",
             "Agenda entries that are due, the same on every replica: use max(), not sum()",
         ),
-        _gauge(
+        gauge(
             f"{_OWN}_agenda_entries",
             "Agenda entries, due or not, the same on every replica: use max(), not sum()",
             {"lane": Closed(LANES)},
         ),
-        _gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
-        _gauge(
+        gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
+        counter(
+            f"{_OWN}_pagerduty_webhooks_total",
+            "Webhooks of PagerDuty, by what became of them",
+            {"outcome": Closed(PAGERDUTY_WEBHOOKS)},
+        ),
+        counter(
+            f"{_OWN}_heartbeats_total",
+            "Heartbeats that were due, by whether they went out",
+            {"outcome": Closed(HEARTBEATS)},
+        ),
+        gauge(
+            f"{_OWN}_heartbeat_sent_timestamp_seconds",
+            "When a heartbeat last went out, in seconds since the epoch",
+        ),
+        gauge(
             f"{_OWN}_config_last_reload_successful",
             "1 if the last attempt to load the configuration succeeded",
         ),
-        _gauge(
+        gauge(
             f"{_OWN}_config_last_reload_success_timestamp_seconds",
             "When the configuration was last loaded, in seconds since the epoch",
         ),

@@ -1,45 +1,90 @@
 """From settings to the rules ``routing`` decides by."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from receiver.settings import Settings
 from routing.assign import Assignment
-from routing.config import EscalationConfig
-from routing.escalation import Clock, Rules, Step
+from routing.calendar import Calendar
+from routing.condition import Condition
 from routing.priority import Classifier
-from routing.route import RouteTree
+from routing.response_config import EscalationConfig, PriorityConfig
+from routing.route import Route, RouteTree
+from routing.rules import Clock, Rules, Step
 from routing.runbook import Runbooks
 
 
 def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignment:
     """Return the configured rules. ``catalogue`` names the runbooks that exist."""
-    clocks: dict[str, Mapping[str, Clock]] = {"": _clocks(settings, None)}
-    for name in settings.escalations:
-        clocks[name] = _clocks(settings, name)
+    calendars = {name: config.build() for name, config in settings.calendars.items()}
     base = f"{settings.web.external_url}{settings.web.route_prefix}"
     runbooks = Runbooks(settings.runbooks.template, catalogue, settings.runbooks.system_label, base)
+    incidents = settings.incidents
     timing = Rules(
         clocks={},
-        reopen_within=settings.incidents.reopen_within,
-        echo_window=settings.incidents.echo_window,
+        reopen_within=incidents.reopen_within,
+        echo_window=incidents.echo_window,
+        flap_changes=incidents.flapping.changes,
+        flap_window=incidents.flapping.within,
+        flap_hold=incidents.flapping.hold,
+        stale_after=incidents.stale_after,
+        resolve_gone=incidents.resolve_gone,
+        retention=incidents.retention,
     )
     return Assignment(
-        RouteTree(settings.route), Classifier(settings.classify), runbooks, clocks, timing
+        RouteTree(settings.route),
+        Classifier(settings.classify),
+        runbooks,
+        lambda route: clocks_of(settings, route, calendars),
+        timing,
     )
 
 
-def _clocks(settings: Settings, policy: str | None) -> dict[str, Clock]:
-    """Return the clock of each priority, paging through ``policy`` or the priority's own."""
-    clocks: dict[str, Clock] = {}
+def clocks_of(
+    settings: Settings, route: Route, calendars: Mapping[str, Calendar]
+) -> dict[str, Clock]:
+    """Return the clock of each priority on a route."""
+    return {
+        priority: _clock(settings, config, calendars)
+        for priority, config in effective(settings, route).items()
+    }
+
+
+def effective(settings: Settings, route: Route) -> dict[str, PriorityConfig]:
+    """Return the priorities as they hold on a route, each with its policy and calendar.
+
+    What is said nearest to the alert wins: a change of the priority on the route, the route's own
+    escalation and calendar, then the priority's.
+    """
+    found: dict[str, PriorityConfig] = {}
     for priority, config in settings.priorities.items():
-        chosen = settings.escalations[policy or config.escalation or ""]
-        clocks[priority] = Clock(
-            acknowledge_within=config.acknowledge_within,
-            deliver_within=config.deliver_within,
-            steps=_steps(chosen),
-            repeat=chosen.repeat,
-        )
-    return clocks
+        update: dict[str, Any] = {"calendar": route.calendar or config.calendar or "default"}
+        if route.escalation:
+            update["escalation"] = route.escalation
+        for changes in route.changes:
+            change = changes.get(priority)
+            if change is not None:
+                given = {name: getattr(change, name) for name in type(change).model_fields}
+                update |= {name: value for name, value in given.items() if value is not None}
+        found[priority] = config.model_copy(update=update)
+    return found
+
+
+def _clock(settings: Settings, config: PriorityConfig, calendars: Mapping[str, Calendar]) -> Clock:
+    policy = settings.escalations[config.escalation or ""]
+    return Clock(
+        acknowledge_within=config.acknowledge_within,
+        resolve_within=config.resolve_within,
+        update_within=config.update_within,
+        deliver_within=config.deliver_within,
+        steps=_steps(policy),
+        calendar=calendars[config.calendar or ""],
+        repeat=policy.repeat,
+        quiet=config.quiet_hours,
+        remind_after=policy.remind_after or 0,
+        remind=policy.remind,
+        repage_when=Condition(policy.repage_when) if policy.repage_when else None,
+    )
 
 
 def _steps(config: EscalationConfig) -> tuple[Step, ...]:

@@ -43,10 +43,18 @@ def summary(incident: Incident) -> dict[str, Any]:
                 "due": rfc3339(deadline.due),
                 "met_at": rfc3339(deadline.met_at),
                 "missed_at": rfc3339(deadline.missed_at),
+                "paused_at": rfc3339(deadline.paused_at),
             }
             for name, deadline in incident.deadlines.items()
         },
         "escalation_step": incident.step + 1,
+        "kind": incident.kind,
+        "assigned_to": _actor(incident.assigned_to),
+        "snoozed_until": rfc3339(incident.snoozed_until),
+        "flapping": incident.flapping,
+        "stale_since": rfc3339(incident.stale_at),
+        "merged_into": incident.merged_into or None,
+        "merged": sorted(incident.parts),
         "firing": firing,
         "resolved": len(incident.alerts) - firing,
     }
@@ -73,6 +81,7 @@ def details(
                 "status": "resolved" if alert.resolved else "firing",
                 "suppressed": incident.suppressed.get(alert.fingerprint) == alert.starts_at,
                 "suspected_echo": alert.fingerprint in incident.suspects,
+                "vanished": incident.vanished.get(alert.fingerprint),
                 "labels": alert.labels,
                 "annotations": alert.annotations,
                 "starts_at": rfc3339(alert.starts_at),

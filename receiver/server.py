@@ -12,6 +12,8 @@ from receiver.api import ApiEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
+from receiver.on_call import OnCallEndpoint
+from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
 from receiver.slack_actions import SlackActionsEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
@@ -29,6 +31,8 @@ class Endpoints(msgspec.Struct, frozen=True):
 
     webhook: WebhookEndpoint
     slack: SlackActionsEndpoint
+    pagerduty: PagerDutyWebhookEndpoint
+    on_call: OnCallEndpoint
     api: ApiEndpoint
     status: StatusEndpoint
     runbooks: RunbookEndpoint
@@ -38,11 +42,13 @@ PATHS = (
     ("POST", WEBHOOK),
     # A slash too many must not cost an alert, and a redirect would.
     ("POST", f"{WEBHOOK}/"),
+    ("POST", "/v1/heartbeats/{name}"),
     ("POST", "/v1/slack/actions"),
+    ("POST", "/v1/pagerduty/webhook"),
+    ("GET", "/v1/on-call"),
     ("GET", "/v1/incidents"),
     ("GET", "/v1/incidents/{id}"),
-    ("POST", "/v1/incidents/{id}/acknowledge"),
-    ("POST", "/v1/incidents/{id}/resolve"),
+    ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
     ("GET", "/runbooks/{name:.+}"),
     ("GET", "/health"),
@@ -58,11 +64,13 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
     return [
         endpoints.webhook.handle,
         endpoints.webhook.handle,
+        endpoints.webhook.beat,
         endpoints.slack.handle,
+        endpoints.pagerduty.handle,
+        endpoints.on_call.handle,
         api.newest,
         api.one,
-        api.acknowledge,
-        api.resolve,
+        api.act,
         api.dead_letters,
         endpoints.runbooks.show,
         status.health,

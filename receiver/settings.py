@@ -4,28 +4,41 @@ Secrets are SecretStr and never printed. In a configuration every secret ``x`` m
 ``x_file`` instead; the loader reads the file, so the models know only ``x``.
 """
 
+import contextlib
 import ipaddress
 import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
+from routing.calendar_config import CalendarConfig
 from routing.config import (
     ClassifyConfig,
-    EscalationConfig,
+    Duration,
+    HeartbeatConfig,
     IncidentsConfig,
     Name,
     NotifierConfig,
+    OptionalPolicyId,
     OptionalRoutingKey,
     OptionalSecret,
     OptionalText,
-    Priorities,
-    RouteConfig,
     RunbooksConfig,
     Section,
+    Span,
     Text,
     Url,
 )
+from routing.response_config import EscalationConfig, Priorities
+from routing.route_config import RouteConfig
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -91,6 +104,17 @@ SlackUrl = Annotated[Url, AfterValidator(_with_slash)]
 BareUrl = Annotated[Url, AfterValidator(_without_slash)]
 
 
+def _check_credentials(
+    token: SecretStr | None, username: str | None, password: SecretStr | None, *, needed: bool
+) -> None:
+    given = (token is not None, username is not None, password is not None)
+    none, allowed = (False, False, False), [(True, False, False), (False, True, True)]
+    if given not in allowed and (needed or given != none):
+        raise ValueError("needs either a token, or a username and a password")
+    if username is not None and ":" in username:
+        raise ValueError("a username has no colon: basic credentials are split at the first")
+
+
 class CredentialConfig(Section):
     """Who may post alerts and use the API: a bearer token, or a user name with a password.
 
@@ -105,11 +129,7 @@ class CredentialConfig(Section):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        basic = (self.username is not None, self.password is not None)
-        if (self.token is not None, *basic) not in ((True, False, False), (False, True, True)):
-            raise ValueError("needs either a token, or a username and a password")
-        if self.username is not None and ":" in self.username:
-            raise ValueError("a username has no colon: basic credentials are split at the first")
+        _check_credentials(self.token, self.username, self.password, needed=True)
         return self
 
 
@@ -188,18 +208,73 @@ class SlackConfig(Section):
 
 
 class PagerDutyConfig(Section):
-    """PagerDuty: the defaults of all notifiers of this type."""
+    """PagerDuty: the defaults of all notifiers of this type, its webhooks and its REST API.
+
+    ``escalation_policy`` is the one behind ``routing_key``. While a new webhook secret replaces an
+    old one, both count.
+    """
 
     routing_key: OptionalRoutingKey = None
     base_url: BareUrl = "https://events.pagerduty.com"
+    webhook_secret: OptionalSecret = None
+    webhook_secret_previous: OptionalSecret = None
+    rest_token: OptionalSecret = None
+    rest_url: BareUrl = "https://api.pagerduty.com"
+    escalation_policy: OptionalPolicyId = None
+
+
+class AlertmanagerConfig(Section):
+    """The peers of one Alertmanager cluster, to be asked what became of its alerts.
+
+    ``cluster`` is that of the credential or URL parameter its webhooks come with. ``warm_up`` (ms):
+    for so long after its start an Alertmanager need not have heard of every alert again.
+    """
+
+    cluster: Text = ""
+    urls: tuple[BareUrl, ...] = Field(min_length=1)
+    token: OptionalSecret = None
+    username: OptionalText = None
+    password: OptionalSecret = None
+    warm_up: Duration = 300_000
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        _check_credentials(self.token, self.username, self.password, needed=False)
+        return self
+
+
+class OutgoingHeartbeatConfig(Section):
+    """Whom to tell, every ``interval`` (ms), that pages can be received, kept and delivered.
+
+    ``url`` is a secret: services for heartbeats put what authorizes into the path or the query.
+    """
+
+    url: OptionalSecret = None
+    interval: Span = 60_000
+    method: Annotated[Literal["get", "post"], BeforeValidator(_lower)] = "get"
+
+    @field_validator("url")
+    @classmethod
+    def _web(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else ""
+        # urlsplit's own errors would repeat a part of what is secret.
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(text)
+            plain = text.isprintable() and not {" ", "#"} & set(text)
+            if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain:
+                return value
+        if value is not None:
+            raise ValueError("not an http or https URL (without fragment)")
+        return None
 
 
 class Settings(Section):
     """Everything configured.
 
-    From ``load_settings`` the three sections ``notifiers``, ``escalations`` and ``priorities`` are
-    the effective ones: every notifier has its channel, token, routing key and base URL, every
-    priority names its policy, and every policy exists.
+    From ``load_settings`` the sections ``notifiers``, ``escalations``, ``priorities`` and
+    ``calendars`` are the effective ones: every notifier has its channel, token, routing key and
+    base URL, every priority names its policy, every policy exists, and so does the calendar
+    ``default``.
     """
 
     web: WebConfig = WebConfig()
@@ -209,10 +284,14 @@ class Settings(Section):
     observability: ObservabilityConfig = ObservabilityConfig()
     slack: SlackConfig = SlackConfig()
     pagerduty: PagerDutyConfig = PagerDutyConfig()
+    alertmanagers: tuple[AlertmanagerConfig, ...] = ()
+    outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()
     notifiers: dict[Name, NotifierConfig] = Field(default={})
     route: RouteConfig = RouteConfig()
     classify: ClassifyConfig = ClassifyConfig()
     priorities: Priorities = Field(default={}, validate_default=True)
     escalations: dict[Name, EscalationConfig] = Field(default={})
+    calendars: dict[Name, CalendarConfig] = Field(default={})
+    heartbeats: dict[Name, HeartbeatConfig] = Field(default={})
     incidents: IncidentsConfig = IncidentsConfig()
     runbooks: RunbooksConfig = RunbooksConfig()

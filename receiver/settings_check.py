@@ -1,35 +1,22 @@
 """What the sections of the settings demand of each other, and the defaults that follow from it."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from pydantic import SecretStr
 
 from receiver.settings import Settings, is_loopback
-from routing.config import (
-    EscalationConfig,
-    NotifierConfig,
-    Priority,
-    PriorityConfig,
-    RouteConfig,
-    StepConfig,
-)
+from receiver.settings_problem import Place, Problem
+from receiver.settings_times import check_times
+from routing.calendar_config import CalendarConfig
+from routing.config import NotifierConfig, Priority
+from routing.response_config import EscalationConfig, PriorityConfig, StepConfig
 from routing.route import RouteTree
+from routing.route_config import RouteConfig
 
 URGENT, NORMAL = "urgent", "normal"
 """The policies that exist unless configured otherwise: of P1 and P2, and of P3 and P4."""
+REMIND_AFTER = "1h"
 _USUAL_POLICY = {"P1": URGENT, "P2": URGENT, "P3": NORMAL, "P4": NORMAL}
-
-
-Place = tuple[str | int, ...]
-
-
-class Problem(NamedTuple):
-    """What is wrong at which place: ``path`` such as ``("web", "credentials", 0)``."""
-
-    path: Place
-    message: str
-    allowed: tuple[str, ...] = ()
 
 
 def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
@@ -39,6 +26,8 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
     """
     notifiers = _notifiers(settings)
     escalations = {**_usual_escalations(notifiers), **settings.escalations}
+    escalations = {name: _reminding(config, notifiers) for name, config in escalations.items()}
+    calendars = {"default": CalendarConfig(), **settings.calendars}
     priorities = {
         name: config.model_copy(update={"escalation": config.escalation or _USUAL_POLICY[name]})
         for name, config in settings.priorities.items()
@@ -50,8 +39,14 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *_check_steps(settings.escalations, notifiers),
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),
+        *check_times(settings, calendars),
     ]
-    update = {"notifiers": notifiers, "escalations": escalations, "priorities": priorities}
+    update = {
+        "notifiers": notifiers,
+        "escalations": escalations,
+        "priorities": priorities,
+        "calendars": calendars,
+    }
     return settings.model_copy(update=update), problems
 
 
@@ -81,6 +76,9 @@ def _filled(config: NotifierConfig, settings: Settings) -> NotifierConfig:
         update = {
             "routing_key": config.routing_key or settings.pagerduty.routing_key,
             "base_url": own or settings.pagerduty.base_url,
+            # Behind another routing key there is another service, with a policy of its own.
+            "escalation_policy": config.escalation_policy
+            or (None if config.routing_key else settings.pagerduty.escalation_policy),
         }
     return config.model_copy(update=update)
 
@@ -95,9 +93,22 @@ def _usual_escalations(notifiers: Mapping[str, NotifierConfig]) -> dict[str, Esc
     first = kinds["pagerduty"] + kinds["slack"] or kinds["log"]
     again = StepConfig(notify=people, mention="!here" if kinds["slack"] else "")
     return {
-        URGENT: EscalationConfig(steps=(StepConfig(notify=first), again)),
+        URGENT: EscalationConfig.model_validate(
+            {"steps": (StepConfig(notify=first), again), "remind_after": REMIND_AFTER}
+        ),
         NORMAL: EscalationConfig(steps=(StepConfig(notify=people), again)),
     }
+
+
+def _reminding(
+    config: EscalationConfig, notifiers: Mapping[str, NotifierConfig]
+) -> EscalationConfig:
+    """Return a policy that knows whom to remind: channels, as a phone rings for a page alone."""
+    if config.remind_after is None or config.remind:
+        return config
+    named = dict.fromkeys(name for step in config.steps for name in step.notify)
+    quiet = [name for name in named if name in notifiers and notifiers[name].type != "pagerduty"]
+    return config.model_copy(update={"remind": tuple(quiet) or tuple(named)})
 
 
 def _check_web(settings: Settings) -> Iterable[Problem]:
@@ -130,6 +141,11 @@ def _check_sections(settings: Settings) -> Iterable[Problem]:
             yield Problem(("slack", "channel"), "needed with slack.token: where to post incidents")
         if slack.channel is not None and slack.token is None:
             yield Problem(("slack", "token"), "needed with slack.channel (or slack.token_file)")
+    policies = [settings.pagerduty.escalation_policy]
+    policies += [config.escalation_policy for config in settings.notifiers.values()]
+    if settings.pagerduty.rest_token is None and any(policies):
+        message = "needed with escalation_policy: PagerDuty is asked who is on call"
+        yield Problem(("pagerduty", "rest_token"), message)
 
 
 def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:
@@ -155,6 +171,10 @@ def _check_steps(
                 if name not in notifiers:
                     path = ("escalations", policy, "steps", number, "notify")
                     yield Problem(path, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
+        for name in config.remind:
+            if name not in notifiers:
+                place = ("escalations", policy, "remind")
+                yield Problem(place, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
 
 
 def _check_policies(
@@ -180,6 +200,8 @@ def _check_policies(
 
 def _route_escalations(route: RouteConfig, path: Place) -> Iterable[tuple[Place, str | None]]:
     yield (*path, "escalation"), route.escalation
+    for priority, change in route.priorities.items():
+        yield (*path, "priorities", priority, "escalation"), change.escalation
     for number, child in enumerate(route.routes):
         yield from _route_escalations(child, (*path, "routes", number))
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from receiver.errors import ConfigError
 from receiver.settings import Settings
-from receiver.settings_check import Problem, complete
+from receiver.settings_check import complete
 from receiver.settings_model import (
     child_of,
     is_container,
@@ -22,6 +22,7 @@ from receiver.settings_model import (
     secrets_of,
     type_at,
 )
+from receiver.settings_problem import Problem
 from receiver.settings_yaml import read_yaml
 
 PREFIX = "LLM_IM__"

@@ -107,7 +107,7 @@ class SlackActionsEndpoint:
         kind = Acknowledged if action["action_id"] == "acknowledge" else Resolved
         moment = action.get("action_ts") or payload.get("trigger_id") or ""
         event_id = f"slack:{incident}:{action['action_id']}:{user_id}:{moment}" if moment else ""
-        done = self._dispatcher.submit(kind(actor, episode, event_id), incident, event_id)
+        done = self._dispatcher.submit(kind(actor, episode), incident, event_id)
         try:
             outcome = await asyncio.wait_for(asyncio.shield(done), ANSWER_WITHIN_S)
         except TimeoutError:

@@ -18,6 +18,7 @@ from receiver.access import Access
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
 from receiver.errors import PayloadError
+from receiver.heartbeats import Heartbeats
 from receiver.logs import correlation_id
 from receiver.metrics import Metrics
 from receiver.payload import JunkPayloadError, Payload, parse_payload
@@ -31,7 +32,7 @@ RAW_KEPT = 4_096
 class WebhookEndpoint:
     """Takes Alertmanager's notifications, and what others make of that format."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
         dispatcher: Dispatcher,
         assignment: Callable[[], Assignment],
@@ -39,7 +40,9 @@ class WebhookEndpoint:
         access: Access,
         clock: Clock,
         metrics: Metrics,
+        heartbeats: Heartbeats,
     ) -> None:
+        self._heartbeats = heartbeats
         self._dispatcher = dispatcher
         self._assignment = assignment
         self._dead_letters = dead_letters
@@ -61,9 +64,12 @@ class WebhookEndpoint:
             return await self._put_aside(error, body, sender)
         if payload.rejected:
             await self._put_aside_alerts(payload, sender)
+        alerts, beaten = self._heartbeats.take_out(payload.alerts)
+        for name in beaten:
+            await self._heartbeats.beat(name)
         cluster = (credential.cluster if credential else "") or request.query.get("cluster", "")
         events = self._assignment().assign(
-            payload.alerts,
+            alerts,
             Sender(
                 cluster[:200],
                 payload.receiver,
@@ -88,6 +94,16 @@ class WebhookEndpoint:
         return web.Response(
             status=202, body=msgspec.json.encode(answer), content_type="application/json"
         )
+
+    async def beat(self, request: web.Request) -> web.Response:
+        """POST /v1/heartbeats/{name}: 202 once the beat is durable, 404 for an unknown name."""
+        self._access.check(request)
+        name = request.match_info["name"]
+        if not await self._heartbeats.beat(name):
+            known = ", ".join(self._heartbeats.names) or "none"
+            text = f"no heartbeat {name!r} is configured (configured: {known})"
+            return web.json_response({"error": text, "place": "name"}, status=404)
+        return web.json_response({"status": "accepted", "heartbeat": name}, status=202)
 
     @staticmethod
     async def _commit(waiting: "list[asyncio.Future[Outcome]]") -> list[Outcome]:

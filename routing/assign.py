@@ -1,15 +1,15 @@
 """From the alerts of one payload to events: route, classify, attach the runbook, group."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from routing.alert import Alert
-from routing.escalation import Clock, Rules
 from routing.event import AlertsReceived
 from routing.group import Group, group_stem, regroup
 from routing.priority import Classifier
 from routing.route import Route, RouteTree
+from routing.rules import Clock, Rules
 from routing.runbook import Runbooks
 
 
@@ -23,6 +23,7 @@ class Sender(msgspec.Struct, frozen=True):
     source: str = "other"
     alertmanager_url: str = ""
     correlation_id: str = ""
+    kind: str = "alert"
 
 
 class Assignment:
@@ -33,13 +34,10 @@ class Assignment:
         tree: RouteTree,
         classifier: Classifier,
         runbooks: Runbooks,
-        clocks: Mapping[str, Mapping[str, Clock]],
+        clocks: Callable[[Route], dict[str, Clock]],
         timing: Rules,
     ) -> None:
-        """``clocks``: escalation policy name ("" for the default) -> priority -> clock.
-
-        ``timing`` holds the durations every route shares.
-        """
+        """``clocks(route)``: the clock of each priority; ``timing``: what every route shares."""
         self.tree = tree
         self._classifier = classifier
         self._runbooks = runbooks
@@ -55,7 +53,7 @@ class Assignment:
             sized = self._classifier.uses_group_size
             known = msgspec.structs.replace(
                 self._timing,
-                clocks=dict(self._clocks[found.escalation or ""]),
+                clocks=self._clocks(found),
                 team=found.team,
                 classify_group=self._classify_group if sized and not found.priority else None,
             )
@@ -93,6 +91,7 @@ class Assignment:
                 sender.source,
                 sender.alertmanager_url,
                 sender.correlation_id,
+                sender.kind,
             )
             for group, members in parts.values()
         ]

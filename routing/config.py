@@ -62,7 +62,8 @@ def _matchers(value: Any) -> Any:
     return tuple(found)
 
 
-def _upper(value: Any) -> Any:
+def upper(value: Any) -> Any:
+    """Return a text in capitals, anything else as it is."""
     return value.upper() if isinstance(value, str) else value
 
 
@@ -104,11 +105,18 @@ def check_url(value: str) -> str:
     return value
 
 
+def _policy_id(value: str) -> str:
+    # Of a name PagerDuty would say that nobody is on call for it.
+    if not re.fullmatch(r"[A-Z0-9]{5,20}", value):
+        raise ValueError("not the id of an escalation policy such as P1ABC2D (it is in its URL)")
+    return value
+
+
 Duration = Annotated[int, BeforeValidator(_duration)]
 """ms, written with a unit, at least 0."""
 Span = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
 """ms, written with a unit, above 0."""
-Priority = Annotated[Literal["P1", "P2", "P3", "P4"], BeforeValidator(_upper)]
+Priority = Annotated[Literal["P1", "P2", "P3", "P4"], BeforeValidator(upper)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
@@ -119,33 +127,9 @@ OptionalSecret = Annotated[Secret | None, BeforeValidator(_none_if_empty)]
 OptionalRoutingKey = Annotated[
     Annotated[Secret, AfterValidator(_routing_key)] | None, BeforeValidator(_none_if_empty)
 ]
-
-
-class RouteConfig(Section):
-    """A node of the routing tree. None and "" mean: as the parent."""
-
-    name: Name | None = None
-    matchers: Matchers = ()
-    group_by: tuple[str, ...] | None = None
-    continue_: bool = Field(default=False, alias="continue")
-    priority: Priority | None = None
-    escalation: str | None = None
-    team: Text = ""
-    routes: tuple["RouteConfig", ...] = ()
-
-    @field_validator("name")
-    @classmethod
-    def _not_a_position(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"[0-9.]+", value):
-            raise ValueError("a name of digits and dots alone is taken for a position in the tree")
-        return value
-
-    @field_validator("group_by")
-    @classmethod
-    def _labels(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is not None and "..." in value:
-            raise ValueError("'...' is not supported: name the labels, or leave group_by out")
-        return value
+OptionalPolicyId = Annotated[
+    Annotated[str, AfterValidator(_policy_id)] | None, BeforeValidator(_none_if_empty)
+]
 
 
 class RuleConfig(Section):
@@ -189,85 +173,55 @@ class ClassifyConfig(Section):
         return {**USUAL_SEVERITIES, **{str(name).strip().lower(): to for name, to in value.items()}}
 
 
-class PriorityConfig(Section):
-    """What a priority demands. ``escalation`` names the policy its pages follow."""
+class FlappingConfig(Section):
+    """So many openings and ends (``changes``, 0 for never) ``within`` ms are flapping.
 
-    acknowledge_within: Span
-    deliver_within: Span
-    escalation: str | None = None
-
-
-_PRIORITIES: Mapping[str, Mapping[str, str]] = {
-    "P1": {"acknowledge_within": "5m", "deliver_within": "60s"},
-    "P2": {"acknowledge_within": "15m", "deliver_within": "60s"},
-    "P3": {"acknowledge_within": "1h", "deliver_within": "10m"},
-    "P4": {"acknowledge_within": "1d", "deliver_within": "1h"},
-}
-
-
-def _fill_priorities(value: Any) -> Any:
-    """Let a priority be changed in one value without repeating the others."""
-    if not isinstance(value, Mapping):
-        return value
-    filled = {_upper(name): to for name, to in value.items()}
-    for name, usual in _PRIORITIES.items():
-        given = filled.get(name, {})
-        filled[name] = {**usual, **given} if isinstance(given, Mapping) else given
-    return filled
-
-
-Priorities = Annotated[dict[Priority, PriorityConfig], BeforeValidator(_fill_priorities)]
-
-
-class StepConfig(Section):
-    """One step of an escalation policy.
-
-    ``after`` is ms since the episode opened; None: when the acknowledge deadline passes.
-    ``mention`` is Slack's: !here, !channel, @U0123ABCD or !subteam^S0123ABCD.
+    The end of what flaps is believed after ``hold`` ms without a firing alert.
     """
 
-    after: Duration | None = None
-    notify: tuple[str, ...]
-    mention: str = ""
+    changes: int = Field(default=5, ge=0, le=100)
+    within: Span = 30 * 60_000
+    hold: Span = 10 * 60_000
 
-    @field_validator("notify")
+    @field_validator("changes")
     @classmethod
-    def _somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("this step notifies nobody: name at least one notifier")
-        return tuple(dict.fromkeys(value))
-
-    @field_validator("mention")
-    @classmethod
-    def _mention(cls, value: str) -> str:
-        pattern = r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+"
-        if not re.fullmatch(pattern, value):
-            raise ValueError("not a mention (!here, !channel, @U0123ABCD or !subteam^S0123ABCD)")
-        return value
-
-
-class EscalationConfig(Section):
-    """A policy: its steps in order, gone through ``repeat`` more times."""
-
-    steps: tuple[StepConfig, ...]
-    repeat: int = Field(default=0, ge=0, le=100)
-
-    @field_validator("steps")
-    @classmethod
-    def _first_at_once(cls, value: tuple[StepConfig, ...]) -> tuple[StepConfig, ...]:
-        if not value:
-            raise ValueError("a policy has at least one step")
-        if value[0].after:
-            raise ValueError("the first step is notified at once: `after` is for later steps")
+    def _more_than_once(cls, value: int) -> int:
+        if value in (1, 2):
+            raise ValueError("opening and ending once is no flapping: 0 for never, or 3 and more")
         return value
 
 
 class IncidentsConfig(Section):
-    """The life of incidents, in ms."""
+    """The life of incidents, in ms. 0: never reopened, never stale, never forgotten."""
 
     reopen_within: Duration = 30 * 60_000
     echo_window: Span = 60_000
     tombstone_ttl: Span = 86_400_000
+    flapping: FlappingConfig = FlappingConfig()
+    stale_after: Duration = 5 * 3_600_000
+    resolve_gone: bool = True
+    retention: Duration = 90 * 86_400_000
+
+
+class HeartbeatConfig(Section):
+    """A heartbeat to watch: nothing for longer than ``interval`` (ms) opens an incident.
+
+    It is beaten by POST /v1/heartbeats/NAME, and by firing alerts that fit ``matchers``. ``labels``
+    are those of the alert that says that it is missing.
+    """
+
+    interval: Annotated[Span, Field(ge=1000)]
+    matchers: Matchers = ()
+    severity: Text = "critical"
+    labels: dict[str, Text] = {}
+
+    @field_validator("labels")
+    @classmethod
+    def _not_its_own(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in ("alertname", "heartbeat", "severity"):
+            if name in value:
+                raise ValueError(f"the label {name} is set by itself (severity: beside labels)")
+        return value
 
 
 class RunbooksConfig(Section):
@@ -286,19 +240,26 @@ class RunbooksConfig(Section):
 
 
 class NotifierConfig(Section):
-    """A destination. What is left out comes from the section ``slack`` or ``pagerduty``."""
+    """A destination. What is left out comes from the section ``slack`` or ``pagerduty``.
+
+    ``escalation_policy`` is PagerDuty's, the one behind the routing key.
+    """
 
     type: Literal["slack", "pagerduty", "log"]
     channel: OptionalText = None
     token: OptionalSecret = None
     base_url: Url | None = None
     routing_key: OptionalRoutingKey = None
+    escalation_policy: OptionalPolicyId = None
 
     @model_validator(mode="after")
     def _only_its_own(self) -> Self:
-        own = {"slack": {"channel", "token", "base_url"}, "pagerduty": {"routing_key", "base_url"}}
+        own = {
+            "slack": {"channel", "token", "base_url"},
+            "pagerduty": {"routing_key", "base_url", "escalation_policy"},
+        }
         allowed = own.get(self.type, set())
-        for field in ("channel", "token", "base_url", "routing_key"):
+        for field in ("channel", "token", "base_url", "routing_key", "escalation_policy"):
             if getattr(self, field) is not None and field not in allowed:
                 raise ValueError(f"{field} has no meaning for the type {self.type}")
         return self

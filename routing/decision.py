@@ -4,7 +4,11 @@ from typing import Any
 
 import msgspec
 
-from routing.incident import Entry, Incident
+from routing.alert import Alert
+from routing.incident import Entry, Incident, firing_of
+
+_UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at"})
+"""Fields that show nowhere: nobody needs an update for them alone."""
 
 
 class Schedule(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +32,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     ``base`` is the incident it was made from: the commit refuses it when that has changed since.
     ``reason`` is one named word, used in metrics, logs and answers alike. ``incident`` is None when
-    there is nothing to write, not even a tombstone.
+    there is nothing to write, not even a tombstone. ``forget``: everything kept of it goes.
     """
 
     reason: str
@@ -39,6 +43,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     schedule: tuple[Schedule, ...] = ()
     cancel: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
+    forget: bool = False
 
 
 class Draft:
@@ -57,6 +62,11 @@ class Draft:
         self.cancel: set[str] = set()
         self.observations: list[Observation] = []
         self.skip: set[str] = set()
+        self.forget = False
+
+    def firing(self) -> list[Alert]:
+        """Return the firing alerts of the incident as it will be; see ``Incident.firing``."""
+        return firing_of(self.get("alerts"), self.get("suppressed"))
 
     def get(self, name: str) -> Any:
         """Return a field of the incident as it will be."""
@@ -92,15 +102,14 @@ class Draft:
 
     def done(self, reason: str) -> Decision:
         """Return the decision. Every notifier that has the incident is brought up to date."""
-        if not self.fields and not self.timeline:
+        start = self.start
+        fields = {name: to for name, to in self.fields.items() if getattr(start, name) != to}
+        if not fields and not self.timeline and not self.schedule:
             return Decision(reason, self.base, self.base, cancel=tuple(self.cancel))
-        version = self.start.version + 1
-        incident = msgspec.structs.replace(
-            self.start, **self.fields, version=version, updated_at=self.now
-        )
+        version = start.version + 1
+        incident = msgspec.structs.replace(start, **fields, version=version, updated_at=self.now)
         schedule = [Schedule(task, due) for task, due in self.schedule.items()]
-        # Timers alone show nowhere: nobody needs an update for them.
-        if self.timeline or self.fields.keys() - {"timers"}:
+        if self.timeline or fields.keys() - _UNSEEN:
             schedule += [
                 Schedule(f"notify:{name}", self.now, want=version)
                 for name in incident.pages
@@ -115,4 +124,5 @@ class Draft:
             schedule=tuple(schedule),
             cancel=tuple(self.cancel),
             observations=tuple(self.observations),
+            forget=self.forget,
         )

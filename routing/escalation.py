@@ -1,18 +1,19 @@
 """Escalation: who is paged when, and how a page moves on.
 
-Paging is not updating: an update pings nobody. ``page`` raises a durable ``seq`` for a notifier,
+Paging is not updating: an update pings nobody. A page raises a durable ``seq`` for a notifier,
 which its receipt has to reach. A page that permanently fails, or is not delivered in time, moves
-on to the next step at once.
+on to the next step at once; so does one of a step that has nobody to notify.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
-from routing.alert import Alert
+from routing import clocks
 from routing.decision import Draft
-from routing.duration import format_duration
-from routing.incident import Deadline, Page
+from routing.incident import Page, page_wanted
+from routing.rules import Clock, Step
 
 REASONS = {
     "opened": "new incident",
@@ -22,88 +23,93 @@ REASONS = {
     "timer": "still not acknowledged",
     "undelivered": "a notifier failed",
     "slow": "a notifier is too slow",
+    "resolve_deadline": "not resolved in time",
+    "forgotten": "acknowledged, then silence",
+    "grown": "many more alerts",
+    "snooze_ended": "the snooze is over",
+    "unacknowledged": "given back",
+    "by_hand": "escalated by hand",
 }
 """Why a step is notified: the name is the metric's label, the words are for people."""
+_FIRST = ("opened", "reopened")
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One step of a policy. ``after``: ms since the episode opened; None: a deadline passed."""
+def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> None:
+    """Page the first step and start the clocks of an episode or of a raised priority.
 
-    notify: tuple[str, ...]
-    after: int | None = None
-    mention: str = ""
-
-
-class Clock(msgspec.Struct, frozen=True):
-    """What a priority demands: durations in ms, and the escalation policy it pages through."""
-
-    acknowledge_within: int
-    deliver_within: int
-    steps: tuple[Step, ...]
-    repeat: int = 0
-
-    @property
-    def lap(self) -> int:
-        """Return the time (ms) one round of the policy takes before it is repeated."""
-        return max(step.after or 0 for step in self.steps) + self.acknowledge_within
-
-    def step(self, number: int) -> Step | None:
-        """Return step ``number`` counting through repeats, or None when the policy is exhausted."""
-        rounds = self.repeat + 1
-        if not self.steps or number >= len(self.steps) * rounds:
-            return None
-        return self.steps[number % len(self.steps)]
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """Everything ``decide`` needs from the configuration for one route. Durations in ms.
-
-    ``classify_group(alert, firing)`` is set only when some rule depends on the size of the group.
+    ``skip`` is a notifier that has rung already.
     """
-
-    clocks: dict[str, Clock]
-    classify_group: Callable[[Alert, int], tuple[str, str]] | None = None
-    team: str = ""
-    reopen_within: int = 30 * 60_000
-    echo_window: int = 60_000
-    tombstone_ttl: int = 86_400_000
-
-
-def start_clocks(draft: Draft, clock: Clock, reason: str) -> None:
-    """Page the first step and start the acknowledge clock of an episode or of a raised priority."""
-    draft.set(step=-1, undeliverable_counted=False)
-    due = draft.now + clock.acknowledge_within
-    draft.set(deadlines={**draft.get("deadlines"), "acknowledge": Deadline(due=due)})
-    draft.timer("acknowledge", due)
-    page_next(draft, clock, reason)
+    draft.set(step=-1, undeliverable_counted=False, clock_started_at=draft.now, held_reason="")
+    draft.stop("quiet", "remind", "snooze")
+    clocks.drop(draft, "resolve")
+    clocks.start(draft, clock, "acknowledge")
+    if "update" not in draft.get("timers"):
+        clocks.start(draft, clock, "update")
+    page_next(draft, clock, reason, skip=skip)
 
 
 def page_next(
-    draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int] | None = None
+    draft: Draft,
+    clock: Clock,
+    reason: str,
+    paged: Mapping[str, int] | None = None,
+    skip: str = "",
 ) -> None:
     """Page the next step that has anybody to notify; an empty step costs no time.
 
     ``paged`` is what receipts say was delivered, where that is known.
     """
+    if _wait_for_hours(draft, clock, reason):
+        return
     number, step = _staffed(clock, draft.get("step") + 1)
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
         return
-    draft.set(step=number)
-    for name in step.notify:
-        _page(draft, name, step.mention, reason, paged)
-    draft.timer("delivery", draft.now + clock.deliver_within)
-    names = ", ".join(step.notify)
-    kind = "escalated" if number else "paged"
-    draft.say(kind, f"Step {number + 1}, {REASONS[reason]}: notify {names}")
-    if number > 0 or reason not in ("opened", "reopened"):
+    draft.set(step=number, grown=0)
+    names = [name for name in step.notify if name != skip]
+    for name in names:
+        page(draft, name, step.mention, reason, paged)
+    if names:
+        draft.timer("delivery", draft.now + clock.deliver_within)
+        kind = "escalated" if number else "paged"
+        draft.say(kind, f"Step {number + 1}, {REASONS[reason]}: notify {', '.join(names)}")
+    if number > 0 or reason not in _FIRST:
         draft.observe(
             "incident_escalations_total",
             priority=draft.get("priority"),
             step=str(number + 1),
             reason=reason,
         )
-    _arm_next(draft, clock, number + 1)
+    arm_next(draft, clock, number + 1)
+
+
+def page_again(draft: Draft, clock: Clock, reason: str) -> None:
+    """Page the step once more that the incident is at, or its first one."""
+    draft.set(step=max(draft.get("step"), 0) - 1)
+    page_next(draft, clock, reason)
+
+
+def ask_again(draft: Draft, clock: Clock) -> None:
+    """Ask whoever acknowledged and fell silent; the policy itself moves no further."""
+    by = draft.get("assigned_to") or draft.get("acknowledged_by")
+    mention = f"@{by.id}" if by is not None and by.via == "slack" and by.id else ""
+    for name in clock.remind:
+        page(draft, name, mention, "forgotten", None)
+    who = by.name if by is not None else "somebody"
+    draft.say("reminded", f"Acknowledged by {who}, and nothing heard since: still on it?")
+
+
+def _wait_for_hours(draft: Draft, clock: Clock, reason: str) -> bool:
+    """Put a page off until quiet hours end; who asks by hand means now."""
+    if not clock.quiet or reason == "by_hand" or clock.calendar.is_open(draft.now):
+        return False
+    if "quiet" not in draft.get("timers"):
+        until = clock.calendar.next_open(draft.now)
+        draft.timer("quiet", until)
+        draft.set(held_reason=reason)
+        moment = datetime.fromtimestamp(until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        draft.say("held", f"Quiet hours: pages wait until {moment}")
+    return True
 
 
 def _staffed(clock: Clock, number: int) -> tuple[int, Step | None]:
@@ -127,44 +133,65 @@ def is_reached(pages: Mapping[str, Page], paged: Mapping[str, int]) -> bool:
     return any(paged.get(name, 0) >= page.since for name, page in pages.items())
 
 
-def _page(
+def page(
     draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
 ) -> None:
+    """Raise the page of one notifier; while somebody is on it, the page insists."""
     pages: dict[str, Page] = draft.get("pages")
     known = pages.get(name)
     step: int = draft.get("step")
     # A new episode starts its own series: what an older one delivered does not count for it.
     fresh = reason == "reopened" or name not in episode_pages(draft)
+    insists = draft.get("state") == "acknowledged"
+    pending = known is not None and known.seq > max(known.failed_seq, known.answered_seq)
     waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
-    if known is not None and not fresh and waits and known.failed_seq < known.seq:
+    if known is not None and not fresh and waits and pending:
         # The last page to it is still on its way: one that arrives late is enough, not two.
-        again = msgspec.structs.replace(known, step=step, mention=mention or known.mention)
+        again = msgspec.structs.replace(
+            known, step=step, mention=mention or known.mention, insists=insists
+        )
         draft.set(pages={**pages, name: again})
         return
     seq = known.seq + 1 if known else 1
-    page = Page(
+    raised = Page(
         seq=seq,
         since=seq if fresh or known is None else known.since,
         step=step,
         reason=reason,
         mention=mention,
         at=draft.now,
+        insists=insists,
+        answered_seq=known.answered_seq if known else 0,
     )
-    draft.set(pages={**pages, name: page})
+    draft.set(pages={**pages, name: raised})
 
 
-def _arm_next(draft: Draft, clock: Clock, number: int) -> None:
-    """Set the timer of the step after the current one, if that step names its own time."""
+def answer_pages(draft: Draft) -> bool:
+    """Note that a person answered all pages raised so far; return whether one was open."""
+    pages: dict[str, Page] = draft.get("pages")
+    was_open = any(page.seq > page.answered_seq for page in pages.values())
+    if was_open:
+        answered = {
+            name: msgspec.structs.replace(page, answered_seq=page.seq)
+            for name, page in pages.items()
+        }
+        draft.set(pages=answered)
+    return was_open
+
+
+def arm_next(draft: Draft, clock: Clock, number: int) -> None:
+    """Set the timer of step ``number``, if that step names its own time."""
     number, step = _staffed(clock, number)
     draft.stop("escalate")
-    if step is None:
+    # Who acknowledged is reminded, but the policy climbs on its own only while nobody has.
+    if step is None or draft.get("state") != "triggered":
         return
     if step.after is not None:
         laps = (number // len(clock.steps)) * clock.lap
-        draft.timer("escalate", max(draft.get("episode_opened_at") + laps + step.after, draft.now))
+        draft.timer("escalate", max(draft.get("clock_started_at") + laps + step.after, draft.now))
     elif not draft.get("deadlines")["acknowledge"].running:
         # The deadline that would have triggered it has passed: another such period is given.
-        draft.timer("escalate", draft.now + clock.acknowledge_within)
+        draft.timer("escalate", clock.acknowledge_within.due(draft.now, clock.calendar))
 
 
 def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]) -> None:
@@ -189,47 +216,18 @@ def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]
 
 def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
     """The acknowledge deadline passed: it is missed, and the next step is notified."""
-    deadlines: dict[str, Deadline] = draft.get("deadlines")
-    deadline = deadlines["acknowledge"]
-    missed = msgspec.structs.replace(deadline, missed_at=draft.now)
-    draft.set(deadlines={**deadlines, "acknowledge": missed})
-    draft.stop("acknowledge")
-    draft.observe(
-        "incident_deadlines_total",
-        priority=draft.get("priority"),
-        clock="acknowledge",
-        outcome="missed",
-    )
-    within = format_duration(clock.acknowledge_within)
-    draft.say("deadline_missed", f"Not acknowledged within {within}")
+    clocks.miss(draft, clock, "acknowledge")
     _, following = _staffed(clock, draft.get("step") + 1)
     if following is None or following.after is None:
         page_next(draft, clock, "deadline", paged)
 
 
-def settle_deadline(draft: Draft, outcome: str) -> None:
-    """End the acknowledge clock: ``met`` by a person, ``void`` when nobody was needed any more."""
-    deadlines: dict[str, Deadline] = draft.get("deadlines")
-    deadline = deadlines.get("acknowledge")
-    draft.stop("acknowledge", "escalate")
-    if deadline is None or not deadline.running:
-        return
-    ended = msgspec.structs.replace(deadline, met_at=draft.now)
-    draft.set(deadlines={**deadlines, "acknowledge": ended})
-    draft.observe(
-        "incident_deadlines_total",
-        priority=draft.get("priority"),
-        clock="acknowledge",
-        outcome=outcome,
-    )
-
-
 def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, int]) -> None:
     """A page will never arrive: it moves on to the next step at once."""
     pages: dict[str, Page] = draft.get("pages")
-    page = pages[notifier]
-    draft.set(pages={**pages, notifier: msgspec.structs.replace(page, failed_seq=page.seq)})
+    failed = pages[notifier]
+    draft.set(pages={**pages, notifier: msgspec.structs.replace(failed, failed_seq=failed.seq)})
     # Of two notifiers failing in one step only the first moves the page on.
-    current = notifier in episode_pages(draft) and page.step == draft.get("step")
-    if current and draft.get("state") == "triggered":
+    current = notifier in episode_pages(draft) and failed.step == draft.get("step")
+    if current and failed.reason != "forgotten" and page_wanted(draft.get("state"), failed):
         page_next(draft, clock, "undelivered", paged)

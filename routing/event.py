@@ -20,29 +20,132 @@ class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
     source: str = "other"
     alertmanager_url: str = ""
     correlation_id: str = ""
+    kind: str = "alert"
+
+
+class HeartbeatSeen(msgspec.Struct, frozen=True, gc=False):
+    """A heartbeat came in, or (``expected``) is awaited from now on because it is configured.
+
+    ``interval`` in ms is how long the next one may take. ``returned``: the end of a missing one is
+    stored already, so that the watch may go on. ``key`` as for alerts.
+    """
+
+    key: str
+    group: Group
+    interval: int
+    expected: bool = False
+    returned: bool = False
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
-    """A person takes the incident. ``episode`` is the one they saw; None: whichever is current."""
+    """Somebody takes the incident. ``episode`` is the one they saw; None: whichever is current."""
 
     actor: Actor
     episode: int | None = None
-    event_id: str = ""
+
+
+class Unacknowledged(msgspec.Struct, frozen=True, gc=False):
+    """Somebody gives the incident back: it needs an answer again.
+
+    ``notifier`` is the one it came through, which has rung already.
+    """
+
+    actor: Actor
+    episode: int | None = None
+    notifier: str = ""
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
-    """A person declares the incident over."""
+    """A person declares the incident over. ``cause`` is what it was, in their words."""
 
     actor: Actor
     episode: int | None = None
-    event_id: str = ""
+    cause: str = ""
+
+
+class Reopened(msgspec.Struct, frozen=True, gc=False):
+    """A person declares that it is not over after all. ``notifier`` as for Unacknowledged."""
+
+    actor: Actor
+    episode: int | None = None
+    notifier: str = ""
+
+
+class Snoozed(msgspec.Struct, frozen=True, gc=False):
+    """All clocks stand still ``until`` then (ms); 0: until the calendar's next working hours."""
+
+    actor: Actor
+    episode: int | None = None
+    until: int = 0
+
+
+class Reassigned(msgspec.Struct, frozen=True, gc=False):
+    """Somebody else is to work on it; ``assignee.id`` is a Slack user id where that is known."""
+
+    actor: Actor
+    assignee: Actor
+    episode: int | None = None
+
+
+class Escalated(msgspec.Struct, frozen=True, gc=False):
+    """Somebody asks for the next step now. ``elsewhere``: they did so in PagerDuty, which rang."""
+
+    actor: Actor
+    episode: int | None = None
+    reason: str = ""
+    elsewhere: bool = False
+
+
+class Noted(msgspec.Struct, frozen=True, gc=False):
+    """A person writes something down; it counts as a status update."""
+
+    actor: Actor
+    text: str
+    episode: int | None = None
+
+
+class Merged(msgspec.Struct, frozen=True, gc=False):
+    """The incident is the same trouble as ``target`` (an incident's id), which goes on with it."""
+
+    actor: Actor
+    target: str
+    episode: int | None = None
+
+
+class MergeNews(msgspec.Struct, frozen=True, gc=False):
+    """How an incident that was merged into this one is: ``firing`` counts its firing alerts."""
+
+    source: str
+    title: str
+    priority: str
+    firing: int
+    by: Actor | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """What Alertmanager says of an alert: active, silenced, inhibited, muted or gone.
+
+    ``by``: ids of the silences or inhibiting alerts.
+    """
+
+    state: str
+    by: tuple[str, ...] = ()
 
 
 class TimerDue(msgspec.Struct, frozen=True, gc=False):
-    """An agenda entry of the incident came due. ``paged`` is what receipts say was delivered."""
+    """An agenda entry of the incident came due, with what is known outside of it.
+
+    ``paged``: what receipts say was delivered; ``seen_at``: when a payload last spoke of it (ms);
+    ``alerts``: what Alertmanager says by fingerprint, None when nobody could be asked; ``told``:
+    how many firing alerts the target of a merge was told of, ``lost``: it is not known any more.
+    """
 
     task: str
     paged: dict[str, int] = {}
+    seen_at: int = 0
+    alerts: dict[str, Seen] | None = None
+    told: int = 0
+    lost: bool = False
 
 
 class DeliveryFailed(msgspec.Struct, frozen=True, gc=False):
@@ -61,4 +164,23 @@ class DeliveryNoted(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Event = AlertsReceived | Acknowledged | Resolved | TimerDue | DeliveryFailed | DeliveryNoted
+PersonEvent = (
+    Acknowledged
+    | Unacknowledged
+    | Resolved
+    | Reopened
+    | Snoozed
+    | Reassigned
+    | Escalated
+    | Noted
+    | Merged
+)
+Event = (
+    AlertsReceived
+    | HeartbeatSeen
+    | PersonEvent
+    | MergeNews
+    | TimerDue
+    | DeliveryFailed
+    | DeliveryNoted
+)

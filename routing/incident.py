@@ -4,6 +4,7 @@ Receipts (what each notifier has) and ``last_seen`` live outside it, or every de
 the version it was made from stale.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -14,32 +15,49 @@ from routing.group import Group
 SCHEMA = 1
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
-State = Literal["tombstone", "triggered", "acknowledged", "resolved"]
-OPEN_STATES = ("triggered", "acknowledged")
+State = Literal[
+    "tombstone", "triggered", "acknowledged", "snoozed", "resolved", "beating", "missing"
+]
+"""The last two are those of a watched heartbeat, which is no incident itself."""
+OPEN_STATES = ("triggered", "acknowledged", "snoozed")
 LANES = ("urgent", "normal")
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Who did something, and through what: ``slack``, ``api``, ``pagerduty`` or ``automatic``."""
+    """Who did something, and through what: ``slack``, ``api``, ``pagerduty`` or ``automatic``.
+
+    ``human`` is False for automation, whose answer is no person's.
+    """
 
     name: str
     via: str
     id: str = ""
+    human: bool = True
+
+    @property
+    def ends(self) -> str:
+        """Return how metrics tell people from automation: ``human`` or ``automatic``."""
+        return "human" if self.human and self.via != "automatic" else "automatic"
 
 
-AUTOMATIC = Actor(name="alerts resolved", via="automatic")
+AUTOMATIC = Actor(name="alerts resolved", via="automatic", human=False)
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A response clock: when it is due and how it ended (0: not yet)."""
+    """A response clock: when it is due and how it ended (0: not yet).
+
+    ``paused_at`` and ``remaining`` (ms, of the clock's own kind of time): it stands still.
+    """
 
     due: int
     met_at: int = 0
     missed_at: int = 0
+    paused_at: int = 0
+    remaining: int = 0
 
     @property
     def running(self) -> bool:
-        """True until it is met or missed."""
+        """True until it is met or missed; a clock that stands still runs on later."""
         return not (self.met_at or self.missed_at)
 
 
@@ -47,7 +65,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The wish that a notifier pages somebody (an update pages nobody).
 
     ``seq`` rises with each page, the receipt holds the last one delivered; ``since`` is the first
-    of this episode and ``step`` the escalation step that asked for it.
+    of this episode and ``step`` the escalation step that asked for it. ``insists``: it is wanted
+    although somebody acknowledged, who then answered the pages up to ``answered_seq``.
     """
 
     seq: int
@@ -57,6 +76,16 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     mention: str = ""
     at: int = 0
     failed_seq: int = 0
+    insists: bool = False
+    answered_seq: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What an incident knows of another one that was merged into it."""
+
+    title: str
+    priority: str
+    firing: int
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -70,7 +99,16 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One episode or more of trouble in one group of alerts."""
+    """One episode or more of trouble in one group of alerts.
+
+    ``kind``: what it is of: alert, heartbeat or manual. ``clock_started_at``: from when a policy's
+    times count. ``held_reason``: why a page waits for the end of quiet hours. ``grown``: alerts
+    that joined since the last page. ``snoozed_from``: the state a snooze returns to.
+    ``unacknowledged_at``: when it was last given back. ``by_hand``: opened by a person, whom alone
+    it obeys until something fires. ``changes``: the latest openings and ends, to notice flapping.
+    ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody reports,
+    in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
+    """
 
     id: str
     group: Group
@@ -104,9 +142,26 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     resolved_by: Actor | None = None
     deadlines: dict[str, Deadline] = {}
     timers: dict[str, int] = {}
+    clock_started_at: int = 0
+    snoozed_at: int = 0
+    unacknowledged_at: int = 0
+    kind: str = "alert"
     step: int = -1
     pages: dict[str, Page] = {}
     undeliverable_counted: bool = False
+    held_reason: str = ""
+    grown: int = 0
+    assigned_to: Actor | None = None
+    snoozed_until: int = 0
+    snoozed_from: str = ""
+    by_hand: bool = False
+    changes: tuple[int, ...] = ()
+    flapping: bool = False
+    stale_at: int = 0
+    vanished: dict[str, str] = {}
+    merged_into: str = ""
+    merged_firing: int = 0
+    parts: dict[str, Part] = {}
 
     @property
     def is_open(self) -> bool:
@@ -118,16 +173,32 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """P1 and P2 have their own lane of the agenda and never wait behind P3 and P4."""
         return lane_of(self.priority)
 
+    def wants(self, page: Page) -> bool:
+        """Return whether a page is still wanted."""
+        return page_wanted(self.state, page)
+
     def firing(self) -> list[Alert]:
         """Return the alerts that keep the incident open, most urgent first, then oldest."""
-        alive = [
-            alert
-            for alert in self.alerts.values()
-            if not alert.resolved and self.suppressed.get(alert.fingerprint) != alert.starts_at
-        ]
-        if len(alive) > 1:
-            alive.sort(key=lambda alert: (alert.priority, alert.starts_at, alert.fingerprint))
-        return alive
+        return firing_of(self.alerts, self.suppressed)
+
+
+def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> list[Alert]:
+    """Return the alerts that fire and that nobody silenced, most urgent first, then oldest."""
+    alive = [
+        alert
+        for alert in alerts.values()
+        if not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
+    ]
+    if len(alive) > 1:
+        alive.sort(key=lambda alert: (alert.priority, alert.starts_at, alert.fingerprint))
+    return alive
+
+
+def page_wanted(state: str, page: Page) -> bool:
+    """Return whether a page is still wanted in this state: nobody has answered it."""
+    if state == "triggered":
+        return True
+    return state == "acknowledged" and page.insists and page.seq > page.answered_seq
 
 
 def lane_of(priority: str) -> str:

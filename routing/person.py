@@ -1,69 +1,209 @@
 """What people do to an incident. A click carries what its author saw; a stale one is refused."""
 
-from routing.alert import severity_label
+from routing import clocks
 from routing.decision import Draft
-from routing.escalation import Rules, settle_deadline
-from routing.event import Acknowledged, Resolved
-from routing.incident import Incident
+from routing.episode import observe_duration, reopen, retire, silence
+from routing.escalation import answer_pages, arm_next, page_again, page_next, start_clocks
+from routing.event import (
+    Acknowledged,
+    Escalated,
+    Noted,
+    Reassigned,
+    Reopened,
+    Resolved,
+    Snoozed,
+    Unacknowledged,
+)
+from routing.incident import Actor, Incident
+from routing.rules import Clock, Rules
+
+SNOOZE_MAX = 30 * 86_400_000
+"""Milliseconds a snooze may last: beyond a month it is forgotten, not put off."""
 
 
-def _refusal(incident: Incident, episode: int | None) -> str:
-    """Return why the event changes nothing, or ""."""
+def refusal(incident: Incident, episode: int | None) -> str:
+    """Return why an event of a person changes nothing, or ""."""
     if episode is not None and episode != incident.episode:
         return "stale"
+    if incident.merged_into:
+        return "merged"
     return "already_resolved" if incident.state == "resolved" else ""
 
 
+def _clock(draft: Draft, rules: Rules) -> Clock:
+    return rules.clocks[draft.get("priority")]
+
+
+def _say(draft: Draft, kind: str, text: str, actor: Actor) -> None:
+    draft.say(kind, text, actor.name, actor.via)
+
+
 def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
-    """Somebody takes the incident: the acknowledge clock stops, pages go no further."""
-    incident = draft.start
-    refusal = _refusal(incident, event.episode)
-    if refusal or incident.state == "acknowledged":
-        return refusal or "already_acknowledged"
-    draft.set(state="acknowledged", acknowledged_at=draft.now, acknowledged_by=event.actor)
-    settle_deadline(draft, "met")
-    draft.stop("delivery")
-    draft.say(
-        "acknowledged", f"Acknowledged by {event.actor.name}", event.actor.name, event.actor.via
-    )
+    """Somebody takes the incident: the resolve clock starts, pages go no further."""
+    incident, actor = draft.start, event.actor
+    refused = refusal(incident, event.episode)
+    if refused:
+        return refused
+    if incident.state == "acknowledged":
+        return _still_on_it(draft, actor, rules)
+    if incident.state == "snoozed":
+        _wake(draft, rules)
+    draft.set(state="acknowledged", acknowledged_at=draft.now, acknowledged_by=actor)
+    draft.set(held_reason="")
+    answer_pages(draft)
+    clocks.settle(draft, "acknowledge", "met", actor.ends)
+    draft.stop("delivery", "escalate", "quiet")
+    clocks.start(draft, _clock(draft, rules), "resolve")
+    clocks.remind_later(draft, _clock(draft, rules))
+    _say(draft, "acknowledged", f"Acknowledged by {actor.name}", actor)
     if not incident.acknowledge_counted:
-        draft.set(acknowledge_counted=True)
-        observe_duration(draft, rules, "incident_acknowledge_duration_seconds", "human")
+        # An automation's answer is counted as one, and leaves the first human one to be counted.
+        draft.set(acknowledge_counted=actor.ends == "human")
+        observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
     return "acknowledged"
+
+
+def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
+    """Answer what was asked since: a reminder, or a page that insisted."""
+    if not any(page.insists and draft.start.wants(page) for page in draft.start.pages.values()):
+        return "already_acknowledged"
+    answer_pages(draft)
+    draft.stop("delivery")
+    clocks.remind_later(draft, _clock(draft, rules))
+    _say(draft, "acknowledged", f"{actor.name} is on it", actor)
+    return "acknowledged"
+
+
+def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> str:
+    """Somebody gives it back: it needs an answer again, from the first step on."""
+    refused = refusal(draft.start, event.episode)
+    if refused or draft.start.state != "acknowledged":
+        return refused or "not_acknowledged"
+    draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None, assigned_to=None)
+    draft.set(unacknowledged_at=draft.now)
+    _say(draft, "unacknowledged", f"Given back by {event.actor.name}", event.actor)
+    start_clocks(draft, _clock(draft, rules), "unacknowledged", skip=event.notifier)
+    return "unacknowledged"
 
 
 def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     """Somebody declares it over: what fires now is quiet until it resolves or changes."""
-    incident = draft.start
-    refusal = _refusal(incident, event.episode)
-    if refusal:
-        return refusal
-    firing = incident.firing()
-    suppressed = {alert.fingerprint: alert.starts_at for alert in firing}
-    draft.set(
-        state="resolved",
-        resolved_at=draft.now,
-        resolved_by=event.actor,
-        suppressed={**incident.suppressed, **suppressed},
-    )
-    settle_deadline(draft, "met")
-    draft.stop("delivery")
-    still = f" while {len(firing)} of its alerts still fire" if firing else ""
-    draft.say(
-        "resolved", f"Resolved by {event.actor.name}{still}", event.actor.name, event.actor.via
-    )
-    observe_duration(draft, rules, "incident_resolution_duration_seconds", "human")
+    incident, actor = draft.start, event.actor
+    refused = refusal(incident, event.episode)
+    if refused:
+        return refused
+    firing = len(incident.firing())
+    silence(draft)
+    draft.set(state="resolved", resolved_at=draft.now, resolved_by=actor)
+    draft.set(snoozed_until=0, by_hand=False, flapping=False)
+    clocks.end(draft, acknowledge="met", resolve="met", by=actor.ends)
+    retire(draft, rules)
+    still = f" while {firing} of its alerts still fire" if firing else ""
+    why = f": {event.cause}" if event.cause else ""
+    _say(draft, "resolved", f"Resolved by {actor.name}{still}{why}", actor)
+    observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
     return "resolved"
 
 
-def observe_duration(draft: Draft, rules: Rules, name: str, by: str) -> None:
-    """Observe the time since the episode opened, in seconds, once an episode; never below zero."""
-    draft.observe(
-        name,
-        max(0, draft.now - draft.get("episode_opened_at")) / 1000,
-        severity=severity_label(draft.get("severity")),
-        type="alert",
-        priority=draft.get("priority"),
-        team=rules.team,
-        by=by,
-    )
+def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> str:
+    """Somebody declares that it is not over: it stays open until a person or an alert ends it."""
+    incident = draft.start
+    if event.episode is not None and event.episode != incident.episode:
+        return "stale"
+    if incident.state != "resolved" or incident.merged_into:
+        return "merged" if incident.merged_into else "already_open"
+    draft.set(suppressed={}, by_hand=True)
+    said = f"Reopened by {event.actor.name}"
+    return reopen(draft, rules, draft.firing(), said, by=event.actor, skip=event.notifier)
+
+
+def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
+    """All clocks stand still until a time, or until the calendar's next working hours."""
+    incident = draft.start
+    refused = refusal(incident, event.episode)
+    if refused:
+        return refused
+    clock = _clock(draft, rules)
+    until = event.until or _working_hours(draft, clock)
+    if until <= draft.now:
+        return "no_such_time"
+    until = min(until, draft.now + SNOOZE_MAX)
+    if incident.state != "snoozed":
+        draft.set(snoozed_from=incident.state, snoozed_at=draft.now)
+        clocks.pause(draft, clock)
+    draft.set(state="snoozed", snoozed_until=until)
+    draft.timer("snooze", until)
+    _say(draft, "snoozed", f"Snoozed by {event.actor.name}", event.actor)
+    return "snoozed"
+
+
+def _working_hours(draft: Draft, clock: Clock) -> int:
+    """Return when work begins next; during working hours, after their end. 0: it never pauses."""
+    calendar = clock.calendar
+    closing = calendar.next_close(draft.now) if calendar.is_open(draft.now) else draft.now
+    return 0 if closing is None else calendar.next_open(closing)
+
+
+def wake(draft: Draft, rules: Rules) -> str:
+    """The snooze is over: who had nobody on it pages again, who was on it is reminded."""
+    _wake(draft, rules)
+    draft.say("snooze_ended", "The snooze is over", via="automatic")
+    clock = _clock(draft, rules)
+    if draft.get("state") == "triggered":
+        page_again(draft, clock, "snooze_ended")
+    else:
+        clocks.remind_later(draft, clock)
+    return "snooze_ended"
+
+
+def _wake(draft: Draft, rules: Rules) -> None:
+    """Return to the state before the snooze, with all clocks running on."""
+    slept = draft.now - draft.get("snoozed_at")
+    draft.stop("snooze")
+    draft.set(state=draft.get("snoozed_from") or "triggered", snoozed_until=0, snoozed_from="")
+    draft.set(clock_started_at=draft.get("clock_started_at") + slept)
+    clock = _clock(draft, rules)
+    clocks.resume(draft, clock)
+    arm_next(draft, clock, draft.get("step") + 1)
+
+
+def reassign(draft: Draft, event: Reassigned, rules: Rules) -> str:
+    """Somebody else is to work on it; that is a sign of life, not an acknowledgement."""
+    refused = refusal(draft.start, event.episode)
+    if refused:
+        return refused
+    draft.set(assigned_to=event.assignee)
+    clocks.remind_later(draft, _clock(draft, rules))
+    text = f"Assigned to {event.assignee.name} by {event.actor.name}"
+    _say(draft, "assigned", text, event.actor)
+    return "assigned"
+
+
+def escalate(draft: Draft, event: Escalated, rules: Rules) -> str:
+    """Somebody wants the next step now, acknowledged or not."""
+    incident = draft.start
+    refused = refusal(incident, event.episode)
+    if refused:
+        return refused
+    why = f": {event.reason}" if event.reason else ""
+    _say(draft, "escalated_by", f"Escalated by {event.actor.name}{why}", event.actor)
+    if event.elsewhere:
+        return "escalated"
+    if incident.state == "snoozed":
+        _wake(draft, rules)
+    page_next(draft, _clock(draft, rules), "by_hand")
+    return "escalated"
+
+
+def note(draft: Draft, event: Noted, rules: Rules) -> str:
+    """Somebody writes something down, at any time; it settles the status update."""
+    incident = draft.start
+    if event.episode is not None and event.episode != incident.episode:
+        return "stale"
+    _say(draft, "note", event.text, event.actor)
+    if incident.is_open and event.actor.ends == "human":
+        clocks.settle(draft, "update", "met", "human")
+        if incident.state != "snoozed":
+            clocks.start(draft, _clock(draft, rules), "update")
+            clocks.remind_later(draft, _clock(draft, rules))
+    return "noted"

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from routing.config import RouteConfig
+from routing.config import Priority
 from routing.matcher import Matcher, matches_all
+from routing.response_config import PriorityChange
+from routing.route_config import RouteConfig
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -14,7 +16,8 @@ class Route(msgspec.Struct, frozen=True):
 
     ``id`` is "" for the root, the configured name, or the position in the tree ("0", "0.1"); it is
     part of an incident's identity. ``group_by`` None keeps the sender's groups. All but ``id`` and
-    ``matchers`` are inherited from the parent where the route says nothing itself.
+    ``matchers`` are inherited from the parent where the route says nothing itself; ``changes`` are
+    what the root, its child and so on to this route change of single priorities.
     """
 
     id: str
@@ -23,6 +26,8 @@ class Route(msgspec.Struct, frozen=True):
     team: str = ""
     priority: str | None = None
     escalation: str | None = None
+    calendar: str | None = None
+    changes: tuple[Mapping[Priority, PriorityChange], ...] = ()
 
 
 class _Node(NamedTuple):
@@ -36,7 +41,7 @@ class RouteTree:
 
     def __init__(self, config: RouteConfig) -> None:
         self._by_id: dict[str, Route] = {}
-        self.root = Route("", (), config.group_by, config.team, config.priority, config.escalation)
+        self.root = _inherit(Route(""), config, "")
         self._tree = self._grow(config, self.root, "")
         self._only = (self.root,)
 
@@ -66,16 +71,22 @@ class RouteTree:
         children = []
         for number, child in enumerate(config.routes):
             place = f"{position}.{number}" if position else str(number)
-            inherited = Route(
-                id=child.name or place,
-                matchers=child.matchers,
-                group_by=route.group_by if child.group_by is None else child.group_by,
-                team=child.team or route.team,
-                priority=child.priority or route.priority,
-                escalation=child.escalation or route.escalation,
-            )
+            inherited = _inherit(route, child, child.name or place)
             children.append(self._grow(child, inherited, place))
         return _Node(route, config.continue_, tuple(children))
+
+
+def _inherit(parent: Route, child: RouteConfig, route_id: str) -> Route:
+    return Route(
+        id=route_id,
+        matchers=child.matchers,
+        group_by=parent.group_by if child.group_by is None else child.group_by,
+        team=child.team or parent.team,
+        priority=child.priority or parent.priority,
+        escalation=child.escalation or parent.escalation,
+        calendar=child.calendar or parent.calendar,
+        changes=(*parent.changes, child.priorities) if child.priorities else parent.changes,
+    )
 
 
 def _match(node: _Node, labels: Mapping[str, str]) -> tuple[Route, ...]:

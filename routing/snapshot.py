@@ -5,14 +5,24 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from routing.alert import Alert, merge_alert, severity_label
+from routing.alert import Alert, merge_alert
 from routing.decision import Decision, Draft
-from routing.escalation import Rules, settle_deadline, start_clocks
+from routing.episode import (
+    begin,
+    end,
+    fires_on,
+    firing_again,
+    keep_priority,
+    name_incident,
+    raise_priority,
+    reopen,
+)
+from routing.escalation import page_again
 from routing.event import AlertsReceived
-from routing.incident import AUTOMATIC, SCHEMA, Incident, describe
-from routing.person import observe_duration
+from routing.incident import SCHEMA, Incident, describe
+from routing.merge import follow_merged, is_merged_open
+from routing.rules import Rules
 
 RESOLVED_KEPT = 500
 """Resolved alerts an incident remembers, so that a group that lives for months stays bounded."""
@@ -24,15 +34,29 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     draft = Draft(base, start, now)
     # Any firing copy says that a tombstone's group did fire, even one older than the resolve.
     fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)
-    if not _merge(draft, event.alerts, rules) and not fired:
+    merged = _merge(draft, event.alerts, rules)
+    if not (_seen_again(draft, event) or merged or fired):
         return draft.done("repeat")
     draft.set(seen_at=now)
     # While the timer of a suspected echo runs, the old incident may reopen by itself: what fires
     # meanwhile belongs to it, or the group would have two open incidents.
-    over = start.state == "resolved" and not start.suspects
+    over = start.state == "resolved" and not start.suspects and not is_merged_open(start)
     if over and start.resolved_at + rules.reopen_within < now:
         draft = _next_generation(draft, event, rules)
     return draft.done(follow_alerts(draft, rules, fired=fired))
+
+
+def _seen_again(draft: Draft, event: AlertsReceived) -> bool:
+    """Take back what a stale check said of alerts that are reported again."""
+    start = draft.start
+    if not start.stale_at and not start.vanished:
+        return False
+    told = {alert.fingerprint for alert in event.alerts}
+    draft.set(
+        stale_at=0, vanished={key: how for key, how in start.vanished.items() if key not in told}
+    )
+    draft.say("reported_again", "Reported again")
+    return True
 
 
 def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft:
@@ -42,7 +66,7 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     once more would change it; everything else that is over stays behind.
     """
     alerts: dict[str, Alert] = draft.get("alerts")
-    if not any(_fires(draft, alert) for alert in alerts.values()):
+    if not draft.firing():
         return draft
     told = {alert.fingerprint for alert in event.alerts}
     fresh = Draft(draft.base, _fresh(event, draft.start.generation + 1, rules), draft.now)
@@ -67,12 +91,8 @@ def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
         source=event.source,
         alertmanager_url=event.alertmanager_url,
         correlation_id=event.correlation_id,
+        kind=event.kind,
     )
-
-
-def _fires(draft: Draft, alert: Alert) -> bool:
-    suppressed: Mapping[str, int] = draft.get("suppressed")
-    return not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
 
 
 def _merge(draft: Draft, incoming: tuple[Alert, ...], rules: Rules) -> bool:
@@ -132,110 +152,44 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
 
     ``fired``: a firing copy came for a tombstone, whether or not it still counts.
     """
-    alerts: dict[str, Alert] = draft.get("alerts")
-    suppressed: dict[str, int] = draft.get("suppressed")
-    if suppressed:
-        quiet = {
-            key: at
-            for key, at in suppressed.items()
-            if key in alerts and not alerts[key].resolved and alerts[key].starts_at == at
-        }
-        if quiet != suppressed:
-            draft.set(suppressed=quiet)
-    firing = [alert for alert in alerts.values() if _fires(draft, alert)]
-    firing.sort(key=lambda alert: (alert.priority, alert.starts_at, alert.fingerprint))
+    _forget_suppressed(draft)
+    if draft.get("merged_into"):
+        return follow_merged(draft)
+    firing = draft.firing()
     was = draft.start.state
     if was == "tombstone":
-        return _begin(draft, rules, firing) if firing or fired else "orphan_resolve"
+        begins = firing or fired
+        return begin(draft, rules, firing, fired=fired) if begins else "orphan_resolve"
     if was == "resolved":
-        return _reopen(draft, rules, firing) if firing else _after_end(draft)
+        return _after_end(draft, rules, firing)
     if not firing:
-        return _end(draft, rules)
+        return end(draft, rules)
+    draft.set(by_hand=False)
+    fires_on(draft, rules)
     _say_changes(draft, firing)
     return _reprioritise(draft, rules, firing)
 
 
-def _begin(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
-    alerts: list[Alert] = list(draft.get("alerts").values())
-    _describe(draft, rules, firing or sorted(alerts, key=lambda a: (a.priority, a.starts_at)))
-    if not firing:
-        _after_end(draft)
-    draft.set(opened_at=draft.now, episode_opened_at=draft.now)
-    draft.observe(
-        "incidents_total",
-        severity=severity_label(draft.get("severity")),
-        type="alert",
-        source=draft.get("source"),
-        priority=draft.get("priority"),
-    )
-    if not firing:
-        draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
-        draft.say("resolved", "Its firing copy came after its resolve; nobody was paged")
-        return "covered"
-    draft.set(state="triggered")
-    draft.say("opened", draft.get("title"))
-    draft.observe("incident_runbooks_total", source=firing[0].runbook_source or "none")
-    start_clocks(draft, rules.clocks[draft.get("priority")], "opened")
-    return "opened"
-
-
-def _describe(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
-    """Set what names the incident from the alerts that matter most, most urgent first."""
-    lead = shown[0]
-    priority, reason = lead.priority, lead.priority_reason
-    if rules.classify_group is not None:
-        for alert in shown:
-            priority, reason = min(
-                (priority, reason),
-                rules.classify_group(alert, len(shown)),
-                key=lambda pair: pair[0],
-            )
-    more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
-    named: dict[str, Any] = {
-        "priority": priority,
-        "priority_reason": reason,
-        "severity": lead.labels.get("severity", "none").lower(),
-        "title": describe(lead) + more,
-        "runbook_url": lead.runbook_url,
-    }
-    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
-
-
-def _reopen(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
-    _describe(draft, rules, firing)
-    draft.set(
-        state="triggered",
-        episode=draft.get("episode") + 1,
-        episode_opened_at=draft.now,
-        acknowledged_at=0,
-        acknowledged_by=None,
-        acknowledge_counted=False,
-        resolved_at=0,
-        resolved_by=None,
-        deadlines={},
-    )
-    names = ", ".join(sorted({describe(alert) for alert in firing})[:5])
-    draft.say("reopened", f"Firing again: {names}")
-    start_clocks(draft, rules.clocks[draft.get("priority")], "reopened")
-    return "reopened"
-
-
-def _after_end(draft: Draft) -> str:
-    """A resolved incident keeps the most urgent priority any of its alerts had."""
-    lead = min(draft.get("alerts").values(), key=lambda alert: (alert.priority, alert.starts_at))
-    if lead.priority != draft.get("priority"):
-        draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
+def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
+    if firing:
+        return reopen(draft, rules, firing, firing_again(firing))
+    keep_priority(draft)
     return "echo_suspected" if draft.get("suspects") else "updated"
 
 
-def _end(draft: Draft, rules: Rules) -> str:
-    _after_end(draft)
-    draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
-    settle_deadline(draft, "void")
-    draft.stop("delivery")
-    draft.say("resolved", "All alerts resolved", via="automatic")
-    observe_duration(draft, rules, "incident_resolution_duration_seconds", "automatic")
-    return "resolved"
+def _forget_suppressed(draft: Draft) -> None:
+    """Stop silencing what a person resolved once it has resolved or changed."""
+    suppressed: dict[str, int] = draft.get("suppressed")
+    if not suppressed:
+        return
+    alerts: dict[str, Alert] = draft.get("alerts")
+    quiet = {
+        key: at
+        for key, at in suppressed.items()
+        if key in alerts and not alerts[key].resolved and alerts[key].starts_at == at
+    }
+    if quiet != suppressed:
+        draft.set(suppressed=quiet)
 
 
 def _say_changes(draft: Draft, firing: list[Alert]) -> None:
@@ -248,6 +202,7 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> None:
     if joined:
         names = ", ".join(describe(alert) for alert in joined[:3])
         parts.append(f"{len(joined)} more firing: {names}" + (", ..." if len(joined) > 3 else ""))  # noqa: PLR2004 - as many as are named
+        draft.set(grown=draft.get("grown") + len(joined))
     if left:
         parts.append(f"{left} resolved")
     if parts:
@@ -257,15 +212,16 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> None:
 def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     """A rise pages again and asks for a new acknowledgement; a fall is only noted."""
     before: str = draft.get("priority")
-    _describe(draft, rules, firing)
-    after: str = draft.get("priority")
-    if after == before:
-        return "updated"
-    if after > before:
-        draft.say("priority_lowered", f"{before} to {after}: {draft.get('priority_reason')}")
-        return "updated"
-    draft.say("priority_raised", f"{before} to {after}: {draft.get('priority_reason')}")
-    # Whoever took a P3 has not said that they answer a P1.
-    draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
-    start_clocks(draft, rules.clocks[after], "priority_raised")
-    return "priority_raised"
+    name_incident(draft, rules, firing)
+    if draft.get("priority") < before:
+        return raise_priority(draft, rules, before)
+    if draft.get("priority") > before:
+        reason = draft.get("priority_reason")
+        draft.say("priority_lowered", f"{before} to {draft.get('priority')}: {reason}")
+    clock = rules.clocks[draft.get("priority")]
+    grown = {"new_alerts": str(draft.get("grown"))}
+    awake = draft.get("state") != "snoozed"
+    if awake and clock.repage_when is not None and clock.repage_when.holds({}, grown, 0):
+        draft.say("grown", f"{grown['new_alerts']} more alerts since the last page")
+        page_again(draft, clock, "grown")
+    return "updated"

@@ -20,6 +20,7 @@ __all__ = [
     "Delivered",
     "Notifier",
     "Outcome",
+    "Person",
     "Receipt",
     "Rejected",
     "Retry",
@@ -29,14 +30,27 @@ __all__ = [
 ]
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Somebody on call: PagerDuty's id, name and e-mail ("" where unknown), escalation level."""
+
+    id: str
+    name: str
+    email: str = ""
+    level: int = 1
+
+
 class View(msgspec.Struct, frozen=True):
-    """What a notifier sees. ``timeline`` holds the entries after the receipt's cursor, in order."""
+    """What a notifier sees. ``timeline`` holds the entries after the receipt's cursor, in order.
+
+    ``on_call``: whom PagerDuty rings first for this incident, where that is known.
+    """
 
     incident: Incident
     page: Page
     timeline: tuple[Entry, ...]
     now: int
     url: str
+    on_call: tuple[Person, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True):

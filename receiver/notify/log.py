@@ -28,7 +28,7 @@ class LogNotifier:
         """Page while somebody is wanted, then tell each change once."""
         incident = view.incident
         settled = max(receipt.paged_seq, receipt.failed_seq)
-        if incident.state == "triggered" and view.page.seq > settled:
+        if incident.wants(view.page) and view.page.seq > settled:
             return Step("page", seq=view.page.seq)
         return Step("update") if receipt.version < incident.version else None
 

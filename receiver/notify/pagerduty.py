@@ -4,12 +4,14 @@ A 202 means "queued", so an acknowledge or resolve goes out some seconds after t
 accepted, and once more later.
 """
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from receiver.notify.base import Absent, Delivered, Outcome, Step, View, Wait
+from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Step, View, Wait
 from receiver.notify.pagerduty_calls import EventsApi
 from receiver.notify.pagerduty_event import dedup_key, episode_of, trigger_event
 from routing.incident import Incident
@@ -18,6 +20,7 @@ from routing.receipt import AlertKey, Receipt
 SETTLE_AFTER_MS = 5_000
 """An acknowledge that overtakes its trigger is dropped by PagerDuty."""
 CONFIRM_AFTER_MS = 60_000
+ASK_WITHIN_S = 3.0
 FINISHED_KEPT = 20
 """Finished alerts a receipt remembers; one that flaps for weeks would fill it without end."""
 _STATES = {"trigger": "triggered", "acknowledge": "acknowledged", "resolve": "resolved"}
@@ -30,7 +33,7 @@ class PagerDutyNotifier:
     kind = "pagerduty"
     steps = 1
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is given by name
         self,
         name: str,
         *,
@@ -39,10 +42,15 @@ class PagerDutyNotifier:
         timeout: float = 10.0,
         settle_after_ms: int = SETTLE_AFTER_MS,
         confirm_after_ms: int = CONFIRM_AFTER_MS,
+        nobody: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """``timeout`` in seconds, for the whole of a call."""
+        """``timeout`` in seconds, for the whole of a call.
+
+        ``nobody`` tells, within ``ASK_WITHIN_S``, whether a page would ring nobody.
+        """
         self.name = name
-        self.timeout = timeout
+        self.timeout = timeout + (ASK_WITHIN_S if nobody is not None else 0)
+        self._nobody = nobody
         self._settle_after = settle_after_ms
         self._confirm_after = confirm_after_ms
         self._api = EventsApi(name, routing_key, base_url, timeout)
@@ -64,29 +72,50 @@ class PagerDutyNotifier:
         due = [key for ready, key in lacking if ready <= view.now]
         if due:
             # Of several an alert in the wrong state goes first; a confirmation can wait.
-            key = min(due, key=lambda key: key.state == _wanted(incident, key))
-            return Step(_ACTIONS[_wanted(incident, key)], key=key.dedup_key)
+            key = min(due, key=lambda key: key.state == self._wanted(incident, key))
+            return Step(_ACTIONS[self._wanted(incident, key)], key=key.dedup_key)
         return Wait(min(ready for ready, _ in lacking)) if lacking else None
 
     def _ready(self, incident: Incident, key: AlertKey) -> int | None:
         """Return from when on (ms) the next event of an alert may go out; None: it needs none."""
-        wanted = _wanted(incident, key)
+        wanted = self._wanted(incident, key)
         if wanted == "triggered":
             return None
-        if key.state != wanted:
+        given_back = wanted == "acknowledged" and key.at < incident.unacknowledged_at
+        if key.state != wanted or given_back:
             return key.at + self._settle_after
         return None if key.confirmed else key.at + self._confirm_after
 
+    def _wanted(self, incident: Incident, key: AlertKey) -> str:
+        return _wanted(incident, key, self.name)
+
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         """Send one event."""
-        properties: dict[str, Any] = trigger_event(view) if step.what == "trigger" else {}
+        properties: dict[str, Any] = {}
+        if step.what == "trigger":
+            if await self._rings_nobody():
+                return Rejected("nobody is on call in PagerDuty")
+            properties = trigger_event(view)
+            if "client_url" in properties:
+                # PagerDuty's webhooks repeat it: so they say which alert of ours they are about.
+                properties["client_url"] += f"#{step.key}@{self.name}"
         started = time.monotonic()
         failure = await self._api.send(step.what, step.key, properties)
         if failure is not None:
             return failure
         # What may follow only later is counted from the 202, not from before a slow call.
         accepted_at = view.now + int((time.monotonic() - started) * 1000)
-        return Delivered(_advance(view, receipt, step, accepted_at))
+        return Delivered(_advance(view, receipt, step, accepted_at, self.name))
+
+    async def _rings_nobody(self) -> bool:
+        """Ask who is on call; no answer in time is no reason to keep a page back."""
+        if self._nobody is None:
+            return False
+        try:
+            async with asyncio.timeout(ASK_WITHIN_S):
+                return await self._nobody()
+        except TimeoutError:
+            return False
 
     async def find(self, _view: View, _receipt: Receipt) -> Absent:
         """Send it again: under the same dedup_key PagerDuty makes one alert of both."""
@@ -99,22 +128,27 @@ class PagerDutyNotifier:
 
 def _page_is_wanted(view: View, receipt: Receipt) -> bool:
     settled = max(receipt.paged_seq, receipt.failed_seq)
-    return view.incident.state == "triggered" and view.page.seq > settled
+    return view.incident.wants(view.page) and view.page.seq > settled
 
 
-def _wanted(incident: Incident, key: AlertKey) -> str:
-    """Return the state one alert should have.
+def _wanted(incident: Incident, key: AlertKey, name: str) -> str:
+    """Return the state one alert of the notifier ``name`` should have.
 
     While the incident is triggered none is acknowledged: PagerDuty acknowledges whole incidents,
-    and may have grouped the new page into the one of an old alert.
+    and may have grouped the new page into the one of an old alert. A page that insists is not
+    acknowledged by an answer from before it.
     """
     over = incident.state == "resolved" or key.episode < incident.episode
     if over or key.state == "resolved":
         return "resolved"
-    return "acknowledged" if incident.state == "acknowledged" else "triggered"
+    if incident.state == "snoozed":
+        # PagerDuty's own escalation has to stand still too.
+        return "acknowledged"
+    answered = name in incident.pages and key.seq <= incident.pages[name].answered_seq
+    return "acknowledged" if incident.state == "acknowledged" and answered else "triggered"
 
 
-def _advance(view: View, receipt: Receipt, step: Step, accepted_at: int) -> Receipt:
+def _advance(view: View, receipt: Receipt, step: Step, accepted_at: int, name: str) -> Receipt:
     """Return the receipt after an accepted event."""
     keys = {key.dedup_key: key for key in receipt.keys}
     state = _STATES[step.what]
@@ -133,7 +167,7 @@ def _advance(view: View, receipt: Receipt, step: Step, accepted_at: int) -> Rece
         delivered_at=accepted_at,
     )
     behind = _page_is_wanted(view, told) or any(
-        _wanted(view.incident, key) not in ("triggered", key.state) for key in told.keys
+        _wanted(view.incident, key, name) not in ("triggered", key.state) for key in told.keys
     )
     return told if behind else msgspec.structs.replace(told, version=view.incident.version)
 

@@ -27,6 +27,7 @@ from receiver.notify.slack_blocks import (
     plain_message,
     thread_note,
 )
+from receiver.notify.slack_people import SlackPeople
 from receiver.notify.slack_text import mention
 from routing.receipt import Attempt, Receipt
 
@@ -59,6 +60,7 @@ class SlackNotifier:
         self._base_url = base_url
         self._session: ClientSession | None = None
         self._client: AsyncWebClient | None = None
+        self._people = SlackPeople(self._call)
 
     def plan(self, view: View, receipt: Receipt) -> Step | None:
         """Post, page again, update, then tell the thread: in this order, each only if needed."""
@@ -70,7 +72,7 @@ class SlackNotifier:
             owed = unpaged or (not receipt.version and page.seq > receipt.failed_seq)
             seq = page.seq if unpaged else 0
             return Step("post", seq=seq) if incident.is_open and owed else None
-        if incident.state == "triggered" and unpaged:
+        if incident.wants(page) and unpaged:
             return Step("page", seq=page.seq)
         if receipt.version < incident.version:
             return Step("update")
@@ -85,7 +87,10 @@ class SlackNotifier:
         if step.what == "update":
             return await self._update(view, receipt)
         told = noteworthy(view.timeline)
-        text = page_text(view) if step.what == "page" else thread_note(view, told)
+        if step.what == "page":
+            text = page_text(view, await self._people.mention(view.on_call))
+        else:
+            text = thread_note(view, told)
         answer = await self._call(
             "chat_postMessage",
             channel=receipt.channel,
@@ -105,8 +110,11 @@ class SlackNotifier:
     async def _post(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         text, blocks = incident_message(view)
         # What was paged before, or is taken by somebody, rings nobody again.
-        rings = view.page.seq > receipt.paged_seq and view.incident.state == "triggered"
-        who = mention(view.page.mention) if rings else ""
+        rings = view.page.seq > receipt.paged_seq and view.incident.wants(view.page)
+        who = ""
+        if rings:
+            people = await self._people.mention(view.on_call)
+            who = f"{mention(view.page.mention)} {people}".strip()
         common = {"channel": self._channel, **_QUIET}
         common["metadata"] = _metadata(view, "post", step.seq, 0)
         answer = await self._call(
@@ -143,7 +151,7 @@ class SlackNotifier:
         if not isinstance(answer, dict):
             return answer
         paged = receipt.paged_seq
-        if view.incident.state != "triggered":
+        if not view.incident.wants(view.page):
             paged = view.page.seq  # Nobody needs to be paged any more.
         shown = {"version": view.incident.version, "paged_seq": paged, "delivered_at": view.now}
         shown["plain"] = plain

@@ -38,9 +38,21 @@ NOTEWORTHY = {
     "reopened": "🔴",
     "echo_believed": "🔴",
     "priority_raised": "🔺",
+    "unacknowledged": "↩️",
+    "snoozed": "💤",
+    "snooze_ended": "🔔",
+    "assigned": "👤",
+    "escalated_by": "📣",
+    "note": "📝",
+    "merged": "🔗",
+    "merged_in": "🔗",
+    "part_changed": "🔗",
+    "flapping": "〰️",
+    "stale": "❔",
+    "vanished": "❔",
 }
 """Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
-_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "resolved": "🟢"}
+_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
 
 Block = dict[str, Any]
 
@@ -78,18 +90,21 @@ def plain_message(view: View) -> str:
     return "\n".join(lines)
 
 
-def page_text(view: View) -> str:
-    """Return the broadcast reply that pages again: whom, what and why."""
+def page_text(view: View, people: str = "") -> str:
+    """Return the broadcast reply that pages again: whom, what and why.
+
+    ``people`` is mrkdwn that names who is on call.
+    """
     incident, page = view.incident, view.page
     deadline = incident.deadlines.get("acknowledge")
     return render(
         "slack/page.j2",
-        who=mention(page.mention),
+        who=f"{mention(page.mention)} {people}".strip(),
         priority=incident.priority,
         title=mrkdwn(incident.title, TEXT_MAX),
         step=page.step + 1,
         why=REASONS[page.reason],
-        deadline_missed=bool(deadline and deadline.missed_at),
+        deadline_missed=bool(deadline and deadline.missed_at and incident.state == "triggered"),
         due=moment(deadline.due) if deadline else "",
     )
 
@@ -168,21 +183,29 @@ def _alert_line(alert: Alert) -> str:
 def _clock_line(view: View) -> str:
     incident = view.incident
     opened = incident.episode_opened_at
-    deadline = incident.deadlines.get("acknowledge")
     if incident.state == "resolved":
         by = incident.resolved_by
         who = mrkdwn(by.name, 80) if by and by.via != "automatic" else "its alerts"
         took = format_duration(_whole(incident.resolved_at - opened))
+        if incident.merged_into:
+            return f"Merged into `{incident.merged_into}` by {who}, {moment(incident.resolved_at)}"
         return f"Resolved by {who} after {took}, {moment(incident.resolved_at)}"
     if incident.state == "acknowledged" and incident.acknowledged_by:
         took = format_duration(_whole(incident.acknowledged_at - opened))
         name = mrkdwn(incident.acknowledged_by.name, 80)
-        return f"Acknowledged by *{name}* after {took}"
+        return f"Acknowledged by *{name}* after {took}{_next_deadline(incident, 'resolve')}"
+    if incident.state == "snoozed":
+        return f"Snoozed until {moment(incident.snoozed_until)}: all clocks stand still"
+    return _next_deadline(incident, "acknowledge").lstrip() or f"Firing since {moment(opened)}"
+
+
+def _next_deadline(incident: Incident, name: str) -> str:
+    deadline = incident.deadlines.get(name)
     if deadline is None:
-        return f"Firing since {moment(opened)}"
+        return ""
     if deadline.missed_at:
-        return f"⏰ Not acknowledged in time: it was due {moment(deadline.due)}"
-    return f"⏱ Acknowledge by {moment(deadline.due)}"
+        return f"  ⏰ Not {name}d in time: it was due {moment(deadline.due)}"
+    return f"  ⏱ {name.capitalize()} by {moment(deadline.due)}"
 
 
 def _whole(duration: int) -> int:
@@ -194,7 +217,7 @@ def _context(incident: Incident) -> Block:
     step = f" · escalation step {incident.step + 1}" if incident.step > 0 else ""
     again = f" · firing for the {incident.episode + 1}. time" if incident.episode else ""
     reason = mrkdwn(incident.priority_reason, 200)
-    text = f"{incident.priority}: {reason}{step}{again} · `{incident.id}`"
+    text = f"{incident.priority}: {reason}{step}{again}{_marks(incident)} · `{incident.id}`"
     return {
         "type": "context",
         "block_id": _block_id(incident, "context"),
@@ -202,11 +225,25 @@ def _context(incident: Incident) -> Block:
     }
 
 
+def _marks(incident: Incident) -> str:
+    """Return what is unusual about the incident, in a few words."""
+    if not incident.is_open:
+        return ""
+    assigned = incident.assigned_to
+    found = [
+        f"assigned to {mrkdwn(assigned.name, 80)}" if assigned else "",
+        "flapping" if incident.flapping else "",
+        "not reported any more" if incident.stale_at else "",
+        f"{len(incident.parts)} merged into it" if incident.parts else "",
+    ]
+    return "".join(f" · {mark}" for mark in found if mark)
+
+
 def _buttons(view: View) -> list[Block]:
     incident = view.incident
     value = json.dumps({"i": incident.id, "e": incident.episode})
     found: list[Block] = []
-    if incident.state == "triggered":
+    if incident.state in ("triggered", "snoozed") or _asks(incident):
         found.append(_button("Acknowledge", "acknowledge") | {"value": value, "style": "primary"})
     if incident.is_open:
         found.append(
@@ -220,6 +257,11 @@ def _buttons(view: View) -> list[Block]:
     ]
     found += [_button(text, action) | {"url": url} for text, action, url in links if is_link(url)]
     return found
+
+
+def _asks(incident: Incident) -> bool:
+    """Return whether somebody is asked again although the incident is acknowledged."""
+    return any(page.insists and incident.wants(page) for page in incident.pages.values())
 
 
 def _button(text: str, action: str) -> Block:

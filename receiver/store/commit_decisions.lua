@@ -1,8 +1,8 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-7: open, closed, due:urgent, due:normal, task, seen, active
---      then for each decision: group, incident it was made from, incident as it will be, timeline
---      then its event keys
--- ARGV 1: msgpack list of decisions; 2: now (ms); 3: ttl of events (ms)
+-- KEYS 1-8: open, closed, due:urgent, due:normal, task, seen, active, figures of the day
+--      then for each decision: group, incident it was made from, incident as it will be, timeline,
+--      receipts, then its event keys
+-- ARGV 1: msgpack list of decisions; 2: now (ms); 3: how long figures are kept (ms)
 --      then the record of each decision, '' for one that changes nothing
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), or {0, generation, record} as it is now.
@@ -10,7 +10,7 @@
 -- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
 local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
 local due = {urgent = KEYS[3], normal = KEYS[4]}
-local now, ttl = tonumber(ARGV[2]), ARGV[3]
+local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call = redis.call
 
 local function conflict(d, group, base)
@@ -33,6 +33,8 @@ local function schedule(d, s, scores)
     end
     local leased = token ~= '' and tonumber(till) > now
     want = math.max(tonumber(want), s[3])
+    -- What waits in the normal lane must not wait on in the urgent one.
+    if d.from ~= d.lane then after = 0 end
     if not leased then token, till = '', 0 end
     call('HSET', task, member, string.format('%.0f|%s|%s|%s', want, token, till, after))
     if leased then return end
@@ -41,8 +43,15 @@ local function schedule(d, s, scores)
   scores[#scores + 1], scores[#scores + 2] = score, member
 end
 
-local function write(d, body, next_key, timeline, group)
+local function forget(d, record, timeline, receipts, group)
+  call('DEL', record, timeline, receipts)
+  if call('GET', group) == d.next then call('DEL', group) end
+  call('ZREM', open, d.id) call('ZREM', closed, d.id) call('HDEL', seen, d.id)
+end
+
+local function write(d, body, next_key, timeline, receipts, group)
   local id = d.id
+  if d.forget then forget(d, next_key, timeline, receipts, group) body = '' end
   if body ~= '' then
     call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
@@ -59,6 +68,9 @@ local function write(d, body, next_key, timeline, group)
       if score then call('ZREM', due[d.from], m) call('ZADD', due[d.lane], score, m) end
     end
   end
+  for _, f in ipairs(d.figures) do
+    call('HINCRBY', KEYS[8], f[1], f[2]) call('PEXPIRE', KEYS[8], kept_for)
+  end
   for _, t in ipairs(d.cancel) do
     call('ZREM', due.urgent, id .. '|' .. t) call('ZREM', due.normal, id .. '|' .. t)
     call('HDEL', task, id .. '|' .. t)
@@ -69,20 +81,20 @@ local function write(d, body, next_key, timeline, group)
   if d.seen then call('HSET', seen, id, now) end
 end
 
-local results, at = {}, 7
+local results, at = {}, 8
 for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local group, base, next_key, timeline = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], KEYS[at + 4]
+  local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
-  for n = 1, d.events do
-    if call('EXISTS', KEYS[at + 4 + n]) == 1 then known[#known + 1] = n - 1 end
+  for n, _ in ipairs(d.events) do
+    if call('EXISTS', KEYS[at + 5 + n]) == 1 then known[#known + 1] = n - 1 end
   end
   results[i] = conflict(d, group, base)
   if not results[i] and #known > 0 then results[i] = {2, known} end
   if not results[i] then
-    write(d, ARGV[3 + i], next_key, timeline, group)
-    for n = 1, d.events do call('SET', KEYS[at + 4 + n], '1', 'PX', ttl) end
+    write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
+    for n, ttl in ipairs(d.events) do call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
     results[i] = 1
   end
-  at = at + 4 + d.events
+  at = at + 5 + #d.events
 end
 return results

@@ -10,6 +10,7 @@ import msgspec
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
+from receiver.store.figures import KEPT_MS, day_of
 from receiver.store.keys import LAYOUT, Keys
 from receiver.store.record import decode_entry, decode_incident, encode_decision, encode_incident
 from routing.decision import Decision
@@ -19,6 +20,10 @@ from routing.incident import Entry, Incident
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000
 """Milliseconds an applied event is remembered: Slack accepts signatures for 5 minutes."""
+LONG_EVENT_TTL = 3 * 86_400_000
+"""The same for events of PagerDuty, which sends again for up to 48 hours."""
+LONG_EVENT = "pagerduty:"
+"""What the ids of such events begin with."""
 REPLICA_TIMEOUT = 1_000
 """Milliseconds to wait for replicas before the sender is told to try again."""
 BODY_LIMIT = 64
@@ -92,7 +97,7 @@ class IncidentStore:
         """
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
-        names += [keys.task, keys.seen, keys.active]
+        names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
         payload = []
         bodies = []
         for write in writes:
@@ -101,7 +106,7 @@ class IncidentStore:
                 encode_decision(
                     write.decision,
                     pointer=write.pointer,
-                    events=len(write.event_ids),
+                    events=[_remembered(event) for event in write.event_ids],
                     tombstone_ttl=self._tombstone_ttl,
                 )
             )
@@ -109,9 +114,11 @@ class IncidentStore:
             changed = write.decision.changed and incident is not None
             bodies.append(encode_incident(incident) if changed and incident else b"")
         async with unavailable_is_503():
-            raw = await self._run(names, [_packer.encode(payload), now, EVENT_TTL, *bodies])
+            raw = await self._run(names, [_packer.encode(payload), now, KEPT_MS, *bodies])
         return [
-            Written(body) if item == 1 else await self._refused(write, item)
+            Written(b"" if write.decision.forget else body)
+            if item == 1
+            else await self._refused(write, item)
             for write, item, body in zip(writes, raw, bodies, strict=True)
         ]
 
@@ -139,6 +146,7 @@ class IncidentStore:
             keys.incident(base),
             keys.incident(incident.id),
             keys.timeline(incident.id),
+            keys.receipts(incident.id),
             *(keys.event(event) for event in write.event_ids),
         ]
 
@@ -155,6 +163,22 @@ class IncidentStore:
         """Return an incident, or None; ValueError when the id is malformed."""
         raw = await self._record(incident)
         return decode_incident(raw) if raw else None
+
+    async def load_records(self, incidents: Sequence[str]) -> dict[str, bytes]:
+        """Return the stored records of those that exist (``decode_incident`` reads one).
+
+        ValueError for a malformed id. One round trip for each shard.
+        """
+        places: dict[int, list[str]] = {}
+        for incident in incidents:
+            self.of(incident)
+            places.setdefault(split_id(incident)[0], []).append(incident)
+        found: dict[str, bytes] = {}
+        async with unavailable_is_503():
+            for shard, names in places.items():
+                rows = await self.redis.mget([self.keys[shard].incident(name) for name in names])
+                found.update((name, raw) for name, raw in zip(names, rows, strict=True) if raw)
+        return found
 
     async def _record(self, incident: str) -> bytes:
         key = self.of(incident).incident(incident)
@@ -226,3 +250,7 @@ class IncidentStore:
         async with unavailable_is_503():
             for keys in self.keys:
                 await self.redis.set(keys.probe, now)
+
+
+def _remembered(event: str) -> int:
+    return LONG_EVENT_TTL if event.startswith(LONG_EVENT) else EVENT_TTL

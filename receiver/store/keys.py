@@ -13,6 +13,8 @@
 | ``seen`` | hash | incident id -> last time a payload repeated what was known |
 | ``active`` | hash | ``severity|state|priority`` -> number of open incidents |
 | ``dead`` | list | dead letters, newest first |
+| ``pd:<id>`` | set | dedup_keys of ours that a PagerDuty incident holds |
+| ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 """
 
 PREFIX = "im"
@@ -52,6 +54,14 @@ class Keys:
     def receipts(self, incident: str) -> str:
         """Return the key of an incident's receipts."""
         return f"{self._base}r:{incident}"
+
+    def figures(self, day: str) -> str:
+        """Return the key of a day's figures."""
+        return f"{self._base}day:{day}"
+
+    def pagerduty(self, incident: str) -> str:
+        """Return the key of what a PagerDuty incident holds."""
+        return f"{self._base}pd:{incident}"
 
     def event(self, event: str) -> str:
         """Return the key that remembers an applied event."""

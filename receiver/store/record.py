@@ -1,8 +1,11 @@
 """How incidents and receipts are written: a fixed-width counter for the scripts, then JSON."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from receiver.errors import StoreUnavailableError
+from receiver.store.figures import figures_of
 from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import severity_label
@@ -63,9 +66,12 @@ def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
 
 
 def encode_decision(
-    decision: Decision, *, pointer: bool, events: int, tombstone_ttl: int
+    decision: Decision, *, pointer: bool, events: Sequence[int], tombstone_ttl: int
 ) -> dict[str, object]:
-    """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules."""
+    """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules.
+
+    ``events``: how long (ms) each of its events is remembered.
+    """
     base, incident = decision.base, decision.incident
     if incident is None:
         raise ValueError("a decision without an incident has nothing to commit")
@@ -84,6 +90,8 @@ def encode_decision(
         "opened": _moved(known, incident, opened=True),
         "closed": _moved(known, incident, opened=False),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
+        "forget": decision.forget,
+        "figures": figures_of(decision.observations),
         "moves": _moves(known, incident),
         "from": known.lane if known else incident.lane,
         "lane": incident.lane,

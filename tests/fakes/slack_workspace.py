@@ -49,6 +49,7 @@ class Workspace:
     ) -> None:
         self.channels = channels
         self.users = users
+        self.emails: dict[str, str] = {}
         self.clock = clock
         self.wall = wall
         self.rate_per_channel: float | None = None
@@ -68,6 +69,7 @@ class Workspace:
             "conversations.replies": self._replies,
             "auth.test": self._auth_test,
             "users.info": self._users_info,
+            "users.lookupByEmail": self._users_lookup_by_email,
         }
 
     def message(self, ts: str) -> Message:
@@ -185,6 +187,12 @@ class Workspace:
         profile = {"real_name": name.title(), "display_name": name}
         user = {"id": args["user"], "name": name, "real_name": name.title(), "profile": profile}
         return {"user": user}
+
+    def _users_lookup_by_email(self, args: Json) -> Json:
+        user = self.emails.get(str(args.get("email", "")))
+        if user is None:
+            raise RefusedError("users_not_found")
+        return self._users_info({"user": user})
 
     # Pieces of the methods.
 

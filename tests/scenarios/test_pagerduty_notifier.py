@@ -48,10 +48,14 @@ class Desk:
 
     @property
     def view(self) -> View:
-        return View(self.incident, self.page, (), self.now, "https://incidents.example/1")
+        pages = {self.notifier.name: self.page}
+        incident = msgspec.structs.replace(self.incident, pages=pages)
+        return View(incident, self.page, (), self.now, "https://incidents.example/1")
 
     def become(self, state: str, **more: Any) -> None:
         fields = {"state": state, "version": self.incident.version + 1, **more}
+        if state == "acknowledged":
+            self.page = msgspec.structs.replace(self.page, answered_seq=self.page.seq)
         self.incident = msgspec.structs.replace(self.incident, **fields)
 
     def raise_page(self, **more: Any) -> None:

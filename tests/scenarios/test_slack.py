@@ -154,7 +154,8 @@ async def test_the_deadline_passing_notifies_the_next_step_and_the_thread(app: A
     found = await app.incident(name)
     assert found["deadlines"]["acknowledge"]["missed_at"]
     assert found["escalation_step"] == 2
-    missed = 'incident_deadlines_total{clock="acknowledge",outcome="missed",priority="P1"}'
+    labels = 'by="nobody",clock="acknowledge",outcome="missed",priority="P1"'
+    missed = f"incident_deadlines_total{{{labels}}}"
     assert await app.metric(missed) == 1
     escalated = 'incident_escalations_total{priority="P1",reason="deadline",step="2"}'
     assert await app.metric(escalated) == 1
@@ -165,10 +166,10 @@ async def test_an_acknowledged_incident_does_not_escalate(app: App) -> None:
     await app.fire()
     message = await _posted(app)
     await app.click("acknowledge")
-    _move(app, 3600)
+    _move(app, 1500)
     await asyncio.sleep(0.4)
     assert not any(reply.reply_broadcast for reply in app.slack.replies(message.ts))
-    met = 'incident_deadlines_total{clock="acknowledge",outcome="met",priority="P1"}'
+    met = 'incident_deadlines_total{by="human",clock="acknowledge",outcome="met",priority="P1"}'
     assert await app.metric(met) == 1
 
 

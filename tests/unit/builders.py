@@ -2,14 +2,19 @@
 
 from typing import Any
 
+import msgspec
+
 from routing.alert import Alert
-from routing.escalation import Clock, Rules, Step
+from routing.calendar_config import CalendarConfig
 from routing.event import AlertsReceived
 from routing.group import Group
+from routing.rules import Clock, Rules, Step
+from routing.within import parse_within
 
 NOW = 1_772_445_600_000
 MINUTE = 60_000
 GROUP = Group(cluster="", receiver="incident-manager", group_key="{}:{}")
+CALENDAR = CalendarConfig().build()
 KEY = "0-aaaaaaaaaaaaaaaa"
 
 
@@ -18,7 +23,8 @@ def clock(*steps: Step, **more: Any) -> Clock:
     usual = (Step(("pagerduty", "slack")), Step(("slack",), mention="!here"))
     return Clock(
         **{
-            "acknowledge_within": 5 * MINUTE,
+            "acknowledge_within": parse_within("5m"),
+            "calendar": CALENDAR,
             "deliver_within": MINUTE,
             "steps": steps or usual,
             **more,
@@ -27,11 +33,17 @@ def clock(*steps: Step, **more: Any) -> Clock:
 
 
 def rules(*steps: Step, **more: Any) -> Rules:
-    """The same clock for every priority."""
-    options = {key: more.pop(key) for key in ("repeat",) if key in more}
-    return Rules(
-        clocks={name: clock(*steps, **options) for name in ("P1", "P2", "P3", "P4")}, **more
-    )
+    """The same clock for every priority; ``more`` is of the clock or of the rules."""
+    options = {key: more.pop(key) for key in Clock.__struct_fields__ if key in more}
+    # What runs beside every incident is left out unless a test is about it.
+    usual = {"stale_after": 0, "retention": 0, "flap_changes": 0}
+    clocks = {name: clock(*steps, **options) for name in ("P1", "P2", "P3", "P4")}
+    return Rules(clocks=clocks, **{**usual, **more})
+
+
+def rules_of(**clocks: Clock) -> Rules:
+    """Rules with a clock of its own for each priority."""
+    return msgspec.structs.replace(rules(), clocks=clocks)
 
 
 def alert(fingerprint: str = "a", *, resolved: bool = False, **more: Any) -> Alert:

@@ -6,12 +6,13 @@ import pytest
 
 from routing.alert import Alert
 from routing.assign import Assignment, Sender
-from routing.config import ClassifyConfig, RouteConfig
-from routing.escalation import Rules
+from routing.config import ClassifyConfig
 from routing.event import AlertsReceived
 from routing.group import group_stem, split_id
 from routing.priority import Classifier
 from routing.route import RouteTree
+from routing.route_config import RouteConfig
+from routing.rules import Rules
 from routing.runbook import Runbooks
 from tests.unit.builders import MINUTE, NOW, clock
 
@@ -42,7 +43,7 @@ def assignment(route: dict[str, Any] | None = None, **classify: Any) -> Assignme
         RouteTree(RouteConfig.model_validate(route or {})),
         Classifier(ClassifyConfig.model_validate(classify)),
         books,
-        clocks,
+        lambda route: clocks[route.escalation or ""],
         Rules(clocks={}, reopen_within=7 * MINUTE, echo_window=2 * MINUTE),
     )
 

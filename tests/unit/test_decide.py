@@ -6,9 +6,9 @@ import pytest
 from routing.alert import merge_alert
 from routing.decide import decide, fold
 from routing.decision import Decision
-from routing.escalation import Step
 from routing.event import Acknowledged, DeliveryFailed, Event, Resolved, TimerDue
 from routing.incident import Actor, Incident
+from routing.rules import Step
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 ANN = Actor("ann", "slack", "U1")
@@ -40,7 +40,11 @@ def test_a_firing_alert_opens_pages_and_starts_the_clock() -> None:
         "notify:pagerduty",
         "notify:slack",
     }
-    assert _names(decision) == ["incidents_total", "incident_runbooks_total"]
+    assert _names(decision) == [
+        "incidents_total",
+        "incident_runbooks_total",
+        "incident_detection_delay_seconds",
+    ]
 
 
 def test_a_repeat_changes_nothing() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from routing.decide import decide, fold
 from routing.decision import Decision
-from routing.escalation import Rules, Step
 from routing.event import Acknowledged, Event, Resolved, TimerDue
 from routing.incident import Actor, Incident
+from routing.rules import Rules, Step
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 ANN = Actor("ann", "slack", "U1")

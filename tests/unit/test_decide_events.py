@@ -6,20 +6,32 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.decide import TIMER_TASKS, decide, fold
+from routing.condition import Condition
+from routing.decide import decide, fold
 from routing.decision import Decision, Schedule
-from routing.escalation import Clock, Rules, Step
 from routing.event import (
     Acknowledged,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
+    Escalated,
     Event,
+    Merged,
+    MergeNews,
+    Noted,
+    Reassigned,
+    Reopened,
     Resolved,
+    Seen,
+    Snoozed,
     TimerDue,
+    Unacknowledged,
 )
 from routing.incident import Actor, Incident
-from tests.unit.builders import MINUTE, NOW, alert, received
+from routing.rules import Clock, Rules, Step
+from routing.timers import TIMER_TASKS
+from routing.within import parse_within
+from tests.unit.builders import CALENDAR, KEY, MINUTE, NOW, alert, received
 from tests.unit.histories import SNAPSHOTS, Snapshot
 
 NOTIFIERS = ("slack", "pagerduty", "log")
@@ -36,6 +48,28 @@ _HUMAN = st.one_of(
     st.builds(Acknowledged, actor=PEOPLE, episode=EPISODES),
     st.builds(Acknowledged, actor=PEOPLE),
     st.builds(Resolved, actor=PEOPLE, episode=EPISODES),
+    st.builds(Unacknowledged, actor=PEOPLE, notifier=st.sampled_from(["", "slack"])),
+    st.builds(Reopened, actor=PEOPLE, episode=EPISODES),
+    st.builds(
+        Snoozed,
+        actor=PEOPLE,
+        until=st.sampled_from([0, NOW - 1, NOW + 10 * MINUTE, NOW + 90 * MINUTE]),
+    ),
+    st.builds(Reassigned, actor=PEOPLE, assignee=PEOPLE),
+    st.builds(Escalated, actor=PEOPLE, elsewhere=st.booleans()),
+    st.builds(Noted, actor=PEOPLE, text=st.text(max_size=5)),
+    st.builds(Merged, actor=PEOPLE, target=st.sampled_from([f"{KEY}-1", "0-bbbbbbbbbbbbbbbb-1"])),
+)
+_PARTS = st.builds(
+    MergeNews,
+    source=st.sampled_from(["0-cccccccccccccccc-1", "0-dddddddddddddddd-2"]),
+    title=st.text(max_size=5),
+    priority=st.sampled_from(["P1", "P3"]),
+    firing=st.integers(0, 2),
+)
+_ASKED = st.none() | st.dictionaries(
+    st.sampled_from(["a", "b", "c"]),
+    st.builds(Seen, state=st.sampled_from(["active", "silenced", "gone"])),
 )
 _ONE_ALERT = st.builds(
     lambda start, resolved: received(alert("a", starts_at=NOW + start, resolved=resolved)),
@@ -46,6 +80,7 @@ _ALERTS = st.one_of(st.builds(_snapshot, SNAPSHOTS), _ONE_ALERT, _ONE_ALERT)
 _REST: st.SearchStrategy[Event] = st.one_of(
     st.just(received()),
     st.builds(TimerDue, task=st.sampled_from([*TIMER_TASKS, "gone"]), paged=PAGED),
+    _PARTS,
     st.builds(
         DeliveryFailed,
         notifier=st.sampled_from([*NOTIFIERS, "gone"]),
@@ -56,7 +91,14 @@ _REST: st.SearchStrategy[Event] = st.one_of(
     st.builds(DeliveryNoted, notifier=st.sampled_from(NOTIFIERS), text=st.text(max_size=5)),
 )
 EVENTS: st.SearchStrategy[Event] = st.one_of(_ALERTS, _ONE_ALERT, _HUMAN, _REST)
-TIME_PASSES = st.builds(TimerDue, task=st.just("next"), paged=PAGED)
+TIME_PASSES = st.builds(
+    TimerDue,
+    task=st.just("next"),
+    paged=PAGED,
+    alerts=_ASKED,
+    told=st.integers(0, 2),
+    lost=st.booleans(),
+)
 """Stands for the next timer the incident has, when it is due."""
 WAITS = st.sampled_from([-MINUTE, 0, 0, 1, 1000, MINUTE, 5 * MINUTE, 40 * MINUTE])
 STEPS = st.lists(
@@ -71,10 +113,17 @@ STEPS = st.lists(
 USUAL = (Step(("slack", "pagerduty")), Step(("slack",)), Step(("log",)))
 CLOCKS = st.builds(
     Clock,
-    acknowledge_within=st.just(5 * MINUTE),
+    acknowledge_within=st.just(parse_within("5m")),
     deliver_within=st.just(MINUTE),
+    calendar=st.just(CALENDAR),
     steps=st.one_of(STEPS, st.just(USUAL)),
     repeat=st.integers(0, 2),
+    resolve_within=st.sampled_from([None, parse_within("20m"), parse_within("1 business hour")]),
+    update_within=st.sampled_from([None, parse_within("15m")]),
+    quiet=st.sampled_from([False, False, True]),
+    remind_after=st.sampled_from([0, 10 * MINUTE]),
+    remind=st.sampled_from([(), ("slack",), ("slack", "log")]),
+    repage_when=st.sampled_from([None, Condition("new_alerts >= 2")]),
 )
 ANY_RULES = st.builds(
     Rules,
@@ -82,6 +131,9 @@ ANY_RULES = st.builds(
     classify_group=st.sampled_from(
         [None, lambda _alert, size: ("P1" if size > 1 else "P4", "rule on the size")]
     ),
+    flap_changes=st.sampled_from([0, 3, 5]),
+    stale_after=st.sampled_from([0, 30 * MINUTE]),
+    retention=st.sampled_from([0, 90 * MINUTE]),
 )
 _STEP = st.tuples(st.one_of(EVENTS, TIME_PASSES), WAITS)
 _OPENED: Event = received(alert("a", starts_at=NOW - MINUTE))
@@ -91,6 +143,8 @@ WALKS = st.builds(
     st.lists(_STEP, min_size=1, max_size=20),
 )
 
+BESIDE = {"echo", "stale", "flap"}
+"""Timers that may run beside any open state."""
 Agenda = dict[tuple[str, str], Schedule]
 """What the commit makes of decisions: (incident, task) -> when it is due and what is wanted."""
 
@@ -149,7 +203,7 @@ def _due(incident: Incident | None, event: Event, now: int) -> tuple[Event, int]
     if not incident.timers:
         return event, now
     due, task = min((due, task) for task, due in incident.timers.items())
-    return TimerDue(task, event.paged), max(now, due)
+    return msgspec.structs.replace(event, task=task), max(now, due)
 
 
 def _check(before: Incident | None, decision: Decision, event: Event) -> None:
@@ -163,15 +217,26 @@ def _check(before: Incident | None, decision: Decision, event: Event) -> None:
     if after.state == "resolved":
         assert after.resolved_at
         assert after.resolved_by
-        assert set(after.timers) <= {"echo"}
+        assert set(after.timers) <= {"echo", "forget", "merge"}
         assert not after.firing()
     if after.state == "triggered":
         assert after.acknowledged_by is None
     if after.state == "acknowledged":
         assert after.acknowledged_by is not None
-        assert set(after.timers) <= {"echo"}
+        asked_again = (
+            {"delivery"} if any(after.wants(page) for page in after.pages.values()) else set()
+        )
+        assert set(after.timers) <= BESIDE | {"resolve", "update", "remind"} | asked_again | {
+            "quiet"
+        }
+    if after.state == "snoozed":
+        assert after.timers["snooze"] == after.snoozed_until
+        assert set(after.timers) <= BESIDE | {"snooze"}
     if after.is_open:
-        assert after.firing()
+        held = after.by_hand or "flap" in after.timers
+        assert after.firing() or held or any(part.firing for part in after.parts.values())
+    running = {name for name, found in after.deadlines.items() if found.running}
+    assert after.state == "snoozed" or running <= set(after.timers)
     for name, page in after.pages.items():
         last = known.pages[name].seq if known and name in known.pages else 0
         assert last <= page.seq <= last + 1
@@ -198,7 +263,16 @@ def _check_updates(known: Incident | None, decision: Decision, event: Event) -> 
 
 
 def _shown(incident: Incident) -> Incident:
-    return msgspec.structs.replace(incident, timers={}, version=0, updated_at=0)
+    return msgspec.structs.replace(
+        incident,
+        timers={},
+        changes=(),
+        grown=0,
+        merged_firing=0,
+        seen_at=0,
+        version=0,
+        updated_at=0,
+    )
 
 
 def _check_figures(decision: Decision, figures: Counter[tuple[str, str, int]]) -> None:
@@ -210,6 +284,7 @@ def _check_figures(decision: Decision, figures: Counter[tuple[str, str, int]]) -
             figures[(item.name, after.id, after.episode)] += 1
             human = item.labels["by"] == "human"
             assert human or item.name == "incident_resolution_duration_seconds"
+            assert not after.merged_into or item.name != "incident_resolution_duration_seconds"
         if item.name == "incidents_total":
             figures[(item.name, after.id, 0)] += 1
     assert not figures or max(figures.values()) == 1

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from routing.alert import Alert, merge_alert
 from routing.decide import decide
-from routing.escalation import Rules
 from routing.incident import Incident
+from routing.rules import Rules
 from tests.unit.builders import MINUTE, NOW, received, rules
 from tests.unit.histories import (
     COPIES,

@@ -4,10 +4,10 @@ import pytest
 
 from routing.decide import decide
 from routing.decision import Decision
-from routing.escalation import Clock, Rules, Step
 from routing.event import Acknowledged, DeliveryFailed, Event, Resolved, TimerDue
 from routing.incident import Actor, Incident
-from tests.unit.builders import MINUTE, NOW, alert, clock, received, rules
+from routing.rules import Clock, Rules, Step
+from tests.unit.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
 
 DEADLINE = NOW + 5 * MINUTE
 
@@ -36,7 +36,7 @@ def test_the_deadline_is_missed_once_and_the_next_step_is_notified() -> None:
     assert incident.pages["pagerduty"].seq == 1
     assert incident.deadlines["acknowledge"].missed_at == DEADLINE
     assert _counted(decision, "incident_deadlines_total") == [
-        {"priority": "P1", "clock": "acknowledge", "outcome": "missed"}
+        {"priority": "P1", "clock": "acknowledge", "outcome": "missed", "by": "nobody"}
     ]
     assert _counted(decision, "incident_escalations_total") == [
         {"priority": "P1", "step": "2", "reason": "deadline"}
@@ -220,7 +220,7 @@ def test_undeliverable_is_counted_once_an_episode() -> None:
 
 def _second_episode(first: Clock, second: Clock) -> tuple[Rules, Incident]:
     """Return an incident reopened as a P3; its first episode was a P1."""
-    found = Rules(clocks={"P1": first, "P3": second})
+    found = rules_of(P1=first, P3=second)
     over = _incident(decide(_open(found), received(alert(resolved=True)), NOW + MINUTE, found))
     again = received(alert("b", priority="P3"))
     return found, _incident(decide(over, again, NOW + 2 * MINUTE, found))
@@ -245,7 +245,7 @@ def test_a_page_of_an_older_episode_neither_is_late_nor_reached_anybody() -> Non
 def test_each_episode_starts_a_series_of_pages_of_its_own() -> None:
     # What PagerDuty has of an older episode is another alert: the first page is a first page.
     steps = (Step(("slack",)), Step(("pagerduty",)))
-    found = Rules(clocks={"P1": clock(*steps), "P3": clock(*steps)})
+    found = rules_of(P1=clock(*steps), P3=clock(*steps))
     slow = _incident(decide(_open(found), TimerDue("delivery", {}), NOW + MINUTE, found))
     assert slow.pages["pagerduty"].since == 1
     over = _incident(decide(slow, received(alert(resolved=True)), NOW + 2 * MINUTE, found))

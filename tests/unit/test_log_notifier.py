@@ -9,10 +9,10 @@ import pytest
 from receiver.notify.base import Delivered, Step, View
 from receiver.notify.log import LogNotifier
 from routing.decide import decide
-from routing.escalation import Step as PolicyStep
 from routing.event import Acknowledged, Resolved, TimerDue
 from routing.incident import Actor, Entry, Incident
 from routing.receipt import Receipt
+from routing.rules import Step as PolicyStep
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules(PolicyStep(("log",)), PolicyStep(("log",)))

@@ -12,6 +12,7 @@ from receiver.errors import ConfigError
 from receiver.settings import Settings, is_loopback, split_address
 from receiver.settings_load import load_settings
 from receiver.settings_yaml import read_yaml
+from routing.within import parse_within
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -42,8 +43,8 @@ def test_nothing_configured_is_enough() -> None:
     settings = load_settings(None, {}, {})
     assert settings.web.listen_address == "127.0.0.1:8080"
     assert {name: config.type for name, config in settings.notifiers.items()} == {"log": "log"}
-    assert settings.priorities["P1"].acknowledge_within == 300_000
-    assert settings.priorities["P4"].acknowledge_within == 86_400_000
+    assert settings.priorities["P1"].acknowledge_within == parse_within("5m")
+    assert settings.priorities["P4"].acknowledge_within == parse_within("next business day")
     assert settings.priorities["P3"].deliver_within == 600_000
     for policy in settings.escalations.values():
         assert [(step.notify, step.mention) for step in policy.steps] == [(("log",), "")] * 2
@@ -74,7 +75,7 @@ def test_the_environment_reaches_every_kind_of_value(config: Config) -> None:
     }
     settings = config.load(text, environ)
     assert settings.notifiers["ops-chat"].channel == "C2"
-    assert settings.priorities["P1"].acknowledge_within == 120_000
+    assert settings.priorities["P1"].acknowledge_within == parse_within("2m")
     assert settings.priorities["P1"].deliver_within == 60_000
     assert settings.observability.prometheus_enabled is False
     assert settings.redis.shards == 4
@@ -170,7 +171,7 @@ slack: {token: 12345}
     joined = "\n".join(problems)
     assert "im.yml:2: web.listen_adress: unknown key; did you mean listen_address?" in joined
     assert "im.yml:3: web.max_alerts: must be a valid integer" in joined
-    assert "im.yml:6: priorities.P1.acknowledge_within: a duration needs a unit" in joined
+    assert "im.yml:6: priorities.P1.acknowledge_within: a time needs a unit" in joined
     assert "im.yml:7: priorities.P9: unknown key" in joined
     assert "im.yml:10: classify.rules.0.matchers: matcher 'severity==x'" in joined
     assert (

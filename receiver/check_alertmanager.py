@@ -1,0 +1,190 @@
+"""Reads an Alertmanager configuration and says what in it does not go well with ours.
+
+An alert that is not reported again within ``incidents.stale_after`` counts as stale. Alertmanager
+repeats a group after ``repeat_interval``, rounded up to its next ``group_interval``, so the sum of
+both has to be less.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from receiver.errors import ConfigError
+from receiver.settings_yaml import Document, read_yaml
+from routing.duration import format_duration, parse_duration
+
+WEBHOOK = "/v1/alerts/webhook"
+USUAL = {"group_interval": "5m", "repeat_interval": "4h"}
+"""Of a root route that does not say (Alertmanager, "Configuration", route)."""
+MAX_DEPTH = 100
+
+Place = tuple[str | int, ...]
+
+
+class _Route(NamedTuple):
+    """A route whose own receiver alerts can reach; intervals in ms, inherited where not given."""
+
+    place: Place
+    name: str
+    receiver: str
+    group_interval: int
+    repeat_interval: int
+
+
+def check_alertmanager(path: Path, stale_after_ms: int) -> list[str]:
+    """Return warnings as ``file:line: what``, in the order of the file.
+
+    ``stale_after_ms`` is our ``incidents.stale_after``, 0 for never. Looked at are the routes to
+    receivers with a webhook that ends in our path, or with any webhook where none does. ConfigError
+    with file and line for a file that cannot be read or is no such configuration.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    document = read_yaml(text)
+    if document.problems:
+        raise ConfigError(*(f"{path}:{line}: {what}" for line, what in document.problems))
+    found = _Check(path, document).run(stale_after_ms)
+    return [f"{path}:{line}: {what}" for line, what in sorted(found)]
+
+
+class _Check:
+    """One check of one file."""
+
+    def __init__(self, path: Path, document: Document) -> None:
+        self._path = path
+        self._document = document
+
+    def run(self, stale_after_ms: int) -> list[tuple[int, str]]:
+        """Return (line, warning)."""
+        top = self._mapping(self._document.data, ())
+        hooks = self._our_webhooks(top)
+        if not hooks:
+            return [(1, "no receiver has a webhook: no alert comes to the incident manager")]
+        routes = list(self._routes(self._mapping(top.get("route"), ("route",)), ("route",)))
+        ours = [route for route in routes if route.receiver in hooks]
+        found = [self._stale(route, stale_after_ms) for route in ours]
+        if not ours:
+            names = ", ".join(sorted(hooks))
+            found.append((self._line(("route",)), f"no route leads to the receiver {names}"))
+        for places in hooks.values():
+            for place, hook in places:
+                found += self._webhook(place, hook)
+        return [item for item in found if item is not None]
+
+    def _our_webhooks(self, top: dict[str, Any]) -> dict[str, list[tuple[Place, dict[str, Any]]]]:
+        """Return receiver -> its webhooks that are, or may be, ours, with their places."""
+        every: dict[str, list[tuple[Place, dict[str, Any]]]] = {}
+        sure: dict[str, list[tuple[Place, dict[str, Any]]]] = {}
+        for number, item in enumerate(self._list(top.get("receivers"), ("receivers",))):
+            place: Place = ("receivers", number)
+            receiver = self._mapping(item, place)
+            name = str(receiver.get("name", ""))
+            place = (*place, "webhook_configs")
+            for index, entry in enumerate(self._list(receiver.get("webhook_configs"), place)):
+                hook = self._mapping(entry, (*place, index))
+                every.setdefault(name, []).append(((*place, index), hook))
+                if urlsplit(str(hook.get("url", ""))).path.rstrip("/").endswith(WEBHOOK):
+                    sure.setdefault(name, []).append(((*place, index), hook))
+        return sure or every
+
+    def _routes(
+        self, node: dict[str, Any], place: Place, above: _Route | None = None
+    ) -> Iterator[_Route]:
+        """Go through the tree; leave out what no alert reaches."""
+        if len(place) > 2 * MAX_DEPTH:
+            raise self._problem(place, "routes are nested too deeply")
+        route = self._inherit(node, place, above)
+        children = self._list(node.get("routes"), (*place, "routes"))
+        own = True
+        below: list[_Route] = []
+        for number, item in enumerate(children):
+            where = (*place, "routes", number)
+            child = self._mapping(item, where)
+            below += self._routes(child, where, route)
+            takes_all = not any(child.get(key) for key in ("matchers", "match", "match_re"))
+            own = own and not takes_all
+            if takes_all and child.get("continue") is not True:
+                break
+        if own:
+            yield route
+        yield from below
+
+    def _inherit(self, node: dict[str, Any], place: Place, above: _Route | None) -> _Route:
+        intervals = [
+            self._duration(
+                node.get(name, None if above else usual), (*place, name), getattr(above, name, 0)
+            )
+            for name, usual in USUAL.items()
+        ]
+        receiver = node.get("receiver") or (above.receiver if above else "")
+        shown = _matchers(node) or "everything"
+        name = f"{above.name} > {shown}" if above and above.name != "route" else shown
+        return _Route(place, name if above else "route", str(receiver), *intervals)
+
+    def _stale(self, route: _Route, stale_after_ms: int) -> tuple[int, str] | None:
+        longest = route.repeat_interval + route.group_interval
+        if not stale_after_ms or stale_after_ms > longest:
+            return None
+        which = "the root route" if route.name == "route" else f"the route {route.name}"
+        words = (
+            f"{which} to {route.receiver} repeats a group after up to {format_duration(longest)}"
+            f" (repeat_interval {format_duration(route.repeat_interval)} + group_interval"
+            f" {format_duration(route.group_interval)}), and incidents.stale_after is"
+            f" {format_duration(stale_after_ms)}: alerts that fire all the time would count as"
+            f" stale; set incidents.stale_after to more than {format_duration(longest)}, or a"
+            " shorter repeat_interval"
+        )
+        return self._line(route.place), words
+
+    def _webhook(self, place: Place, hook: dict[str, Any]) -> Iterator[tuple[int, str]]:
+        if hook.get("send_resolved") is False:
+            words = "send_resolved is false: incidents do not end when their alerts do"
+            yield self._line((*place, "send_resolved")), f"{words}; set it to true"
+        most = hook.get("max_alerts", 0)
+        if isinstance(most, int) and most > 0:
+            words = f"max_alerts is {most}: the rest of a larger group is not seen, nor its end"
+            yield self._line((*place, "max_alerts")), f"{words}; set it to 0"
+
+    def _duration(self, value: Any, place: Place, inherited: int) -> int:
+        if value is None:
+            return inherited
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            raise self._problem(place, str(error)) from None
+
+    def _mapping(self, value: Any, place: Place) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        what = f"{place[-1]} must be" if place and isinstance(place[-1], str) else "expected"
+        raise self._problem(place, f"{what} a mapping, as in a configuration of Alertmanager")
+
+    def _list(self, value: Any, place: Place) -> list[Any]:
+        if value is None or isinstance(value, list):
+            return value or []
+        raise self._problem(place, f"{place[-1]} must be a list")
+
+    def _problem(self, place: Place, what: str) -> ConfigError:
+        return ConfigError(f"{self._path}:{self._line(place)}: {what}")
+
+    def _line(self, place: Place) -> int:
+        """Return the line of a place, or of the nearest thing around it."""
+        lines = self._document.lines
+        near = (lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines)
+        return next(near, 1)
+
+
+def _matchers(node: dict[str, Any]) -> str:
+    """Return a route's matchers as one would write them."""
+    given = node.get("matchers")
+    shown = [str(item) for item in given] if isinstance(given, list) else [str(given or "")]
+    for key, operator in (("match", "="), ("match_re", "=~")):
+        pairs = node.get(key)
+        for name, value in pairs.items() if isinstance(pairs, dict) else ():
+            shown.append(f'{name}{operator}"{value}"')
+    text = ", ".join(item for item in shown if item)
+    return f"{{{text}}}" if text else ""

@@ -1,0 +1,75 @@
+"""What commands that talk to a running service have in common."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import requests
+
+TIMEOUT_S = 10.0
+DEFAULT_URL = "http://127.0.0.1:8080"
+AGENT = "incident-manager-cli"
+
+formats_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["simple", "json"]),
+    default="simple",
+    show_default=True,
+    help="simple for people, json for programs.",
+)
+by_option = click.option(
+    "--by", envvar="USER", default="somebody", help="Your name in the timeline."
+)
+url_option = click.option(
+    "--url",
+    envvar="INCIDENT_MANAGER_URL",
+    default=DEFAULT_URL,
+    show_default=True,
+    help="The service.",
+)
+token_option = click.option(
+    "--token", envvar="INCIDENT_MANAGER_TOKEN", default="", help="Bearer token, if it wants one."
+)
+
+
+def call(method: str, url: str, token: str, path: str, **more: Any) -> Any:
+    """Return the JSON of an answer; ClickException with the words of one that is an error."""
+    headers = {"User-Agent": AGENT}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        answer = requests.request(
+            method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
+        )
+    except requests.RequestException as error:
+        raise click.ClickException(f"no answer from {url}: is it running? ({error})") from None
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {"error": answer.text.strip()}
+    if answer.status_code >= 400 and answer.status_code != 409:  # noqa: PLR2004 - 409 is a result
+        raise click.ClickException(f"{answer.status_code}: {body.get('error', body)}")
+    return body
+
+
+def print_json(body: Any) -> None:
+    """Print what programs read."""
+    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def plain(text: object) -> str:
+    """Return text that cannot move the cursor or hide what follows it."""
+    return "".join(char if char.isprintable() else "?" for char in str(text))
+
+
+def ago(time: str | None) -> str:
+    """Return how long ago a time of the API is, as in ``5m``."""
+    if not time:
+        return "-"
+    seconds = int((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{max(0, seconds)}s"

@@ -1,0 +1,69 @@
+"""What a timer has to know from outside before it is decided, and whom it has to tell first.
+
+Timers are decided by ``routing``, which asks nobody. For some of them something has to be asked
+(Alertmanager, the last time a payload came) or told (the target of a merge, a missing heartbeat's
+alert) before. All of it may be repeated after a crash.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from receiver.alertmanager import Alertmanagers
+from receiver.dispatch import Dispatcher
+from receiver.heartbeats import Heartbeats
+from receiver.store.tasks import Task
+from routing.event import Seen, TimerDue
+from routing.incident import Incident
+from routing.merge import news
+
+ASKS = frozenset({"stale", "echo", "merge", "heartbeat"})
+"""Timers that need more than what receipts say."""
+
+
+class Facts:
+    """Makes the events of due timers."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, alertmanagers: Alertmanagers, heartbeats: Heartbeats
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._store = dispatcher.store
+        self._alertmanagers = alertmanagers
+        self._heartbeats = heartbeats
+
+    async def event(self, task: Task, paged: Mapping[str, int]) -> TimerDue:
+        """Return the event of a due timer; ``paged`` is what receipts say was delivered.
+
+        StoreUnavailableError when something could not be made durable: the task comes again.
+        """
+        plain = TimerDue(task.task, dict(paged))
+        if task.task not in ASKS:
+            return plain
+        incident = await self._store.load(task.incident)
+        if incident is None:
+            return plain
+        if task.task == "merge":
+            return await self._tell_target(incident)
+        if task.task == "heartbeat":
+            known = await self._heartbeats.missed(task, incident)
+            return TimerDue(task.task, lost=not known)
+        seen_at, alerts = await asyncio.gather(
+            self._store.last_seen(incident), self._ask(task, incident)
+        )
+        return TimerDue(task.task, dict(paged), seen_at, alerts)
+
+    async def _ask(self, task: Task, incident: Incident) -> dict[str, Seen] | None:
+        """Return what Alertmanager says of the alerts in question, None when it says nothing."""
+        if incident.kind != "alert":
+            return None
+        found = incident.suspects.values() if task.task == "echo" else incident.firing()
+        labels = {alert.fingerprint: alert.labels for alert in found}
+        if not labels:
+            return None
+        return await self._alertmanagers.states(incident.group.cluster, labels)
+
+    async def _tell_target(self, incident: Incident) -> TimerDue:
+        told = news(incident)
+        outcome = await self._dispatcher.submit(told, incident.merged_into)
+        lost = outcome.reason == "unknown_incident"
+        return TimerDue("merge", told=told.firing, lost=lost)

@@ -1,0 +1,58 @@
+"""What a metric is: its name, its help, and labels whose values are closed lists."""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Literal, NamedTuple
+
+Key = tuple[str, ...]
+
+
+class Closed(NamedTuple):
+    """The values a label may take, and the one that stands for all others."""
+
+    values: tuple[str, ...]
+    rest: str = "other"
+
+
+class Family(NamedTuple):
+    """One metric. ``first``: the label values, in the order of ``labels``, of the first series."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    name: str
+    help: str
+    labels: dict[str, Closed]
+    first: tuple[Key, ...]
+    buckets: tuple[float, ...] = ()
+
+
+def every(*lists: Iterable[str]) -> tuple[Key, ...]:
+    """Return every combination of the lists' values."""
+    return tuple(product(*lists))
+
+
+def _all(labels: dict[str, Closed]) -> tuple[Key, ...]:
+    return every(*(closed.values for closed in labels.values()))
+
+
+def counter(
+    name: str, text: str, labels: dict[str, Closed], first: tuple[Key, ...] | None = None
+) -> Family:
+    """Return a counter; ``first`` None: all its series are made at once."""
+    return Family("counter", name, text, labels, _all(labels) if first is None else first)
+
+
+def gauge(name: str, text: str, labels: dict[str, Closed] = {}) -> Family:  # noqa: B006 - read only
+    """Return a gauge, all of whose series are made at once."""
+    return Family("gauge", name, text, labels, _all(labels))
+
+
+def histogram(
+    name: str,
+    text: str,
+    labels: dict[str, Closed],
+    buckets: tuple[float, ...],
+    first: tuple[Key, ...] | None = None,
+) -> Family:
+    """Return a histogram; ``first`` None: all its series are made at once."""
+    made = _all(labels) if first is None else first
+    return Family("histogram", name, text, labels, made, buckets)

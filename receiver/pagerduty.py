@@ -1,0 +1,79 @@
+"""PagerDuty beside the pages: its webhooks, its REST API, and who is on call."""
+
+import functools
+from collections.abc import Awaitable, Callable
+
+from receiver.access import Access
+from receiver.clock import Clock
+from receiver.dispatch import Dispatcher
+from receiver.metrics import Metrics
+from receiver.on_call import OnCallEndpoint, OnCallWatch
+from receiver.pagerduty_origin import PagerDutyOrigin
+from receiver.pagerduty_rest import PagerDutyRest
+from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
+from receiver.settings import Settings
+from receiver.store.client import Client
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.pagerduty_map import PagerDutyMap
+from receiver.store.tasks import TaskStore
+
+
+class PagerDuty:
+    """What the settings say of PagerDuty, made into parts."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        config = settings.pagerduty
+        self._clock = clock
+        self._secrets = [
+            secret.get_secret_value()
+            for secret in (config.webhook_secret, config.webhook_secret_previous)
+            if secret is not None
+        ]
+        ours = {name: of for name, of in settings.notifiers.items() if of.type == "pagerduty"}
+        self._notifiers = tuple(ours)
+        token = config.rest_token
+        self._rest = (
+            PagerDutyRest(config.rest_url, token.get_secret_value(), clock) if token else None
+        )
+        policies = {name: of.escalation_policy for name, of in ours.items() if of.escalation_policy}
+        self.watch = OnCallWatch(self._rest, policies, clock) if self._rest else None
+        self._webhook: PagerDutyWebhookEndpoint | None = None
+
+    def nobody(self, notifier: str) -> Callable[[], Awaitable[bool]] | None:
+        """Return what tells whether a page of this notifier would ring nobody; None: unknown."""
+        return functools.partial(self.watch.is_nobody, notifier) if self.watch else None
+
+    def webhook(
+        self,
+        dispatcher: Dispatcher,
+        tasks: TaskStore,
+        dead_letters: DeadLetterStore,
+        redis: Client,
+        metrics: Metrics,
+    ) -> PagerDutyWebhookEndpoint:
+        """Return the endpoint of webhooks, which ``close`` closes."""
+        origin = PagerDutyOrigin(
+            PagerDutyMap(redis), dispatcher.store, tasks, self._clock, self._notifiers, self._rest
+        )
+        self._webhook = PagerDutyWebhookEndpoint(
+            dispatcher, origin, dead_letters, self._secrets, self._clock, metrics
+        )
+        return self._webhook
+
+    def on_call(self, access: Access) -> OnCallEndpoint:
+        """Return the endpoint that tells who is on call."""
+        return OnCallEndpoint(self.watch, access)
+
+    def start(self) -> None:
+        """Begin to ask who is on call."""
+        if self.watch is not None:
+            self.watch.start()
+
+    async def close(self) -> None:
+        """Finish what is under way and close the connections; the dispatcher must still run."""
+        if self._webhook is not None:
+            await self._webhook.close()
+        if self.watch is not None:
+            await self.watch.close()
+        if self._rest is not None:
+            await self._rest.close()

@@ -1,0 +1,60 @@
+"""Whether intake, Redis and delivery of this very process work; each returns "" or the problem."""
+
+from collections.abc import Callable, Mapping
+
+from aiohttp import ClientError, ClientSession
+
+from receiver.clock import Clock
+from receiver.settings import WebConfig, split_address
+from receiver.store.incidents import IncidentStore
+from receiver.store.tasks import TaskStore
+from routing.duration import format_duration
+
+OVERDUE_MS = 120_000
+"""A task of the urgent lane that waits so long: nobody works, or far too few."""
+OUTAGE_MS = 300_000
+"""For so long every attempt of a notifier has failed."""
+
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
+
+
+def intake_url(web: WebConfig, port: int) -> str:
+    """Return the URL of our own liveness; ``port`` is the one really listened on."""
+    host = split_address(web.listen_address)[0]
+    host = _WILDCARDS.get(host, host)
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}{web.route_prefix}/-/healthy"
+
+
+async def check_intake(url: str) -> str:
+    """Ask ourselves through the listening socket, over a connection of its own."""
+    try:
+        async with ClientSession() as session, session.get(url, allow_redirects=False) as answer:
+            return "" if answer.status == 200 else f"answers {answer.status}"  # noqa: PLR2004
+    except (ClientError, OSError) as error:
+        return str(error) or type(error).__name__
+
+
+async def check_redis(store: IncidentStore, clock: Clock) -> str:
+    """Write to every shard. StoreUnavailableError when that fails."""
+    await store.probe(clock.now())
+    return ""
+
+
+async def check_delivery(
+    tasks: TaskStore, clock: Clock, outages: Callable[[], Mapping[str, int]] = dict
+) -> str:
+    """Look for urgent work that nobody took up, and for notifiers that only fail.
+
+    A leased or postponed task is not overdue: its time is that of its next attempt. ``outages``
+    returns for how long (ms) every attempt of a notifier has failed. StoreUnavailableError.
+    """
+    now = clock.now()
+    for shard in range(len(tasks.keys)):
+        due = await tasks.next_due(shard, "urgent")
+        if due is not None and now - due > OVERDUE_MS:
+            return f"an urgent task is {format_duration(now - due)} overdue"
+    for name, length in outages().items():
+        if length > OUTAGE_MS:
+            return f"every attempt of {name} failed for {format_duration(length)}"
+    return ""

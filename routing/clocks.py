@@ -1,0 +1,117 @@
+"""Response clocks: acknowledge, resolve and status update, and the reminder of who forgot.
+
+Acknowledging stops the first and starts the second; the third starts with the incident and again
+with each note. A snooze lets them all stand still.
+"""
+
+import msgspec
+
+from routing.decision import Draft
+from routing.incident import Deadline
+from routing.rules import Clock
+
+NAMES = ("acknowledge", "resolve", "update")
+_MISSED = {
+    "acknowledge": "Not acknowledged within {}",
+    "resolve": "Not resolved within {} of its acknowledgement",
+    "update": "No status update within {}",
+}
+
+
+def start(draft: Draft, clock: Clock, name: str) -> None:
+    """Start the clock ``name`` from now on, unless the priority has none."""
+    within = clock.within(name)
+    if within is None:
+        drop(draft, name)
+        return
+    due = within.due(draft.now, clock.calendar)
+    _set(draft, name, Deadline(due=due))
+    draft.timer(name, due)
+
+
+def drop(draft: Draft, name: str) -> None:
+    """Take a clock away without counting it."""
+    draft.stop(name)
+    known: dict[str, Deadline] = draft.get("deadlines")
+    if name in known:
+        draft.set(deadlines={key: value for key, value in known.items() if key != name})
+
+
+def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
+    """End a running clock: ``met``, or ``void`` when nobody was needed any more.
+
+    ``by``: ``human`` or ``automatic``.
+    """
+    draft.stop(name)
+    deadline = draft.get("deadlines").get(name)
+    if deadline is None or not deadline.running:
+        return
+    _set(draft, name, Deadline(due=deadline.due, met_at=draft.now))
+    _observe(draft, name, outcome, by)
+
+
+def miss(draft: Draft, clock: Clock, name: str) -> None:
+    """Note that the clock ``name`` ran out."""
+    draft.stop(name)
+    deadline = draft.get("deadlines")[name]
+    _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
+    _observe(draft, name, "missed", "nobody")
+    draft.say("deadline_missed", _MISSED[name].format(clock.within(name) or "its time"))
+
+
+def remind_later(draft: Draft, clock: Clock) -> None:
+    """Ask again later, counted from the last sign of somebody working on it."""
+    draft.stop("remind")
+    if clock.remind_after and draft.get("state") == "acknowledged":
+        draft.timer("remind", draft.now + clock.remind_after)
+
+
+def pause(draft: Draft, clock: Clock) -> None:
+    """Let every running clock stand still, remembering what is left of it."""
+    for name in NAMES:
+        deadline = draft.get("deadlines").get(name)
+        draft.stop(name)
+        if deadline is None or not deadline.running or deadline.paused_at:
+            continue
+        within = clock.within(name)
+        left = within.remaining(draft.now, deadline.due, clock.calendar) if within else 0
+        still = msgspec.structs.replace(deadline, paused_at=draft.now, remaining=left)
+        _set(draft, name, still)
+    draft.stop("escalate", "delivery", "remind", "quiet")
+
+
+def resume(draft: Draft, clock: Clock) -> None:
+    """Let every clock that stood still run on with what was left of it."""
+    for name in NAMES:
+        deadline = draft.get("deadlines").get(name)
+        if deadline is None or not deadline.running or not deadline.paused_at:
+            continue
+        within = clock.within(name)
+        if within is None:
+            drop(draft, name)
+            continue
+        due = within.resume(draft.now, deadline.remaining, clock.calendar)
+        _set(draft, name, Deadline(due=due))
+        draft.timer(name, due)
+
+
+def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:
+    """End all clocks with the episode; the outcomes of two of them are given."""
+    settle(draft, "acknowledge", acknowledge, by)
+    settle(draft, "resolve", resolve, by)
+    drop(draft, "update")
+    draft.stop("escalate", "delivery", "remind", "quiet", "snooze", "flap", "stale")
+
+
+def _set(draft: Draft, name: str, deadline: Deadline) -> None:
+    draft.set(deadlines={**draft.get("deadlines"), name: deadline})
+
+
+def _observe(draft: Draft, name: str, outcome: str, by: str) -> None:
+    draft.observe(
+        "incident_deadlines_total",
+        priority=draft.get("priority"),
+        clock=name,
+        outcome=outcome,
+        by=by,
+    )

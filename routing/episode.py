@@ -1,0 +1,209 @@
+"""An episode of an incident: how it opens, what it is called, and how it ends.
+
+What opens and ends too often flaps: its end is then held back until nothing fired for a while.
+"""
+
+from typing import Any
+
+from routing import clocks
+from routing.alert import Alert, severity_label
+from routing.decision import Draft
+from routing.escalation import start_clocks
+from routing.incident import AUTOMATIC, Actor, Part, describe
+from routing.rules import Rules
+
+
+def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> str:
+    """Open the incident; ``fired``: what did fire is over, so that nobody is paged."""
+    alerts: list[Alert] = list(draft.get("alerts").values())
+    name_incident(draft, rules, firing or sorted(alerts, key=lambda a: (a.priority, a.starts_at)))
+    if not firing:
+        keep_priority(draft)
+    draft.set(opened_at=draft.now, episode_opened_at=draft.now)
+    draft.observe(
+        "incidents_total",
+        severity=severity_label(draft.get("severity")),
+        type=draft.get("kind"),
+        source=draft.get("source"),
+        priority=draft.get("priority"),
+    )
+    if fired and not firing:
+        draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
+        draft.say("resolved", "Its firing copy came after its resolve; nobody was paged")
+        retire(draft, rules)
+        return "covered"
+    draft.set(state="triggered")
+    draft.say("opened", draft.get("title"))
+    draft.observe("incident_runbooks_total", source=firing[0].runbook_source or "none")
+    started = min(alert.starts_at for alert in firing)
+    draft.observe(
+        "incident_detection_delay_seconds",
+        max(0, draft.now - started) / 1000,
+        priority=draft.get("priority"),
+        source=draft.get("source"),
+    )
+    _count_change(draft, rules)
+    watch_for_news(draft, rules)
+    start_clocks(draft, rules.clocks[draft.get("priority")], "opened")
+    return "opened"
+
+
+def reopen(
+    draft: Draft,
+    rules: Rules,
+    firing: list[Alert],
+    said: str,
+    by: Actor | None = None,
+    skip: str = "",
+) -> str:
+    """Start a new episode of a resolved incident."""
+    if firing:
+        name_incident(draft, rules, firing)
+    draft.set(
+        state="triggered",
+        episode=draft.get("episode") + 1,
+        episode_opened_at=draft.now,
+        acknowledged_at=0,
+        acknowledged_by=None,
+        acknowledge_counted=False,
+        assigned_to=None,
+        resolved_at=0,
+        resolved_by=None,
+        deadlines={},
+        stale_at=0,
+        vanished={},
+    )
+    draft.stop("forget")
+    draft.say("reopened", said, by.name if by else "", by.via if by else "automatic")
+    draft.observe("incident_reopened_total", priority=draft.get("priority"))
+    _count_change(draft, rules)
+    watch_for_news(draft, rules)
+    start_clocks(draft, rules.clocks[draft.get("priority")], "reopened", skip)
+    return "reopened"
+
+
+def firing_again(firing: list[Alert]) -> str:
+    """Return the words for alerts that fire again."""
+    return f"Firing again: {', '.join(sorted({describe(alert) for alert in firing})[:5])}"
+
+
+def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
+    """Set what names the incident from the alerts that matter most, most urgent first."""
+    lead = shown[0]
+    priority, reason = lead.priority, lead.priority_reason
+    if rules.classify_group is not None:
+        for alert in shown:
+            priority, reason = min(
+                (priority, reason),
+                rules.classify_group(alert, len(shown)),
+                key=lambda pair: pair[0],
+            )
+    parts: dict[str, Part] = draft.get("parts")
+    for source, part in parts.items():
+        if part.firing and part.priority < priority:
+            priority, reason = part.priority, f"merged incident {source}"
+    more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
+    named: dict[str, Any] = {
+        "priority": priority,
+        "priority_reason": reason,
+        "severity": lead.labels.get("severity", "none").lower(),
+        "title": describe(lead) + more,
+        "runbook_url": lead.runbook_url,
+    }
+    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
+
+
+def raise_priority(draft: Draft, rules: Rules, before: str) -> str:
+    """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
+    after: str = draft.get("priority")
+    draft.say("priority_raised", f"{before} to {after}: {draft.get('priority_reason')}")
+    draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
+    draft.set(snoozed_until=0, snoozed_from="")
+    start_clocks(draft, rules.clocks[after], "priority_raised")
+    return "priority_raised"
+
+
+def keep_priority(draft: Draft) -> None:
+    """Let what is over keep the most urgent priority any of its alerts had."""
+    alerts: dict[str, Alert] = draft.get("alerts")
+    if not alerts:
+        return
+    lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
+    if lead.priority != draft.get("priority"):
+        draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
+
+
+def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
+    """Resolve the incident, for nothing fires any more; ``settled``: nor did it for a while."""
+    parts: dict[str, Part] = draft.get("parts")
+    if draft.get("by_hand") or any(part.firing for part in parts.values()):
+        return "updated"
+    if not settled and "flap" in draft.get("timers"):
+        return "flapping"
+    if not settled:
+        _count_change(draft, rules)
+        if draft.get("flapping"):
+            draft.timer("flap", draft.now + rules.flap_hold)
+            return "flapping"
+    keep_priority(draft)
+    draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
+    draft.set(snoozed_until=0, flapping=False)
+    if settled:
+        draft.set(changes=())
+    clocks.end(draft, acknowledge="void", resolve="met", by="automatic")
+    retire(draft, rules)
+    draft.say("resolved", "All alerts resolved", via="automatic")
+    observe_duration(draft, rules, "incident_resolution_duration_seconds", "automatic")
+    return "resolved"
+
+
+def fires_on(draft: Draft, rules: Rules) -> None:
+    """Something fires while the end of a flapping incident is held back: it is not over."""
+    if "flap" in draft.get("timers"):
+        draft.stop("flap")
+        _count_change(draft, rules)
+
+
+def _count_change(draft: Draft, rules: Rules) -> None:
+    """Remember an opening or an end, and mark the incident when they are too many."""
+    if not rules.flap_changes:
+        return
+    since = draft.now - rules.flap_window
+    recent = tuple(at for at in draft.get("changes") if at > since)
+    changes = (*recent, draft.now)[-rules.flap_changes :]
+    draft.set(changes=changes)
+    if len(changes) >= rules.flap_changes and not draft.get("flapping"):
+        draft.set(flapping=True)
+        draft.say("flapping", "It opens and ends again and again: it stays open until it is quiet")
+        draft.observe("incident_flapping_total", priority=draft.get("priority"))
+
+
+def watch_for_news(draft: Draft, rules: Rules) -> None:
+    """Look later whether anybody still reports it."""
+    if rules.stale_after:
+        draft.timer("stale", draft.now + rules.stale_after)
+
+
+def retire(draft: Draft, rules: Rules) -> None:
+    """Forget a closed incident when its time has come."""
+    if rules.retention:
+        draft.timer("forget", draft.now + rules.retention)
+
+
+def silence(draft: Draft) -> None:
+    """Let what fires now be quiet until it resolves or changes."""
+    firing = {alert.fingerprint: alert.starts_at for alert in draft.firing()}
+    draft.set(suppressed={**draft.get("suppressed"), **firing})
+
+
+def observe_duration(draft: Draft, rules: Rules, name: str, by: str) -> None:
+    """Observe the time since the episode opened, in seconds, once an episode; never below zero."""
+    draft.observe(
+        name,
+        max(0, draft.now - draft.get("episode_opened_at")) / 1000,
+        severity=severity_label(draft.get("severity")),
+        type=draft.get("kind"),
+        priority=draft.get("priority"),
+        team=rules.team,
+        by=by,
+    )

@@ -1,0 +1,123 @@
+"""Merging: one incident goes on for several groups of alerts.
+
+The incident that was merged is closed and quiet, and counts in no response time. Its alerts still
+matter: each change of how many fire is told to the target, which stays open while any does. The
+two may live on different shards, so the telling is a task of the agenda that may be repeated.
+"""
+
+from routing import clocks
+from routing.decision import Draft
+from routing.episode import end, name_incident, raise_priority, reopen, retire, silence
+from routing.event import Merged, MergeNews, TimerDue
+from routing.incident import Incident, Part
+from routing.rules import Rules
+
+UNTOLD = -1
+
+
+def merge(draft: Draft, event: Merged, rules: Rules) -> str:
+    """Close the incident in favour of another one."""
+    incident = draft.start
+    if event.episode is not None and event.episode != incident.episode:
+        return "stale"
+    if incident.merged_into or event.target == incident.id:
+        return "already_merged" if incident.merged_into == event.target else "merged"
+    if not incident.is_open:
+        return "already_resolved"
+    silence(draft)
+    draft.set(
+        state="resolved",
+        resolved_at=draft.now,
+        resolved_by=event.actor,
+        merged_into=event.target,
+        merged_firing=UNTOLD,
+        snoozed_until=0,
+        by_hand=False,
+        flapping=False,
+    )
+    clocks.end(draft, acknowledge="void", resolve="void", by=event.actor.ends)
+    retire(draft, rules)
+    actor = event.actor
+    draft.say("merged", f"Merged into {event.target} by {actor.name}", actor.name, actor.via)
+    draft.timer("merge", draft.now)
+    return "merged_now"
+
+
+def is_merged_open(incident: Incident) -> bool:
+    """Return whether the target still counts alerts of this incident as firing."""
+    return bool(incident.merged_into) and incident.merged_firing != 0
+
+
+def news(incident: Incident) -> MergeNews:
+    """Return what the target of a merged incident has to know."""
+    return MergeNews(
+        source=incident.id,
+        title=incident.title,
+        priority=incident.priority,
+        firing=_count(incident.alerts.values(), incident.parts),
+        by=incident.resolved_by,
+    )
+
+
+def _count(alerts: object, parts: dict[str, Part]) -> int:
+    firing = sum(not alert.resolved for alert in alerts)  # type: ignore[attr-defined]
+    return firing + sum(part.firing for part in parts.values())
+
+
+def follow_merged(draft: Draft) -> str:
+    """Keep what fires quiet here, and have the target told when it is more or less than before."""
+    silence(draft)
+    count = _count(draft.get("alerts").values(), draft.get("parts"))
+    if count != draft.get("merged_firing"):
+        draft.timer("merge", draft.now)
+    return "merged"
+
+
+def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """The target knows; or it is gone, and this incident stands for itself again."""
+    draft.stop("merge")
+    if event.lost:
+        draft.set(merged_into="", merged_firing=0, suppressed={})
+        firing = draft.firing()
+        said = "The incident it was merged into is gone"
+        return reopen(draft, rules, firing, said) if firing else "target_gone"
+    draft.set(merged_firing=event.told)
+    if _count(draft.get("alerts").values(), draft.get("parts")) != event.told:
+        draft.timer("merge", draft.now)
+    elif not event.told:
+        # From here on the time counts within which it still belongs to the target.
+        draft.set(resolved_at=draft.now)
+    return "target_told"
+
+
+def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
+    """Take in how a merged incident is; one that fires more keeps, or makes, this one open."""
+    incident = draft.start
+    known = incident.parts.get(event.source)
+    part = Part(event.title, event.priority, event.firing)
+    if part == known:
+        return "repeat"
+    draft.set(parts={**incident.parts, event.source: part})
+    if known is None:
+        by = event.by
+        who = f" by {by.name}" if by else ""
+        said = f"{event.source} was merged into this{who}: {event.title}"
+        draft.say("merged_in", said, by.name if by else "", by.via if by else "")
+    elif bool(known.firing) != bool(part.firing):
+        how = "fires again" if part.firing else "is over"
+        draft.say("part_changed", f"Merged {event.source} {how}: {event.title}")
+    if incident.merged_into:
+        return follow_merged(draft)
+    firing = draft.firing()
+    if incident.state == "resolved":
+        more = part.firing > (known.firing if known else 0)
+        said = f"Merged {event.source} fires: {event.title}"
+        return reopen(draft, rules, firing, said) if more else "updated"
+    if not firing and not part.firing:
+        return end(draft, rules)
+    before: str = draft.get("priority")
+    if firing:
+        name_incident(draft, rules, firing)
+    elif part.firing and part.priority < before:
+        draft.set(priority=part.priority, priority_reason=f"merged incident {event.source}")
+    return raise_priority(draft, rules, before) if draft.get("priority") < before else "updated"

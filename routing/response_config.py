@@ -1,0 +1,142 @@
+"""What the configured priorities and escalation policies demand of the response."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from routing.calendar_config import WithinText
+from routing.condition import Condition
+from routing.config import Duration, Priority, Section, Span, upper
+
+NEW_ALERTS = "new_alerts"
+
+
+class PriorityConfig(Section):
+    """What a priority demands. ``escalation`` names the policy its pages follow.
+
+    ``calendar`` names the calendar of business times; ``quiet_hours``: outside of its working hours
+    nobody is paged. Without ``resolve_within`` or ``update_within`` there is no such deadline.
+    """
+
+    acknowledge_within: WithinText
+    resolve_within: WithinText | None = None
+    update_within: WithinText | None = None
+    deliver_within: Span
+    escalation: str | None = None
+    calendar: str | None = None
+    quiet_hours: bool = False
+
+
+class PriorityChange(Section):
+    """What a route changes of a priority; None leaves it as it is."""
+
+    acknowledge_within: WithinText | None = None
+    resolve_within: WithinText | None = None
+    update_within: WithinText | None = None
+    deliver_within: Span | None = None
+    escalation: str | None = None
+    calendar: str | None = None
+    quiet_hours: bool | None = None
+
+
+_PRIORITIES: Mapping[str, Mapping[str, str | bool]] = {
+    "P1": {
+        "acknowledge_within": "5m",
+        "resolve_within": "30m",
+        "update_within": "30m",
+        "deliver_within": "60s",
+    },
+    "P2": {"acknowledge_within": "15m", "resolve_within": "2h", "deliver_within": "60s"},
+    "P3": {
+        "acknowledge_within": "1h",
+        "resolve_within": "8 business hours",
+        "deliver_within": "10m",
+    },
+    "P4": {
+        "acknowledge_within": "next business day",
+        "resolve_within": "5 business days",
+        "deliver_within": "1h",
+        "quiet_hours": True,
+    },
+}
+
+
+def _fill_priorities(value: Any) -> Any:
+    """Let a priority be changed in one value without repeating the others."""
+    if not isinstance(value, Mapping):
+        return value
+    filled = {upper(name): to for name, to in value.items()}
+    for name, usual in _PRIORITIES.items():
+        given = filled.get(name, {})
+        filled[name] = {**usual, **given} if isinstance(given, Mapping) else given
+    return filled
+
+
+Priorities = Annotated[dict[Priority, PriorityConfig], BeforeValidator(_fill_priorities)]
+
+
+class StepConfig(Section):
+    """One step of an escalation policy.
+
+    ``after`` is ms since its clock started (the opening, or the rise of the priority); None: when
+    the acknowledge deadline passes.
+    ``mention`` is Slack's: !here, !channel, @U0123ABCD or !subteam^S0123ABCD.
+    """
+
+    after: Duration | None = None
+    notify: tuple[str, ...]
+    mention: str = ""
+
+    @field_validator("notify")
+    @classmethod
+    def _somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("this step notifies nobody: name at least one notifier")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("mention")
+    @classmethod
+    def _mention(cls, value: str) -> str:
+        pattern = r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+"
+        if not re.fullmatch(pattern, value):
+            raise ValueError("not a mention (!here, !channel, @U0123ABCD or !subteam^S0123ABCD)")
+        return value
+
+
+class EscalationConfig(Section):
+    """A policy: its steps in order, gone through ``repeat`` more times.
+
+    ``remind_after``: ms after which whoever acknowledged and fell silent is asked again, through
+    the notifiers ``remind`` (without them through those that are Slack channels). ``repage_when``:
+    a condition on ``new_alerts``, those that joined since the last page.
+    """
+
+    steps: tuple[StepConfig, ...]
+    repeat: int = Field(default=0, ge=0, le=100)
+    remind_after: Span | None = None
+    remind: tuple[str, ...] = ()
+    repage_when: str | None = None
+
+    @field_validator("repage_when")
+    @classmethod
+    def _condition(cls, value: str | None) -> str | None:
+        if value is not None and Condition(value).name != NEW_ALERTS:
+            raise ValueError(f"only {NEW_ALERTS} can be compared (for example {NEW_ALERTS} >= 10)")
+        return value
+
+    @model_validator(mode="after")
+    def _reminds_sometime(self) -> "EscalationConfig":
+        if self.remind and self.remind_after is None:
+            raise ValueError("remind names notifiers, but remind_after does not say when")
+        return self
+
+    @field_validator("steps")
+    @classmethod
+    def _first_at_once(cls, value: tuple[StepConfig, ...]) -> tuple[StepConfig, ...]:
+        if not value:
+            raise ValueError("a policy has at least one step")
+        if value[0].after:
+            raise ValueError("the first step is notified at once: `after` is for later steps")
+        return value

@@ -1,0 +1,79 @@
+"""What a configuration demands of incidents, as values: clocks, policies and windows."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from routing.alert import Alert
+from routing.calendar import Calendar
+from routing.condition import Condition
+from routing.within import Within
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a policy. ``after``: ms since its clock started; None: a deadline passed."""
+
+    notify: tuple[str, ...]
+    after: int | None = None
+    mention: str = ""
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """What a priority demands, and the escalation policy it pages through.
+
+    ``deliver_within`` and ``remind_after`` in ms. ``quiet``: pages wait for the calendar's working
+    hours. ``remind_after`` 0: nobody is asked again; ``remind`` are the notifiers that ask.
+    ``repage_when``: a condition on ``new_alerts``.
+    """
+
+    acknowledge_within: Within
+    deliver_within: int
+    steps: tuple[Step, ...]
+    calendar: Calendar
+    repeat: int = 0
+    resolve_within: Within | None = None
+    update_within: Within | None = None
+    quiet: bool = False
+    remind_after: int = 0
+    remind: tuple[str, ...] = ()
+    repage_when: Condition | None = None
+
+    @property
+    def lap(self) -> int:
+        """Return the time (ms) one round of the policy takes before it is repeated."""
+        return max(step.after or 0 for step in self.steps) + self.acknowledge_within.nominal
+
+    def within(self, name: str) -> Within | None:
+        """Return how long the deadline ``name`` (acknowledge, resolve, update) leaves."""
+        found: Within | None = getattr(self, f"{name}_within")
+        return found
+
+    def step(self, number: int) -> Step | None:
+        """Return step ``number`` counting through repeats, or None when the policy is exhausted."""
+        rounds = self.repeat + 1
+        if not self.steps or number >= len(self.steps) * rounds:
+            return None
+        return self.steps[number % len(self.steps)]
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Everything ``decide`` needs from the configuration for one route. Durations in ms.
+
+    ``classify_group(alert, firing)`` is set only when some rule depends on the size of the group.
+    ``flap_changes`` openings and ends within ``flap_window`` are flapping (0: never), whose end is
+    believed after ``flap_hold`` without a firing alert. ``resolve_gone``: an alert that a stale
+    check finds gone from Alertmanager counts as resolved. ``stale_after`` 0: nobody looks whether
+    it is still reported; ``retention`` 0: nothing is forgotten.
+    """
+
+    clocks: dict[str, Clock]
+    classify_group: Callable[[Alert, int], tuple[str, str]] | None = None
+    team: str = ""
+    reopen_within: int = 30 * 60_000
+    echo_window: int = 60_000
+    flap_changes: int = 5
+    flap_window: int = 30 * 60_000
+    flap_hold: int = 10 * 60_000
+    stale_after: int = 5 * 3_600_000
+    resolve_gone: bool = True
+    retention: int = 90 * 86_400_000

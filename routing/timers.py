@@ -1,0 +1,238 @@
+"""What a due timer does to its incident."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from routing import clocks, escalation
+from routing.alert import Alert, merge_alert
+from routing.decision import Draft
+from routing.duration import format_duration
+from routing.episode import end, retire, watch_for_news
+from routing.event import DeliveryFailed, Seen, TimerDue
+from routing.incident import describe, page_wanted
+from routing.merge import told_target
+from routing.person import wake
+from routing.rules import Clock, Rules
+from routing.snapshot import follow_alerts
+from routing.watch import heartbeat_due
+
+
+def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Handle a due timer; one that was stopped or moved since is nothing but cleared."""
+    due = draft.get("timers").get(event.task)
+    if due is None:
+        draft.cancel.add(event.task)
+        return "timer_gone"
+    if due > draft.now:
+        # The agenda entry is early, for instance because the clock was set back: put it right.
+        draft.timer(event.task, due)
+        return "timer_early"
+    return _TIMERS[event.task](draft, event, rules)
+
+
+def _clock(draft: Draft, rules: Rules) -> Clock:
+    return rules.clocks[draft.get("priority")]
+
+
+def _acknowledge(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    escalation.acknowledge_passed(draft, _clock(draft, rules), event.paged)
+    return "deadline_missed"
+
+
+def _resolve(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    clocks.miss(draft, _clock(draft, rules), "resolve")
+    escalation.page_next(draft, _clock(draft, rules), "resolve_deadline", event.paged)
+    return "deadline_missed"
+
+
+def _update(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    """Nobody wrote how it goes: say so, and ask again when the next update is due."""
+    clocks.miss(draft, _clock(draft, rules), "update")
+    clocks.start(draft, _clock(draft, rules), "update")
+    return "deadline_missed"
+
+
+def _escalate(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    draft.stop("escalate")
+    escalation.page_next(draft, _clock(draft, rules), "timer", event.paged)
+    return "escalated"
+
+
+def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Slow is failed: what was not delivered in time moves on, while its retries go on."""
+    draft.stop("delivery")
+    step, state = draft.get("step"), draft.get("state")
+    pages = {
+        name: page
+        for name, page in escalation.episode_pages(draft).items()
+        if page_wanted(state, page)
+    }
+    late = [
+        name
+        for name, page in pages.items()
+        if page.step == step and page.failed_seq < page.seq and event.paged.get(name, 0) < page.seq
+    ]
+    in_time = not late and escalation.is_reached(pages, event.paged)
+    if in_time or not pages:
+        return "delivered_in_time"
+    for name in late:
+        draft.say("delivery_late", f"{name} has not confirmed the page in time")
+    # However many are late, the page moves on by one step; what is late may still arrive.
+    escalation.page_next(draft, _clock(draft, rules), "slow", event.paged)
+    return "delivery_late"
+
+
+def _quiet(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    """Quiet hours are over: page what waited for their end."""
+    draft.stop("quiet")
+    reason = draft.get("held_reason") or "opened"
+    draft.set(held_reason="")
+    escalation.page_next(draft, _clock(draft, rules), reason)
+    return "quiet_hours_over"
+
+
+def _remind(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    draft.stop("remind")
+    if draft.get("state") != "acknowledged":
+        return "timer_gone"
+    escalation.ask_again(draft, _clock(draft, rules))
+    clocks.remind_later(draft, _clock(draft, rules))
+    return "reminded"
+
+
+def _snooze(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    return wake(draft, rules)
+
+
+def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    draft.stop("flap")
+    return "updated" if draft.firing() else end(draft, rules, settled=True)
+
+
+def _forget(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+    """Forget a closed incident, unless it still keeps something quiet."""
+    if draft.start.is_open or draft.get("suppressed") or draft.get("suspects"):
+        draft.stop("forget")
+        retire(draft, rules)
+        return "kept"
+    draft.stop(*draft.get("timers"))
+    draft.cancel.update(f"notify:{name}" for name in draft.get("pages"))
+    draft.forget = True
+    return "forgotten"
+
+
+def _merge(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    return told_target(draft, event, rules)
+
+
+def _heartbeat(draft: Draft, event: TimerDue, _rules: Rules) -> str:
+    return heartbeat_due(draft, event)
+
+
+def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Nobody reported it for long: ask Alertmanager, or at least say so."""
+    seen = max(event.seen_at, draft.get("seen_at"))
+    if seen + rules.stale_after > draft.now:
+        draft.timer("stale", seen + rules.stale_after)
+        return "still_reported"
+    draft.stop("stale")
+    watch_for_news(draft, rules)
+    if event.alerts is None:
+        if not draft.get("stale_at"):
+            draft.set(stale_at=draft.now)
+            silent = format_duration(rules.stale_after)
+            draft.say("stale", f"No news of it for {silent}: gone, silenced or inhibited")
+        return "stale"
+    return _ask_alertmanager(draft, event.alerts, rules)
+
+
+def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> str:
+    alerts: dict[str, Alert] = draft.get("alerts")
+    firing = {alert.fingerprint: alert for alert in draft.firing()}
+    said = {
+        key: _words(answers[key])
+        for key in firing
+        if key in answers and answers[key].state != "active"
+    }
+    gone = [key for key in said if answers[key].state == "gone"]
+    known: dict[str, str] = draft.get("vanished")
+    for words in sorted({words for key, words in said.items() if known.get(key) != words}):
+        names = sorted({describe(firing[key]) for key, how in said.items() if how == words})
+        draft.say("vanished", f"Alertmanager says {words}: {', '.join(names[:5])}")
+    draft.set(vanished=said, stale_at=draft.now if said else 0)
+    if not gone or not rules.resolve_gone:
+        return "stale" if said else "still_reported"
+    over = {
+        key: msgspec.structs.replace(alerts[key], resolved=True, ends_at=draft.now) for key in gone
+    }
+    draft.set(alerts={**alerts, **over})
+    return follow_alerts(draft, rules)
+
+
+def _words(answer: Seen) -> str:
+    by = f" by {', '.join(answer.by[:3])}" if answer.by else ""
+    return f"{answer.state}{by}"
+
+
+def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Nothing contradicted the suspected echoes: they fire, and may be the only copy for hours."""
+    draft.stop("echo")
+    ripe: dict[str, int] = draft.get("suspected_at")
+    kept = {key: at for key, at in ripe.items() if at + rules.echo_window > draft.now}
+    suspects: dict[str, Alert] = draft.get("suspects")
+    alerts: dict[str, Alert] = draft.get("alerts")
+    answers = event.alerts or {}
+    believed = {
+        key: _believe(alerts.get(key, alert), alert)
+        for key, alert in suspects.items()
+        if key not in kept and not (key in answers and answers[key].state == "gone")
+    }
+    if kept:
+        draft.timer("echo", min(kept.values()) + rules.echo_window)
+    draft.set(
+        alerts={**alerts, **believed},
+        suspects={key: alert for key, alert in suspects.items() if key in kept},
+        suspected_at=kept,
+    )
+    if not believed:
+        return "timer_early" if len(kept) == len(suspects) else "echo_dropped"
+    names = ", ".join(sorted(alert.labels.get("alertname", "alert") for alert in believed.values()))
+    draft.say("echo_believed", f"Still reported as firing after its resolve: {names}")
+    return follow_alerts(draft, rules)
+
+
+def _believe(known: Alert, suspect: Alert) -> Alert:
+    """Return the alert as firing, with the most urgent priority any copy of it had."""
+    return merge_alert(msgspec.structs.replace(known, resolved=False, ends_at=0), suspect)
+
+
+def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
+    """Say that a notifier gave up; a page of it moves on."""
+    page = draft.get("pages").get(event.notifier)
+    draft.skip.add(event.notifier)
+    draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
+    if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
+        escalation.undelivered(draft, _clock(draft, rules), event.notifier, event.paged)
+        if draft.get("pages")[event.notifier].seq > event.seq:
+            draft.skip.discard(event.notifier)
+    return "delivery_failed"
+
+
+_TIMERS: dict[str, Callable[[Draft, TimerDue, Rules], str]] = {
+    "acknowledge": _acknowledge,
+    "resolve": _resolve,
+    "update": _update,
+    "escalate": _escalate,
+    "delivery": _delivery,
+    "quiet": _quiet,
+    "remind": _remind,
+    "snooze": _snooze,
+    "flap": _flap,
+    "stale": _stale,
+    "echo": _echo,
+    "merge": _merge,
+    "heartbeat": _heartbeat,
+    "forget": _forget,
+}
+TIMER_TASKS = tuple(_TIMERS)

@@ -1,0 +1,56 @@
+"""A watched heartbeat: when it stops for longer than its interval, an incident opens.
+
+The watch is a small record beside the incidents, with one timer. What opens and ends the incident
+are alerts like any others, sent by the service itself; the watch only knows since when it waits.
+"""
+
+from routing.decision import Decision, Draft
+from routing.event import HeartbeatSeen, TimerDue
+from routing.incident import SCHEMA, Incident
+
+GRACE_MS = 60_000
+"""A service that was down may have missed what is due so soon after its start."""
+
+
+def watch_id(key: str) -> str:
+    """Return the id of a heartbeat's record: no incident has generation 0."""
+    return f"{key}-0"
+
+
+def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> Decision:
+    """Wait for the next beat from now on; a missing one first has to have its end stored."""
+    start = base if base is not None else _fresh(event)
+    draft = Draft(base, start, now)
+    if start.state == "missing" and not event.returned:
+        return draft.done("still_missing" if event.expected else "heartbeat_returned")
+    due = start.timers.get("heartbeat", 0)
+    if event.expected and due > now + min(GRACE_MS, event.interval):
+        return draft.done("expected")
+    if not event.expected:
+        draft.set(seen_at=now)
+    draft.set(state="beating", episode_opened_at=0)
+    draft.timer("heartbeat", now + event.interval)
+    return draft.done("expected" if event.expected else "heartbeat")
+
+
+def _fresh(event: HeartbeatSeen) -> Incident:
+    return Incident(
+        id=watch_id(event.key),
+        group=event.group,
+        state="beating",
+        schema=SCHEMA,
+        generation=0,
+        priority="P1",
+        kind="heartbeat",
+    )
+
+
+def heartbeat_due(draft: Draft, event: TimerDue) -> str:
+    """No beat came in time. ``event.lost``: it is not configured any more."""
+    since = draft.get("timers")["heartbeat"]
+    draft.stop("heartbeat")
+    if event.lost:
+        draft.set(state="tombstone")
+        return "not_watched"
+    draft.set(state="missing", episode_opened_at=since)
+    return "heartbeat_missing"

@@ -1,0 +1,283 @@
+"""How long something may take - elapsed or business time - and how a deadline came about.
+
+Business hours count open time only. n business days end at the closing of the n-th working day
+after the day, in the calendar's zone, on which they started: that day never counts, at whatever
+hour it was, so what starts on a Saturday counts from the Monday on.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from routing.calendar import HORIZON_YEARS, Calendar, Day
+from routing.duration import format_duration, parse_duration
+
+FORMS = "5m, 1h30m, 1d, 8 business hours, 90 business minutes, 1h30m business time, next business day, 5 business days"  # noqa: E501 - one line in every error
+"""What ``parse_within`` reads, by example."""
+
+_HOUR, _MINUTE, _SECOND = 3_600_000, 60_000, 1_000
+_UNITS = {"hour": _HOUR, "minute": _MINUTE}
+_COUNTED = re.compile(r"([0-9]{1,6}) business (hour|minute|day)s?")
+_WRITTEN = re.compile(r"(\S+) business time")
+_MOST_MS = 10_000 * _HOUR
+_MOST_DAYS = 1_000
+_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_FIRST_LINES, _LAST_LINES = 8, 6
+_FEW_CLOSED = 3
+_HORIZON_DAYS = HORIZON_YEARS * 366
+
+
+class Within(msgspec.Struct, frozen=True):
+    """How long something may take: ms elapsed, ms of business ``hours``, or business ``days``.
+
+    ``str`` gives a text that ``parse_within`` reads back.
+    """
+
+    kind: Literal["elapsed", "hours", "days"]
+    amount: int
+
+    def __str__(self) -> str:
+        if self.kind == "days":
+            return f"{self.amount} business day{'' if self.amount == 1 else 's'}"
+        if self.kind == "elapsed":
+            odd = self.amount % _SECOND
+            return format_duration(self.amount - odd) * (odd < self.amount) + f"{odd}ms" * (odd > 0)
+        for name, unit in _UNITS.items():
+            count, rest = divmod(self.amount, unit)
+            if not rest and (unit == _HOUR or count < 60):  # noqa: PLR2004 - minutes
+                return f"{count} business {name}{'' if count == 1 else 's'}"
+        return f"{_hours(self.amount)} business time"
+
+    @property
+    def nominal(self) -> int:
+        """The length (ms) where no calendar is at hand: a business day counts as 24 hours."""
+        return self.amount * 24 * _HOUR if self.kind == "days" else self.amount
+
+    def due(self, start: int, calendar: Calendar) -> int:
+        """Return the deadline (ms) of what starts at ``start`` (ms), never before it.
+
+        ValueError where the calendar does not come to it within HORIZON_YEARS.
+        """
+        if self.kind == "elapsed":
+            return start + self.amount
+        if self.kind == "hours":
+            return calendar.add_hours(start, self.amount)
+        return calendar.end_of_business_day(start, self.amount)
+
+    def remaining(self, now: int, due: int, calendar: Calendar) -> int:
+        """Return what is left (ms, at least 0) at ``now``: elapsed, else open time only."""
+        if self.kind == "elapsed":
+            return max(0, due - now)
+        return calendar.hours_between(now, due)
+
+    def resume(self, now: int, remaining: int, calendar: Calendar) -> int:
+        """Return the deadline (ms) of a clock that goes on at ``now`` with this much left (ms)."""
+        if self.kind == "elapsed":
+            return now + remaining
+        return calendar.add_hours(now, remaining)
+
+
+def parse_within(text: str) -> Within:
+    """Read a text such as ``5m``, ``8 business hours`` or ``next business day`` (see FORMS).
+
+    ValueError for other texts, for nothing at all, and above 10000 business hours or 1000 days.
+    """
+    words = " ".join(text.lower().split())
+    if words == "next business day":
+        return Within("days", 1)
+    if found := _COUNTED.fullmatch(words):
+        count = int(found[1])
+        days = found[2] == "day"
+        within = Within("days", count) if days else Within("hours", count * _UNITS[found[2]])
+    elif found := _WRITTEN.fullmatch(words):
+        if re.search(r"[ywd]", found[1]):
+            raise ValueError(f"a day of business time is unclear: {text!r} (write business days)")
+        within = Within("hours", _duration(found[1], text))
+    else:
+        # Not in lower case: here as everywhere the units of a duration are m and s, never M or S.
+        within = Within("elapsed", _duration(text.strip(), text))
+    if not within.amount:
+        raise ValueError(f"no time at all: {text!r} (write for example {FORMS})")
+    most = {"elapsed": within.amount, "hours": _MOST_MS, "days": _MOST_DAYS}[within.kind]
+    if within.amount > most:
+        raise ValueError(f"too long: {text!r} (at most 10000 business hours or 1000 business days)")
+    return within
+
+
+def _duration(text: str, whole: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        if "longer" in str(error):
+            raise
+        raise ValueError(f"not a time allowed: {whole!r} (write for example {FORMS})") from None
+
+
+def _hours(ms: int) -> str:
+    """Return a duration without days, as a day of business time has no fixed length."""
+    hours, rest = divmod(ms, _HOUR)
+    odd = f"{rest % _SECOND}ms" if rest % _SECOND else ""
+    short = format_duration(rest - rest % _SECOND) if rest >= _SECOND else ""
+    return (f"{hours}h" if hours else "") + short + odd or "0h"
+
+
+class Line(NamedTuple):
+    """One step of how a deadline came about: the moment (ms) it is about, and the words."""
+
+    at: int
+    words: str
+
+
+def explain_due(within: Within, start: int, calendar: Calendar) -> list[Line]:
+    """Return readable steps from the start to the deadline, in the order of time.
+
+    Runs of closed days are one line, and of very many lines the middle is left out. ValueError as
+    for ``Within.due``.
+    """
+    due = within.due(start, calendar)
+    show = _Clock(calendar)
+    if within.kind == "elapsed":
+        steps = iter([Line(start, f"started {show(start)}: every hour counts, day and night")])
+    else:
+        explain = _business_hours if within.kind == "hours" else _business_days
+        steps = explain(within.amount, start, show)
+    first, *rest = _shorten([*steps], show)
+    changes = _shorten([*_clock_changes(start, due, show)], show)
+    other = "" if calendar.time_zone == "UTC" else f" ({show.utc(due)} UTC)"
+    rest = sorted([*changes, *rest], key=lambda line: line.at)
+    return [first, *rest, Line(due, f"due {show(due)}{other}")]
+
+
+class _Clock:
+    """Moments in words, by the clock of a calendar's zone."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+
+    def __call__(self, at: int) -> str:
+        """Return ``Fri 2026-03-27 16:30 CET``."""
+        return f"{self.date(at)} {self.time(at)} {self.zone(at)}"
+
+    def date(self, at: int) -> str:
+        return _date(self.calendar.local(at).date())
+
+    def time(self, at: int) -> str:
+        return _time(self.calendar.local(at))
+
+    def zone(self, at: int) -> str:
+        """Return the zone's letters, or the offset where it has none."""
+        letters = self.calendar.local(at).strftime("%Z")
+        return letters if letters.isalpha() else self.offset(at)
+
+    def offset(self, at: int) -> str:
+        text = self.calendar.local(at).strftime("%z")
+        return f"UTC{text[:3]}:{text[3:5]}"
+
+    def utc(self, at: int) -> str:
+        """Return the time in UTC, with the date where it is another one."""
+        local = self.calendar.local(at)
+        utc = local.astimezone(UTC)
+        return _time(utc) if utc.date() == local.date() else f"{utc.date()} {_time(utc)}"
+
+    def span(self, start: int, end: int, day: Day) -> str:
+        """Return ``Mon 2026-03-30 09:00 CEST-17:00``; both offsets where they differ."""
+        until = "24:00" if end == day.end else self.time(end)
+        late = self.zone(max(start, end - 1))
+        return f"{self(start)}-{until}" + (f" {late}" if late != self.zone(start) else "")
+
+
+def _date(day: date) -> str:
+    return f"{_NAMES[day.weekday()]} {day}"
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%S").removesuffix(":00")
+
+
+def _days_from(start: int, calendar: Calendar) -> Iterator[Day]:
+    first = calendar.day_of(start)
+    return (calendar.day(number) for number in range(first, first + _HORIZON_DAYS + 1))
+
+
+def _business_hours(working_ms: int, start: int, show: _Clock) -> Iterator[Line]:
+    left = working_ms
+    closed: list[Day] = []
+    if why := show.calendar.why_closed(start):
+        yield Line(start, f"started {show(start)}: closed, {why}; {_hours(left)} to count")
+    for day in _days_from(start, show.calendar):
+        if day.closed and day.begin > start:
+            closed.append(day)
+        for opening, closing in day.spans:
+            if closing <= start:
+                continue
+            yield from _closed_days(closed)
+            closed = []
+            counted = min(left, closing - max(opening, start))
+            left -= counted
+            words = f"{_hours(counted)} counted, {_hours(left) if left else 'nothing'} left"
+            if opening <= start:
+                until = "24:00" if closing == day.end else show.time(closing)
+                yield Line(start, f"started {show(start)} (open until {until}): {words}")
+            else:
+                yield Line(opening, f"{show.span(opening, closing, day)}: {words}")
+            if not left:
+                return
+
+
+def _business_days(days: int, start: int, show: _Clock) -> Iterator[Line]:
+    count = 0
+    closed: list[Day] = []
+    following = _days_from(start, show.calendar)
+    today = next(following)
+    why = f" ({today.closed})" if today.closed else ""
+    yield Line(start, f"started {show(start)}: the day of the start does not count{why}")
+    for day in following:
+        if day.closed:
+            closed.append(day)
+            continue
+        yield from _closed_days(closed)
+        closed = []
+        count += 1
+        opening, closing = day.spans[0][0], day.spans[-1][1]
+        span = show.span(opening, closing, day)
+        yield Line(opening, f"{span}: business day {count} of {days}")
+        if count == days:
+            return
+
+
+def _closed_days(days: list[Day]) -> Iterator[Line]:
+    if len(days) <= _FEW_CLOSED:
+        for day in days:
+            closed = day.closed if day.closed.startswith("closed") else f"{day.closed}, closed"
+            yield Line(day.begin, f"{_date(day.date)}: {closed}")
+        return
+    why = ", ".join(dict.fromkeys(day.closed.removeprefix("closed: ") for day in days))
+    between = f"{_date(days[0].date)} to {_date(days[-1].date)}"
+    yield Line(days[0].begin, f"{between}: {len(days)} days closed ({why})")
+
+
+def _clock_changes(start: int, due: int, show: _Clock) -> Iterator[Line]:
+    calendar = show.calendar
+    for day in _days_from(start, calendar):
+        if day.begin >= due:
+            return
+        change = calendar.offset_change(max(day.begin, start), min(day.end, due))
+        if change is not None:
+            before, after = (calendar.local(at).utcoffset() for at in (change - 1, change))
+            by = (after or timedelta()) - (before or timedelta())
+            way = "forward" if by > timedelta() else "back"
+            size = format_duration(abs(by) // timedelta(milliseconds=1))
+            offsets = f"{show.offset(change - 1)} to {show.offset(change)}"
+            yield Line(change, f"{show(change)}: clocks go {way} by {size} ({offsets})")
+
+
+def _shorten(lines: list[Line], show: _Clock) -> list[Line]:
+    left_out = lines[_FIRST_LINES:-_LAST_LINES]
+    if len(left_out) <= 1:
+        return lines
+    until = show.date(left_out[-1].at)
+    words = f"... {len(left_out)} more steps, until {until} ..."
+    return [*lines[:_FIRST_LINES], Line(left_out[0].at, words), *lines[-_LAST_LINES:]]

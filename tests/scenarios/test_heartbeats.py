@@ -1,0 +1,108 @@
+"""Heartbeats that come in, stop, and come back; and alerts that beat instead of opening."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+
+HEARTBEATS = {
+    "backup": {"interval": "1h", "severity": "warning", "labels": {"system": "shop"}},
+    "watchdog": {"interval": "5m", "matchers": ['alertname="Watchdog"']},
+}
+
+
+@pytest.fixture
+async def watching(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> AsyncIterator[App]:
+    running = App(tmp_path, *fakes)
+    await running.start(heartbeats=HEARTBEATS, **NO_ACCOUNTS)
+    yield running
+    await running.stop()
+
+
+def pass_time(app: App, seconds: float) -> None:
+    app.clock.move(seconds)
+    app.service.agenda.wake()
+
+
+async def opened(app: App, state: str = "open") -> list[Any]:
+    _, answer = await app.get(f"/v1/incidents?state={state}")
+    return list(answer["incidents"])
+
+
+async def test_one_that_stops_opens_an_incident_and_its_return_resolves_it(watching: App) -> None:
+    status, answer = await watching.post(b"", "/v1/heartbeats/backup")
+    assert (status, answer["heartbeat"]) == (202, "backup")
+    for _ in range(12):
+        await watching.post(notification(alert("Watchdog"), group="w"))
+        pass_time(watching, 299)
+    assert await opened(watching) == []
+    pass_time(watching, 20)
+
+    async def both() -> Any:
+        found = await opened(watching)
+        return found if len(found) == 2 else None
+
+    missing = {item["priority"]: item["title"] for item in await until(both)}
+    assert missing == {
+        "P1": "HeartbeatMissing: No heartbeat watchdog for longer than 5m",
+        "P3": "HeartbeatMissing: No heartbeat backup for longer than 1h",
+    }
+    await watching.post(b"", "/v1/heartbeats/backup")
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await until(lambda: _none_open(watching))
+    (backup,) = [item for item in await opened(watching, "closed") if "backup" in item["title"]]
+    assert backup["resolved_by"]["via"] == "automatic"
+
+
+async def _none_open(app: App) -> bool:
+    return not await opened(app)
+
+
+async def test_one_that_never_came_is_missing_too(watching: App) -> None:
+    pass_time(watching, 301)
+    (missing,) = await until(lambda: opened(watching))
+    assert missing["labels"] == {"heartbeat": "watchdog"}
+    assert missing["kind"] == "heartbeat"
+    line = 'incidents_total{priority="P1",severity="critical",source="other",type="heartbeat"}'
+    assert await watching.metric(line) == 1
+
+
+async def test_a_heartbeat_that_goes_missing_again_is_the_same_incident(watching: App) -> None:
+    pass_time(watching, 301)
+    (missing,) = await until(lambda: opened(watching))
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await until(lambda: _none_open(watching))
+    pass_time(watching, 301)
+    (again,) = await until(lambda: opened(watching))
+    assert (again["id"], again["episode"]) == (missing["id"], 1)
+
+
+async def test_beats_and_alerts_of_one_payload_go_their_own_ways(watching: App) -> None:
+    both = notification(alert("Watchdog"), alert("DiskFull"), group="w")
+    status, answer = await watching.post(both)
+    assert (status, len(answer["incidents"])) == (202, 1)
+    (incident,) = await opened(watching)
+    assert incident["title"].startswith("DiskFull")
+    assert incident["firing"] == 1
+
+
+async def test_a_restart_gives_what_is_due_another_interval(watching: App, tmp_path: Path) -> None:
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await watching.stop()
+    watching.clock.move(3600)
+    await watching.start(heartbeats=HEARTBEATS, **NO_ACCOUNTS)
+    pass_time(watching, 200)
+    assert await opened(watching) == []
+    pass_time(watching, 101)
+    assert await until(lambda: opened(watching))
+
+
+async def test_an_unknown_name_is_refused_with_the_known_ones(watching: App) -> None:
+    status, answer = await watching.post(b"", "/v1/heartbeats/other")
+    assert status == 404
+    assert "backup, watchdog" in answer["error"]

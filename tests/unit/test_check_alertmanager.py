@@ -1,0 +1,220 @@
+"""What in an Alertmanager configuration does not go well with ours, and where."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from receiver.__main__ import main
+from receiver.check_alertmanager import check_alertmanager
+from receiver.errors import ConfigError
+from tests.system.test_alertmanager_config import amtool
+
+H = 3_600_000
+URL = "http://im:8080/v1/alerts/webhook"
+OURS = f"receivers: [{{name: ours, webhook_configs: [{{url: '{URL}'}}]}}, {{name: other}}]\n"
+
+
+class Checked:
+    """Writes a configuration, checks it, and returns the warnings with a short file name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "am.yml"
+
+    def __call__(self, text: str, stale_after: float = 5, *, valid: bool = True) -> list[str]:
+        self.path.write_text(dedent(text))
+        if valid:
+            assert "SUCCESS" in amtool("check-config", str(self.path))
+        found = check_alertmanager(self.path, int(stale_after * H))
+        return [warning.replace(str(self.path), "am.yml") for warning in found]
+
+    def problem(self, text: str) -> str:
+        with pytest.raises(ConfigError) as caught:
+            self(text, valid=False)
+        return str(caught.value).replace(str(self.path), "am.yml")
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Checked:
+    return Checked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "longest"),
+    [
+        ("", "4h5m"),
+        (", repeat_interval: 12h", "12h5m"),
+        (", group_interval: 90m", "5h30m"),
+        (", group_interval: 1m, repeat_interval: 3h", "3h1m"),
+        (", group_interval: 1d, repeat_interval: 1w", "8d"),
+    ],
+)
+def test_the_longest_silence_of_a_group_that_fires(
+    check: Checked, intervals: str, longest: str
+) -> None:
+    text = f"route: {{receiver: ours{intervals}}}\n" + OURS
+    hours = {"4h5m": 4 + 5 / 60, "12h5m": 12 + 5 / 60, "5h30m": 5.5, "3h1m": 3 + 1 / 60}
+    exact = hours.get(longest, 8 * 24)
+    assert check(text, exact + 0.001) == []
+    assert check(text, 0) == []
+    (warning,) = check(text, exact)
+    assert warning.startswith(
+        f"am.yml:1: the root route to ours repeats a group after up to {longest} ("
+    )
+    assert f"set incidents.stale_after to more than {longest}, " in warning
+
+
+def test_intervals_and_receivers_are_inherited(check: Checked) -> None:
+    text = """
+        route:
+          receiver: other
+          repeat_interval: 6h
+          routes:
+            - matchers: ['team="a"', 'env=~"x|y"']
+              receiver: ours
+              routes:
+                - match: {severity: critical}
+                  repeat_interval: 1h
+                - match_re: {severity: warn.*}
+                  group_interval: 8h
+            - receiver: ours
+              repeat_interval: 1h
+              matchers: [b="1"]
+            - receiver: other
+              matchers: [c="1"]
+              routes:
+                - {receiver: ours, matchers: [d="1"]}
+    """
+    found = check(dedent(text) + OURS)
+    assert [warning.split(" repeats")[0] for warning in found] == [
+        'am.yml:6: the route {team="a", env=~"x|y"} to ours',
+        'am.yml:11: the route {team="a", env=~"x|y"} > {severity=~"warn.*"} to ours',
+        'am.yml:19: the route {c="1"} > {d="1"} to ours',
+    ]
+    assert "repeat_interval 6h + group_interval 5m" in found[0]
+    assert "repeat_interval 6h + group_interval 8h" in found[1]
+
+
+def test_a_route_that_no_alert_reaches_is_not_warned_of(check: Checked) -> None:
+    text = """
+        route:
+          receiver: ours
+          repeat_interval: 9h
+          routes:
+            - {receiver: other, matchers: [a="1"]}
+            - {receiver: other}
+            - {receiver: ours, matchers: [b="1"]}
+    """
+    assert check(dedent(text) + OURS) == ["am.yml:2: no route leads to the receiver ours"]
+    going_on = text.replace("{receiver: other}", "{receiver: other, continue: true}")
+    (warning,) = check(dedent(going_on) + OURS)
+    assert warning.startswith('am.yml:8: the route {b="1"} to ours repeats')
+
+
+def test_webhooks_that_hide_what_happens(check: Checked) -> None:
+    text = f"""
+        route: {{receiver: ours}}
+        receivers:
+          - name: ours
+            webhook_configs:
+              - url: {URL}/?cluster=eu
+                send_resolved: false
+              - url: http://pager.example/hook
+                send_resolved: false
+              - max_alerts: 50
+                url: {URL}
+          - name: unused
+            webhook_configs:
+              - {{url: 'http://other.example/', max_alerts: 1}}
+    """
+    first, second = check(text)
+    assert first.startswith("am.yml:7: send_resolved is false: ")
+    assert second.startswith("am.yml:10: max_alerts is 50: ")
+
+
+def test_without_our_path_any_webhook_may_be_ours(check: Checked) -> None:
+    text = """
+        route: {receiver: a, repeat_interval: 9h}
+        receivers:
+          - name: a
+            webhook_configs: [{url: 'http://proxy.example/alerts'}]
+          - name: b
+            webhook_configs: [{url: 'http://proxy.example/b', max_alerts: 5}]
+    """
+    found = check(text)
+    assert [warning.split(" ")[0] for warning in found] == ["am.yml:2:", "am.yml:7:"]
+
+
+def test_a_url_in_a_file_may_be_ours(check: Checked) -> None:
+    text = """
+        route: {receiver: a, repeat_interval: 9h}
+        receivers:
+          - name: a
+            webhook_configs: [{url_file: /etc/secret}]
+    """
+    assert len(check(text, valid=False)) == 1
+
+
+def test_nobody_tells_us(check: Checked) -> None:
+    text = "route: {receiver: a}\nreceivers: [{name: a}]\n"
+    assert check(text) == [
+        "am.yml:1: no receiver has a webhook: no alert comes to the incident manager"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "am.yml:1: expected a mapping"),
+        ("- a\n", "am.yml:1: expected a mapping"),
+        (OURS, "am.yml:1: route must be a mapping"),
+        ("route: x\n" + OURS, "am.yml:1: route must be a mapping"),
+        ("route:\n  routes: {a: 1}\n" + OURS, "am.yml:2: routes must be a list"),
+        ("route:\n  routes:\n    - 1\n" + OURS, "am.yml:3: expected a mapping"),
+        ("route:\n\n  repeat_interval: soon\n" + OURS, "am.yml:3: not a duration: 'soon'"),
+        ("route: {receiver: [\n", "am.yml:2: not valid YAML"),
+        ("receivers:\n  ours: 1\n", "am.yml:1: receivers must be a list"),
+        ("a: 1\na: 2\n", "am.yml:2: a: given twice"),
+        ("route: &r {routes: [*r]}\n" + OURS, "am.yml:1: an alias that contains itself"),
+        ("route: " + "{routes: [" * 300 + "]}" * 300 + "\n" + OURS, "nested too deeply"),
+    ],
+)
+def test_what_is_no_configuration_is_said_with_its_place(
+    check: Checked, text: str, words: str
+) -> None:
+    assert words in check.problem(text)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "am.yml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"am\.yml: cannot be read: "):
+        check_alertmanager(path, H)
+
+
+def test_the_command_warns_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "am.yml"
+    path.write_text("route: {receiver: ours, repeat_interval: 99h}\n" + OURS)
+    result = CliRunner().invoke(main, ["check-config", "--alertmanager", str(path)])
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"warning: {path}:1: the root route to ours repeats")
+    assert "ok" in result.stdout
+
+
+def test_the_command_fails_for_what_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "am.yml"
+    path.write_text("route: [\n")
+    result = CliRunner().invoke(main, ["check-config", "--alertmanager", str(path)])
+    assert result.exit_code == 1
+    assert f"{path}:2: not valid YAML" in result.stderr
+
+
+def test_the_file_we_ship_is_a_configuration() -> None:
+    path = Path(__file__).parents[2] / "alertmanager.yml"
+    repeat = yaml.safe_load(path.read_text())["route"]["repeat_interval"]
+    assert repeat.endswith("h")
+    assert check_alertmanager(path, (int(repeat[:-1]) + 1) * H) == []
