@@ -1,20 +1,23 @@
 """The agenda's workers: claim what is due, in two lanes, and hand it on.
 
-P1 and P2 have a lane and workers of their own. A hung notifier fills only its own places: tasks
-that find none are put back for a moment instead of waiting on their lease.
+P1 and P2 have a lane and places of their own. Timers claimed together are decided together. Where
+there are several notifiers, a hung one fills only its share of the places: what finds none is put
+back for a moment instead of waiting on its lease.
 """
 
 import asyncio
 import logging
 import uuid
 from collections import Counter
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from receiver.clock import Clock
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.errors import StoreUnavailableError
 from receiver.facts import Facts
-from receiver.store.tasks import Task, TaskStore
+from receiver.store.tasks import Reading, Task, TaskStore
 
 log = logging.getLogger("agenda")
 
@@ -26,10 +29,8 @@ PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
 BUSY_MS = 500
 """How long a task is put back whose notifier has no free place."""
-PLACES = {"urgent": 48, "normal": 16}
+PLACES = {"urgent": 96, "normal": 48}
 """Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
-NOTIFIER_SHARE = 2
-"""One notifier may hold one half of a lane's places."""
 
 
 class Agenda:
@@ -43,10 +44,10 @@ class Agenda:
         facts: Facts,
         clock: Clock,
     ) -> None:
-        self._facts = facts
         self._tasks = tasks
         self._delivery = delivery
         self._dispatcher = dispatcher
+        self._facts = facts
         self._clock = clock
         self._wake: list[asyncio.Event] = []
         self._loops: list[asyncio.Task[None]] = []
@@ -104,48 +105,62 @@ class Agenda:
         return min(IDLE_S, max(0.005, (due - self._clock.now()) / 1000))
 
     async def _claim(self, shard: int, lane: str) -> int:
-        free = PLACES[lane] - len(self._running[lane])
-        if free <= 0:
-            await asyncio.wait(self._running[lane], return_when=asyncio.FIRST_COMPLETED)
-            free = PLACES[lane] - len(self._running[lane])
+        """Lease what is due and start it; return how many tasks that were."""
+        running = self._running[lane]
+        if len(running) >= PLACES[lane]:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         now = self._clock.now()
         token = uuid.uuid4().hex
+        free = PLACES[lane] - len(running)
         found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free)
+        if not found:
+            return 0
+        readings = dict(zip(found, await self._tasks.read(found), strict=True))
+        timers = [task for task in found if not task.task.startswith("notify:")]
+        if timers:
+            self._spawn(lane, self._fire(timers, readings))
         for task in found:
-            job = asyncio.create_task(self._handle(task))
-            self._running[lane].add(job)
-            job.add_done_callback(self._running[lane].discard)
+            if task.task.startswith("notify:"):
+                self._spawn(lane, self._deliver(task, readings[task]))
         return len(found)
 
-    async def _handle(self, task: Task) -> None:
+    def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.create_task(work)
+        self._running[lane].add(job)
+        job.add_done_callback(self._running[lane].discard)
+
+    async def _deliver(self, task: Task, reading: Reading) -> None:
+        place = (task.task, task.lane)
+        share = PLACES[task.lane] // min(2, max(1, len(self._delivery.notifiers)))
         try:
-            if task.task.startswith("notify:"):
-                await self._deliver(task)
-            else:
-                await self._fire(task)
+            if self._held[place] >= share:
+                now = self._clock.now()
+                due = now + BUSY_MS
+                await self._tasks.settle(task, "again", now, delivered=task.want, due=due)
+                return
+            self._held[place] += 1
+            try:
+                await self._delivery.deliver(task, reading)
+            finally:
+                self._held[place] -= 1
         except StoreUnavailableError as error:
             # The lease runs out and somebody else, or we, take it up again.
             log.warning("%s of %s: %s", task.task, task.incident, error)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
 
-    async def _deliver(self, task: Task) -> None:
-        place = (task.task, task.lane)
-        if self._held[place] >= PLACES[task.lane] // NOTIFIER_SHARE:
-            now = self._clock.now()
-            await self._tasks.settle(task, "again", now, due=now + BUSY_MS)
-            return
-        self._held[place] += 1
-        try:
-            await self._delivery.deliver(task)
-        finally:
-            self._held[place] -= 1
+    async def _fire(self, timers: Sequence[Task], readings: dict[Task, Reading]) -> None:
+        """Decide due timers, all at once: they are committed together."""
+        await asyncio.gather(*(self._fire_one(task, readings[task]) for task in timers))
 
-    async def _fire(self, task: Task) -> None:
+    async def _fire_one(self, task: Task, reading: Reading) -> None:
         """A timer is an event like any other; the commit takes its entry off the agenda."""
-        receipts = await self._tasks.receipts(task.incident)
-        paged = {name: receipt.paged_seq for name, receipt in receipts.items()}
-        event = await self._facts.event(task, paged)
-        outcome = await self._dispatcher.submit(event, task.incident)
-        if outcome.reason == "unknown_incident":
-            await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
+        try:
+            event = await self._facts.event(task, reading.paged)
+            outcome = await self._dispatcher.submit(event, task.incident)
+            if outcome.reason == "unknown_incident":
+                await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
+        except StoreUnavailableError as error:
+            log.warning("%s of %s: %s", task.task, task.incident, error)
+        except Exception:
+            log.exception("%s of %s failed", task.task, task.incident)

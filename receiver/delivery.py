@@ -26,7 +26,8 @@ from receiver.notify.base import (
     View,
     Wait,
 )
-from receiver.store.tasks import Task, TaskStore
+from receiver.store.record import decode_incident
+from receiver.store.tasks import Reading, Task, TaskStore
 from routing.event import DeliveryFailed, DeliveryNoted
 from routing.incident import Entry, Incident
 from routing.receipt import Attempt, Receipt, merge_receipts
@@ -79,29 +80,36 @@ class Delivery:
         self._metrics = metrics
         self._url = incident_url
 
-    async def deliver(self, task: Task) -> None:
-        """Do as many steps as the lease allows, then settle the task."""
-        incident = await self._dispatcher.store.load(task.incident)
+    async def deliver(self, task: Task, reading: Reading) -> None:
+        """Do as many steps as the lease allows, then settle the task.
+
+        Usually that is two writes: the attempt before the call, and the receipt with the end of
+        the task after it.
+        """
         name = task.task.removeprefix("notify:")
+        incident = decode_incident(reading.record) if reading.record else None
         if incident is None or name not in incident.pages:
             await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
             return
         correlation_id.set(incident.correlation_id)
-        receipts = await self._tasks.receipts(task.incident)
-        receipt: Receipt | None = receipts.get(name, Receipt())
-        told = receipt.cursor if receipt else 0
-        entries = tuple(await self._dispatcher.store.timeline(task.incident, told))
-        paged = {other: found.paged_seq for other, found in receipts.items()}
-        job = _Job(task, incident, entries, told, paged)
+        receipt: Receipt | None = reading.receipts.get(name, Receipt())
+        job = await self._job(task, incident, receipt or Receipt(), reading)
         notifier = self.notifiers.get(name)
         if notifier is None:
             await self._reject(job, receipt or Receipt(), "not configured any more")
             return
-        for _ in range(notifier.steps):
+        for done in range(notifier.steps + 1):
             if receipt is not None:
-                receipt = await self._step(job, notifier, receipt)
-        if receipt is not None:
-            await self._save(task, "again", receipt)
+                receipt = await self._step(job, notifier, receipt, last=done == notifier.steps)
+
+    async def _job(
+        self, task: Task, incident: Incident, receipt: Receipt, reading: Reading
+    ) -> _Job:
+        entries, told = reading.entries, reading.entries_from
+        if receipt.cursor < told:
+            told = receipt.cursor
+            entries = tuple(await self._dispatcher.store.timeline(incident.id, told))
+        return _Job(task, incident, entries, told, reading.paged)
 
     def _view(self, job: _Job, receipt: Receipt) -> View:
         return View(
@@ -112,8 +120,14 @@ class Delivery:
             url=self._url(job.incident.id),
         )
 
-    async def _step(self, job: _Job, notifier: Notifier, receipt: Receipt) -> Receipt | None:
-        """Do one step; return the receipt to go on with, or None when the task is settled."""
+    async def _step(
+        self, job: _Job, notifier: Notifier, receipt: Receipt, *, last: bool
+    ) -> Receipt | None:
+        """Do one step; return the receipt to go on with, or None when the task is settled.
+
+        The receipt of the step before is stored with the attempt of this one, or with the end of
+        the task; until then that step's own attempt stands for it.
+        """
         view = self._view(job, receipt)
         given_up = receipt.failed_seq >= view.page.seq
         found = receipt.attempt is None or given_up or await self._find(job, notifier, receipt)
@@ -123,12 +137,13 @@ class Delivery:
         step = notifier.plan(view, receipt)
         if step is None or (given_up and isinstance(step, Step) and step.seq):
             version = job.incident.version
-            await self._tasks.settle(job.task, "done", view.now, delivered=version, due=view.now)
+            await self._save(job.task, "done", receipt, delivered=version, due=view.now)
             return None
         if isinstance(step, Wait):
-            await self._save(job.task, "again", receipt, due=step.until)
+            version = job.incident.version
+            await self._save(job.task, "again", receipt, delivered=version, due=step.until)
             return None
-        if job.task.until - view.now < notifier.timeout * 1000 + LEASE_MARGIN_MS:
+        if last or job.task.until - view.now < notifier.timeout * 1000 + LEASE_MARGIN_MS:
             await self._save(job.task, "again", receipt)
             return None
         told = receipt.cursor + len(view.timeline)
@@ -180,10 +195,9 @@ class Delivery:
         if isinstance(outcome, Delivered):
             if outcome.note:
                 await self._note(job, outcome.note)
-            done = msgspec.structs.replace(
+            return msgspec.structs.replace(
                 outcome.receipt, attempt=None, failures=0, first_failed_at=0, last_error=""
             )
-            return (await self._save(job.task, "hold", done))[1]
         now = self._clock.now()
         since = receipt.first_failed_at or now
         if isinstance(outcome, Retry) and now - since < GIVE_UP_AFTER_MS:

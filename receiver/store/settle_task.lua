@@ -27,8 +27,11 @@ if ARGV[3] == 'done' and tonumber(want) <= tonumber(ARGV[4]) then
   call('ZREM', KEYS[2], ARGV[1])
   call('HDEL', KEYS[3], ARGV[1])
 else
-  call('ZADD', KEYS[1], 'XX', ARGV[5], ARGV[1])
-  call('ZADD', KEYS[2], 'XX', ARGV[5], ARGV[1])
+  -- Whoever wants more than this task knew of does not wait for what it waits for.
+  local due = ARGV[5]
+  if tonumber(want) > tonumber(ARGV[4]) then due = math.max(tonumber(ARGV[10]), tonumber(ARGV[6])) end
+  call('ZADD', KEYS[1], 'XX', due, ARGV[1])
+  call('ZADD', KEYS[2], 'XX', due, ARGV[1])
   call('HSET', KEYS[3], ARGV[1], want .. '||0|' .. ARGV[6])
 end
 return {1, saved, current}

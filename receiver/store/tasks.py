@@ -1,12 +1,18 @@
 """The agenda in Redis: claim what is due by lease, settle it with its receipt."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import REVISION_DIGITS, Keys, member, split_member
+from receiver.store.record import decode_entry
 from routing.group import split_id
+from routing.incident import Entry
 from routing.receipt import Receipt
 
+TAIL = 30
+"""Timeline entries read with a task; a receipt that is further behind reads them itself."""
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Receipt)
 
@@ -29,6 +35,23 @@ class Settled(msgspec.Struct, frozen=True):
     held: bool
     current: Receipt | None = None
     clash: bool = False
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What is stored about a task's incident.
+
+    ``entries`` are the latest of its timeline, after the one numbered ``entries_from``.
+    """
+
+    record: bytes
+    receipts: dict[str, Receipt]
+    entries: tuple[Entry, ...]
+    entries_from: int
+
+    @property
+    def paged(self) -> dict[str, int]:
+        """What the receipts say was delivered, by notifier."""
+        return {name: receipt.paged_seq for name, receipt in self.receipts.items()}
 
 
 class TaskStore:
@@ -75,6 +98,8 @@ class TaskStore:
     ) -> Settled:
         """Save the receipt and keep (``hold``), end (``done``) or move (``again``) the task.
 
+        A task that is wanted for a newer version than ``delivered`` is not ended, and moved no
+        further than ``not_before``.
         ``receipt.revision`` is the one it was made from; it is stored with the next one.
         """
         keys = self.keys[split_id(task.incident)[0]]
@@ -107,6 +132,28 @@ class TaskStore:
         if saved:
             return Settled(held=bool(held))
         return Settled(bool(held), decode_receipt(current) if current else None, clash=True)
+
+    async def read(self, tasks: Sequence[Task]) -> list[Reading]:
+        """Return for each task what its incident, receipts and latest entries are, in its order.
+
+        One round trip, whatever their number. A record that cannot be read is handed on as it is.
+        """
+        async with unavailable_is_503():
+            pipeline = self.redis.pipeline(transaction=False)
+            for task in tasks:
+                keys = self.keys[split_id(task.incident)[0]]
+                pipeline.get(keys.incident(task.incident))
+                pipeline.hgetall(keys.receipts(task.incident))
+                pipeline.llen(keys.timeline(task.incident))
+                pipeline.lrange(keys.timeline(task.incident), -TAIL, -1)
+            rows = iter(await pipeline.execute())
+        found = []
+        for _ in tasks:
+            record, stored, length, tail = next(rows), next(rows), next(rows), next(rows)
+            receipts = {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
+            entries = tuple(decode_entry(line) for line in tail)
+            found.append(Reading(record or b"", receipts, entries, length - len(entries)))
+        return found
 
     async def receipts(self, incident: str) -> dict[str, Receipt]:
         """Return what each notifier has of an incident."""
