@@ -22,7 +22,7 @@ from receiver.heartbeats import Heartbeats
 from receiver.metrics import Metrics
 from receiver.notify.base import Notifier
 from receiver.notify.log import LogNotifier
-from receiver.notify.outages import Outages
+from receiver.outages import Outages
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty import PagerDuty
 from receiver.paths import runbooks_folder
@@ -32,6 +32,7 @@ from receiver.server import PATHS, Endpoints, build_application, build_metrics_a
 from receiver.settings import Settings, split_address
 from receiver.slack_actions import SlackActionsEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.store.budgets import BudgetStore
 from receiver.store.client import Client, connect, unavailable_is_503
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
@@ -127,7 +128,7 @@ class Service:
         )
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
-        self.notifiers = self._outages.over(build_notifiers(settings, self.pagerduty))
+        self.notifiers = build_notifiers(settings, self.pagerduty)
         base = f"{settings.web.external_url}{settings.web.route_prefix}/v1/incidents/"
         delivery = Delivery(
             self.notifiers,
@@ -136,6 +137,9 @@ class Service:
             self.clock,
             self.metrics,
             lambda incident: base + incident,
+            BudgetStore(self._redis),
+            self._outages,
+            digest_above=settings.budgets.digest_above,
         )
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)
@@ -273,6 +277,7 @@ class Service:
 def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
     """Return the configured notifiers by name."""
     made: dict[str, Notifier] = {}
+    budgets = settings.budgets
     for name, config in settings.notifiers.items():
         # Imported only when used: each brings an HTTP library that takes a while to load.
         if config.type == "slack" and config.token and config.channel and config.base_url:
@@ -283,6 +288,7 @@ def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, No
                 token=config.token.get_secret_value(),
                 channel=config.channel,
                 base_url=config.base_url,
+                per_minute=(budgets.slack_channel_per_minute, budgets.slack_update_per_minute),
             )
         elif config.type == "pagerduty" and config.routing_key and config.base_url:
             from receiver.notify.pagerduty import PagerDutyNotifier  # noqa: PLC0415
@@ -292,6 +298,7 @@ def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, No
                 routing_key=config.routing_key.get_secret_value(),
                 base_url=config.base_url,
                 nobody=pagerduty.nobody(name),
+                per_minute=budgets.pagerduty_per_minute,
             )
         else:
             made[name] = LogNotifier(name)

@@ -4,14 +4,16 @@ The attempt is stored before the call. Whoever finds an unfinished attempt asks 
 it first. A receipt is saved even after a lost lease.
 """
 
+import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from receiver.budget import level_of
 from receiver.clock import Clock
+from receiver.digest import Digester, Digests, Folded, Member
 from receiver.dispatch import Dispatcher
 from receiver.logs import correlation_id
 from receiver.metrics import Metrics
@@ -20,17 +22,17 @@ from receiver.notify.base import (
     Delivered,
     Notifier,
     Outcome,
-    Rejected,
-    Retry,
     Step,
     View,
     Wait,
 )
+from receiver.outages import Outages
+from receiver.settlement import Job, Settlement
+from receiver.store.budgets import BudgetStore
 from receiver.store.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
-from routing.event import DeliveryFailed, DeliveryNoted
-from routing.incident import Entry, Incident
-from routing.receipt import Attempt, Receipt, merge_receipts
+from routing.incident import Incident
+from routing.receipt import Attempt, Receipt
 
 log = logging.getLogger("notify")
 
@@ -42,29 +44,10 @@ LEASE_MARGIN_MS = 3_000
 """Kept free at the end of a lease for executor queueing and the round trip that settles it."""
 
 
-class _Job(msgspec.Struct, frozen=True):
-    """A claimed delivery and what was known when it was claimed.
-
-    ``entries`` is the timeline after the entry numbered ``entries_from``, the receipt's cursor.
-    ``paged`` is what all notifiers of the incident have delivered, for ``decide``.
-    """
-
-    task: Task
-    incident: Incident
-    entries: tuple[Entry, ...]
-    entries_from: int
-    paged: dict[str, int]
-
-    @property
-    def name(self) -> str:
-        """Name of the notifier."""
-        return self.task.task.removeprefix("notify:")
-
-
 class Delivery:
     """Delivers claimed ``notify:<name>`` tasks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
         notifiers: Mapping[str, Notifier],
         tasks: TaskStore,
@@ -72,6 +55,10 @@ class Delivery:
         clock: Clock,
         metrics: Metrics,
         incident_url: Callable[[str], str],
+        budgets: BudgetStore,
+        outages: Outages,
+        *,
+        digest_above: int = 10,
     ) -> None:
         self.notifiers = notifiers
         self._tasks = tasks
@@ -79,6 +66,11 @@ class Delivery:
         self._clock = clock
         self._metrics = metrics
         self._url = incident_url
+        self._budgets = budgets
+        self._outages = outages
+        self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
+        digesters = {name: item for name, item in notifiers.items() if isinstance(item, Digester)}
+        self._digests = Digests(tasks, digesters, digest_above, self._opening_view)
 
     async def deliver(self, task: Task, reading: Reading) -> None:
         """Do as many steps as the lease allows, then settle the task.
@@ -96,22 +88,33 @@ class Delivery:
         job = await self._job(task, incident, receipt or Receipt(), reading)
         notifier = self.notifiers.get(name)
         if notifier is None:
-            await self._reject(job, receipt or Receipt(), "not configured any more")
+            await self._settlement.reject(job, receipt or Receipt(), "not configured any more")
             return
         for done in range(notifier.steps + 1):
             if receipt is not None:
                 receipt = await self._step(job, notifier, receipt, last=done == notifier.steps)
 
-    async def _job(
-        self, task: Task, incident: Incident, receipt: Receipt, reading: Reading
-    ) -> _Job:
+    async def _job(self, task: Task, incident: Incident, receipt: Receipt, reading: Reading) -> Job:
         entries, told = reading.entries, reading.entries_from
         if receipt.cursor < told:
             told = receipt.cursor
             entries = tuple(await self._dispatcher.store.timeline(incident.id, told))
-        return _Job(task, incident, entries, told, reading.paged)
+        return Job(task, incident, entries, told, reading.paged, receipt)
 
-    def _view(self, job: _Job, receipt: Receipt) -> View:
+    def _opening_view(self, incident: Incident, reading: Reading, name: str) -> View:
+        """Return the view of an incident whose notifier has nothing yet."""
+        return View(
+            incident=incident,
+            page=incident.pages[name],
+            timeline=reading.entries,
+            now=self._clock.now(),
+            url=self._url(incident.id),
+        )
+
+    async def _hold(self, task: Task, receipt: Receipt) -> tuple[bool, Receipt]:
+        return await self._settlement.save(task, "hold", receipt)
+
+    def _view(self, job: Job, receipt: Receipt) -> View:
         return View(
             incident=job.incident,
             page=job.incident.pages[job.name],
@@ -121,7 +124,7 @@ class Delivery:
         )
 
     async def _step(
-        self, job: _Job, notifier: Notifier, receipt: Receipt, *, last: bool
+        self, job: Job, notifier: Notifier, receipt: Receipt, *, last: bool
     ) -> Receipt | None:
         """Do one step; return the receipt to go on with, or None when the task is settled.
 
@@ -132,36 +135,61 @@ class Delivery:
         given_up = receipt.failed_seq >= view.page.seq
         found = receipt.attempt is None or given_up or await self._find(job, notifier, receipt)
         if not isinstance(found, bool):
-            return await self._handle(job, receipt, found)
-        # A page given up is not tried again, but what follows it (a resolve) still is.
+            return await self._settlement.handle(job, receipt, found)
         step = notifier.plan(view, receipt)
+        save, version = self._settlement.save, job.incident.version
+        # A page given up is not tried again, but what follows it (a resolve) still is.
         if step is None or (given_up and isinstance(step, Step) and step.seq):
-            version = job.incident.version
-            await self._save(job.task, "done", receipt, delivered=version, due=view.now)
-            return None
-        if isinstance(step, Wait):
-            version = job.incident.version
-            await self._save(job.task, "again", receipt, delivered=version, due=step.until)
-            return None
-        if last or job.task.until - view.now < notifier.timeout * 1000 + LEASE_MARGIN_MS:
-            await self._save(job.task, "again", receipt)
+            await save(job.task, "done", receipt, delivered=version, due=view.now)
+        elif isinstance(step, Wait):
+            await save(job.task, "again", receipt, delivered=version, due=step.until)
+        elif last or job.task.until - view.now < notifier.timeout * 1000 + LEASE_MARGIN_MS:
+            await save(job.task, "again", receipt)
+        elif await self._may_call(job, notifier, receipt, view, step):
+            return await self._call(job, notifier, receipt, view, step)
+        return None
+
+    async def _call(
+        self, job: Job, notifier: Notifier, receipt: Receipt, view: View, step: Step
+    ) -> Receipt | None:
+        """Store the attempt, then call; the call may also list what waits for the same."""
+        member = Member(job.task, job.incident, receipt, view)
+        folded = await self._digests.fold(member, step, self._hold)
+        if folded is not None:
+            await self._list(notifier, step, folded)
             return None
         told = receipt.cursor + len(view.timeline)
         attempt = Attempt(step.what, view.now, step.seq, step.key, told)
         trying = msgspec.structs.replace(receipt, attempt=attempt)
-        held, receipt = await self._save(job.task, "hold", trying)
+        held, receipt = await self._settlement.save(job.task, "hold", trying)
         if not held:
             log.info("lease lost before the call", extra={"incident": view.incident.id})
             return None
-        return await self._handle(job, receipt, await self._perform(notifier, view, receipt, step))
+        outcome = await self._perform(notifier, view, receipt, step)
+        return await self._settlement.handle(job, receipt, outcome)
 
-    async def _find(self, job: _Job, notifier: Notifier, receipt: Receipt) -> Outcome | bool:
+    async def _may_call(
+        self, job: Job, notifier: Notifier, receipt: Receipt, view: View, step: Step
+    ) -> bool:
+        """Take the call out of its budget, or have the task come back when there may be one."""
+        budget = notifier.budget(view, step)
+        if budget is None:
+            return True
+        level = level_of(view.incident.priority, pages=step.seq > 0)
+        later = await self._budgets.take(budget, level, view.now)
+        if later:
+            self._metrics.budget_waited(notifier.name)
+            await self._settlement.save(job.task, "again", receipt, due=later, not_before=later)
+        return not later
+
+    async def _find(self, job: Job, notifier: Notifier, receipt: Receipt) -> Outcome | bool:
         """Find out what became of an attempt nobody saw the end of; True: it may be repeated."""
         found = await notifier.find(self._view(job, receipt), receipt)
         if not isinstance(found, Absent):
+            self._outages.note(notifier.name, failed=not isinstance(found, Delivered))
             return found
         if found.note:
-            await self._note(job, found.note)
+            await self._settlement.note(job, found.note)
         return True
 
     async def _perform(
@@ -170,107 +198,25 @@ class Delivery:
         started = time.perf_counter()
         outcome = await notifier.perform(view, receipt, step)
         took = time.perf_counter() - started
-        status = _status(outcome)
-        self._metrics.notified(notifier.name, status, took)
+        await self._settlement.count(view, step.what, notifier.name, outcome, took)
         paged = isinstance(outcome, Delivered) and outcome.receipt.paged_seq >= step.seq
         if paged and step.seq and step.seq == view.page.seq:
-            lag = max(0, self._clock.now() - view.page.at) / 1000
-            self._metrics.delivered(notifier.name, view.incident.priority, lag)
-        log.log(
-            logging.INFO if isinstance(outcome, Delivered) else logging.WARNING,
-            "%s %s: %s",
-            notifier.name,
-            step.what,
-            status if isinstance(outcome, Delivered) else outcome.reason,
-            extra={
-                "incident": view.incident.id,
-                "correlation_id": view.incident.correlation_id,
-                "status": status,
-                "duration_ms": round(took * 1000, 1),
-            },
-        )
+            self._settlement.paged(view, notifier.name)
+        await self._settlement.heed(notifier.budget(view, step), outcome)
         return outcome
 
-    async def _handle(self, job: _Job, receipt: Receipt, outcome: Outcome) -> Receipt | None:
-        if isinstance(outcome, Delivered):
-            if outcome.note:
-                await self._note(job, outcome.note)
-            return msgspec.structs.replace(
-                outcome.receipt, attempt=None, failures=0, first_failed_at=0, last_error=""
+    async def _list(self, notifier: Notifier, step: Step, folded: Folded) -> None:
+        """Send one message for many openings, and settle each of them."""
+        first = folded.sent[0][0].view
+        started = time.perf_counter()
+        outcome = await folded.send()
+        took = time.perf_counter() - started
+        await self._settlement.count(first, "digest", notifier.name, outcome, took)
+        await self._settlement.heed(notifier.budget(first, step), outcome)
+        number = len(folded.sent)
+        await asyncio.gather(
+            *(
+                self._settlement.listed(member, receipt, outcome, number)
+                for member, receipt in folded.receipts(outcome)
             )
-        now = self._clock.now()
-        since = receipt.first_failed_at or now
-        if isinstance(outcome, Retry) and now - since < GIVE_UP_AFTER_MS:
-            lane = job.task.lane
-            delay = outcome.after if outcome.after is not None else backoff(receipt, lane)
-            waiting = msgspec.structs.replace(
-                receipt,
-                attempt=receipt.attempt if outcome.unknown else None,
-                failures=receipt.failures + 1,
-                first_failed_at=since,
-                last_error=outcome.reason,
-            )
-            await self._save(job.task, "again", waiting, due=now + delay, not_before=now + delay)
-            return None
-        await self._reject(job, receipt, outcome.reason)
-        return None
-
-    async def _reject(self, job: _Job, receipt: Receipt, reason: str) -> None:
-        """Give the page up for ever. The page moves on first: a crash in between repeats this.
-
-        It is said once a page: two notifiers that both fail must not keep each other busy.
-        """
-        seq = job.incident.pages[job.name].seq
-        if receipt.failed_seq < seq:
-            unpaged = receipt.paged_seq < seq
-            event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
-            await self._dispatcher.submit(event, job.incident.id)
-        failed = msgspec.structs.replace(
-            receipt, attempt=None, failed_seq=seq, failures=receipt.failures + 1, last_error=reason
         )
-        # Whoever was paged anew meanwhile has a higher "want" than this, and is due again.
-        await self._save(job.task, "done", failed, delivered=job.incident.version)
-
-    async def _note(self, job: _Job, text: str) -> None:
-        await self._dispatcher.submit(DeliveryNoted(job.name, text), job.incident.id)
-
-    async def _save(
-        self,
-        task: Task,
-        verb: str,
-        receipt: Receipt,
-        *,
-        delivered: int = 0,
-        due: int = 0,
-        not_before: int = 0,
-    ) -> tuple[bool, Receipt]:
-        """Store the receipt and settle; return (lease held, receipt with its new revision)."""
-        while True:
-            now = self._clock.now()
-            settled = await self._tasks.settle(
-                task,
-                verb,
-                now,
-                delivered=delivered,
-                due=due or now,
-                not_before=not_before,
-                receipt=receipt,
-            )
-            if not settled.clash:
-                saved = msgspec.structs.replace(receipt, revision=receipt.revision + 1)
-                return settled.held, saved
-            receipt = merge_receipts(settled.current or Receipt(), receipt)
-
-
-def _status(outcome: Outcome) -> str:
-    if isinstance(outcome, Delivered):
-        return "success"
-    if isinstance(outcome, Rejected):
-        return "failed"
-    return "unknown" if outcome.unknown else "retry"
-
-
-def backoff(receipt: Receipt, lane: str) -> int:
-    """Return the jittered delay (ms) before the next attempt after ``receipt.failures`` failed."""
-    ceiling = min(BACKOFF_MAX_MS[lane], BACKOFF_MS << min(receipt.failures, 12))
-    return int(ceiling * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret

@@ -281,6 +281,11 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
             "Attempts to bring a notifier up to date, by outcome",
             {"channel": channel, "status": Closed(DELIVERY_STATUSES)},
         ),
+        counter(
+            f"{_OWN}_budget_waits_total",
+            "Calls put off because their budget was used up or others are more urgent",
+            {"channel": channel},
+        ),
         histogram(
             "notification_duration_seconds",
             "Time taken by one attempt",

@@ -205,6 +205,10 @@ class Metrics:
         self._families["notifications_sent_total"][(channel, status)](1)
         self._families["notification_duration_seconds"][(channel,)](_sound(seconds))
 
+    def budget_waited(self, channel: str) -> None:
+        """Count a call that had to wait for its budget."""
+        self._families["incident_manager_budget_waits_total"][(channel,)](1)
+
     def delivered(self, channel: str, priority: str, lag: float) -> None:
         """Observe the seconds from the decision to page until ``channel`` had the page."""
         self._families["incident_delivery_lag_seconds"][(channel, priority)](_sound(lag))

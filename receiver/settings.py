@@ -223,6 +223,19 @@ class PagerDutyConfig(Section):
     escalation_policy: OptionalPolicyId = None
 
 
+class BudgetsConfig(Section):
+    """How often services are called, and from how many waiting openings on they are one message.
+
+    0: no limit. docs.slack.dev, "Rate limits": a message a second and channel, 50 updates a minute;
+    developer.pagerduty.com, "Events API rate limits": 120 events a minute and routing key.
+    """
+
+    slack_channel_per_minute: int = Field(default=60, ge=0, le=100_000)
+    slack_update_per_minute: int = Field(default=50, ge=0, le=100_000)
+    pagerduty_per_minute: int = Field(default=120, ge=0, le=100_000)
+    digest_above: int = Field(default=10, ge=1, le=10_000)
+
+
 class AlertmanagerConfig(Section):
     """The peers of one Alertmanager cluster, to be asked what became of its alerts.
 
@@ -292,6 +305,7 @@ class Settings(Section):
     priorities: Priorities = Field(default={}, validate_default=True)
     escalations: dict[Name, EscalationConfig] = Field(default={})
     calendars: dict[Name, CalendarConfig] = Field(default={})
+    budgets: BudgetsConfig = BudgetsConfig()
     heartbeats: dict[Name, HeartbeatConfig] = Field(default={})
     incidents: IncidentsConfig = IncidentsConfig()
     runbooks: RunbooksConfig = RunbooksConfig()

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from receiver.budget import Budget
 from routing.incident import Entry, Incident, Page
 from routing.receipt import AlertKey, Attempt, Receipt
 
@@ -17,6 +18,7 @@ __all__ = [
     "Absent",
     "AlertKey",
     "Attempt",
+    "Budget",
     "Delivered",
     "Notifier",
     "Outcome",
@@ -77,12 +79,15 @@ class Delivered(msgspec.Struct, frozen=True):
 class Retry(msgspec.Struct, frozen=True):
     """Try again later: after ``after`` ms when the service said so, else by backoff.
 
+    ``blocks``: so long (ms) no other call of the same budget makes sense either.
+
     ``unknown``: the call may have been applied, so ``find`` comes first.
     """
 
     reason: str
     after: int | None = None
     unknown: bool = False
+    blocks: int = 0
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -113,6 +118,10 @@ class Notifier(Protocol):
 
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
         """Return the next step, or None when the destination is up to date. Pure."""
+        ...
+
+    def budget(self, view: View, step: Step) -> Budget | None:
+        """Return what the call of a step is counted against; None: it may be made at any time."""
         ...
 
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:

@@ -32,6 +32,9 @@ class LogNotifier:
             return Step("page", seq=view.page.seq)
         return Step("update") if receipt.version < incident.version else None
 
+    def budget(self, _view: View, _step: Step) -> None:
+        """A log takes as much as it is given."""
+
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         """Print it."""
         incident = view.incident

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from receiver.budget import Budget, key_of
 from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Step, View, Wait
 from receiver.notify.pagerduty_calls import EventsApi
 from receiver.notify.pagerduty_event import dedup_key, episode_of, trigger_event
@@ -19,6 +20,7 @@ from routing.receipt import AlertKey, Receipt
 
 SETTLE_AFTER_MS = 5_000
 """An acknowledge that overtakes its trigger is dropped by PagerDuty."""
+BURST = 20
 CONFIRM_AFTER_MS = 60_000
 ASK_WITHIN_S = 3.0
 FINISHED_KEPT = 20
@@ -43,14 +45,18 @@ class PagerDutyNotifier:
         settle_after_ms: int = SETTLE_AFTER_MS,
         confirm_after_ms: int = CONFIRM_AFTER_MS,
         nobody: Callable[[], Awaitable[bool]] | None = None,
+        per_minute: int = 0,
     ) -> None:
-        """``timeout`` in seconds, for the whole of a call.
+        """``timeout`` in seconds, for the whole of a call; ``per_minute``: calls (0: no limit).
 
         ``nobody`` tells, within ``ASK_WITHIN_S``, whether a page would ring nobody.
         """
         self.name = name
         self.timeout = timeout + (ASK_WITHIN_S if nobody is not None else 0)
         self._nobody = nobody
+        self._budget = (
+            Budget(key_of("pagerduty", routing_key), per_minute, BURST) if per_minute else None
+        )
         self._settle_after = settle_after_ms
         self._confirm_after = confirm_after_ms
         self._api = EventsApi(name, routing_key, base_url, timeout)
@@ -88,6 +94,10 @@ class PagerDutyNotifier:
 
     def _wanted(self, incident: Incident, key: AlertKey) -> str:
         return _wanted(incident, key, self.name)
+
+    def budget(self, _view: View, _step: Step) -> Budget | None:
+        """Every event of a routing key counts."""
+        return self._budget
 
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         """Send one event."""

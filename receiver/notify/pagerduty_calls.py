@@ -23,6 +23,8 @@ with warnings.catch_warnings():
 
 RATE_LIMIT_MS = 60_000
 """About 120 calls a minute and key, over a sliding minute; no Retry-After is documented."""
+BLOCKED_MS = 5_000
+"""The minute slides: others under the same key may well get through before it is over."""
 RETRY_AFTER_MAX_S = 600.0
 THREADS = 4
 CLOSE_WITHIN_S = 0.5
@@ -128,7 +130,7 @@ def _classify(error: Any) -> Retry | Rejected | None:
     if status == 202:  # noqa: PLR2004 - HTTP
         return None
     if status == 429:  # noqa: PLR2004 - HTTP
-        return Retry("HTTP 429: rate limited", after=_retry_after(response))
+        return Retry("HTTP 429: rate limited", after=_retry_after(response), blocks=BLOCKED_MS)
     if status >= 500 or status == 408:  # noqa: PLR2004 - HTTP
         return Retry(f"HTTP {status}", unknown=True)
     if status >= 400:  # noqa: PLR2004 - HTTP

@@ -43,7 +43,8 @@ def classify(response: Any) -> Retry | Rejected:
     if status == 429 or name in _TRANSIENT:  # noqa: PLR2004 - HTTP
         headers = getattr(response, "headers", {}) or {}
         limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
-        return Retry(name or "ratelimited", after=_retry_after(headers) if limited else None)
+        after = _retry_after(headers) if limited else None
+        return Retry(name or "ratelimited", after=after, blocks=after or 0)
     if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
         return Retry(name or f"HTTP {status}", unknown=True)
     details = data.get("response_metadata", {}) if isinstance(data, dict) else {}

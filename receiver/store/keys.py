@@ -14,6 +14,7 @@
 | ``active`` | hash | ``severity|state|priority`` -> number of open incidents |
 | ``dead`` | list | dead letters, newest first |
 | ``pd:<id>`` | set | dedup_keys of ours that a PagerDuty incident holds |
+| ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 """
 
@@ -66,6 +67,11 @@ class Keys:
     def event(self, event: str) -> str:
         """Return the key that remembers an applied event."""
         return f"{self._base}e:{event}"
+
+
+def budget_key(name: str) -> str:
+    """Return the key of a notification budget; budgets belong to no shard."""
+    return f"{PREFIX}:budget:{name}"
 
 
 def member(incident: str, task: str) -> str:

@@ -61,6 +61,7 @@ class TaskStore:
         self.redis = redis
         self.keys = [Keys(shard) for shard in range(shards)]
         self._claim = load_script(redis, "claim_tasks")
+        self._claim_named = load_script(redis, "claim_members")
         self._settle = load_script(redis, "settle_task")
 
     async def claim(
@@ -72,12 +73,32 @@ class TaskStore:
             raw = await self._claim(
                 keys=[keys.due[lane], keys.task], args=[now, token, until, limit]
             )
+        return _leased(raw, lane, token, until)
+
+    async def waiting_for(self, task: Task, limit: int) -> list[Task]:
+        """Return other tasks of the same notifier and lane among the next ``limit`` of its shard.
+
+        They are not leased; see ``claim_named``.
+        """
+        keys = self.keys[split_id(task.incident)[0]]
+        async with unavailable_is_503():
+            rows = await self.redis.zrange(keys.due[task.lane], 0, limit - 1)
         found = []
-        for at in range(0, len(raw), 3):
-            incident, task = split_member(raw[at].decode())
-            want, due = int(raw[at + 1]), int(float(raw[at + 2]))
-            found.append(Task(incident, task, lane, token, want, due, until))
+        for row in rows:
+            incident, name = split_member(row.decode())
+            if name == task.task and incident != task.incident:
+                found.append(msgspec.structs.replace(task, incident=incident, token=""))
         return found
+
+    async def claim_named(self, like: Task, tasks: Sequence[Task], now: int) -> list[Task]:
+        """Lease these tasks as ``like`` is leased, due or not; those of others are left out."""
+        keys = self.keys[split_id(like.incident)[0]]
+        names = [member(task.incident, task.task) for task in tasks]
+        async with unavailable_is_503():
+            raw = await self._claim_named(
+                keys=[keys.due[like.lane], keys.task], args=[now, like.token, like.until, *names]
+            )
+        return _leased(raw, like.lane, like.token, like.until)
 
     async def next_due(self, shard: int, lane: str) -> int | None:
         """Return when the next task of a lane is due (ms), or None."""
@@ -173,6 +194,15 @@ class TaskStore:
                     ready = await self.redis.zcount(name, "-inf", now)
                     counts[lane] = (known[0] + total, known[1] + ready)
         return counts
+
+
+def _leased(raw: list[bytes], lane: str, token: str, until: int) -> list[Task]:
+    found = []
+    for at in range(0, len(raw), 3):
+        incident, task = split_member(raw[at].decode())
+        want, due = int(raw[at + 1]), int(float(raw[at + 2]))
+        found.append(Task(incident, task, lane, token, want, due, until))
+    return found
 
 
 def _revision(number: int) -> str:

@@ -25,6 +25,14 @@ NO_ACCOUNTS: dict[str, Any] = {
 }
 
 
+NO_BUDGETS: dict[str, Any] = {
+    "budgets.slack_channel_per_minute": 0,
+    "budgets.slack_update_per_minute": 0,
+    "budgets.pagerduty_per_minute": 0,
+}
+"""Real time would pass while tests wait for a channel's next second."""
+
+
 class MovingClock(Clock):
     """Real time plus whatever a test has moved it by."""
 
@@ -99,6 +107,7 @@ class App:
             "slack.base_url": self.slack.base_url,
             "pagerduty.routing_key": DEFAULT_ROUTING_KEY,
             "pagerduty.base_url": self.pagerduty.base_url,
+            **NO_BUDGETS,
         }
         flags |= {name.replace("__", "."): value for name, value in settings.items()}
         wanted = {name: value for name, value in flags.items() if value is not None}

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from receiver.notify.base import Absent, Delivered, Rejected, Retry, Step, View
-from receiver.notify.slack import PAGES_SEARCHED, SlackNotifier
+from receiver.notify.slack import SlackNotifier
+from receiver.notify.slack_posts import PAGES_SEARCHED
 from routing.alert import Alert
 from routing.group import Group
 from routing.incident import Actor, Entry, Incident, Page
@@ -321,7 +322,7 @@ async def test_a_look_up_that_cannot_connect_leaves_the_attempt_unknown() -> Non
 async def test_a_look_up_follows_the_pages_and_owns_up_when_there_are_too_many(
     slack: FakeSlack, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.notify.slack.PAGE_SIZE", 1)
+    monkeypatch.setattr("receiver.notify.slack_posts.PAGE_SIZE", 1)
     receipt = await _post(notifier)
     for number in range(PAGES_SEARCHED - 1):
         await _post(notifier, _view(_incident(id=f"0-other-{number}")))
@@ -503,7 +504,7 @@ async def test_a_proxy_is_used_as_the_rules_say_and_never_for_this_machine(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", rules)
     notifier = _notifier(base_url.format(port=slack.port))
-    assert bool(notifier._connected().proxy) == proxied
+    assert bool(notifier._api._connected().proxy) == proxied
     if "example" not in base_url:
         await _post(notifier)
     await notifier.close()

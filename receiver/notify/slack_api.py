@@ -1,0 +1,74 @@
+"""One call of Slack's Web API through slack-sdk, with exactly one attempt."""
+
+import asyncio
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from receiver.notify.base import Rejected, Retry
+from receiver.notify.slack_answers import classify
+
+Answer = dict[str, Any]
+
+
+class SlackApi:
+    """Calls with one token. slack-sdk's own retries are off: they would post twice."""
+
+    def __init__(self, token: str, base_url: str, timeout: float) -> None:
+        """``timeout`` in seconds, for the whole of a call."""
+        self._token = token
+        self._base_url = base_url
+        self._timeout = timeout
+        self._session: ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+
+    async def call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
+        """Make one call; every way it can end is a value."""
+        try:
+            response = await getattr(self._connected(), method)(**arguments)
+        except SlackApiError as error:
+            return classify(error.response)
+        except ClientConnectorError as error:
+            return Retry(f"network: {error}", unknown=False)
+        except (ClientError, SlackClientError, TimeoutError, OSError, ValueError) as error:
+            return Retry(f"network: {str(error)[:200] or type(error).__name__}", unknown=True)
+        return dict(response.data)
+
+    def _connected(self) -> AsyncWebClient:
+        if self._client is None:
+            # With a session of our own slack-sdk's timeout is not applied: the session has it.
+            self._session = ClientSession(timeout=ClientTimeout(total=self._timeout))
+            self._client = AsyncWebClient(
+                token=self._token,
+                base_url=self._base_url,
+                session=self._session,
+                retry_handlers=[],
+            )
+            if _is_direct(self._base_url):
+                # slack-sdk reads the proxy variables but not NO_PROXY.
+                self._client.proxy = None
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            # aiohttp closes its transports in the next turn of the loop.
+            await asyncio.sleep(0)
+
+
+def _is_direct(base_url: str) -> bool:
+    """Return whether no proxy is to be used: NO_PROXY says so, or it is this machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,196 @@
+"""What becomes of a delivery: the receipt is stored, the task settled, a page given up moves on."""
+
+import logging
+import random
+
+import msgspec
+
+from receiver.budget import Budget
+from receiver.clock import Clock
+from receiver.digest import Member
+from receiver.dispatch import Dispatcher
+from receiver.metrics import Metrics
+from receiver.notify.base import Delivered, Outcome, Rejected, Retry, View
+from receiver.outages import Outages
+from receiver.store.budgets import BudgetStore
+from receiver.store.tasks import Task, TaskStore
+from routing.event import DeliveryFailed, DeliveryNoted
+from routing.incident import Entry, Incident
+from routing.receipt import Receipt, merge_receipts
+
+log = logging.getLogger("notify")
+
+BACKOFF_MS = 1_000
+BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000}
+GIVE_UP_AFTER_MS = 24 * 3_600_000
+"""A notifier that failed for a day is treated as one that says no."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A claimed delivery and what was known when it was claimed.
+
+    ``entries`` is the timeline after the entry numbered ``entries_from``, the receipt's cursor.
+    ``paged`` is what all notifiers of the incident have delivered, for ``decide``; ``stored``: the
+    receipt as it was read.
+    """
+
+    task: Task
+    incident: Incident
+    entries: tuple[Entry, ...]
+    entries_from: int
+    paged: dict[str, int]
+    stored: Receipt
+
+    @property
+    def name(self) -> str:
+        """Name of the notifier."""
+        return self.task.task.removeprefix("notify:")
+
+
+class Settlement:
+    """Ends what a delivery began, and counts how it went."""
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        metrics: Metrics,
+        budgets: BudgetStore,
+        outages: Outages,
+    ) -> None:
+        self._tasks = tasks
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._metrics = metrics
+        self._budgets = budgets
+        self._outages = outages
+
+    async def count(self, view: View, what: str, name: str, outcome: Outcome, took: float) -> None:
+        """Count and log one call; ``took`` in seconds."""
+        status = _status(outcome)
+        self._outages.note(name, failed=not isinstance(outcome, Delivered))
+        self._metrics.notified(name, status, took)
+        log.log(
+            logging.INFO if isinstance(outcome, Delivered) else logging.WARNING,
+            "%s %s: %s",
+            name,
+            what,
+            status if isinstance(outcome, Delivered) else outcome.reason,
+            extra={
+                "incident": view.incident.id,
+                "correlation_id": view.incident.correlation_id,
+                "status": status,
+                "duration_ms": round(took * 1000, 1),
+            },
+        )
+
+    def paged(self, view: View, name: str) -> None:
+        """Observe how long a page took to reach its notifier."""
+        lag = max(0, self._clock.now() - view.page.at) / 1000
+        self._metrics.delivered(name, view.incident.priority, lag)
+
+    async def heed(self, budget: Budget | None, outcome: Outcome) -> None:
+        """Let nobody call for as long as the service asks for."""
+        if budget is not None and isinstance(outcome, Retry) and outcome.blocks:
+            await self._budgets.block(budget, self._clock.now() + outcome.blocks)
+
+    async def listed(self, member: Member, receipt: Receipt, outcome: Outcome, number: int) -> None:
+        """End the task of an incident that a digest listed, or was to list."""
+        job = Job(member.task, member.incident, (), 0, {}, receipt)
+        if isinstance(outcome, Delivered):
+            self.paged(member.view, job.name)
+            await self.note(job, f"listed in a digest of {number} incidents")
+            version = member.incident.version
+            await self.save(job.task, "done", receipt, delivered=version, due=member.view.now)
+            return
+        if isinstance(outcome, Rejected):
+            # A list that is refused says nothing of a message of its own.
+            outcome = Retry(outcome.reason, after=0)
+        await self.handle(job, receipt, outcome)
+
+    async def handle(self, job: Job, receipt: Receipt, outcome: Outcome) -> Receipt | None:
+        """Return the receipt to go on with after a success; else settle the task."""
+        if isinstance(outcome, Delivered):
+            if outcome.note:
+                await self.note(job, outcome.note)
+            return msgspec.structs.replace(
+                outcome.receipt, attempt=None, failures=0, first_failed_at=0, last_error=""
+            )
+        now = self._clock.now()
+        since = receipt.first_failed_at or now
+        if isinstance(outcome, Retry) and now - since < GIVE_UP_AFTER_MS:
+            lane = job.task.lane
+            delay = outcome.after if outcome.after is not None else backoff(receipt, lane)
+            waiting = msgspec.structs.replace(
+                receipt,
+                attempt=receipt.attempt if outcome.unknown else None,
+                failures=receipt.failures + 1,
+                first_failed_at=since,
+                last_error=outcome.reason,
+            )
+            await self.save(job.task, "again", waiting, due=now + delay, not_before=now + delay)
+            return None
+        await self.reject(job, receipt, outcome.reason)
+        return None
+
+    async def reject(self, job: Job, receipt: Receipt, reason: str) -> None:
+        """Give the page up for ever. The page moves on first: a crash in between repeats this.
+
+        It is said once a page: two notifiers that both fail must not keep each other busy.
+        """
+        seq = job.incident.pages[job.name].seq
+        if receipt.failed_seq < seq:
+            unpaged = receipt.paged_seq < seq
+            event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
+            await self._dispatcher.submit(event, job.incident.id)
+        failed = msgspec.structs.replace(
+            receipt, attempt=None, failed_seq=seq, failures=receipt.failures + 1, last_error=reason
+        )
+        # Whoever was paged anew meanwhile has a higher "want" than this, and is due again.
+        await self.save(job.task, "done", failed, delivered=job.incident.version)
+
+    async def note(self, job: Job, text: str) -> None:
+        """Put a line about a delivery into the timeline."""
+        await self._dispatcher.submit(DeliveryNoted(job.name, text), job.incident.id)
+
+    async def save(
+        self,
+        task: Task,
+        verb: str,
+        receipt: Receipt,
+        *,
+        delivered: int = 0,
+        due: int = 0,
+        not_before: int = 0,
+    ) -> tuple[bool, Receipt]:
+        """Store the receipt and settle; return (lease held, receipt with its new revision)."""
+        while True:
+            now = self._clock.now()
+            settled = await self._tasks.settle(
+                task,
+                verb,
+                now,
+                delivered=delivered,
+                due=due or now,
+                not_before=not_before,
+                receipt=receipt,
+            )
+            if not settled.clash:
+                saved = msgspec.structs.replace(receipt, revision=receipt.revision + 1)
+                return settled.held, saved
+            receipt = merge_receipts(settled.current or Receipt(), receipt)
+
+
+def _status(outcome: Outcome) -> str:
+    if isinstance(outcome, Delivered):
+        return "success"
+    if isinstance(outcome, Rejected):
+        return "failed"
+    return "unknown" if outcome.unknown else "retry"
+
+
+def backoff(receipt: Receipt, lane: str) -> int:
+    """Return the jittered delay (ms) before the next attempt after ``receipt.failures`` failed."""
+    ceiling = min(BACKOFF_MAX_MS[lane], BACKOFF_MS << min(receipt.failures, 12))
+    return int(ceiling * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret

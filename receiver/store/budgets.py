@@ -1,0 +1,39 @@
+"""Notification budgets: how often a channel or key may be called, shared by all replicas.
+
+A call that is refused gets a place to come back at; nothing sleeps on a lease. In any minute at
+most ``per_minute`` calls are granted, whatever was saved up before.
+"""
+
+from receiver.budget import MINUTE_MS, Budget
+from receiver.store.client import Client, load_script, unavailable_is_503
+from receiver.store.keys import budget_key
+
+HORIZON_MS = 30_000
+"""How far ahead a place may be: what many wait for may become free long before."""
+
+
+class BudgetStore:
+    """The budgets of all notifiers."""
+
+    def __init__(self, redis: Client) -> None:
+        self._redis = redis
+        self._take = load_script(redis, "take_budget")
+
+    async def take(self, budget: Budget, level: int, now: int) -> int:
+        """Return 0 when the call may be made now, else when to come back (ms)."""
+        saved = (budget.burst - 1) * budget.interval
+        async with unavailable_is_503():
+            answer = await self._take(
+                keys=[budget_key(budget.key)],
+                args=[now, level, budget.interval, saved, HORIZON_MS],
+            )
+        return int(answer)
+
+    async def block(self, budget: Budget, until: int) -> None:
+        """Let nobody call before ``until`` (ms): the service itself said so."""
+        key = budget_key(budget.key)
+        async with unavailable_is_503():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.hset(key, "blocked", until)
+            pipeline.pexpireat(key, until + 10 * MINUTE_MS)
+            await pipeline.execute()
