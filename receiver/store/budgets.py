@@ -8,6 +8,8 @@ from receiver.budget import MINUTE_MS, Budget
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import budget_key
 
+BLOCK_KEPT_MS = 20 * MINUTE_MS
+"""Longer than any Retry-After that is believed."""
 HORIZON_MS = 30_000
 """How far ahead a place may be: what many wait for may become free long before."""
 
@@ -35,5 +37,5 @@ class BudgetStore:
         async with unavailable_is_503():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.hset(key, "blocked", until)
-            pipeline.pexpireat(key, until + 10 * MINUTE_MS)
+            pipeline.pexpire(key, BLOCK_KEPT_MS)
             await pipeline.execute()
