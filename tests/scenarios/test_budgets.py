@@ -61,13 +61,20 @@ def listings(app: App, name: str) -> list[str]:
     return [message.text for message in posted if name in str(message.blocks)]
 
 
+async def drain(app: App, names: list[str]) -> None:
+    """Let time pass until every incident is shown by one message."""
+    for _ in range(90):
+        if all(len(listings(app, name)) == 1 for name in names):
+            return
+        await second(app)
+    raise AssertionError([name for name in names if len(listings(app, name)) != 1])
+
+
 async def test_openings_beyond_the_threshold_become_messages_that_list_them(
     limited: App,
 ) -> None:
     names = await fire(limited, 60, "warning")
-    for _ in range(20):
-        await second(limited)
-    await until(lambda: all(len(listings(limited, name)) == 1 for name in names))
+    await drain(limited, names)
     posted = limited.slack.top_level(CHANNEL)
     digests = [message for message in posted if "new P3 incidents" in message.text]
     assert 1 <= len(digests) <= len(posted) <= 12
@@ -79,9 +86,7 @@ async def test_openings_beyond_the_threshold_become_messages_that_list_them(
 
 async def test_what_was_listed_gets_a_message_of_its_own_when_it_rises(limited: App) -> None:
     names = await fire(limited, 30, "warning")
-    for _ in range(15):
-        await second(limited)
-    await until(lambda: all(len(listings(limited, name)) == 1 for name in names))
+    await drain(limited, names)
     place = next(at for at, name in enumerate(names) if "new P3" in listings(limited, name)[0])
     worse = alert("Worse", labels={"severity": "critical"})
     assert await limited.fire(worse, group=f"warning{place}") == names[place]
@@ -100,11 +105,10 @@ async def test_a_digest_of_unknown_outcome_is_looked_up_and_nothing_is_doubled(
     names = await fire(limited, 14, "warning")
     await asyncio.sleep(0.3)
     limited.slack.faults.add(fault, times=1, method="chat.postMessage")
-    for _ in range(45):
+    await drain(limited, names)
+    for _ in range(5):
         await second(limited)
-    posted = limited.slack.top_level(CHANNEL)
-    for name in names:
-        assert sum(name in str(message.blocks) for message in posted) == 1, name
+    assert [len(listings(limited, name)) for name in names] == [1] * 14
 
 
 async def test_a_digest_that_is_refused_leaves_each_its_own_message(limited: App) -> None:
@@ -114,9 +118,7 @@ async def test_a_digest_that_is_refused_leaves_each_its_own_message(limited: App
     names = await fire(limited, 12, "warning")
     await asyncio.sleep(0.3)
     limited.slack.faults.add("error:restricted_action", times=1, method="chat.postMessage")
-    for _ in range(45):
-        await second(limited)
-    assert [len(listings(limited, name)) for name in names] == [1] * 12
+    await drain(limited, names)
     assert all("new P3" not in listings(limited, name)[0] for name in names)
 
 
