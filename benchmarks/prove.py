@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-PROOFS = ("race", "order", "kill", "system", "ingest")
+PROOFS = ("race", "order", "kill", "system", "storm", "agenda", "clocks", "ledger", "ingest")
 
 
 def _prove(name: str) -> bool:

@@ -226,13 +226,14 @@ class PagerDutyConfig(Section):
 class BudgetsConfig(Section):
     """How often services are called, and from how many waiting openings on they are one message.
 
-    0: no limit. docs.slack.dev, "Rate limits": a message a second and channel, 50 updates a minute;
-    developer.pagerduty.com, "Events API rate limits": 120 events a minute and routing key.
+    A little below what they take, as calls need time to get there; 0: no limit. docs.slack.dev,
+    "Rate limits": a message a second and channel, 50 updates a minute; developer.pagerduty.com,
+    "Events API rate limits": 120 events a minute and routing key.
     """
 
-    slack_channel_per_minute: int = Field(default=60, ge=0, le=100_000)
-    slack_update_per_minute: int = Field(default=50, ge=0, le=100_000)
-    pagerduty_per_minute: int = Field(default=120, ge=0, le=100_000)
+    slack_channel_per_minute: int = Field(default=55, ge=0, le=100_000)
+    slack_update_per_minute: int = Field(default=45, ge=0, le=100_000)
+    pagerduty_per_minute: int = Field(default=115, ge=0, le=100_000)
     digest_above: int = Field(default=10, ge=1, le=10_000)
 
 
