@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.ingest [--quick] [-o json]``. CPU comes from /proc (Linux): of the service's
 Python process and of its Valkey with fsync always; rounds are interleaved, figures are medians.
+With deliveries a round ends when the last page is delivered, so that their whole cost is in it.
 """
 
 import argparse
@@ -15,9 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from redis.asyncio import Redis
 
 from benchmarks.bodies import all_new, mixed
 from benchmarks.load import Result, run_load
+from receiver.store.embedded import EmbeddedValkey
+from receiver.store.keys import Keys
 from tests.rig import Program, Rig, free_port, until
 
 CONNECTIONS = 64
@@ -28,6 +32,7 @@ CASES: list[tuple[str, int, Callable[[str, int], Iterator[bytes]]]] = [
     ("20 alerts, 30/50/20 mix", 20, mixed),
 ]
 STEADY_RATE = 2_000
+DRAIN_WITHIN_S = 120
 
 
 class Figures(msgspec.Struct):
@@ -48,6 +53,17 @@ class Measured(msgspec.Struct):
 
     port: int
     pids: list[int]
+    socket: str = ""
+
+    async def drain(self) -> None:
+        """Wait until nothing is left to deliver: the cost of a webhook ends only there."""
+        if not self.socket:
+            return
+        redis: Any = Redis(unix_socket_path=self.socket)
+        try:
+            await until(lambda: _is_empty(redis), DRAIN_WITHIN_S, "everything is delivered")
+        finally:
+            await redis.aclose()
 
     def cpu(self) -> list[float]:
         """Return the CPU seconds of each process so far, all threads (schedstat: to the ns)."""
@@ -58,12 +74,17 @@ class Measured(msgspec.Struct):
         return found
 
 
+async def _is_empty(redis: Any) -> bool:
+    return not await redis.hlen(Keys(0).task)
+
+
 async def _round(
     what: Measured, bodies: Iterator[bytes], requests: int
 ) -> tuple[list[float], Result]:
     """Return (CPU microseconds a request of each process, result) of one round."""
     before = what.cpu()
     result = await run_load(what.port, bodies, requests, CONNECTIONS)
+    await what.drain()
     if result.errors:
         raise RuntimeError(f"answers other than 202: {dict(result.statuses)}")
     after = what.cpu()
@@ -159,7 +180,9 @@ class _service:  # noqa: N801 - used as a function
             **{f"LLM_IM__{name}": "" for name in accounts},
         )
         pids = [self.rig.service.pid, self.rig.valkey_pid()]
-        return self.rig, Measured(self.rig.port, pids)
+        socket = EmbeddedValkey(self.rig.storage / "valkey").socket_path
+        delivers = self.module == "receiver"
+        return self.rig, Measured(self.rig.port, pids, str(socket) if delivers else "")
 
     async def __aexit__(self, *_: object) -> None:
         await self.rig.stop()

@@ -14,6 +14,7 @@ from receiver.agenda import Agenda
 from receiver.alertmanager import Alertmanagers
 from receiver.api import ApiEndpoint
 from receiver.clock import Clock
+from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.errors import ConfigError, StoreUnavailableError
@@ -129,7 +130,7 @@ class Service:
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
         self.notifiers = build_notifiers(settings, self.pagerduty)
-        base = f"{settings.web.external_url}{settings.web.route_prefix}/v1/incidents/"
+        base = f"{settings.web.external_url}{settings.web.route_prefix}/incidents/"
         delivery = Delivery(
             self.notifiers,
             self.tasks,
@@ -176,6 +177,14 @@ class Service:
             api=ApiEndpoint(self.dispatcher, self.tasks, dead_letters, access, self.clock),
             status=status,
             runbooks=runbooks,
+            console=ConsoleEndpoint(
+                self.dispatcher,
+                self.tasks,
+                self.figures,
+                access,
+                self.clock,
+                settings.web.route_prefix,
+            ),
         )
 
     def _build_heartbeat(self, store: IncidentStore) -> OutgoingHeartbeat:

@@ -114,7 +114,9 @@ def details(
 def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
     page = incident.pages.get(name)
     wanted = page.seq if page else 0
-    if receipt.paged_seq >= wanted:
+    if page is not None and receipt.paged_seq < wanted and not incident.wants(page):
+        state = "not needed"
+    elif receipt.paged_seq >= wanted:
         state = "delivered"
     elif receipt.failed_seq >= wanted:
         state = "failed"

@@ -22,3 +22,9 @@ def _environment() -> ImmutableSandboxedEnvironment:
 def render(template: str, **values: Any) -> str:
     """Return a template filled with ``values``; a value that is missing is an error."""
     return _environment().get_template(template).render(**values).strip()
+
+
+@cache
+def read_asset(name: str) -> str:
+    """Return a file of the console that is served as it is."""
+    return (templates_folder() / "console" / name).read_text(encoding="utf-8")

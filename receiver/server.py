@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.api import ApiEndpoint
+from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
@@ -36,6 +37,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     api: ApiEndpoint
     status: StatusEndpoint
     runbooks: RunbookEndpoint
+    console: ConsoleEndpoint
 
 
 PATHS = (
@@ -51,6 +53,12 @@ PATHS = (
     ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
     ("GET", "/runbooks/{name:.+}"),
+    ("GET", "/"),
+    ("GET", "/incidents/{id}"),
+    ("POST", "/incidents/{id}/{action}"),
+    ("GET", "/console/{name}"),
+    ("GET", "/console/charts/{name}.svg"),
+    ("GET", "/v1/figures"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
@@ -73,6 +81,12 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         api.act,
         api.dead_letters,
         endpoints.runbooks.show,
+        endpoints.console.index,
+        endpoints.console.one,
+        endpoints.console.act,
+        endpoints.console.asset,
+        endpoints.console.chart,
+        endpoints.console.figures,
         status.health,
         status.healthy,
         status.ready,

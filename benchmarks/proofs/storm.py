@@ -111,7 +111,7 @@ def _shown(rig: Rig) -> Counter[str]:
     found: Counter[str] = Counter()
     for message in rig.slack.top_level(CHANNEL):
         text = str(message.blocks) + message.text
-        found.update({name for name in _names(text)})
+        found.update(set(_names(text)))
     return found
 
 
@@ -166,7 +166,7 @@ def _check_waits(rig: Rig, sent: dict[str, tuple[str, float]], report: Report) -
         if event.outcome == "ok" and event.method == "trigger":
             triggers.setdefault(str(event.dedup_key).partition(":")[0], event.at)
     for priority, severity in priorities.items():
-        waits = _waits(rig, sent, severity, slack, triggers)
+        waits = _waits(sent, severity, slack, triggers)
         median, worst = statistics.median(waits), max(waits)
         figure = f"median {median:.1f} s, worst {worst:.1f} s"
         first = priority == "P1"
@@ -175,7 +175,6 @@ def _check_waits(rig: Rig, sent: dict[str, tuple[str, float]], report: Report) -
 
 
 def _waits(
-    rig: Rig,
     sent: dict[str, tuple[str, float]],
     severity: str,
     slack: dict[str, float],

@@ -10,7 +10,7 @@ from receiver.store.keys import budget_key
 
 BLOCK_KEPT_MS = 20 * MINUTE_MS
 """Longer than any Retry-After that is believed."""
-HORIZON_MS = 30_000
+HORIZON_MS = 10_000
 """How far ahead a place may be: what many wait for may become free long before."""
 
 

@@ -7,7 +7,7 @@
 -- Returns 0, or the time (ms) to come back at.
 local now, level, interval = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local saved, horizon = tonumber(ARGV[4]), tonumber(ARGV[5])
-local grace, kept = 1000, 1200000
+local grace, kept = 500, 1200000
 local function field(name) return tonumber(redis.call('HGET', KEYS[1], name) or '0') end
 local blocked, next_at = field('blocked'), field('next')
 local free_at = math.max(blocked, next_at - saved)

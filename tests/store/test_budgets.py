@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ async def test_one_call_a_second_and_the_next_gets_a_place(budgets: BudgetStore)
 async def test_what_waits_gets_places_one_after_another(budgets: BudgetStore) -> None:
     await budgets.take(CHANNEL, 4, NOW)
     places = [await budgets.take(CHANNEL, 4, NOW + 1) for _ in range(20)]
-    steps = {later - sooner for sooner, later in zip(places, places[1:], strict=False)}
+    steps = {later - sooner for sooner, later in pairwise(places)}
     assert steps == {CHANNEL.interval}
 
 

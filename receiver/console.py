@@ -1,0 +1,253 @@
+"""The console: a page of open incidents with their clocks, and one of each incident.
+
+Plain pages that work without a script, for a phone at 3 a.m. The buttons submit the same events as
+every other way in. Nothing is fetched from anywhere else, and the pages say so to the browser.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from aiohttp import web
+
+from receiver import charts, present
+from receiver.access import Access
+from receiver.clock import Clock
+from receiver.console_view import card, details
+from receiver.dispatch import Dispatcher
+from receiver.render import read_asset, render
+from receiver.response_figures import by_day, by_priority, steps, to_json
+from receiver.settings import CredentialConfig
+from receiver.store.figures import DAYS_MAX, FigureStore
+from receiver.store.tasks import TaskStore
+from routing.escalation import REASONS
+from routing.event import Acknowledged, PersonEvent, Resolved
+from routing.incident import Actor, Incident
+
+SHOWN = 200
+NAME_MAX = 80
+COOKIE = "incident_manager_name"
+SPANS = (7, 30)
+ASSETS = {
+    "style.css": "text/css",
+    "script.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
+    "acknowledge": Acknowledged,
+    "resolve": Resolved,
+}
+
+
+class ConsoleEndpoint:
+    """``/``, ``/incidents/{id}``, the buttons, the charts, and ``/v1/figures``."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        tasks: TaskStore,
+        figures: FigureStore,
+        access: Access,
+        clock: Clock,
+        prefix: str,
+    ) -> None:
+        """``prefix``: the path before every route, "" for none."""
+        self._dispatcher = dispatcher
+        self._store = dispatcher.store
+        self._tasks = tasks
+        self._figures = figures
+        self._access = access
+        self._clock = clock
+        self._prefix = prefix
+
+    async def index(self, request: web.Request) -> web.Response:
+        """GET /: open incidents, most urgent first, and the figures of the last days."""
+        credential = self._check(request)
+        days = _span(request)
+        found = await self._store.newest("open", SHOWN + 1, None)
+        counted = await self._store.active()
+        figures = await self._figures.days(self._today(), days)
+        now = self._clock.now()
+        shown = sorted(found[:SHOWN], key=lambda item: (item.priority, item.episode_opened_at))
+        return await self._page(
+            request,
+            "console/index.html.j2",
+            credential,
+            cards=[card(incident, now) for incident in shown],
+            more=max(0, sum(counted.values()) - len(shown)),
+            days=days,
+            spans=SPANS,
+            figures=by_priority(figures),
+            escalations=[
+                (step, REASONS.get(reason, reason), number)
+                for step, reason, number in steps(figures)
+            ],
+            opened=sum(day.opened for day in by_day(figures)),
+        )
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /incidents/{id}: everything about one incident."""
+        credential = self._check(request)
+        incident = await self._load(request)
+        timeline = await self._store.timeline(incident.id)
+        receipts = await self._tasks.receipts(incident.id)
+        body = present.details(incident, timeline, receipts, await self._store.last_seen(incident))
+        return await self._page(
+            request,
+            "console/incident.html.j2",
+            credential,
+            incident=details(incident, self._clock.now()),
+            body=body,
+        )
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
+        credential = self._check(request)
+        _refuse_other_sites(request)
+        kind = _ACTIONS.get(request.match_info["action"])
+        if kind is None:
+            raise web.HTTPNotFound(text="there is no such button\n")
+        incident = await self._load(request)
+        form = await request.post()
+        name = credential.name if credential else _name(str(form.get("name", "")))
+        episode = str(form.get("episode", ""))
+        event: PersonEvent = kind(
+            Actor(name or "somebody", "console"), int(episode) if episode.isdecimal() else None
+        )
+        outcome = await self._dispatcher.submit(event, incident.id)
+        back = "/" if form.get("back") == "index" else f"/incidents/{incident.id}"
+        said = f"{outcome.reason}:{incident.id}"
+        answer = web.Response(
+            status=303, headers={"Location": f"{self._prefix}{back}?said={quote(said)}"}
+        )
+        if credential is None and name:
+            answer.set_cookie(
+                COOKIE, quote(name), max_age=365 * 86_400, httponly=True, samesite="Lax"
+            )
+        return answer
+
+    async def chart(self, request: web.Request) -> web.Response:
+        """GET /console/charts/{name}.svg?days=: a chart of the last days."""
+        self._check(request)
+        figures = await self._figures.days(self._today(), _span(request))
+        name = request.match_info["name"]
+        if name == "response":
+            image = await asyncio.to_thread(charts.response_times, by_priority(figures))
+        elif name == "deadlines":
+            image = await asyncio.to_thread(charts.deadlines, by_day(figures))
+        else:
+            raise web.HTTPNotFound(text=f"there is no chart {name}\n")
+        # An image may bring the style it needs; nothing else applies to it.
+        headers = _HEADERS | {
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
+        }
+        return web.Response(body=image, content_type="image/svg+xml", headers=headers)
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """GET /console/{name}: the style sheet and the script; nothing of them is secret."""
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise web.HTTPNotFound(text=f"there is no {name}\n")
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
+        return web.Response(text=read_asset(name), content_type=ASSETS[name], headers=headers)
+
+    async def figures(self, request: web.Request) -> web.Response:
+        """GET /v1/figures?days=: the same figures for programs, up to 400 days."""
+        self._access.check(request)
+        text = request.query.get("days", "30")
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= DAYS_MAX:
+            body = {"error": f"days is {text!r}; allowed: 1 to {DAYS_MAX}", "place": "days"}
+            return web.json_response(body, status=400)
+        days = await self._figures.days(self._today(), int(text))
+        return web.json_response(to_json(days))
+
+    def _today(self) -> Any:
+        return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
+
+    def _check(self, request: web.Request) -> CredentialConfig | None:
+        try:
+            return self._access.check(request)
+        except web.HTTPUnauthorized as error:
+            # A browser asks for name and password only when it is told this word.
+            error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
+            raise
+
+    async def _load(self, request: web.Request) -> Incident:
+        name = request.match_info["id"]
+        try:
+            incident = await self._store.load(name)
+        except ValueError:
+            incident = None
+        if incident is None or not incident.opened_at:
+            page = render("console/missing.html.j2", prefix=self._prefix, name=name)
+            raise web.HTTPNotFound(text=page, content_type="text/html", headers=_HEADERS)
+        return incident
+
+    async def _page(
+        self,
+        request: web.Request,
+        template: str,
+        credential: CredentialConfig | None,
+        **values: Any,
+    ) -> web.Response:
+        """Render off the event loop: a page of 200 incidents takes longer than a webhook may."""
+        page = await asyncio.to_thread(
+            render,
+            template,
+            prefix=self._prefix,
+            said=_said(request.query.get("said", "")),
+            person=credential.name if credential else "",
+            name=_cookie(request.cookies.get(COOKIE, "")),
+            now=present.rfc3339(self._clock.now()),
+            **values,
+        )
+        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+
+
+def _span(request: web.Request) -> int:
+    return SPANS[1] if request.query.get("days") == str(SPANS[1]) else SPANS[0]
+
+
+def _name(text: str) -> str:
+    return "".join(char for char in text if char.isprintable()).strip()[:NAME_MAX]
+
+
+def _cookie(text: str) -> str:
+    return _name(unquote(text))
+
+
+def _said(text: str) -> str:
+    """Return what became of the last button in words; the text comes from a URL."""
+    words = {
+        "acknowledged": "Acknowledged.",
+        "resolved": "Resolved.",
+        "already_acknowledged": "Somebody had acknowledged it before.",
+        "already_resolved": "It was resolved before.",
+        "stale": "It fired again since you saw it: look at its newest state first.",
+        "merged": "It goes on in another incident.",
+        "unknown_incident": "It is not known any more.",
+    }
+    return words.get(text.partition(":")[0], "")
+
+
+def _refuse_other_sites(request: web.Request) -> None:
+    """Refuse a form of another site: the browser would send the credentials along with it."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    other = site not in (None, "same-origin", "none")
+    if site is None and origin is not None:
+        other = urlsplit(origin).netloc != request.host
+    if other:
+        raise web.HTTPForbidden(text="this button belongs to another site; open the page here\n")

@@ -1,0 +1,140 @@
+"""What the console's templates show of an incident: words and times, ready to print."""
+
+from typing import Any
+
+from receiver.present import rfc3339
+from routing.duration import format_duration
+from routing.incident import Deadline, Incident
+from routing.runbook import is_link
+
+_VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}
+
+
+def card(incident: Incident, now: int) -> dict[str, Any]:
+    """Return what a list shows of an open incident at ``now`` (ms)."""
+    by = incident.acknowledged_by
+    return {
+        "id": incident.id,
+        "priority": incident.priority,
+        "state": incident.state,
+        "title": incident.title,
+        "team": incident.team,
+        "episode": incident.episode,
+        "opened": moment(incident.episode_opened_at, now),
+        "by": by.name if by else "",
+        "firing": len(incident.firing()),
+        "runbook": incident.runbook_url if is_link(incident.runbook_url) else "",
+        "clock": _clock(incident, now),
+        "step": incident.step + 1,
+        "marks": _marks(incident, now),
+        "can_acknowledge": incident.state in ("triggered", "snoozed") or _is_asked(incident),
+        "is_open": incident.is_open,
+    }
+
+
+def details(incident: Incident, now: int) -> dict[str, Any]:
+    """Return what the page of one incident shows beside the API's details."""
+    resolved = incident.resolved_by
+    return card(incident, now) | {
+        "reason": incident.priority_reason,
+        "deadlines": [
+            _deadline(name, deadline, now)
+            for name, deadline in incident.deadlines.items()
+            if name in _VERBS
+        ],
+        "resolved": moment(incident.resolved_at, now),
+        "resolved_by": resolved.name if resolved else "",
+        "took": (
+            _length(incident.resolved_at - incident.episode_opened_at)
+            if incident.resolved_at
+            else ""
+        ),
+    }
+
+
+def moment(at: int, now: int) -> dict[str, str]:
+    """Return a time (ms) for a template: RFC 3339, and how far away it is in words."""
+    if not at:
+        return {"at": "", "words": ""}
+    words = f"{_length(now - at)} ago" if at <= now else f"in {_length(at - now)}"
+    return {"at": rfc3339(at) or "", "words": words}
+
+
+def _length(ms: int) -> str:
+    """Return a duration in at most two units, as 2h5m or 3d."""
+    minute, hour, day = 60_000, 3_600_000, 86_400_000
+    unit = 1_000 if ms < hour else minute if ms < day else hour
+    return format_duration(max(0, ms) // unit * unit)
+
+
+def _clock(incident: Incident, now: int) -> dict[str, Any]:
+    """Return the clock that matters most: overdue ones first, then the next to run out."""
+    running = [
+        (name, deadline)
+        for name, deadline in incident.deadlines.items()
+        if deadline.running and not deadline.paused_at
+    ]
+    missed = [
+        (name, deadline)
+        for name, deadline in incident.deadlines.items()
+        if deadline.missed_at and _still_matters(incident, name)
+    ]
+    found = missed or sorted(running, key=lambda pair: pair[1].due)
+    if incident.state == "snoozed":
+        return {
+            "name": "snoozed",
+            "words": "wakes",
+            "overdue": False,
+            **moment_of(incident.snoozed_until, now),
+        }
+    if not found:
+        return {}
+    return _deadline(*found[0], now)
+
+
+def moment_of(at: int, now: int) -> dict[str, str]:
+    """Return a time as ``due`` and ``left`` of a clock."""
+    shown = moment(at, now)
+    return {"due": shown["at"], "left": shown["words"]}
+
+
+def _still_matters(incident: Incident, name: str) -> bool:
+    return incident.state == {"acknowledge": "triggered", "resolve": "acknowledged"}.get(name, "")
+
+
+def _deadline(name: str, deadline: Deadline, now: int) -> dict[str, Any]:
+    how = "running"
+    if deadline.met_at:
+        how = "met"
+    elif deadline.missed_at:
+        how = "missed"
+    elif deadline.paused_at:
+        how = "stands still"
+    overdue = how == "missed" or (how == "running" and deadline.due <= now)
+    words = f"{_VERBS[name]} was due" if overdue else _VERBS[name]
+    return {
+        "name": name,
+        "how": how,
+        "words": words,
+        "overdue": overdue,
+        **moment_of(deadline.due, now),
+    }
+
+
+def _is_asked(incident: Incident) -> bool:
+    return any(page.insists and incident.wants(page) for page in incident.pages.values())
+
+
+def _marks(incident: Incident, now: int) -> list[str]:
+    assigned = incident.assigned_to
+    held = incident.timers.get("quiet")
+    found = [
+        "flapping" if incident.flapping else "",
+        "not reported any more" if incident.stale_at else "",
+        f"assigned to {assigned.name}" if assigned else "",
+        f"{len(incident.parts)} merged into it" if incident.parts else "",
+        f"quiet hours: paged {moment(held, now)['words']}" if held else "",
+        f"firing for the {incident.episode + 1}. time" if incident.episode else "",
+        f"merged into {incident.merged_into}" if incident.merged_into else "",
+    ]
+    return [mark for mark in found if mark]

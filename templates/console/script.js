@@ -1,0 +1,59 @@
+"use strict";
+// Clocks tick and times appear in the reader's zone; the page works without any of it.
+const UNITS = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+
+function length(seconds) {
+  const parts = [];
+  let rest = Math.max(0, Math.round(seconds));
+  for (const [size, unit] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count || (unit === "s" && !parts.length)) parts.push(count + unit);
+  }
+  return parts.slice(0, 2).join(" ");
+}
+
+function show(element, now) {
+  if (element.dataset.show === "length") {
+    element.textContent = length(Number(element.value));
+    return;
+  }
+  const at = new Date(element.dateTime);
+  const away = (at - now) / 1000;
+  if (element.dataset.show === "clock") element.textContent = at.toLocaleTimeString();
+  else if (element.dataset.show === "full") element.textContent = at.toLocaleString();
+  else if (element.dataset.show === "ago") element.textContent = length(-away) + " ago";
+  else {
+    element.textContent = away > 0 ? "in " + length(away) : length(-away) + " ago";
+    if (away <= 0 && !element.closest(".snoozed")) element.closest(".clock").classList.add("overdue");
+  }
+  element.title = at.toLocaleString();
+}
+
+// The service's clock counts, not that of a phone which may be wrong.
+const stamp = document.querySelector("[data-show=clock]");
+const ahead = stamp ? new Date(stamp.dateTime) - Date.now() : 0;
+
+function tick() {
+  const now = new Date(Date.now() + ahead);
+  document.querySelectorAll("[data-show]").forEach((element) => show(element, now));
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-confirm]");
+  if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
+});
+
+// A page left open stays true: it is fetched anew, unless somebody is typing a name.
+function refresh() {
+  const typing = document.activeElement && document.activeElement.tagName === "INPUT";
+  if (!document.hidden && !typing) {
+    const clean = new URL(location.href);
+    clean.searchParams.delete("said");
+    location.replace(clean);
+  }
+}
+
+tick();
+setInterval(tick, 1000);
+setInterval(refresh, 15000);

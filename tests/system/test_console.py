@@ -1,0 +1,125 @@
+"""The console in real Chromium: a clock that ticks, a button that works, a page that fits."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver.common.by import By
+
+from tests.rig import Rig, until
+from tests.scenarios.conftest import alert, notification
+from tests.tools import require_tool
+
+LONG = "X" * 400
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    options = ChromeOptions()
+    options.binary_location = require_tool("chromium")
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    found = Chrome(options=options, service=Driver(require_tool("chromedriver")))
+    yield found
+    found.quit()
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    running = Rig(tmp_path)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def do(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Drive the browser in a thread: the fakes answer in this loop."""
+    return await asyncio.to_thread(work, *arguments)
+
+
+def _screen(browser: Chrome, width: int, scheme: str) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def _text(browser: Chrome, selector: str) -> str:
+    return str(browser.find_element(By.CSS_SELECTOR, selector).text)
+
+
+async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: Chrome) -> None:
+    status, answer = await rig.post(notification(alert("ServiceDown")))
+    assert status == 202
+    (incident,) = answer["incidents"]
+    await do(_screen, browser, 1100, "light")
+    await do(browser.get, f"{rig.url}/")
+    assert "P1" in await do(_text, browser, "article .priority")
+    assert "ServiceDown" in await do(_text, browser, "article h2")
+    first = await do(_text, browser, "article .clock time")
+    assert first.startswith(("in 4m", "in 5m"))
+    assert await until(lambda: _other(browser, first), 3, "the clock ticks")
+    assert await do(_text, browser, "td.mtta") == "–"
+    await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
+    await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
+    assert "acknowledged by Ann" in await do(_text, browser, "article .state")
+    assert await do(_text, browser, ".said") == "Acknowledged."
+    assert (await do(_text, browser, "td.mtta")).endswith("s")
+    found = await rig.get(f"/v1/incidents/{incident}")
+    assert (found["state"], found["acknowledged_by"]["name"]) == ("acknowledged", "Ann")
+    # Resolving while alerts fire asks first.
+    await do(browser.find_element(By.CSS_SELECTOR, "button.quiet").click)
+    await do(browser.switch_to.alert.accept)
+    await until(lambda: _is_resolved(rig, incident), 5, "it is resolved")
+    assert not await do(_complaints, browser)
+
+
+async def _other(browser: Chrome, first: str) -> bool:
+    return bool(await do(_text, browser, "article .clock time") != first)
+
+
+async def _is_resolved(rig: Rig, incident: str) -> bool:
+    return bool((await rig.get(f"/v1/incidents/{incident}"))["state"] == "resolved")
+
+
+def _complaints(browser: Chrome) -> list[Any]:
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_it_fits_a_phone_in_both_schemes_and_is_not_blank(
+    rig: Rig, browser: Chrome, scheme: str
+) -> None:
+    for number, severity in enumerate(("critical", "error", "warning", "critical")):
+        name = LONG if number == 3 else f"Alert{number}"
+        item = alert(name, labels={"severity": severity, "path": "/a" * 200})
+        await rig.post(notification(item, group=f"g{number}"))
+    (first, *_) = await rig.incidents()
+    for path in ("/", f"/incidents/{first['id']}"):
+        await do(_screen, browser, 360, scheme)
+        await do(browser.get, rig.url + path)
+        widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
+        shown, room = await do(browser.execute_script, widths)
+        assert shown <= room == 360
+        picture = await do(browser.get_screenshot_as_png)
+        light, colours = _looks(picture)
+        assert (light > 150) == (scheme == "light")
+        assert colours > 50
+    assert not await do(_complaints, browser)
+
+
+def _looks(picture: bytes) -> tuple[float, int]:
+    """Return the mean brightness (0 to 255) of a picture, and how many colours it has."""
+    from PIL import Image, ImageStat  # noqa: PLC0415 - only this test looks at pixels
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    found = image.getcolors(maxcolors=1 << 20) or []
+    return ImageStat.Stat(image.convert("L")).mean[0], len(found)
