@@ -67,7 +67,7 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     first = await do(_text, browser, "article .clock time")
     assert first.startswith(("in 4m", "in 5m"))
     assert await until(lambda: _other(browser, first), 3, "the clock ticks")
-    assert await do(_text, browser, "td.mtta") == "–"
+    assert not any(char.isdigit() for char in await do(_text, browser, "td.mtta"))
     await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
     await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
     assert "acknowledged by Ann" in await do(_text, browser, "article .state")
