@@ -13,7 +13,7 @@ from routing.rules import Clock
 NAMES = ("acknowledge", "resolve", "update")
 _MISSED = {
     "acknowledge": "Not acknowledged within {}",
-    "resolve": "Not resolved within {} of its acknowledgement",
+    "resolve": "Not resolved within {} of acknowledging",
     "update": "No status update within {}",
 }
 
@@ -25,7 +25,7 @@ def start(draft: Draft, clock: Clock, name: str) -> None:
         drop(draft, name)
         return
     due = within.due(draft.now, clock.calendar)
-    _set(draft, name, Deadline(due=due))
+    _set(draft, name, Deadline(due=due, since=draft.now))
     draft.timer(name, due)
 
 
@@ -46,7 +46,7 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
     deadline = draft.get("deadlines").get(name)
     if deadline is None or not deadline.running:
         return
-    _set(draft, name, Deadline(due=deadline.due, met_at=draft.now))
+    _set(draft, name, Deadline(due=deadline.due, met_at=draft.now, since=deadline.since))
     _observe(draft, name, outcome, by)
 
 
@@ -91,8 +91,26 @@ def resume(draft: Draft, clock: Clock) -> None:
             drop(draft, name)
             continue
         due = within.resume(draft.now, deadline.remaining, clock.calendar)
-        _set(draft, name, Deadline(due=due))
+        # What a lower priority would have left is counted as if it had begun that much later.
+        slept = draft.now - deadline.paused_at
+        _set(draft, name, Deadline(due=due, since=deadline.since + slept))
         draft.timer(name, due)
+
+
+def follow_priority(draft: Draft, clock: Clock) -> None:
+    """Let running clocks leave what a lower priority leaves, counted from when they began."""
+    for name in NAMES:
+        deadline = draft.get("deadlines").get(name)
+        if deadline is None or not deadline.running or deadline.paused_at:
+            continue
+        within = clock.within(name)
+        if within is None:
+            drop(draft, name)
+            continue
+        due = max(draft.now, within.due(deadline.since, clock.calendar))
+        _set(draft, name, Deadline(due=due, since=deadline.since))
+        draft.timer(name, due)
+    remind_later(draft, clock)
 
 
 def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:

@@ -17,7 +17,7 @@ from routing.rules import Clock, Step
 
 REASONS = {
     "opened": "new incident",
-    "reopened": "firing again",
+    "reopened": "open again",
     "priority_raised": "priority raised",
     "deadline": "not acknowledged in time",
     "timer": "still not acknowledged",

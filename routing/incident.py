@@ -44,7 +44,7 @@ AUTOMATIC = Actor(name="alerts resolved", via="automatic", human=False)
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A response clock: when it is due and how it ended (0: not yet).
+    """A response clock: from when it runs, when it is due and how it ended (0: not yet).
 
     ``paused_at`` and ``remaining`` (ms, of the clock's own kind of time): it stands still.
     """
@@ -54,6 +54,7 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     missed_at: int = 0
     paused_at: int = 0
     remaining: int = 0
+    since: int = 0
 
     @property
     def running(self) -> bool:

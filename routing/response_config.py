@@ -13,16 +13,25 @@ from routing.config import Duration, Priority, Section, Span, upper
 NEW_ALERTS = "new_alerts"
 
 
+def _off(value: Any) -> Any:
+    # YAML reads off, without quotes, as false.
+    return None if value in ("off", False, None) else value
+
+
+OptionalWithin = Annotated[WithinText | None, BeforeValidator(_off)]
+"""A time, or ``off`` for no such deadline."""
+
+
 class PriorityConfig(Section):
     """What a priority demands. ``escalation`` names the policy its pages follow.
 
     ``calendar`` names the calendar of business times; ``quiet_hours``: outside of its working hours
-    nobody is paged. Without ``resolve_within`` or ``update_within`` there is no such deadline.
+    nobody is paged. ``off`` for ``resolve_within`` or ``update_within``: there is no such deadline.
     """
 
     acknowledge_within: WithinText
-    resolve_within: WithinText | None = None
-    update_within: WithinText | None = None
+    resolve_within: OptionalWithin = None
+    update_within: OptionalWithin = None
     deliver_within: Span
     escalation: str | None = None
     calendar: str | None = None

@@ -6,6 +6,7 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 
 from collections.abc import Mapping
 
+from routing import clocks
 from routing.alert import Alert, merge_alert
 from routing.decision import Decision, Draft
 from routing.episode import (
@@ -218,6 +219,7 @@ def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     if draft.get("priority") > before:
         reason = draft.get("priority_reason")
         draft.say("priority_lowered", f"{before} to {draft.get('priority')}: {reason}")
+        clocks.follow_priority(draft, rules.clocks[draft.get("priority")])
     clock = rules.clocks[draft.get("priority")]
     grown = {"new_alerts": str(draft.get("grown"))}
     awake = draft.get("state") != "snoozed"

@@ -29,7 +29,7 @@ async def test_one_call_a_second_and_the_next_gets_a_place(budgets: BudgetStore)
 
 async def test_what_waits_gets_places_one_after_another(budgets: BudgetStore) -> None:
     await budgets.take(CHANNEL, 4, NOW)
-    places = [await budgets.take(CHANNEL, 4, NOW + 1) for _ in range(20)]
+    places = [await budgets.take(CHANNEL, 4, NOW + 1) for _ in range(8)]
     steps = {later - sooner for sooner, later in pairwise(places)}
     assert steps == {CHANNEL.interval}
 
@@ -38,7 +38,7 @@ async def test_no_place_is_further_away_than_the_horizon(budgets: BudgetStore) -
     await budgets.take(CHANNEL, 4, NOW)
     places = [await budgets.take(CHANNEL, 4, NOW + 1) for _ in range(200)]
     assert max(places) <= NOW + HORIZON_MS + 3 * CHANNEL.interval
-    assert len(set(places)) > 100
+    assert len(set(places)) > 50
 
 
 async def test_a_more_urgent_level_goes_first(budgets: BudgetStore) -> None:

@@ -1,0 +1,88 @@
+"""The whole service in this process, with a clock that stands still until it is moved."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from receiver.clock import Clock
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.scenarios.conftest import App
+
+LANES = ("urgent", "normal")
+SETTLED_WITHIN_S = 20.0
+
+
+class VirtualClock(Clock):
+    """The time is what ``at`` says (ms), and passes only when that is changed."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def now(self) -> int:
+        return self.at
+
+
+class Week:
+    """A running app whose time goes from one thing that is due to the next."""
+
+    def __init__(self, app: App, clock: VirtualClock) -> None:
+        self.app = app
+        self.clock = clock
+
+    async def go_to(self, at: int) -> None:
+        """Let time pass until ``at`` (ms), stopping at everything that comes due before."""
+        while True:
+            due = await self._next_due()
+            if due is None or due > at:
+                break
+            self.clock.at = max(self.clock.at, due)
+            await self.settle()
+        self.clock.at = max(self.clock.at, at)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until nothing is due, claimed or queued any more."""
+        service = self.app.service
+        service.agenda.wake()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SETTLED_WITHIN_S
+        quiet = 0
+        while quiet < 2:
+            waiting = await service.tasks.waiting(self.clock.at)
+            due = sum(ready for _, ready in waiting.values())
+            busy = any(service.agenda._running.values()) or service.dispatcher._busy  # noqa: SLF001
+            quiet = 0 if due or busy else quiet + 1
+            if loop.time() > end:
+                raise AssertionError(f"it does not come to rest: {waiting}")
+            service.agenda.wake()
+            await asyncio.sleep(0.03 if quiet else 0.005)
+
+    async def _next_due(self) -> int | None:
+        tasks = self.app.service.tasks
+        found = [await tasks.next_due(0, lane) for lane in LANES]
+        return min((due for due in found if due is not None), default=None)
+
+
+@asynccontextmanager
+async def running(at: int, settings: dict[str, Any]) -> AsyncIterator[Week]:
+    """Run the app from ``at`` (ms) on, with strict fakes of Slack and PagerDuty."""
+    slack = FakeSlack(channels={"C0ALERTS": "alerts"}, wall=lambda: clock.at / 1000)
+    pagerduty = FakePagerDuty()
+    clock = VirtualClock(at)
+    await slack.start()
+    await pagerduty.start()
+    with TemporaryDirectory() as folder:
+        app = App(Path(folder), slack, pagerduty)
+        app.clock = clock  # type: ignore[assignment]
+        await app.start(**settings)
+        try:
+            yield Week(app, clock)
+        finally:
+            await app.stop()
+    await slack.stop()
+    await pagerduty.stop()
