@@ -197,14 +197,14 @@ def arm_next(draft: Draft, clock: Clock, number: int) -> None:
 def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]) -> None:
     """Nobody is left to notify: say so, and count it once when nobody was reached at all.
 
-    A page that still has time to arrive may reach somebody: the delivery timer asks again.
+    Who acknowledged was reached, whatever became of later pages. A page that still has time to arrive may reach somebody: the delivery timer asks again.
     """
     pages = episode_pages(draft)
     on_its_way = "delivery" in draft.get("timers") and any(
         page.failed_seq < page.seq and page.at + clock.deliver_within > draft.now
         for page in pages.values()
     )
-    if on_its_way or is_reached(pages, paged):
+    if on_its_way or draft.get("acknowledged_at") or is_reached(pages, paged):
         draft.say("exhausted", f"{REASONS[reason].capitalize()}, and no escalation step is left")
         return
     if draft.get("undeliverable_counted"):

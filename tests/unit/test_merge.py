@@ -1,0 +1,180 @@
+"""Merging: one incident goes on for several groups, and no alert is lost in between."""
+
+from typing import Any
+
+import msgspec
+
+from routing.alert import Alert
+from routing.decide import decide
+from routing.event import AlertsReceived, Event, Merged, MergeNews, TimerDue
+from routing.group import Group, group_stem
+from routing.incident import Actor, Incident
+from routing.merge import news
+from routing.rules import Rules
+from tests.unit.builders import MINUTE, NOW, alert, rules
+
+ANN = Actor("ann", "api")
+
+
+class World:
+    """Some incidents and what the agenda does between them."""
+
+    def __init__(self, found: Rules | None = None) -> None:
+        self.rules = found or rules()
+        self.incidents: dict[str, Incident] = {}
+        self.now = NOW
+        self.observed: list[tuple[str, dict[str, str]]] = []
+
+    def tell(self, name: str, *alerts: Alert) -> str:
+        """Send a snapshot of a group; return the incident's id."""
+        group = Group(cluster="", receiver="r", group_key=name)
+        event = AlertsReceived(group_stem(group, 1), group, alerts)
+        current = [found for found in self.incidents.values() if found.group == group]
+        base = max(current, key=lambda found: found.generation) if current else None
+        return self._keep(decide(base, event, self.now, self.rules))
+
+    def do(self, incident: str, event: Event) -> str:
+        """Decide an event of one incident; return the reason."""
+        decision = decide(self.incidents.get(incident), event, self.now, self.rules)
+        self._keep(decision)
+        return decision.reason
+
+    def _keep(self, decision: Any) -> str:
+        self.observed += [(item.name, item.labels) for item in decision.observations]
+        if decision.incident is None:
+            return ""
+        self.incidents[decision.incident.id] = decision.incident
+        return str(decision.incident.id)
+
+    def work(self) -> None:
+        """Tell every target what it has to know, as the agenda does, until nothing is left."""
+        for _ in range(20):
+            due = [found for found in self.incidents.values() if "merge" in found.timers]
+            if not due:
+                return
+            for source in due:
+                told = news(source)
+                lost = self.do(source.merged_into, told) == "unknown_incident"
+                self.do(source.id, TimerDue("merge", told=told.firing, lost=lost))
+        raise AssertionError("it never comes to rest")
+
+    def states(self, *names: str) -> list[str]:
+        return [self.incidents[name].state for name in names]
+
+
+def firing(name: str, **more: Any) -> Alert:
+    return alert(name, **more)
+
+
+def over(name: str, **more: Any) -> Alert:
+    return alert(name, resolved=True, **more)
+
+
+def merged(world: World) -> tuple[str, str]:
+    target, source = world.tell("t", firing("a")), world.tell("s", firing("b"))
+    assert world.do(source, Merged(ANN, target)) == "merged_now"
+    world.work()
+    return target, source
+
+
+def test_the_source_is_closed_and_the_target_knows_of_it() -> None:
+    world = World()
+    target, source = merged(world)
+    assert world.states(target, source) == ["triggered", "resolved"]
+    assert world.incidents[target].parts[source].firing == 1
+    assert not [name for name, _ in world.observed if "resolution" in name]
+
+
+def test_the_target_stays_open_until_nothing_fires_in_either() -> None:
+    world = World()
+    target, source = merged(world)
+    world.tell("t", over("a"))
+    assert world.states(target) == ["triggered"]
+    world.tell("s", over("b"))
+    world.work()
+    assert world.states(target, source) == ["resolved", "resolved"]
+
+
+def test_new_alerts_of_the_source_keep_quiet_there_and_count_for_the_target() -> None:
+    world = World()
+    target, source = merged(world)
+    again = world.tell("s", firing("b"), firing("c"))
+    assert again == source
+    world.work()
+    assert world.incidents[source].state == "resolved"
+    assert world.incidents[target].parts[source].firing == 2
+
+
+def test_a_more_urgent_part_raises_the_target() -> None:
+    world = World()
+    target = world.tell("t", firing("a", priority="P3"))
+    source = world.tell("s", firing("b", priority="P1"))
+    world.do(source, Merged(ANN, target))
+    world.work()
+    found = world.incidents[target]
+    assert (found.priority, found.pages["slack"].reason) == ("P1", "priority_raised")
+
+
+def test_a_part_that_fires_again_reopens_the_target_and_later_stands_alone() -> None:
+    world = World()
+    target, source = merged(world)
+    world.tell("t", over("a"))
+    world.tell("s", over("b"))
+    world.work()
+    world.now += 10 * MINUTE
+    world.tell("s", firing("b", starts_at=NOW + MINUTE))
+    world.work()
+    assert world.states(target, source) == ["triggered", "resolved"]
+    world.tell("s", over("b", starts_at=NOW + MINUTE))
+    world.work()
+    world.now += 40 * MINUTE
+    alone = world.tell("s", firing("b", starts_at=NOW + 2 * MINUTE))
+    assert alone != source
+    assert world.states(alone) == ["triggered"]
+
+
+def test_a_chain_of_merges_ends_at_the_last_target() -> None:
+    world = World()
+    first, second = merged(world)
+    third = world.tell("u", firing("c"))
+    world.do(first, Merged(ANN, third))
+    world.work()
+    assert world.incidents[third].parts[first].firing == 2
+    world.tell("u", over("c"))
+    world.tell("t", over("a"))
+    world.work()
+    assert world.states(third) == ["triggered"]
+    world.tell("s", over("b"))
+    world.work()
+    assert world.states(first, second, third) == ["resolved"] * 3
+
+
+def test_a_target_that_is_forgotten_gives_its_part_back() -> None:
+    world = World()
+    target, source = merged(world)
+    del world.incidents[target]
+    world.tell("s", firing("b"), firing("c"))
+    world.work()
+    assert (world.states(source), world.incidents[source].merged_into) == (["triggered"], "")
+
+
+def test_merging_twice_or_into_itself_changes_nothing() -> None:
+    world = World()
+    target, source = merged(world)
+    assert world.do(source, Merged(ANN, target)) == "already_merged"
+    assert world.do(source, Merged(ANN, "0-cccccccccccccccc-1")) == "merged"
+    assert world.do(target, Merged(ANN, target)) == "merged"
+    closed = world.tell("x", firing("x"))
+    world.tell("x", over("x"))
+    assert world.do(closed, Merged(ANN, target)) == "already_resolved"
+
+
+def test_telling_it_twice_is_telling_it_once() -> None:
+    world = World()
+    target, source = merged(world)
+    told = news(world.incidents[source])
+    before = world.incidents[target]
+    assert world.do(target, told) == "repeat"
+    assert world.incidents[target] == before
+    assert isinstance(told, MergeNews)
+    assert msgspec.structs.asdict(told)["firing"] == 1
