@@ -197,7 +197,8 @@ def arm_next(draft: Draft, clock: Clock, number: int) -> None:
 def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]) -> None:
     """Nobody is left to notify: say so, and count it once when nobody was reached at all.
 
-    Who acknowledged was reached, whatever became of later pages. A page that still has time to arrive may reach somebody: the delivery timer asks again.
+    Who acknowledged was reached, whatever became of later pages. A page that still has time to
+    arrive may reach somebody: the delivery timer asks again.
     """
     pages = episode_pages(draft)
     on_its_way = "delivery" in draft.get("timers") and any(

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from receiver.settings import BudgetsConfig
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.rig import CHANNEL, Rig
@@ -28,6 +29,10 @@ PARTS = (5, 10, 15, 20)
 """Alerts of a group in its first notification, its second and so on: each is a snapshot."""
 MIX = {"critical": 25, "error": 50, "warning": 225, "info": 200}
 DRAINED_WITHIN_S = 240
+USUAL_BUDGETS = {
+    f"LLM_IM__BUDGETS__{name.upper()}": str(field.default)
+    for name, field in BudgetsConfig.model_fields.items()
+}
 
 Report = Callable[[str, str, str, bool], None]
 
@@ -49,7 +54,7 @@ async def run(report: Report) -> None:
         )
         rig.pagerduty = FakePagerDuty(rate_per_minute=120)
         # It may be night where this runs: P4 would rightly wait for the morning.
-        await rig.start(LLM_IM__PRIORITIES__P4__QUIET_HOURS="false")
+        await rig.start(LLM_IM__PRIORITIES__P4__QUIET_HOURS="false", **USUAL_BUDGETS)
         try:
             await _storm(rig, report)
         finally:

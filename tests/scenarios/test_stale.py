@@ -1,0 +1,140 @@
+"""Alerts that vanish: a strict little Alertmanager is asked what became of them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from receiver.payload_fields import fingerprint_of
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+
+
+class Alertmanager:
+    """Answers /api/v2/alerts with the states a test sets; ``states`` None: it is down."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] | None = {}
+        self.labels: dict[str, dict[str, str]] = {}
+        self.port = 0
+
+    async def start(self) -> web.AppRunner:
+        application = web.Application()
+        application.router.add_get("/api/v2/alerts", self._alerts)
+        application.router.add_get("/api/v2/status", self._status)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.port = runner.addresses[0][1]
+        return runner
+
+    async def _alerts(self, _request: web.Request) -> web.Response:
+        if self.states is None:
+            raise web.HTTPServiceUnavailable
+        found = [
+            {
+                "fingerprint": fingerprint_of(self.labels[name]),
+                "labels": self.labels[name],
+                "status": {
+                    "state": "active" if state == "active" else "suppressed",
+                    "silencedBy": ["s1"] if state == "silenced" else [],
+                    "inhibitedBy": ["abc"] if state == "inhibited" else [],
+                },
+            }
+            for name, state in self.states.items()
+        ]
+        return web.json_response(found)
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response({"uptime": "2026-01-01T00:00:00.000Z"})
+
+
+@pytest.fixture
+async def alertmanager() -> AsyncIterator[Alertmanager]:
+    found = Alertmanager()
+    runner = await found.start()
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def asking(
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], alertmanager: Alertmanager
+) -> AsyncIterator[App]:
+    running = App(tmp_path, *fakes)
+    urls = [f"http://127.0.0.1:{alertmanager.port}"]
+    await running.start(**NO_ACCOUNTS, alertmanagers=[{"urls": urls}])
+    yield running
+    await running.stop()
+
+
+async def fire(app: App, alertmanager: Alertmanager, *names: str) -> str:
+    items = [alert(name) for name in names]
+    for item in items:
+        labels = item["labels"]
+        alertmanager.labels[labels["alertname"]] = labels
+        item["fingerprint"] = fingerprint_of(labels)
+    return await app.fire(*items)
+
+
+async def look(app: App, incident: str, kind: str) -> Any:
+    """Let the time pass after which it is asked, and return the incident once it says so."""
+    app.clock.move(5 * 3600 + 1)
+    app.service.agenda.wake()
+
+    async def said() -> Any:
+        found = await app.incident(incident)
+        return found if kind in [entry["kind"] for entry in found["timeline"]] else None
+
+    return await until(said)
+
+
+async def test_what_is_silenced_inhibited_or_gone_is_said_and_the_gone_are_resolved(
+    asking: App, alertmanager: Alertmanager
+) -> None:
+    incident = await fire(asking, alertmanager, "A", "B", "C", "D")
+    alertmanager.states = {"A": "active", "B": "silenced", "C": "inhibited"}
+    found = await look(asking, incident, "vanished")
+    states = {item["labels"]["alertname"]: item for item in found["alerts"]}
+    assert states["A"]["vanished"] is None
+    assert states["B"]["vanished"] == "silenced by s1"
+    assert states["C"]["vanished"] == "inhibited by abc"
+    assert states["D"]["status"] == "resolved"
+    assert found["state"] == "triggered"
+
+
+async def test_when_all_are_gone_the_incident_ends(asking: App, alertmanager: Alertmanager) -> None:
+    incident = await fire(asking, alertmanager, "A", "B")
+    alertmanager.states = {}
+    found = await look(asking, incident, "resolved")
+    assert (found["state"], found["resolved_by"]["via"]) == ("resolved", "automatic")
+
+
+async def test_an_alertmanager_that_is_down_ends_nothing(
+    asking: App, alertmanager: Alertmanager
+) -> None:
+    incident = await fire(asking, alertmanager, "A")
+    alertmanager.states = None
+    found = await look(asking, incident, "stale")
+    assert (found["state"], found["alerts"][0]["status"]) == ("triggered", "firing")
+
+
+async def test_what_is_still_reported_is_not_asked_about(
+    asking: App, alertmanager: Alertmanager
+) -> None:
+    incident = await fire(asking, alertmanager, "A")
+    alertmanager.states = {}
+    for _ in range(3):
+        asking.clock.move(2 * 3600)
+        item = alert("A") | {"fingerprint": fingerprint_of(alertmanager.labels["A"])}
+        assert (await asking.post(notification(item)))[0] == 202
+        asking.service.agenda.wake()
+    await until(lambda: _timer(asking, incident))
+    assert (await asking.incident(incident))["state"] == "triggered"
+
+
+async def _timer(app: App, incident: str) -> bool:
+    return "stale" in (await app.incident(incident))["timers"]
