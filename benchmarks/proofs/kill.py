@@ -83,8 +83,8 @@ async def _send(rig: Rig, number: int, accepted: list[str]) -> None:
 
 async def _all_delivered(rig: Rig) -> bool:
     waiting = await rig.metric('incident_manager_agenda_entries{lane="urgent"}')
-    # Two timers an incident stay: its acknowledge deadline and its delivery check.
-    return waiting <= 2 * len(await rig.incidents()) and _settled(rig)
+    # Four timers an incident stay: two deadlines, the delivery check, and the look for news.
+    return waiting <= 4 * len(await rig.incidents()) and _settled(rig)
 
 
 def _settled(rig: Rig) -> bool:
