@@ -4,18 +4,17 @@ import asyncio
 import contextlib
 import gc
 import importlib
-import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from receiver.app import VERSION, Service
 from receiver.check_alertmanager import check_alertmanager
+from receiver.command_config import chosen_file, file_option, load
 from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
 from receiver.commands_life import LIFE
@@ -24,16 +23,6 @@ from receiver.explain import explain
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.oncall_command import oncall
 from receiver.settings import Settings
-from receiver.settings_load import load_settings
-
-DEFAULT_FILE = "incident-manager.yml"
-
-_file_option = click.option(
-    "--config.file",
-    "config_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"YAML configuration [default: {DEFAULT_FILE}, if there is one].",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,22 +31,8 @@ def main() -> None:
     """Alertmanager webhook receiver and incident router."""
 
 
-def _file(given: Path | None) -> Path | None:
-    if given is not None:
-        return given
-    usual = Path(DEFAULT_FILE)
-    return usual if usual.exists() else None
-
-
-def _load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:
-    try:
-        return load_settings(_file(config_file), os.environ, flags)
-    except IncidentManagerError as error:
-        raise click.ClickException(str(error)) from None
-
-
 @main.command()
-@_file_option
+@file_option
 @click.option("--storage.path", "storage_path", help="Where the embedded store keeps its data.")
 @click.option("--web.listen-address", "listen_address", help="host:port of the API.")
 @click.option("--web.external-url", "external_url", help="How others reach this service.")
@@ -66,7 +41,7 @@ def _load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:
 @click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
 def serve(config_file: Path | None, **flags: str | None) -> None:
     """Receive alerts, page people, keep the clocks."""
-    settings = _load(
+    settings = load(
         config_file,
         {
             "storage.path": flags["storage_path"],
@@ -191,7 +166,7 @@ def _warn_of(alertmanager_file: Path, settings: Settings) -> None:
 
 
 @main.command("check-config")
-@_file_option
+@file_option
 @click.option(
     "--alertmanager",
     "alertmanager_file",
@@ -205,8 +180,8 @@ def check_config(
     config_file: Path | None, alertmanager_file: Path | None, file: Path | None
 ) -> None:
     """Check a configuration and say what is wrong, where, and what is allowed."""
-    chosen = _file(file or config_file)
-    settings = _load(chosen, {})
+    chosen = chosen_file(file or config_file)
+    settings = load(chosen, {})
     if alertmanager_file is not None:
         _warn_of(alertmanager_file, settings)
     names = ", ".join(f"{name} ({config.type})" for name, config in settings.notifiers.items())

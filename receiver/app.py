@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from receiver.access import Access
 from receiver.agenda import Agenda
 from receiver.alertmanager import Alertmanagers
 from receiver.api import ApiEndpoint
+from receiver.build_notifiers import build_notifiers
 from receiver.clock import Clock
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
@@ -21,8 +21,6 @@ from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.heartbeats import Heartbeats
 from receiver.metrics import Metrics
-from receiver.notify.base import Notifier
-from receiver.notify.log import LogNotifier
 from receiver.outages import Outages
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty import PagerDuty
@@ -30,7 +28,8 @@ from receiver.paths import runbooks_folder
 from receiver.policy import build_assignment
 from receiver.self_checks import check_delivery, check_intake, check_redis, intake_url
 from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
-from receiver.settings import Settings, split_address
+from receiver.settings import Settings
+from receiver.settings_types import split_address
 from receiver.slack_actions import SlackActionsEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.store.budgets import BudgetStore
@@ -281,34 +280,3 @@ class Service:
             await self._redis.aclose(close_connection_pool=True)
         if self._embedded is not None:
             await self._embedded.stop()
-
-
-def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
-    """Return the configured notifiers by name."""
-    made: dict[str, Notifier] = {}
-    budgets = settings.budgets
-    for name, config in settings.notifiers.items():
-        # Imported only when used: each brings an HTTP library that takes a while to load.
-        if config.type == "slack" and config.token and config.channel and config.base_url:
-            from receiver.notify.slack import SlackNotifier  # noqa: PLC0415
-
-            made[name] = SlackNotifier(
-                name,
-                token=config.token.get_secret_value(),
-                channel=config.channel,
-                base_url=config.base_url,
-                per_minute=(budgets.slack_channel_per_minute, budgets.slack_update_per_minute),
-            )
-        elif config.type == "pagerduty" and config.routing_key and config.base_url:
-            from receiver.notify.pagerduty import PagerDutyNotifier  # noqa: PLC0415
-
-            made[name] = PagerDutyNotifier(
-                name,
-                routing_key=config.routing_key.get_secret_value(),
-                base_url=config.base_url,
-                nobody=pagerduty.nobody(name),
-                per_minute=budgets.pagerduty_per_minute,
-            )
-        else:
-            made[name] = LogNotifier(name)
-    return made

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from receiver.clock import Clock
+from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
 from receiver.store.record import decode_incident
@@ -38,29 +39,6 @@ CACHE_BYTES = 64 << 20
 
 Records, not incidents: as objects they take ten times the memory, and new memory is what costs.
 """
-
-
-WORTH_A_LINE = frozenset(
-    {
-        "opened",
-        "reopened",
-        "acknowledged",
-        "unacknowledged",
-        "resolved",
-        "priority_raised",
-        "deadline_missed",
-        "snoozed",
-        "snooze_ended",
-        "escalated",
-        "assigned",
-        "noted",
-        "merged_now",
-        "flapping",
-        "stale",
-        "reminded",
-        "forgotten",
-    }
-)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -254,7 +232,7 @@ class Dispatcher:
             for observation in write.decision.observations:
                 self._observe(observation)
             if log.isEnabledFor(logging.INFO):
-                _tell(decisions)
+                tell(decisions)
             self._answer(alive, decisions)
             return []
         key = alive[0].key
@@ -297,17 +275,3 @@ class Dispatcher:
         self._known_bytes += len(kept[1]) - len(known[1])
         while self._known_bytes > CACHE_BYTES:
             self._known_bytes -= len(self._known.popitem(last=False)[1][1])
-
-
-def _tell(decisions: list[Decision]) -> None:
-    """Log what changed for people; repeats and updates are not worth a line."""
-    for decision in decisions:
-        incident = decision.incident
-        if decision.reason in WORTH_A_LINE and incident is not None:
-            log.info(
-                "%s: [%s] %s",
-                decision.reason,
-                incident.priority,
-                incident.title,
-                extra={"incident": incident.id, "correlation_id": incident.correlation_id},
-            )

@@ -1,7 +1,6 @@
 """Commands that explain what the configuration makes of a case, without a running service."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -9,11 +8,10 @@ from typing import NamedTuple
 import click
 from pydantic import ValidationError
 
-from receiver.errors import IncidentManagerError
+from receiver.command_config import file_option, load
 from receiver.policy import effective
 from receiver.present import rfc3339
 from receiver.settings import Settings
-from receiver.settings_load import load_settings
 from routing.calendar import Calendar
 from routing.calendar_config import CalendarConfig
 from routing.duration import format_duration
@@ -21,7 +19,6 @@ from routing.route import RouteTree
 from routing.within import Within, explain_due, parse_within
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-USUAL_FILE = Path("incident-manager.yml")
 INLINE = "given inline"
 """The name of a calendar that is made of the command's own options."""
 
@@ -107,14 +104,6 @@ def _moment(text: str | None, calendar: Calendar) -> int:
         raise click.BadParameter(message, param_hint="--at") from None
 
 
-def _settings(config_file: Path | None) -> Settings:
-    file = config_file or (USUAL_FILE if USUAL_FILE.exists() else None)
-    try:
-        return load_settings(file, os.environ, {})
-    except IncidentManagerError as error:
-        raise click.ClickException(str(error)) from None
-
-
 def _inline_calendar(
     time_zone: str, hours: tuple[str, ...], country: str | None, subdivision: str | None
 ) -> Calendar:
@@ -156,12 +145,7 @@ def explain() -> None:
 )
 @click.option("--calendar", "calendar", metavar="NAME", help="A calendar of the configuration.")
 @click.option("--route", "route", metavar="NAME", help="A route of the configuration.")
-@click.option(
-    "--config.file",
-    "config_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"YAML configuration [default: {USUAL_FILE}, if there is one].",
-)
+@file_option
 @click.option("--time-zone", default="UTC", show_default=True, help="Without --calendar.")
 @click.option("--hours", multiple=True, metavar="SPAN", help="As in 09:00-12:00; once a span.")
 @click.option("--country", help="Whose holidays count, as in DE.")
@@ -199,7 +183,7 @@ def deadline(  # noqa: PLR0913, PLR0917 - one parameter an option
     if given and priority:
         raise click.UsageError("give either --within or --priority")
     if given is None or calendar or route:
-        rule = look_up(_settings(config_file), priority, clock, route, calendar)
+        rule = look_up(load(config_file, {}), priority, clock, route, calendar)
     else:
         rule = Rule(given, _inline_calendar(time_zone, hours, country, subdivision), INLINE)
     chosen = given or rule.within

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from aiohttp import ClientError, ClientSession
 
 from receiver.clock import Clock
-from receiver.settings import WebConfig, split_address
+from receiver.settings import WebConfig
+from receiver.settings_types import split_address
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration

@@ -5,13 +5,11 @@ Secrets are SecretStr and never printed. In a configuration every secret ``x`` m
 """
 
 import contextlib
-import ipaddress
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -19,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
 from routing.calendar_config import CalendarConfig
 from routing.config import (
     ClassifyConfig,
@@ -35,73 +34,9 @@ from routing.config import (
     Section,
     Span,
     Text,
-    Url,
 )
 from routing.response_config import EscalationConfig, Priorities
 from routing.route_config import RouteConfig
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return (host, port) of ``host:port``, ``[::1]:port`` or ``:port`` (host "": everywhere).
-
-    Port 0 means any free port. ValueError for anything else.
-    """
-    host, colon, port = address.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    number = int(port) if port.isascii() and port.isdigit() else -1
-    known = _is_ip_v6(host[1:-1]) if bracketed else re.fullmatch(r"[A-Za-z0-9._-]*", host)
-    if not colon or not known or not 0 <= number <= 65_535:  # noqa: PLR2004 - the highest port
-        raise ValueError("not host:port with a port of 0 to 65535 (for example 127.0.0.1:8080)")
-    return (host[1:-1] if bracketed else host), number
-
-
-def _is_ip_v6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this machine can reach a listen address."""
-    host, _port = split_address(address)
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _address(value: str) -> str:
-    split_address(value)
-    return value
-
-
-def _prefix(value: str) -> str:
-    trimmed = value.strip("/")
-    if not re.fullmatch(r"[A-Za-z0-9_.~/-]*", trimmed) or ".." in trimmed or "//" in trimmed:
-        raise ValueError("not a path of letters, digits and _ . ~ - / (for example /incidents)")
-    return f"/{trimmed}" if trimmed else ""
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _with_slash(value: str) -> str:
-    return value.rstrip("/") + "/"
-
-
-def _without_slash(value: str) -> str:
-    return value.rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Prefix = Annotated[str, AfterValidator(_prefix)]
-SlackUrl = Annotated[Url, AfterValidator(_with_slash)]
-BareUrl = Annotated[Url, AfterValidator(_without_slash)]
 
 
 def _check_credentials(
@@ -174,9 +109,9 @@ class LogConfig(Section):
     """How much is logged, and in which form (auto: console on a terminal, else JSON)."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(lower)
     ] = "info"
-    format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_lower)] = "auto"
+    format: Annotated[Literal["auto", "json", "console"], BeforeValidator(lower)] = "auto"
 
 
 class ObservabilityConfig(Section):
@@ -265,7 +200,7 @@ class OutgoingHeartbeatConfig(Section):
 
     url: OptionalSecret = None
     interval: Span = 60_000
-    method: Annotated[Literal["get", "post"], BeforeValidator(_lower)] = "get"
+    method: Annotated[Literal["get", "post"], BeforeValidator(lower)] = "get"
 
     @field_validator("url")
     @classmethod

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
-from receiver.settings import Settings, is_loopback
+from receiver.settings import Settings
 from receiver.settings_problem import Place, Problem
 from receiver.settings_times import check_times
+from receiver.settings_types import is_loopback
 from routing.calendar_config import CalendarConfig
 from routing.config import NotifierConfig, Priority
 from routing.response_config import EscalationConfig, PriorityConfig, StepConfig

@@ -14,8 +14,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from receiver import metric_families, metrics
-from receiver.metric_families import FIRST_LAGS, RESPONSE_BUCKETS, Configured, families
+from receiver.metric_families import FIRST_LAGS, families
 from receiver.metrics import Metrics, memory_usage, severity_label
+from receiver.response_families import RESPONSE_BUCKETS, Configured
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.decision import Observation
 from tests.tools import require_tool

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.errors import ConfigError
-from receiver.settings import Settings, is_loopback, split_address
+from receiver.settings import Settings
 from receiver.settings_load import load_settings
+from receiver.settings_types import is_loopback, split_address
 from receiver.settings_yaml import read_yaml
 from routing.within import parse_within
 

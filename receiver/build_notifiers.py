@@ -1,0 +1,39 @@
+"""Makes the configured notifiers."""
+
+from collections.abc import Mapping
+
+from receiver.notify.base import Notifier
+from receiver.notify.log import LogNotifier
+from receiver.pagerduty import PagerDuty
+from receiver.settings import Settings
+
+
+def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
+    """Return the configured notifiers by name."""
+    made: dict[str, Notifier] = {}
+    budgets = settings.budgets
+    for name, config in settings.notifiers.items():
+        # Imported only when used: each brings an HTTP library that takes a while to load.
+        if config.type == "slack" and config.token and config.channel and config.base_url:
+            from receiver.notify.slack import SlackNotifier  # noqa: PLC0415
+
+            made[name] = SlackNotifier(
+                name,
+                token=config.token.get_secret_value(),
+                channel=config.channel,
+                base_url=config.base_url,
+                per_minute=(budgets.slack_channel_per_minute, budgets.slack_update_per_minute),
+            )
+        elif config.type == "pagerduty" and config.routing_key and config.base_url:
+            from receiver.notify.pagerduty import PagerDutyNotifier  # noqa: PLC0415
+
+            made[name] = PagerDutyNotifier(
+                name,
+                routing_key=config.routing_key.get_secret_value(),
+                base_url=config.base_url,
+                nobody=pagerduty.nobody(name),
+                per_minute=budgets.pagerduty_per_minute,
+            )
+        else:
+            made[name] = LogNotifier(name)
+    return made

@@ -1,0 +1,37 @@
+"""What commands that read a configuration have in common."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from receiver.errors import IncidentManagerError
+from receiver.settings import Settings
+from receiver.settings_load import load_settings
+
+DEFAULT_FILE = "incident-manager.yml"
+
+file_option = click.option(
+    "--config.file",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"YAML configuration [default: {DEFAULT_FILE}, if there is one].",
+)
+
+
+def chosen_file(given: Path | None) -> Path | None:
+    """Return the file given, else the usual one if it is there."""
+    if given is not None:
+        return given
+    usual = Path(DEFAULT_FILE)
+    return usual if usual.exists() else None
+
+
+def load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """Return the settings; ClickException with everything that is wrong with them."""
+    try:
+        return load_settings(chosen_file(config_file), os.environ, flags)
+    except IncidentManagerError as error:
+        raise click.ClickException(str(error)) from None

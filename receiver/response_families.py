@@ -1,0 +1,163 @@
+"""The metrics of the response to incidents: how many, how fast answered and ended, escalations."""
+
+from collections.abc import Mapping
+from itertools import islice, product
+from typing import NamedTuple
+
+from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
+from routing.alert import PRIORITIES, SEVERITIES
+from routing.escalation import REASONS
+from routing.incident import OPEN_STATES
+
+TYPES = ("alert", "heartbeat", "manual")
+SOURCES = ("alertmanager", "grafana", "other")
+STEPS = tuple(str(number) for number in range(1, 10))
+CLOCKS = ("acknowledge", "resolve", "update")
+OUTCOMES = ("met", "missed", "void")
+ENDS = ("human", "automatic")
+LIKELY_ENDS = (("met", "human"), ("met", "automatic"), ("missed", "nobody"), ("void", "automatic"))
+RUNBOOK_SOURCES = ("annotation", "catalogue", "template", "none")
+
+DAY = 86_400
+RESPONSE_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, DAY, 2 * DAY, 5 * DAY, 7 * DAY)
+"""From minutes to days: a response is measured against deadlines of 5 minutes to a week."""
+LAG_BUCKETS = (0.25, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+"""Has the default ``deliver_within`` of every priority as a bound: 60 s, 10 min, 1 h."""
+
+FIRST_RESPONSES = 60
+"""Series made at the start for the resolution histogram, 15 lines each; half for acknowledging."""
+
+
+class Configured(NamedTuple):
+    """What only the configuration knows.
+
+    ``routes``: (method, template) of every route; ``channels``: the notifiers' names; ``teams``:
+    every team of the route tree; ``priorities``: the priority that a severity leads to by default.
+    """
+
+    routes: tuple[tuple[str, str], ...]
+    channels: tuple[str, ...]
+    teams: tuple[str, ...]
+    priorities: Mapping[str, str]
+
+
+SEVERITY, PRIORITY, SOURCE = Closed(SEVERITIES), Closed(PRIORITIES), Closed(SOURCES)
+TYPE = Closed(TYPES)
+
+
+def response_families(config: Configured) -> tuple[Family, ...]:
+    """Return the metrics of incidents, response times, deadlines and escalations."""
+    return (*_incidents(), *_responses(config), *_escalations())
+
+
+def _incidents() -> tuple[Family, ...]:
+    return (
+        counter(
+            "incidents_total",
+            "Total number of incidents created",
+            {"severity": SEVERITY, "type": TYPE, "source": SOURCE, "priority": PRIORITY},
+            every(SEVERITIES, TYPES[:1], SOURCES, PRIORITIES),
+        ),
+        gauge(
+            "incidents_active",
+            "Number of currently active incidents, the same on every replica: use max(), not sum()",
+            {"severity": SEVERITY, "state": Closed(OPEN_STATES), "priority": PRIORITY},
+        ),
+        counter(
+            "incident_reopened_total",
+            "Episodes that began by firing again, or by a person's word",
+            {"priority": PRIORITY},
+        ),
+        counter(
+            "incident_flapping_total",
+            "Incidents marked as flapping: their end is held back until they are quiet",
+            {"priority": PRIORITY},
+        ),
+        histogram(
+            "incident_detection_delay_seconds",
+            "Time from the start of the first firing alert to the opening of its incident",
+            {"priority": PRIORITY, "source": SOURCE},
+            LAG_BUCKETS,
+            every(PRIORITIES, SOURCES[:1]),
+        ),
+        counter(
+            "incident_runbooks_total",
+            "Incidents opened, by where their runbook came from",
+            {"source": Closed(RUNBOOK_SOURCES)},
+        ),
+    )
+
+
+def _first_responses(config: Configured, ends: tuple[str, ...], number: int) -> tuple[Key, ...]:
+    """The likeliest ``number`` of (severity, type, priority, team, by), most urgent first.
+
+    A severity with its default priority comes before the other pairs, which only rules lead to.
+    """
+    likely = {name: config.priorities.get(name, "P3") for name in SEVERITIES}
+    pairs = dict.fromkeys([*likely.items(), *product(SEVERITIES, PRIORITIES)])
+    teams = dict.fromkeys(("", *config.teams))
+    every = (
+        (severity, "alert", priority, team, by)
+        for severity, priority in pairs
+        for team in teams
+        for by in ends
+    )
+    return tuple(islice(every, number))
+
+
+def _responses(config: Configured) -> tuple[Family, ...]:
+    labels = {
+        "severity": SEVERITY,
+        "type": TYPE,
+        "priority": PRIORITY,
+        "team": Closed(config.teams, ""),
+        "by": Closed(ENDS),
+    }
+    return (
+        histogram(
+            "incident_resolution_duration_seconds",
+            "Time taken to resolve incidents, from opening, once an episode",
+            labels,
+            RESPONSE_BUCKETS,
+            _first_responses(config, ENDS, FIRST_RESPONSES),
+        ),
+        histogram(
+            "incident_acknowledge_duration_seconds",
+            "Time from opening to the first human acknowledgement, once an episode",
+            labels,
+            RESPONSE_BUCKETS,
+            _first_responses(config, ENDS[:1], FIRST_RESPONSES // 2),
+        ),
+    )
+
+
+def _escalations() -> tuple[Family, ...]:
+    return (
+        counter(
+            "incident_escalations_total",
+            "Escalation steps notified, counted from 1, by what made the page move on",
+            {"priority": PRIORITY, "step": Closed(STEPS, "10+"), "reason": Closed(tuple(REASONS))},
+            every(PRIORITIES, STEPS[:3], REASONS),
+        ),
+        counter(
+            "incident_deadlines_total",
+            "Response deadlines that were met, missed, or void because nobody was needed any more",
+            {
+                "priority": PRIORITY,
+                "clock": Closed(CLOCKS),
+                "outcome": Closed(OUTCOMES),
+                "by": Closed((*ENDS, "nobody")),
+            },
+            tuple(
+                (priority, clock, outcome, by)
+                for priority in PRIORITIES
+                for clock in CLOCKS
+                for outcome, by in LIKELY_ENDS
+            ),
+        ),
+        counter(
+            "incident_undeliverable_total",
+            "Incidents whose escalation policy was exhausted before anybody was reached",
+            {"priority": PRIORITY},
+        ),
+    )
