@@ -14,6 +14,7 @@ from tests.scenarios.conftest import App
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
+SETTINGS = (REPOSITORY / "docs" / "configuration.md").read_text()
 API = (REPOSITORY / "docs" / "api.md").read_text()
 
 
@@ -35,11 +36,11 @@ async def test_every_metric_is_documented(plain: App) -> None:
 
 def test_every_setting_is_documented() -> None:
     for section, field in Settings.model_fields.items():
-        assert f"`{section}" in README, section
+        assert f"`{section}" in SETTINGS, section
         model = field.annotation
         for name in getattr(model, "model_fields", {}):
             shown = name.rstrip("_")
-            assert re.search(rf"[`.]{shown}`|`{section}\.{shown}", README), f"{section}.{name}"
+            assert re.search(rf"[`.]{shown}`|`{section}\.{shown}", SETTINGS), f"{section}.{name}"
 
 
 @pytest.mark.parametrize("line", re.findall(r"\.venv/bin/incident-manager (.+)", README))
@@ -47,4 +48,21 @@ def test_every_command_of_the_readme_exists(line: str) -> None:
     words = [word for word in shlex.split(line, comments=True) if "=" not in word]
     known = [word for word in words if word not in ("ID", "SampleAlert")]
     result = CliRunner().invoke(main, [*known, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_the_examples_of_the_configuration_are_accepted(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.+?)^```", SETTINGS, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    (tmp_path / "heartbeat-url").write_text("https://beats.example/ping")
+    file = tmp_path / "im.yml"
+    accounts = """
+notifiers:
+  pagerduty: {type: pagerduty, routing_key: 0123456789abcdef0123456789abcdef}
+  slack: {type: slack, token: xoxb-1, channel: C1}
+  managers: {type: slack, token: xoxb-1, channel: C2}
+"""
+    text = "\n".join(blocks).replace("/run/secrets/heartbeat-url", "heartbeat-url")
+    file.write_text(accounts + text)
+    result = CliRunner().invoke(main, ["check-config", str(file)])
     assert result.exit_code == 0, result.output
