@@ -140,6 +140,7 @@ class Service:
             BudgetStore(self._redis),
             self._outages,
             digest_above=settings.budgets.digest_above,
+            on_call=self.pagerduty.people,
         )
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)

@@ -7,7 +7,7 @@ it first. A receipt is saved even after a lost lease.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -22,6 +22,7 @@ from receiver.notify.base import (
     Delivered,
     Notifier,
     Outcome,
+    Person,
     Step,
     View,
     Wait,
@@ -59,7 +60,9 @@ class Delivery:
         outages: Outages,
         *,
         digest_above: int = 10,
+        on_call: Callable[[Iterable[str]], tuple[Person, ...]] = lambda _names: (),
     ) -> None:
+        """``on_call(notifiers)``: whom they ring first; ``digest_above``: see ``Digests``."""
         self.notifiers = notifiers
         self._tasks = tasks
         self._dispatcher = dispatcher
@@ -68,6 +71,7 @@ class Delivery:
         self._url = incident_url
         self._budgets = budgets
         self._outages = outages
+        self._on_call = on_call
         self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
         digesters = {name: item for name, item in notifiers.items() if isinstance(item, Digester)}
         self._digests = Digests(tasks, digesters, digest_above, self._opening_view)
@@ -121,6 +125,7 @@ class Delivery:
             timeline=job.entries[max(0, receipt.cursor - job.entries_from) :],
             now=self._clock.now(),
             url=self._url(job.incident.id),
+            on_call=self._on_call(job.incident.pages),
         )
 
     async def _step(

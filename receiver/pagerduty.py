@@ -1,12 +1,13 @@
 """PagerDuty beside the pages: its webhooks, its REST API, and who is on call."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from receiver.access import Access
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.metrics import Metrics
+from receiver.notify.base import Person
 from receiver.on_call import OnCallEndpoint, OnCallWatch
 from receiver.pagerduty_origin import PagerDutyOrigin
 from receiver.pagerduty_rest import PagerDutyRest
@@ -42,6 +43,10 @@ class PagerDuty:
     def nobody(self, notifier: str) -> Callable[[], Awaitable[bool]] | None:
         """Return what tells whether a page of this notifier would ring nobody; None: unknown."""
         return functools.partial(self.watch.is_nobody, notifier) if self.watch else None
+
+    def people(self, notifiers: Iterable[str]) -> tuple[Person, ...]:
+        """Return whom these notifiers ring first, () where that is not known."""
+        return self.watch.people(notifiers) if self.watch else ()
 
     def webhook(
         self,

@@ -15,7 +15,7 @@ from receiver.errors import ConfigError
 from receiver.settings_load import load_settings
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY
 from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
-from tests.scenarios.conftest import App, until
+from tests.scenarios.conftest import App, alert, until
 
 POLICY = "PUS0KTE"
 URGENT_S = 2.0
@@ -105,6 +105,26 @@ async def test_the_command(start: Any) -> None:
     assert "Checkout  (pagerduty)" in shown
     assert "level 1  User 1  user1@example.com" in shown
     assert POLICY in await asyncio.to_thread(run, "-o", "json")
+
+
+async def test_who_is_on_call_is_mentioned_with_the_page(
+    start: Any, rest: FakePagerDutyRest
+) -> None:
+    app = await start()
+    app.slack.workspace.emails["user1@example.com"] = "U1"
+    await known(app)
+    await app.fire()
+    (message,) = await until(lambda: app.slack.top_level("C0ALERTS"))
+    assert "U1" in message.mentions
+    assert "U2" not in str(message.blocks)
+
+
+async def test_whom_slack_does_not_know_is_named(start: Any, rest: FakePagerDutyRest) -> None:
+    app = await start()
+    await known(app)
+    await app.fire()
+    (message,) = await until(lambda: app.slack.top_level("C0ALERTS"))
+    assert "on call: User 1" in str(message.blocks)
 
 
 async def test_a_page_to_nobody_moves_on_at_once(start: Any, rest: FakePagerDutyRest) -> None:
@@ -239,6 +259,46 @@ def test_the_policy_belongs_to_its_routing_key() -> None:
     )
     found = {name: config.escalation_policy for name, config in settings.notifiers.items()}
     assert found == {"first": POLICY, "second": None, "third": "PTHIRD1"}
+
+
+# In Slack.
+
+
+async def test_the_page_in_slack_mentions_who_is_rung_first(start: Any) -> None:
+    app = await start()
+    app.slack.workspace.emails |= {"user1@example.com": "U1", "user2@example.com": "U2"}
+    await known(app)
+    await app.fire()
+    message = (await until(lambda: app.slack.top_level("C0ALERTS")))[0]
+    assert message.pings == ["<@U1>"]
+    app.clock.move(301)
+    app.service.agenda.wake()
+    replies = await until(lambda: [m for m in app.slack.replies(message.ts) if m.pings])
+    # What is known of five minutes ago is not known any more.
+    assert replies[0].pings == ["<!here>"]
+    looked_up = [call for call in app.slack.calls if call.method == "users.lookupByEmail"]
+    assert len(looked_up) == 1
+
+
+async def test_without_the_scope_they_are_named(start: Any) -> None:
+    app = await start()
+    app.slack.faults.add("error:missing_scope", times=None, method="users.lookupByEmail")
+    await known(app)
+    await app.fire()
+    message = (await until(lambda: app.slack.top_level("C0ALERTS")))[0]
+    assert message.pings == []
+    assert any("on call: User 1" in str(block) for block in message.blocks)
+    assert "User 2" not in str(message.blocks)
+
+
+async def test_who_is_not_paged_is_not_mentioned(start: Any) -> None:
+    app = await start()
+    app.slack.workspace.emails |= {"user1@example.com": "U1"}
+    await known(app)
+    await app.fire(alert(labels={"severity": "warning"}))
+    message = (await until(lambda: app.slack.top_level("C0ALERTS")))[0]
+    assert message.pings == []
+    assert "on call" not in str(message.blocks)
 
 
 async def pages(app: App) -> float:
