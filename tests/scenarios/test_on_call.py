@@ -115,7 +115,7 @@ async def test_who_is_on_call_is_mentioned_with_the_page(
     await known(app)
     await app.fire()
     (message,) = await until(lambda: app.slack.top_level("C0ALERTS"))
-    assert "U1" in message.mentions
+    assert message.mentions == ["<@U1>"]
     assert "U2" not in str(message.blocks)
 
 
