@@ -14,6 +14,7 @@ from receiver.notify.slack_blocks import (
     plain_message,
     thread_note,
 )
+from receiver.notify.slack_digest import DIGEST_MAX, digest_message
 from receiver.notify.slack_text import escaped, mrkdwn, plain
 from routing.alert import Alert
 from routing.group import Group
@@ -49,7 +50,12 @@ INCIDENTS = st.builds(
     Incident,
     id=st.just("0-aaaaaaaaaaaaaaaa-1"),
     group=st.builds(Group, cluster=TEXT, receiver=TEXT, group_key=TEXT),
-    state=st.sampled_from(["triggered", "acknowledged", "resolved"]),
+    state=st.sampled_from(["triggered", "acknowledged", "snoozed", "resolved"]),
+    snoozed_until=st.integers(0, 4_000_000_000_000),
+    assigned_to=st.one_of(st.none(), st.builds(Actor, name=TEXT, via=st.just("api"))),
+    flapping=st.booleans(),
+    stale_at=st.integers(0, 1),
+    merged_into=st.sampled_from(["", "", "0-bbbbbbbbbbbbbbbb-1"]),
     episode=st.integers(0, 99),
     version=st.integers(1, 10**6),
     priority=st.sampled_from(["P1", "P4"]),
@@ -65,7 +71,10 @@ INCIDENTS = st.builds(
     deadlines=st.one_of(
         st.just({}),
         st.builds(
-            lambda due, missed: {"acknowledge": Deadline(due=due, missed_at=missed)},
+            lambda due, missed: {
+                "acknowledge": Deadline(due=due, missed_at=missed),
+                "resolve": Deadline(due=due, missed_at=missed),
+            },
             st.integers(0, 4_000_000_000_000),
             st.integers(0, 4_000_000_000_000),
         ),
@@ -148,3 +157,16 @@ def test_the_longest_alerts_fill_no_section_beyond_its_limit(filler: str) -> Non
     )
     _, blocks = incident_message(_view(incident))
     assert strict.check_blocks(blocks) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(INCIDENTS, min_size=1, max_size=DIGEST_MAX))
+def test_a_digest_of_any_incidents_is_accepted_and_pings_nobody(found: list[Incident]) -> None:
+    url = "https://incidents.example/incidents/0-aaaaaaaaaaaaaaaa-1"
+    page = Page(seq=1, since=1, step=0, reason="opened")
+    views = [View(incident, page, (), 0, url) for incident in found]
+    text, blocks = digest_message(views)
+    assert strict.check_blocks(blocks) == []
+    assert len(text) < 150
+    assert mentions(text, blocks) == []
+    assert set(links(text, blocks)) <= {url}
