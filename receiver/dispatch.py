@@ -202,8 +202,13 @@ class Dispatcher:
     ) -> tuple[list[_Waiting], list[Decision]]:
         """Decide the events one after another; one that raises fails alone."""
         alive, decisions, state = [], [], base
+        told: dict[str, _Waiting] = {}
         for waiting in waiters:
             event = waiting.event
+            if waiting.event_id and waiting.event_id in told:
+                _follow(told[waiting.event_id], waiting)
+                continue
+            told[waiting.event_id] = waiting
             if isinstance(event, AlertsReceived):
                 rules = self.rules(event.group.route)
             else:
@@ -275,3 +280,18 @@ class Dispatcher:
         self._known_bytes += len(kept[1]) - len(known[1])
         while self._known_bytes > CACHE_BYTES:
             self._known_bytes -= len(self._known.popitem(last=False)[1][1])
+
+
+def _follow(first: _Waiting, twin: _Waiting) -> None:
+    """Answer an event that was sent twice at once when the first of the two is durable."""
+
+    def copy(done: "asyncio.Future[Outcome]") -> None:
+        if twin.done.done() or done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            twin.done.set_exception(error)
+        else:
+            twin.done.set_result(Outcome("duplicate", done.result().incident))
+
+    first.done.add_done_callback(copy)

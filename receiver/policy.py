@@ -77,7 +77,7 @@ def _clock(settings: Settings, config: PriorityConfig, calendars: Mapping[str, C
         resolve_within=config.resolve_within,
         update_within=config.update_within,
         deliver_within=config.deliver_within,
-        steps=_steps(policy),
+        steps=_steps(policy, _deaf(settings)),
         calendar=calendars[config.calendar or ""],
         repeat=policy.repeat,
         quiet=config.quiet_hours,
@@ -87,9 +87,13 @@ def _clock(settings: Settings, config: PriorityConfig, calendars: Mapping[str, C
     )
 
 
-def _steps(config: EscalationConfig) -> tuple[Step, ...]:
+def _deaf(settings: Settings) -> frozenset[str]:
+    return frozenset(name for name, of in settings.notifiers.items() if of.type != "slack")
+
+
+def _steps(config: EscalationConfig, deaf: frozenset[str]) -> tuple[Step, ...]:
     return tuple(
         # The first step is notified at once; only later ones have a time.
-        Step(step.notify, step.after if number else None, step.mention)
+        Step(step.notify, step.after if number else None, step.mention, deaf)
         for number, step in enumerate(config.steps)
     )

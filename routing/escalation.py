@@ -68,7 +68,7 @@ def page_next(
     draft.set(step=number, grown=0)
     names = [name for name in step.notify if name != skip]
     for name in names:
-        page(draft, name, step.mention, reason, paged)
+        page(draft, name, step.mention_for(name), reason, paged)
     if names:
         draft.timer("delivery", draft.now + clock.deliver_within)
         kind = "escalated" if number else "paged"
@@ -145,11 +145,11 @@ def page(
     insists = draft.get("state") == "acknowledged"
     pending = known is not None and known.seq > max(known.failed_seq, known.answered_seq)
     waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
-    if known is not None and not fresh and waits and pending:
+    # A mention of somebody else would be lost on a page whose call may have begun already.
+    same = mention in ("", known.mention) if known is not None else False
+    if known is not None and not fresh and waits and pending and same:
         # The last page to it is still on its way: one that arrives late is enough, not two.
-        again = msgspec.structs.replace(
-            known, step=step, mention=mention or known.mention, insists=insists
-        )
+        again = msgspec.structs.replace(known, step=step, insists=insists)
         draft.set(pages={**pages, name: again})
         return
     seq = known.seq + 1 if known else 1

@@ -11,11 +11,19 @@ from routing.within import Within
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step of a policy. ``after``: ms since its clock started; None: a deadline passed."""
+    """One step of a policy. ``after``: ms since its clock started; None: a deadline passed.
+
+    ``deaf`` are those of ``notify`` to whom a mention means nothing.
+    """
 
     notify: tuple[str, ...]
     after: int | None = None
     mention: str = ""
+    deaf: frozenset[str] = frozenset()
+
+    def mention_for(self, name: str) -> str:
+        """Return whom the page of this notifier mentions."""
+        return "" if name in self.deaf else self.mention
 
 
 class Clock(msgspec.Struct, frozen=True):

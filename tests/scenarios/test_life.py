@@ -1,5 +1,6 @@
 """What people do to an incident over the API, from the webhook to the pages and the figures."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,3 +197,14 @@ async def test_a_silent_incident_is_marked_and_its_next_report_unmarks_it(plain:
     status, _ = await plain.post(notification(alert()))
     assert status == 202
     assert (await plain.incident(incident))["stale_since"] is None
+
+
+async def test_an_action_that_is_sent_twice_at_once_is_done_once(plain: App) -> None:
+    incident = await plain.fire()
+    path, headers = f"/v1/incidents/{incident}/note", {"Idempotency-Key": "k1"}
+    answers = await asyncio.gather(
+        *(plain.post({"text": "on it"}, path, headers=headers) for _ in range(8))
+    )
+    results = sorted(answer["result"] for _, answer in answers)
+    assert results == ["duplicate"] * 7 + ["noted"]
+    assert kinds(await plain.incident(incident)).count("note") == 1

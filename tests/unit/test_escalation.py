@@ -48,8 +48,16 @@ def test_the_deadline_is_missed_once_and_the_next_step_is_notified() -> None:
 def test_a_page_still_on_its_way_is_not_doubled() -> None:
     found = rules()
     decision = decide(_open(found), TimerDue("acknowledge", {}), DEADLINE, found)
+    # Step 2 mentions somebody whom a call that has begun does not.
     page = _incident(decision).pages["slack"]
-    assert (page.seq, page.mention, page.step) == (1, "!here", 1)
+    assert (page.seq, page.mention, page.step) == (2, "!here", 1)
+    found = rules(Step(("pagerduty", "slack")), Step(("pagerduty", "slack")))
+    decision = decide(_open(found), TimerDue("acknowledge", {}), DEADLINE, found)
+    assert {page.seq for page in _incident(decision).pages.values()} == {1}
+    deaf = frozenset({"pagerduty"})
+    found = rules(Step(("pagerduty",)), Step(("pagerduty",), mention="!here", deaf=deaf))
+    decision = decide(_open(found), TimerDue("acknowledge", {}), DEADLINE, found)
+    assert _incident(decision).pages["pagerduty"].seq == 1
 
 
 def test_empty_steps_are_skipped_at_once() -> None:
