@@ -106,7 +106,7 @@ def _welcome(service: Service) -> str:
         "",
         f"LLM Incident Manager {VERSION} is ready.",
         f"  alerts     POST {base}/v1/alerts/webhook   (alertmanager.yml points here)",
-        f"  incidents  {base}/v1/incidents",
+        f"  console    {base}/",
     ]
     if service.metrics_port:
         lines.append(f"  metrics    http://localhost:{service.metrics_port}/metrics")
@@ -120,7 +120,7 @@ def _welcome(service: Service) -> str:
         "Next, in another terminal, fire an alert, look at it, and take it:",
         f"  {shown} alert send SampleAlert severity=critical system=incident-manager{where}",
         f"  {shown} incidents list{where}",
-        f"  {shown} incidents ack ID{where}",
+        f"  {shown} incidents ack ID{where}       (or press Acknowledge in the console)",
         "Ctrl-C stops; what was accepted is kept.",
         "",
     ]
