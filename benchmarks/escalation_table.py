@@ -214,7 +214,7 @@ STORIES: tuple[Story, ...] = (
         (
             "0d00:00:00 opened: A0",
             "0d00:00:00 paged: Step 1, new incident: notify chat",
-            "0d00:10:00 snoozed: Snoozed by ann",
+            "0d00:10:00 snoozed: Snoozed by ann until 2026-03-30 07:00 UTC",
             "4d00:00:00 snooze_ended: The snooze is over",
             "4d00:00:00 paged: Step 1, the snooze is over: notify chat",
             "4d00:50:00 deadline_missed: Not acknowledged within 1h",

@@ -1,6 +1,7 @@
 """Durations as people write them (``1h30m``) and as the program counts them (milliseconds)."""
 
 import re
+from datetime import UTC, datetime
 
 _UNITS = {
     "y": 365 * 86_400_000,
@@ -52,3 +53,8 @@ def format_duration(ms: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def format_moment(at: int) -> str:
+    """Return a time (ms) for people, to the minute: ``2026-03-02 10:00 UTC``."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

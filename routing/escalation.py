@@ -6,12 +6,12 @@ on to the next step at once; so does one of a step that has nobody to notify.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 
 from routing import clocks
 from routing.decision import Draft
+from routing.duration import format_moment
 from routing.incident import Page, page_wanted
 from routing.rules import Clock, Step
 
@@ -107,8 +107,7 @@ def _wait_for_hours(draft: Draft, clock: Clock, reason: str) -> bool:
         until = clock.calendar.next_open(draft.now)
         draft.timer("quiet", until)
         draft.set(held_reason=reason)
-        moment = datetime.fromtimestamp(until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        draft.say("held", f"Quiet hours: pages wait until {moment}")
+        draft.say("held", f"Quiet hours: pages wait until {format_moment(until)}")
     return True
 
 

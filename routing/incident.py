@@ -12,7 +12,7 @@ import msgspec
 from routing.alert import Alert
 from routing.group import Group
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[

@@ -2,6 +2,7 @@
 
 from routing import clocks
 from routing.decision import Draft
+from routing.duration import format_moment
 from routing.episode import observe_duration, reopen, retire, silence
 from routing.escalation import answer_pages, arm_next, page_again, page_next, start_clocks
 from routing.event import (
@@ -133,7 +134,8 @@ def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
         clocks.pause(draft, clock)
     draft.set(state="snoozed", snoozed_until=until)
     draft.timer("snooze", until)
-    _say(draft, "snoozed", f"Snoozed by {event.actor.name}", event.actor)
+    text = f"Snoozed by {event.actor.name} until {format_moment(until)}"
+    _say(draft, "snoozed", text, event.actor)
     return "snoozed"
 
 

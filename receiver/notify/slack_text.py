@@ -4,7 +4,7 @@ docs.slack.dev, "Formatting message text": exactly ``&``, ``<`` and ``>`` are es
 the escaped form, and nothing is cut inside an escape.
 """
 
-from datetime import UTC, datetime
+from routing.duration import format_moment
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _JOINER = "\u2060"
@@ -57,5 +57,4 @@ def mention(text: str) -> str:
 
 def moment(at: int) -> str:
     """Return a time (ms) that each reader sees in their own time zone."""
-    fallback = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{at // 1000}^{{date_short_pretty}} {{time}}|{fallback}>"
+    return f"<!date^{at // 1000}^{{date_short_pretty}} {{time}}|{format_moment(at)}>"

@@ -41,13 +41,13 @@ from receiver.errors import (
     StoreUnavailableError,
 )
 from receiver.store.file_lock import FileLock
+from receiver.store.storage_refusals import in_use, refuse_stranger
 from receiver.store.valkey_config import (
     choose_socket_path,
     ensure_private_directory,
     render_config,
 )
 from receiver.store.valkey_control import (
-    ServerAnswer,
     apply_runtime_settings,
     ask,
     is_listening,
@@ -156,32 +156,10 @@ class EmbeddedValkey:
     def _lock_storage(self) -> None:
         if not self._service_lock.try_acquire():
             holder = (self._service_lock.read_note() or ["unknown"])[0]
-            raise StorageLockedError(
-                f"{self.data_dir} is in use by another incident-manager (process {holder});"
-                " stop that one first, or give this one another --storage.path"
-            )
+            raise in_use(self.data_dir, "another incident-manager", holder)
         self._owner = os.getpid()
         atexit.register(self._end_at_exit)
         self._service_lock.write_note(f"{os.getpid()} on {socket.gethostname()}")
-
-    def _refuse_stranger(self, answer: ServerAnswer, *, held: bool) -> None:
-        """Raise unless the answering server is on our data and holds its lock."""
-        try:
-            ours = Path(answer.directory).samefile(self.data_dir)
-        except OSError:
-            ours = False
-        if not ours:
-            raise StorageLockedError(
-                f"{self.socket_path} is answered by a server on other data"
-                f" ({answer.directory or 'unknown'}, process {answer.pid});"
-                " stop that one first, or give this one another --storage.path"
-            )
-        if not held:
-            raise StorageLockedError(
-                f"{self.data_dir} is in use by a Valkey server that incident-manager did not"
-                f" start (process {answer.pid}); stop that one first,"
-                " or give this one another --storage.path"
-            )
 
     def _release_storage(self) -> None:
         atexit.unregister(self._end_at_exit)
@@ -198,7 +176,7 @@ class EmbeddedValkey:
             free = self._server_lock.is_free()
             answer = await ask(self.socket_path)
             if answer is not None:
-                self._refuse_stranger(answer, held=not free)
+                refuse_stranger(answer, Path(self.socket_path), self.data_dir, held=not free)
                 deadline = time.monotonic() + ANSWER_WITHIN
                 if not answer.loading and await self._take(answer.pid):
                     return

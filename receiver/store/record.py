@@ -38,7 +38,16 @@ def decode_incident(raw: bytes) -> Incident:
             f"incident {incident.id} was written by a newer release (schema {incident.schema}, "
             f"this one knows {SCHEMA}); upgrade this replica"
         )
-    return incident
+    return incident if incident.schema == SCHEMA else _upgraded(incident)
+
+
+def _upgraded(incident: Incident) -> Incident:
+    """Return a record of an older schema as this release would have written it.
+
+    1: a policy's times counted from the opening of the episode.
+    """
+    started = incident.clock_started_at or incident.episode_opened_at
+    return msgspec.structs.replace(incident, schema=SCHEMA, clock_started_at=started)
 
 
 def encode_entry(entry: Entry) -> str:

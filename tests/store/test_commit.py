@@ -8,7 +8,7 @@ import pytest
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Write, Written
-from receiver.store.record import decode_incident
+from receiver.store.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.decision import Decision
@@ -151,6 +151,16 @@ async def test_stopping_a_timer_takes_it_off_the_agenda(store: IncidentStore, re
     assert {task.task for task in found} == {"notify:pagerduty", "notify:slack"}
     gone = _decided(incident, TimerDue("echo"))
     assert gone.cancel == ("echo",)
+
+
+def test_a_record_of_an_older_schema_is_read_as_this_one_would_write_it() -> None:
+    incident = _decided(None, received(alert())).incident
+    assert incident is not None
+    old = msgspec.structs.replace(incident, schema=1, clock_started_at=0)
+    read = decode_incident(encode_incident(old))
+    assert read == msgspec.structs.replace(
+        incident, schema=SCHEMA, clock_started_at=incident.episode_opened_at
+    )
 
 
 async def test_a_record_of_a_newer_release_is_never_written(

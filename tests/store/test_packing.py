@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from receiver.store.packing import pack_alerts, unpack_alerts
 from receiver.store.record import decode_incident, encode_incident
 from routing.alert import Alert
-from routing.incident import Incident
+from routing.incident import SCHEMA, Incident
 from tests.unit.builders import GROUP, NOW
 
 SMALL = st.sampled_from(["", "a", "b", "c"])
@@ -31,7 +31,9 @@ ALERTS = st.dictionaries(st.sampled_from(["f1", "f2", "f3"]), ALERT)
 
 def _incident(found: dict[str, Alert]) -> Incident:
     alerts = {key: msgspec.structs.replace(alert, fingerprint=key) for key, alert in found.items()}
-    return Incident(id="0-aaaaaaaaaaaaaaaa-1", group=GROUP, state="triggered", alerts=alerts)
+    return Incident(
+        id="0-aaaaaaaaaaaaaaaa-1", group=GROUP, state="triggered", schema=SCHEMA, alerts=alerts
+    )
 
 
 @settings(max_examples=300, deadline=None)
