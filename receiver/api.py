@@ -95,7 +95,7 @@ class ApiEndpoint:
         by = body.by or (credential.name if credential else "") or "somebody"
         agent = request.headers.get("User-Agent", "")
         actor = Actor(by, "cli" if agent.startswith("incident-manager") else "api")
-        event = await read_event(action, body, actor, self._clock.now(), self._store.load)
+        event = await read_event(action, body, actor, self._clock.now(), self._store.find)
         key = request.headers.get("Idempotency-Key", "")[:200]
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
         return _answer(await self._dispatcher.submit(event, incident.id, event_id))
@@ -121,11 +121,8 @@ class ApiEndpoint:
 
     async def _load(self, request: web.Request) -> Incident:
         name = request.match_info["id"]
-        try:
-            incident = await self._store.load(name)
-        except ValueError:
-            incident = None
-        if incident is None or not incident.opened_at:
+        incident = await self._store.find(name)
+        if incident is None:
             raise refuse(web.HTTPNotFound, f"there is no incident {name!r}")
         return incident
 

@@ -186,11 +186,8 @@ class ConsoleEndpoint:
 
     async def _load(self, request: web.Request) -> Incident:
         name = request.match_info["id"]
-        try:
-            incident = await self._store.load(name)
-        except ValueError:
-            incident = None
-        if incident is None or not incident.opened_at:
+        incident = await self._store.find(name)
+        if incident is None:
             page = render("console/missing.html.j2", prefix=self._prefix, name=name)
             raise web.HTTPNotFound(text=page, content_type="text/html", headers=_HEADERS)
         return incident

@@ -27,7 +27,7 @@ def card(incident: Incident, now: int) -> dict[str, Any]:
         "clock": _clock(incident, now),
         "step": incident.step + 1,
         "marks": _marks(incident, now),
-        "can_acknowledge": incident.state in ("triggered", "snoozed") or _is_asked(incident),
+        "can_acknowledge": incident.state in ("triggered", "snoozed") or incident.asks_again,
         "is_open": incident.is_open,
     }
 
@@ -119,10 +119,6 @@ def _deadline(name: str, deadline: Deadline, now: int) -> dict[str, Any]:
         "overdue": overdue,
         **moment_of(deadline.due, now),
     }
-
-
-def _is_asked(incident: Incident) -> bool:
-    return any(page.insists and incident.wants(page) for page in incident.pages.values())
 
 
 def _marks(incident: Incident, now: int) -> list[str]:

@@ -9,6 +9,7 @@ import click
 from pydantic import ValidationError
 
 from receiver.command_config import file_option, load
+from receiver.command_parts import formats_option
 from receiver.policy import effective
 from receiver.present import rfc3339
 from receiver.settings import Settings
@@ -150,14 +151,7 @@ def explain() -> None:
 @click.option("--hours", multiple=True, metavar="SPAN", help="As in 09:00-12:00; once a span.")
 @click.option("--country", help="Whose holidays count, as in DE.")
 @click.option("--subdivision", help="Of the country, as in BE.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["simple", "json"]),
-    default="simple",
-    show_default=True,
-    help="simple for people, json for programs.",
-)
+@formats_option
 def deadline(  # noqa: PLR0913, PLR0917 - one parameter an option
     within: str | None,
     priority: str | None,

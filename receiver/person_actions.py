@@ -29,7 +29,7 @@ NAME_MAX = 80
 TEXT_MAX = 2_000
 WORKING_HOURS = "working_hours"
 
-Load = Callable[[str], Awaitable[Incident | None]]
+Find = Callable[[str], Awaitable[Incident | None]]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,13 +105,13 @@ def read_body(action: str, raw: bytes) -> Body:
     return body
 
 
-async def read_event(action: str, body: Body, actor: Actor, now: int, load: Load) -> PersonEvent:
+async def read_event(action: str, body: Body, actor: Actor, now: int, find: Find) -> PersonEvent:
     """Return the event a body asks for at ``now`` (ms); PayloadError as for ``read_body``.
 
-    ``load(id)`` gives an incident, None when there is none, ValueError when it is no id.
+    ``find(id)`` gives an incident, None when there is none.
     """
     if isinstance(body, MergeBody):
-        return Merged(actor, await _target(body.into, load), body.episode)
+        return Merged(actor, await _target(body.into, find), body.episode)
     if type(body) is Body:
         return _SIMPLE[action](actor, body.episode)
     return _READERS[type(body)](body, actor, now)
@@ -124,11 +124,8 @@ _SIMPLE: dict[str, Callable[[Actor, int | None], PersonEvent]] = {
 }
 
 
-async def _target(incident: str, load: Load) -> str:
-    try:
-        found = await load(incident)
-    except ValueError:
-        found = None
+async def _target(incident: str, find: Find) -> str:
+    found = await find(incident)
     if found is None or not found.is_open:
         raise PayloadError(f"there is no open incident {incident!r} to merge into", "into")
     return found.id

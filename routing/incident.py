@@ -178,6 +178,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Return whether a page is still wanted."""
         return page_wanted(self.state, page)
 
+    @property
+    def asks_again(self) -> bool:
+        """True while a page insists although somebody acknowledged."""
+        return any(page.insists and self.wants(page) for page in self.pages.values())
+
     def firing(self) -> list[Alert]:
         """Return the alerts that keep the incident open, most urgent first, then oldest."""
         return firing_of(self.alerts, self.suppressed)

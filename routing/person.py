@@ -66,7 +66,7 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
 
 def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
     """Answer what was asked since: a reminder, or a page that insisted."""
-    if not any(page.insists and draft.start.wants(page) for page in draft.start.pages.values()):
+    if not draft.start.asks_again:
         return "already_acknowledged"
     answer_pages(draft)
     draft.stop("delivery")

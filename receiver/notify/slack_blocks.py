@@ -243,7 +243,7 @@ def _buttons(view: View) -> list[Block]:
     incident = view.incident
     value = json.dumps({"i": incident.id, "e": incident.episode})
     found: list[Block] = []
-    if incident.state in ("triggered", "snoozed") or _asks(incident):
+    if incident.state in ("triggered", "snoozed") or incident.asks_again:
         found.append(_button("Acknowledge", "acknowledge") | {"value": value, "style": "primary"})
     if incident.is_open:
         found.append(
@@ -257,11 +257,6 @@ def _buttons(view: View) -> list[Block]:
     ]
     found += [_button(text, action) | {"url": url} for text, action, url in links if is_link(url)]
     return found
-
-
-def _asks(incident: Incident) -> bool:
-    """Return whether somebody is asked again although the incident is acknowledged."""
-    return any(page.insists and incident.wants(page) for page in incident.pages.values())
 
 
 def _button(text: str, action: str) -> Block:

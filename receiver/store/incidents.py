@@ -164,6 +164,14 @@ class IncidentStore:
         raw = await self._record(incident)
         return decode_incident(raw) if raw else None
 
+    async def find(self, text: str) -> Incident | None:
+        """Return an incident for people; None for a text that names none."""
+        try:
+            incident = await self.load(text)
+        except ValueError:
+            return None
+        return incident if incident is not None and incident.opened_at else None
+
     async def load_records(self, incidents: Sequence[str]) -> dict[str, bytes]:
         """Return the stored records of those that exist (``decode_incident`` reads one).
 
