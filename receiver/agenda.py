@@ -88,6 +88,10 @@ class Agenda:
             except StoreUnavailableError as error:
                 log.warning("cannot read the agenda: %s", error)
                 claimed, pause = 0, IDLE_S
+            except Exception:
+                # Whatever it is, a lane that stops for ever would be worse.
+                log.exception("claiming from the %s lane failed", lane)
+                claimed, pause = 0, IDLE_S
             if claimed:
                 await asyncio.sleep(pause)
                 continue
@@ -115,13 +119,18 @@ class Agenda:
         found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free)
         if not found:
             return 0
-        readings = dict(zip(found, await self._tasks.read(found), strict=True))
-        timers = [task for task in found if not task.task.startswith("notify:")]
+        readings = {}
+        for task, reading in zip(found, await self._tasks.read(found), strict=True):
+            if reading.broken:
+                log.error("%s of %s cannot be read: %s", task.task, task.incident, reading.broken)
+            else:
+                readings[task] = reading
+        timers = [task for task in readings if not task.task.startswith("notify:")]
         if timers:
             self._spawn(lane, self._fire(timers, readings))
-        for task in found:
+        for task, reading in readings.items():
             if task.task.startswith("notify:"):
-                self._spawn(lane, self._deliver(task, readings[task]))
+                self._spawn(lane, self._deliver(task, reading))
         return len(found)
 
     def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:

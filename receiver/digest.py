@@ -135,11 +135,18 @@ class Digests:
     def _opening(self, digester: Digester, task: Task, reading: Reading) -> Member | None:
         """Return the task as a member, None when it is anything but the opening of a P3 or P4."""
         name = task.task.removeprefix("notify:")
+        if reading.broken:
+            return None
         try:
             incident = decode_incident(reading.record) if reading.record else None
         except (msgspec.DecodeError, StoreUnavailableError):
             return None
-        if incident is None or incident.lane == "urgent" or name not in incident.pages:
+        if (
+            reading.broken
+            or incident is None
+            or incident.lane == "urgent"
+            or name not in incident.pages
+        ):
             return None
         receipt = reading.receipts.get(name, Receipt())
         view = self._view(incident, reading, name)

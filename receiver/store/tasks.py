@@ -40,13 +40,15 @@ class Settled(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """What is stored about a task's incident.
 
-    ``entries`` are the latest of its timeline, after the one numbered ``entries_from``.
+    ``entries`` are the latest of its timeline, after the one numbered ``entries_from``. ``broken``:
+    why receipts or timeline cannot be read, "" as a rule.
     """
 
     record: bytes
     receipts: dict[str, Receipt]
     entries: tuple[Entry, ...]
     entries_from: int
+    broken: str = ""
 
     @property
     def paged(self) -> dict[str, int]:
@@ -157,7 +159,8 @@ class TaskStore:
     async def read(self, tasks: Sequence[Task]) -> list[Reading]:
         """Return for each task what its incident, receipts and latest entries are, in its order.
 
-        One round trip, whatever their number. A record that cannot be read is handed on as it is.
+        One round trip, whatever their number. What cannot be read is its own task's problem: a
+        record is handed on as it is, and anything else is named in ``broken``.
         """
         async with unavailable_is_503():
             pipeline = self.redis.pipeline(transaction=False)
@@ -168,13 +171,7 @@ class TaskStore:
                 pipeline.llen(keys.timeline(task.incident))
                 pipeline.lrange(keys.timeline(task.incident), -TAIL, -1)
             rows = iter(await pipeline.execute())
-        found = []
-        for _ in tasks:
-            record, stored, length, tail = next(rows), next(rows), next(rows), next(rows)
-            receipts = {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
-            entries = tuple(decode_entry(line) for line in tail)
-            found.append(Reading(record or b"", receipts, entries, length - len(entries)))
-        return found
+        return [_reading(*(next(rows) for _ in range(4))) for _ in tasks]
 
     async def receipts(self, incident: str) -> dict[str, Receipt]:
         """Return what each notifier has of an incident."""
@@ -194,6 +191,17 @@ class TaskStore:
                     ready = await self.redis.zcount(name, "-inf", now)
                     counts[lane] = (known[0] + total, known[1] + ready)
         return counts
+
+
+def _reading(
+    record: bytes | None, stored: dict[bytes, bytes], length: int, tail: list[bytes]
+) -> Reading:
+    try:
+        receipts = {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
+        entries = tuple(decode_entry(line) for line in tail)
+    except (msgspec.DecodeError, ValueError) as error:
+        return Reading(record or b"", {}, (), 0, broken=str(error) or type(error).__name__)
+    return Reading(record or b"", receipts, entries, length - len(entries))
 
 
 def _leased(raw: list[bytes], lane: str, token: str, until: int) -> list[Task]:

@@ -242,6 +242,19 @@ async def test_a_record_that_cannot_be_read_costs_nobody_else(plain: App) -> Non
     assert [status for status, _ in answers] == [202, 503, 202]
 
 
+async def test_a_receipt_that_cannot_be_read_stops_no_other_page(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = await app.fire(group="broken")
+    await until(lambda: len(app.slack.top_level(CHANNEL)) == 1)
+    key = app.service.dispatcher.store.of(name).receipts(name)
+    await app.service._redis.hset(key, "slack", b"00000009{")
+    await app.post({"text": "x"}, f"/v1/incidents/{name}/note")
+    await until(lambda: any("cannot be read" in message for message in caplog.messages))
+    other = await app.fire(group="other")
+    await until(lambda: any(other in str(item.blocks) for item in app.slack.top_level(CHANNEL)))
+
+
 async def test_more_than_can_be_queued_is_told_to_try_again(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
