@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from receiver.dispatch import Dispatcher
+from receiver.errors import StoreUnavailableError
 from receiver.payload_fields import fingerprint_of
 from receiver.store.tasks import Task
 from routing.alert import Alert
@@ -47,7 +48,11 @@ class Heartbeats:
     async def expect(self) -> None:
         """Await every configured heartbeat from now on, even one that never came yet."""
         for name, config in self._configs.items():
-            await self._dispatcher.submit(self._event(name, config, expected=True))
+            try:
+                await self._dispatcher.submit(self._event(name, config, expected=True))
+            except StoreUnavailableError as error:
+                # One watch that cannot be read must not keep the service from starting.
+                log.error("heartbeat %s is not watched: %s", name, error)  # noqa: TRY400 - no trace
 
     def take_out(self, alerts: tuple[Alert, ...]) -> tuple[tuple[Alert, ...], list[str]]:
         """Return the alerts that are no beats, and the names of the heartbeats that beat."""
