@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
@@ -70,7 +71,8 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     assert not any(char.isdigit() for char in await do(_text, browser, "td.mtta"))
     await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
     await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
-    assert "acknowledged by Ann" in await do(_text, browser, "article .state")
+    # The click returns before the next page is there.
+    assert await until(lambda: _shows(browser, "article .state", "acknowledged by Ann"), 10, "Ann")
     assert await do(_text, browser, ".said") == "Acknowledged."
     assert (await do(_text, browser, "td.mtta")).endswith("s")
     found = await rig.get(f"/v1/incidents/{incident}")
@@ -84,6 +86,13 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
 
 async def _other(browser: Chrome, first: str) -> bool:
     return bool(await do(_text, browser, "article .clock time") != first)
+
+
+async def _shows(browser: Chrome, selector: str, text: str) -> bool:
+    try:
+        return text in await do(_text, browser, selector)
+    except (NoSuchElementException, StaleElementReferenceException):
+        return False
 
 
 async def _is_resolved(rig: Rig, incident: str) -> bool:
