@@ -1,8 +1,8 @@
 """The agenda's workers: claim what is due, in two lanes, and hand it on.
 
 P1 and P2 have a lane and places of their own. Timers claimed together are decided together. Where
-there are several notifiers, a hung one fills only its share of the places: what finds none is put
-back for a moment instead of waiting on its lease.
+there are several notifiers, a hung one fills only its share of the places: what finds none is not
+claimed, and what is behind it is.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ IDLE_S = 1.0
 """How often a lane looks for work another replica scheduled; our own commits wake it at once."""
 PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
-BUSY_MS = 500
-"""How long a task is put back whose notifier has no free place."""
+BUSY_S = 0.1
+"""How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
 PLACES = {"urgent": 96, "normal": 48}
 """Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
 
@@ -52,6 +52,7 @@ class Agenda:
         self._wake: list[asyncio.Event] = []
         self._loops: list[asyncio.Task[None]] = []
         self._running: dict[str, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
+        self._claiming = {lane: asyncio.Lock() for lane in PLACES}
         self._held: Counter[tuple[str, str]] = Counter()
         self._stopping = False
 
@@ -103,6 +104,8 @@ class Agenda:
             wake.clear()
 
     async def _pause(self, shard: int, lane: str) -> float:
+        if 0 in self._room(lane).values():
+            return BUSY_S
         due = await self._tasks.next_due(shard, lane)
         if due is None:
             return IDLE_S
@@ -113,10 +116,15 @@ class Agenda:
         running = self._running[lane]
         if len(running) >= PLACES[lane]:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        # One shard at a time: each claim has to see the places that the one before has taken.
+        async with self._claiming[lane]:
+            free = PLACES[lane] - len(running)
+            return await self._start(shard, lane, free) if free > 0 else 0
+
+    async def _start(self, shard: int, lane: str, free: int) -> int:
         now = self._clock.now()
-        token = uuid.uuid4().hex
-        free = PLACES[lane] - len(running)
-        found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free)
+        token, room = uuid.uuid4().hex, self._room(lane)
+        found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free, room)
         if not found:
             return 0
         readings = {}
@@ -130,8 +138,15 @@ class Agenda:
             self._spawn(lane, self._fire(timers, readings))
         for task, reading in readings.items():
             if task.task.startswith("notify:"):
+                self._held[lane, task.task] += 1
                 self._spawn(lane, self._deliver(task, reading))
         return len(found)
+
+    def _room(self, lane: str) -> dict[str, int]:
+        """Return how many more tasks of each notifier may be under way; one alone has no bound."""
+        names = [f"notify:{name}" for name in self._delivery.notifiers]
+        share = PLACES[lane] // 2
+        return {name: max(0, share - self._held[lane, name]) for name in names if len(names) > 1}
 
     def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.create_task(work)
@@ -139,24 +154,18 @@ class Agenda:
         job.add_done_callback(self._running[lane].discard)
 
     async def _deliver(self, task: Task, reading: Reading) -> None:
-        place = (task.task, task.lane)
-        share = PLACES[task.lane] // min(2, max(1, len(self._delivery.notifiers)))
+        lane = task.lane
         try:
-            if self._held[place] >= share:
-                now = self._clock.now()
-                due = now + BUSY_MS
-                await self._tasks.settle(task, "again", now, delivered=task.want, due=due)
-                return
-            self._held[place] += 1
-            try:
-                await self._delivery.deliver(task, reading)
-            finally:
-                self._held[place] -= 1
+            await self._delivery.deliver(task, reading)
         except StoreUnavailableError as error:
             # The lease runs out and somebody else, or we, take it up again.
             log.warning("%s of %s: %s", task.task, task.incident, error)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
+        finally:
+            if self._room(lane).get(task.task) == 0:
+                self.wake()
+            self._held[lane, task.task] -= 1
 
     async def _fire(self, timers: Sequence[Task], readings: dict[Task, Reading]) -> None:
         """Decide due timers, all at once: they are committed together."""

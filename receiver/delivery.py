@@ -37,10 +37,6 @@ from routing.receipt import Attempt, Receipt
 
 log = logging.getLogger("notify")
 
-BACKOFF_MS = 1_000
-BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000}
-GIVE_UP_AFTER_MS = 24 * 3_600_000
-"""A notifier that failed for a day is treated as one that says no."""
 LEASE_MARGIN_MS = 3_000
 """Kept free at the end of a lease for executor queueing and the round trip that settles it."""
 

@@ -115,7 +115,7 @@ class Digests:
 
     async def _waiting(self, digester: Digester, own: Member) -> list[Member]:
         """Return leased members to be listed with ``own``; [] when they are few."""
-        tasks = await self._tasks.waiting_for(own.task, LOOKED_THROUGH)
+        tasks = await self._tasks.waiting_for(own.task, LOOKED_THROUGH, own.view.now)
         if len(tasks) < self._above:
             return []
         readings = await self._tasks.read(tasks)
@@ -141,12 +141,7 @@ class Digests:
             incident = decode_incident(reading.record) if reading.record else None
         except (msgspec.DecodeError, StoreUnavailableError):
             return None
-        if (
-            reading.broken
-            or incident is None
-            or incident.lane == "urgent"
-            or name not in incident.pages
-        ):
+        if incident is None or incident.lane == "urgent" or name not in incident.pages:
             return None
         receipt = reading.receipts.get(name, Receipt())
         view = self._view(incident, reading, name)

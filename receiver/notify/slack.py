@@ -157,7 +157,7 @@ class SlackNotifier:
             channel=self._channel,
             text=text,
             blocks=blocks,
-            metadata=digest_metadata(key),
+            metadata=digest_metadata(views, key),
             **_QUIET,
         )
         if not isinstance(answer, dict):

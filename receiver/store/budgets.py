@@ -18,8 +18,8 @@ class BudgetStore:
     """The budgets of all notifiers."""
 
     def __init__(self, redis: Client) -> None:
-        self._redis = redis
         self._take = load_script(redis, "take_budget")
+        self._block = load_script(redis, "block_budget")
 
     async def take(self, budget: Budget, level: int, now: int) -> int:
         """Return 0 when the call may be made now, else when to come back (ms)."""
@@ -32,10 +32,6 @@ class BudgetStore:
         return int(answer)
 
     async def block(self, budget: Budget, until: int) -> None:
-        """Let nobody call before ``until`` (ms): the service itself said so."""
-        key = budget_key(budget.key)
+        """Let nobody call before ``until`` (ms), or later if that was said before."""
         async with unavailable_is_503():
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.hset(key, "blocked", until)
-            pipeline.pexpire(key, BLOCK_KEPT_MS)
-            await pipeline.execute()
+            await self._block(keys=[budget_key(budget.key)], args=[until, BLOCK_KEPT_MS])

@@ -1,6 +1,7 @@
 """The agenda in Redis: claim what is due by lease, settle it with its receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,6 +14,8 @@ from routing.receipt import Receipt
 
 TAIL = 30
 """Timeline entries read with a task; a receipt that is further behind reads them itself."""
+PASSED_OVER = 5_000
+"""Due tasks without room that a claim looks behind; it bounds how long the script runs."""
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Receipt)
 
@@ -66,31 +69,45 @@ class TaskStore:
         self._claim_named = load_script(redis, "claim_members")
         self._settle = load_script(redis, "settle_task")
 
-    async def claim(
-        self, shard: int, lane: str, now: int, until: int, token: str, limit: int
+    async def claim(  # noqa: PLR0913, PLR0917 - a lease, and what it may take
+        self,
+        shard: int,
+        lane: str,
+        now: int,
+        until: int,
+        token: str,
+        limit: int,
+        room: Mapping[str, int] = MappingProxyType({}),
     ) -> list[Task]:
-        """Lease up to ``limit`` due tasks of a lane until ``until`` (ms), oldest first."""
+        """Lease up to ``limit`` due tasks of a lane until ``until`` (ms), oldest first.
+
+        Of a task named in ``room`` at most so many; the others of that name stay due.
+        """
         keys = self.keys[shard]
+        bounds = [part for name, most in room.items() for part in (name, most)]
         async with unavailable_is_503():
             raw = await self._claim(
-                keys=[keys.due[lane], keys.task], args=[now, token, until, limit]
+                keys=[keys.due[lane], keys.task],
+                args=[now, token, until, limit, PASSED_OVER, *bounds],
             )
         return _leased(raw, lane, token, until)
 
-    async def waiting_for(self, task: Task, limit: int) -> list[Task]:
+    async def waiting_for(self, task: Task, limit: int, now: int) -> list[Task]:
         """Return other tasks of the same notifier and lane among the next ``limit`` of its shard.
 
-        They are not leased; see ``claim_named``.
+        Only those nobody holds; they are not leased by this, see ``claim_named``.
         """
         keys = self.keys[split_id(task.incident)[0]]
+        end, own = f"|{task.task}".encode(), member(task.incident, task.task).encode()
         async with unavailable_is_503():
             rows = await self.redis.zrange(keys.due[task.lane], 0, limit - 1)
-        found = []
-        for row in rows:
-            incident, name = split_member(row.decode())
-            if name == task.task and incident != task.incident:
-                found.append(msgspec.structs.replace(task, incident=incident, token=""))
-        return found
+            names = [row for row in rows if row.endswith(end) and row != own]
+            kept = await self.redis.hmget(keys.task, names) if names else []
+        return [
+            msgspec.structs.replace(task, incident=split_member(name.decode())[0], token="")
+            for name, state in zip(names, kept, strict=True)
+            if state is not None and not _is_leased(state, now)
+        ]
 
     async def claim_named(self, like: Task, tasks: Sequence[Task], now: int) -> list[Task]:
         """Lease these tasks as ``like`` is leased, due or not; those of others are left out."""
@@ -202,6 +219,11 @@ def _reading(
     except (msgspec.DecodeError, ValueError) as error:
         return Reading(record or b"", {}, (), 0, broken=str(error) or type(error).__name__)
     return Reading(record or b"", receipts, entries, length - len(entries))
+
+
+def _is_leased(state: bytes, now: int) -> bool:
+    _, token, until, _ = state.split(b"|")
+    return bool(token) and int(until) > now
 
 
 def _leased(raw: list[bytes], lane: str, token: str, until: int) -> list[Task]:

@@ -66,6 +66,12 @@ async def test_a_service_that_asks_for_quiet_gets_it_from_every_level(
     assert await budgets.take(CHANNEL, 1, NOW + 7000) == 0
 
 
+async def test_of_two_times_a_service_asked_for_the_later_one_counts(budgets: BudgetStore) -> None:
+    await budgets.block(CHANNEL, NOW + 9_000)
+    await budgets.block(CHANNEL, NOW + 2_000)
+    assert await budgets.take(CHANNEL, 1, NOW + 3_000) >= NOW + 9_000
+
+
 async def test_budgets_are_kept_apart_and_forget_themselves(
     budgets: BudgetStore, redis: Any
 ) -> None:

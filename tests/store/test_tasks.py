@@ -153,3 +153,20 @@ async def test_claims_are_bounded_and_oldest_first(store: Any, tasks: TaskStore)
     assert [task.due for task in found] == sorted(task.due for task in found)
     assert len(found) == 3
     assert await tasks.next_due(0, "normal") is None
+
+
+async def test_a_name_without_room_is_passed_over_and_stays_due(
+    store: Any, tasks: TaskStore
+) -> None:
+    for number in range(4):
+        event = msgspec.structs.replace(received(alert()), key=f"0-{'abcd'[number] * 16}")
+        await store.commit(0, [Write(decide(None, event, NOW + number, RULES), pointer=True)], NOW)
+    names = ("notify:slack", "notify:pagerduty")
+    room = {names[0]: 1, names[1]: 0}
+    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "one", 8, room)
+    assert [task.task for task in found if task.task in names] == [names[0]]
+    room = {names[0]: 0, names[1]: 9}
+    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "two", 8, room)
+    assert [task.task for task in found] == [names[1]] * 4
+    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "three", 8)
+    assert [task.task for task in found] == [names[0]] * 3
