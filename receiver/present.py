@@ -51,6 +51,17 @@ def summary(incident: Incident) -> dict[str, Any]:
         "kind": incident.kind,
         "assigned_to": _actor(incident.assigned_to),
         "snoozed_until": rfc3339(incident.snoozed_until),
+        "silences": [
+            {
+                "id": silence.id,
+                "matchers": silence.matchers,
+                "until": rfc3339(silence.until),
+                "by": silence.by,
+                "expired_at": rfc3339(silence.expired_at),
+            }
+            for silence in incident.silences
+        ],
+        "opened_by": _actor(incident.opened_by),
         "flapping": incident.flapping,
         "stale_since": rfc3339(incident.stale_at),
         "merged_into": incident.merged_into or None,

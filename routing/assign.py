@@ -7,6 +7,7 @@ import msgspec
 from routing.alert import Alert
 from routing.event import AlertsReceived
 from routing.group import Group, group_stem, regroup
+from routing.incident import Actor
 from routing.priority import Classifier
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Rules
@@ -24,6 +25,7 @@ class Sender(msgspec.Struct, frozen=True):
     alertmanager_url: str = ""
     correlation_id: str = ""
     kind: str = "alert"
+    by: Actor | None = None
 
 
 class Assignment:
@@ -69,9 +71,11 @@ class Assignment:
         """Return one event for each group of ours that the alerts belong to."""
         parts: dict[tuple[str, str], tuple[Group, list[Alert]]] = {}
         for alert in alerts:
-            for route in self.tree.match(alert.labels):
+            routes = self.tree.match(alert.labels)
+            # What a person opens is one incident, and joins no other.
+            for route in routes[:1] if sender.by else routes:
                 group_key, member = sender.group_key, self._dress(alert, route)
-                if route.group_by is not None:
+                if route.group_by is not None and not sender.by:
                     group = regroup(sender.cluster, route.id, route.group_by, alert.labels)
                     member = msgspec.structs.replace(member, source_group=group_key)
                     place = (route.id, group.group_key)
@@ -92,6 +96,7 @@ class Assignment:
                 sender.alertmanager_url,
                 sender.correlation_id,
                 sender.kind,
+                sender.by,
             )
             for group, members in parts.values()
         ]

@@ -9,6 +9,8 @@ from routing.incident import Entry, Incident, firing_of
 
 _UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at"})
 """Fields that show nowhere: nobody needs an update for them alone."""
+_UNTOLD = frozenset({"denied"})
+"""Timeline entries that are for the audit alone."""
 
 
 class Schedule(msgspec.Struct, frozen=True, gc=False):
@@ -109,7 +111,8 @@ class Draft:
         version = start.version + 1
         incident = msgspec.structs.replace(start, **fields, version=version, updated_at=self.now)
         schedule = [Schedule(task, due) for task, due in self.schedule.items()]
-        if self.timeline or fields.keys() - _UNSEEN:
+        told = any(entry.kind not in _UNTOLD for entry in self.timeline)
+        if told or fields.keys() - _UNSEEN:
             schedule += [
                 Schedule(f"notify:{name}", self.now, want=version)
                 for name in incident.pages

@@ -9,7 +9,7 @@ from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
 from routing.escalation import start_clocks
-from routing.incident import AUTOMATIC, Actor, Part, describe
+from routing.incident import AUTOMATIC, Actor, Part, Pin, describe
 from routing.rules import Rules
 
 
@@ -33,7 +33,7 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
         retire(draft, rules)
         return "covered"
     draft.set(state="triggered")
-    draft.say("opened", draft.get("title"))
+    _say_opened(draft)
     draft.observe("incident_runbooks_total", source=firing[0].runbook_source or "none")
     started = min(alert.starts_at for alert in firing)
     draft.observe(
@@ -48,6 +48,14 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
     return "opened"
 
 
+def _say_opened(draft: Draft) -> None:
+    by: Actor | None = draft.get("opened_by")
+    if by is None:
+        draft.say("opened", draft.get("title"))
+    else:
+        draft.say("opened", f"Opened by {by.name}: {draft.get('title')}", by.name, by.via)
+
+
 def reopen(
     draft: Draft,
     rules: Rules,
@@ -57,6 +65,7 @@ def reopen(
     skip: str = "",
 ) -> str:
     """Start a new episode of a resolved incident."""
+    draft.set(pin=None)
     if firing:
         name_incident(draft, rules, firing)
     draft.set(
@@ -90,6 +99,26 @@ def firing_again(firing: list[Alert]) -> str:
 def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
     """Set what names the incident from the alerts that matter most, most urgent first."""
     lead = shown[0]
+    priority, reason = classified(draft, rules, shown)
+    pin: Pin | None = draft.get("pin")
+    if pin is not None and priority < pin.over:
+        draft.set(pin=None)
+    elif pin is not None:
+        priority, reason = pin.priority, pin.reason
+    more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
+    named: dict[str, Any] = {
+        "priority": priority,
+        "priority_reason": reason,
+        "severity": lead.labels.get("severity", "none").lower(),
+        "title": describe(lead) + more,
+        "runbook_url": lead.runbook_url,
+    }
+    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
+
+
+def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str]:
+    """Return the priority that alerts (most urgent first) and merged incidents ask for, and why."""
+    lead = shown[0]
     priority, reason = lead.priority, lead.priority_reason
     if rules.classify_group is not None:
         for alert in shown:
@@ -102,21 +131,14 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
     for source, part in parts.items():
         if part.firing and part.priority < priority:
             priority, reason = part.priority, f"merged incident {source}"
-    more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
-    named: dict[str, Any] = {
-        "priority": priority,
-        "priority_reason": reason,
-        "severity": lead.labels.get("severity", "none").lower(),
-        "title": describe(lead) + more,
-        "runbook_url": lead.runbook_url,
-    }
-    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
+    return priority, reason
 
 
-def raise_priority(draft: Draft, rules: Rules, before: str) -> str:
+def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> str:
     """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
     after: str = draft.get("priority")
-    draft.say("priority_raised", f"{before} to {after}: {draft.get('priority_reason')}")
+    text = f"{before} to {after}: {draft.get('priority_reason')}"
+    draft.say("priority_raised", text, by.name if by else "", by.via if by else "")
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
     draft.set(snoozed_until=0, snoozed_from="")
     start_clocks(draft, rules.clocks[after], "priority_raised")
@@ -126,7 +148,7 @@ def raise_priority(draft: Draft, rules: Rules, before: str) -> str:
 def keep_priority(draft: Draft) -> None:
     """Let what is over keep the most urgent priority any of its alerts had."""
     alerts: dict[str, Alert] = draft.get("alerts")
-    if not alerts:
+    if not alerts or draft.get("pin") is not None:
         return
     lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
     if lead.priority != draft.get("priority"):
@@ -179,8 +201,8 @@ def _count_change(draft: Draft, rules: Rules) -> None:
 
 
 def watch_for_news(draft: Draft, rules: Rules) -> None:
-    """Look later whether anybody still reports it."""
-    if rules.stale_after:
+    """Look later whether anybody still reports it; nobody repeats what a person opened."""
+    if rules.stale_after and draft.get("kind") != "manual":
         draft.timer("stale", draft.now + rules.stale_after)
 
 

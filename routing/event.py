@@ -4,14 +4,15 @@ import msgspec
 
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Actor
+from routing.incident import Actor, Silence
 
 
 class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
     """A snapshot of a group, or of the part of it that belongs to one of our routes.
 
     Absence from ``alerts`` says nothing: an alert may have been silenced, inhibited, truncated or
-    resolved unseen. ``key`` is ``<shard>-<digest>`` of the group, the stem of incident ids.
+    resolved unseen. ``key`` is ``<shard>-<digest>`` of the group, the stem of incident ids. ``by``:
+    the person who sent them by hand.
     """
 
     key: str
@@ -21,6 +22,7 @@ class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
     alertmanager_url: str = ""
     correlation_id: str = ""
     kind: str = "alert"
+    by: Actor | None = None
 
 
 class HeartbeatSeen(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +106,39 @@ class Noted(msgspec.Struct, frozen=True, gc=False):
     episode: int | None = None
 
 
+class PriorityChanged(msgspec.Struct, frozen=True, gc=False):
+    """A person judges the urgency otherwise than the rules did, and says why."""
+
+    actor: Actor
+    priority: str
+    reason: str = ""
+    episode: int | None = None
+
+
+class Silenced(msgspec.Struct, frozen=True, gc=False):
+    """A silence was made in Alertmanager: a fact, whatever became of the incident meanwhile."""
+
+    actor: Actor
+    silence: Silence
+    episode: int | None = None
+
+
+class SilenceExpired(msgspec.Struct, frozen=True, gc=False):
+    """A silence of the incident was ended in Alertmanager."""
+
+    actor: Actor
+    silence_id: str
+    episode: int | None = None
+
+
+class Denied(msgspec.Struct, frozen=True, gc=False):
+    """Somebody asked for an ``action`` that is not theirs: nothing changes, and it is kept."""
+
+    actor: Actor
+    action: str
+    episode: int | None = None
+
+
 class Merged(msgspec.Struct, frozen=True, gc=False):
     """The incident is the same trouble as ``target`` (an incident's id), which goes on with it."""
 
@@ -173,6 +208,10 @@ PersonEvent = (
     | Reassigned
     | Escalated
     | Noted
+    | PriorityChanged
+    | Silenced
+    | SilenceExpired
+    | Denied
     | Merged
 )
 Event = (

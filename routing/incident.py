@@ -12,7 +12,7 @@ import msgspec
 from routing.alert import Alert
 from routing.group import Group
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[
@@ -89,6 +89,32 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     firing: int
 
 
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A priority that a person chose, which holds while no alert is more urgent than ``over``.
+
+    ``over`` is what the alerts themselves asked for when the person decided.
+    """
+
+    priority: str
+    over: str
+    reason: str
+
+
+class Silence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A silence in Alertmanager that was made from this incident.
+
+    ``matchers`` in Alertmanager's form, joined by commas; ``until`` and ``expired_at`` (0: nobody
+    ended it early) in ms; ``by`` is who asked for it.
+    """
+
+    id: str
+    until: int
+    matchers: str
+    by: str
+    cluster: str = ""
+    expired_at: int = 0
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the timeline. Its number is its place in the stored list, given by the commit."""
 
@@ -109,6 +135,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     it obeys until something fires. ``changes``: the latest openings and ends, to notice flapping.
     ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody reports,
     in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
+    ``opened_by``: the person who opened a manual one.
     """
 
     id: str
@@ -163,6 +190,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     merged_into: str = ""
     merged_firing: int = 0
     parts: dict[str, Part] = {}
+    pin: Pin | None = None
+    silences: tuple[Silence, ...] = ()
+    opened_by: Actor | None = None
 
     @property
     def is_open(self) -> bool:

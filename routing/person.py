@@ -1,23 +1,37 @@
 """What people do to an incident. A click carries what its author saw; a stale one is refused."""
 
+import msgspec
+
 from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.episode import observe_duration, reopen, retire, silence
+from routing.episode import (
+    classified,
+    observe_duration,
+    raise_priority,
+    reopen,
+    retire,
+    silence,
+)
 from routing.escalation import answer_pages, arm_next, page_again, page_next, start_clocks
 from routing.event import (
     Acknowledged,
+    Denied,
     Escalated,
     Noted,
+    PriorityChanged,
     Reassigned,
     Reopened,
     Resolved,
+    Silenced,
+    SilenceExpired,
     Snoozed,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Actor, Incident, Pin
 from routing.rules import Clock, Rules
 
+SILENCES_KEPT = 20
 SNOOZE_MAX = 30 * 86_400_000
 """Milliseconds a snooze may last: beyond a month it is forgotten, not put off."""
 
@@ -93,7 +107,9 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     refused = refusal(incident, event.episode)
     if refused:
         return refused
-    firing = len(incident.firing())
+    firing = 0 if incident.kind == "manual" else len(incident.firing())
+    if incident.kind == "manual":
+        _end_alerts(draft)
     silence(draft)
     draft.set(state="resolved", resolved_at=draft.now, resolved_by=actor)
     draft.set(snoozed_until=0, by_hand=False, flapping=False)
@@ -104,6 +120,15 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     _say(draft, "resolved", f"Resolved by {actor.name}{still}{why}", actor)
     observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
     return "resolved"
+
+
+def _end_alerts(draft: Draft) -> None:
+    """Nobody but a person ends what a person opened."""
+    ended = {
+        key: msgspec.structs.replace(alert, resolved=True, ends_at=draft.now)
+        for key, alert in draft.get("alerts").items()
+    }
+    draft.set(alerts=ended)
 
 
 def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> str:
@@ -209,3 +234,54 @@ def note(draft: Draft, event: Noted, rules: Rules) -> str:
             clocks.start(draft, _clock(draft, rules), "update")
             clocks.remind_later(draft, _clock(draft, rules))
     return "noted"
+
+
+def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
+    """Somebody judges the urgency otherwise; it holds until an alert is more urgent than before."""
+    refused = refusal(draft.start, event.episode)
+    if refused:
+        return refused
+    before: str = draft.get("priority")
+    if event.priority == before:
+        return "same_priority"
+    firing = draft.firing()
+    asked = classified(draft, rules, firing)[0] if firing else before
+    why = f": {event.reason}" if event.reason else ""
+    reason = f"set by {event.actor.name}{why}"
+    draft.set(pin=Pin(event.priority, asked, reason))
+    draft.set(priority=event.priority, priority_reason=reason)
+    if event.priority < before:
+        return raise_priority(draft, rules, before, event.actor)
+    _say(draft, "priority_set", f"{before} to {event.priority}: {reason}", event.actor)
+    clocks.follow_priority(draft, _clock(draft, rules))
+    return "priority_lowered"
+
+
+def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> str:
+    """Keep what was silenced in Alertmanager from here, and until when."""
+    made, actor = event.silence, event.actor
+    others = tuple(known for known in draft.get("silences") if known.id != made.id)
+    draft.set(silences=(*others, made)[-SILENCES_KEPT:])
+    until = format_moment(made.until)
+    text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
+    _say(draft, "silenced", text, actor)
+    return "silenced"
+
+
+def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> str:
+    """A silence was ended before its time."""
+    silences = draft.get("silences")
+    ended = next((known for known in silences if known.id == event.silence_id), None)
+    if ended is None or ended.expired_at:
+        return "already_expired" if ended else "unknown_silence"
+    over = msgspec.structs.replace(ended, expired_at=draft.now)
+    draft.set(silences=tuple(over if known is ended else known for known in silences))
+    text = f"Silence ended by {event.actor.name}: {ended.matchers}"
+    _say(draft, "silence_expired", text, event.actor)
+    return "silence_expired"
+
+
+def deny(draft: Draft, event: Denied, _rules: Rules) -> str:
+    """Somebody asked for what is not theirs: it is kept for the audit, and tells nobody."""
+    _say(draft, "denied", f"{event.actor.name} may not {event.action}", event.actor)
+    return "denied"

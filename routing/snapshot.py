@@ -93,6 +93,7 @@ def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
         alertmanager_url=event.alertmanager_url,
         correlation_id=event.correlation_id,
         kind=event.kind,
+        opened_by=event.by,
     )
 
 
