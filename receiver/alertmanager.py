@@ -77,7 +77,7 @@ class _Peer:
     def __init__(self, url: str, config: AlertmanagerConfig) -> None:
         self.url = url
         self.warm_up = timedelta(milliseconds=config.warm_up)
-        self.headers = {"Accept": "application/json", **_authorization(config)}
+        self.headers = {"Accept": "application/json", **authorization(config)}
         self.usable = True
 
     def note(self, trouble: str) -> None:
@@ -177,7 +177,8 @@ class Alertmanagers:
             return bytes(body), _date(answer.headers.get("Date", ""))
 
 
-def _authorization(config: AlertmanagerConfig) -> dict[str, str]:
+def authorization(config: AlertmanagerConfig) -> dict[str, str]:
+    """Return the headers that say who asks."""
     if config.token is not None:
         return {"Authorization": f"Bearer {config.token.get_secret_value()}"}
     if config.password is not None:

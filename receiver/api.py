@@ -4,6 +4,7 @@ What a person does is the same event as a click in Slack, decided by the same ru
 """
 
 import json
+import uuid
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +13,12 @@ from receiver import present
 from receiver.access import Access
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
-from receiver.person_actions import ACTIONS, read_body, read_event
+from receiver.opening import OpenBody, Opening
+from receiver.person_actions import ACTIONS, read_body, read_event, read_json
+from receiver.settings import CredentialConfig
+from receiver.silence_requests import act as silence_act
+from receiver.silence_requests import is_about_silences, read_silence_body
+from receiver.silencer import Silencer
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.tasks import TaskStore
 from routing.incident import Actor, Incident
@@ -31,14 +37,18 @@ def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HT
 class ApiEndpoint:
     """``/v1/incidents`` and ``/v1/dead-letters``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
         tasks: TaskStore,
         dead_letters: DeadLetterStore,
         access: Access,
         clock: Clock,
+        opening: Opening,
+        silencer: Silencer,
     ) -> None:
+        self._opening = opening
+        self._silencer = silencer
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._tasks = tasks
@@ -91,14 +101,27 @@ class ApiEndpoint:
         if action not in ACTIONS:
             known = ", ".join(ACTIONS)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
-        body = read_body(action, await request.read())
-        by = body.by or (credential.name if credential else "") or "somebody"
-        agent = request.headers.get("User-Agent", "")
-        actor = Actor(by, "cli" if agent.startswith("incident-manager") else "api")
+        raw = await request.read()
+        if is_about_silences(action):
+            asked = read_silence_body(action, raw)
+            actor, now = _actor(request, asked.by, credential), self._clock.now()
+            return _answer(await silence_act(self._silencer, incident, asked, actor, now))
+        body = read_body(action, raw)
+        actor = _actor(request, body.by, credential)
         event = await read_event(action, body, actor, self._clock.now(), self._store.find)
         key = request.headers.get("Idempotency-Key", "")[:200]
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
         return _answer(await self._dispatcher.submit(event, incident.id, event_id))
+
+    async def open(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
+        credential = self._access.check(request)
+        body = read_json(OpenBody, await request.read())
+        key = request.headers.get("Idempotency-Key", "")[:200] or uuid.uuid4().hex
+        outcome = await self._opening.open(body, _actor(request, body.by, credential), key)
+        shown = present.summary(outcome.incident) if outcome.incident else None
+        status = 201 if outcome.reason == "opened" else 200
+        return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
 
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
@@ -125,6 +148,13 @@ class ApiEndpoint:
         if incident is None:
             raise refuse(web.HTTPNotFound, f"there is no incident {name!r}")
         return incident
+
+
+def _actor(request: web.Request, by: str, credential: CredentialConfig | None) -> Actor:
+    """Return who acts: as the body says, else the credential's name."""
+    name = by or (credential.name if credential else "") or "somebody"
+    agent = request.headers.get("User-Agent", "")
+    return Actor(name, "cli" if agent.startswith("incident-manager") else "api")
 
 
 def _answer(outcome: Outcome) -> web.Response:

@@ -21,6 +21,7 @@ from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.heartbeats import Heartbeats
 from receiver.metrics import Metrics
+from receiver.opening import Opening
 from receiver.outages import Outages
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty import PagerDuty
@@ -30,7 +31,10 @@ from receiver.self_checks import check_delivery, check_intake, check_redis, inta
 from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
 from receiver.settings import Settings
 from receiver.settings_types import split_address
-from receiver.slack_actions import SlackActionsEndpoint
+from receiver.silencer import Silencer
+from receiver.silences import Silences
+from receiver.slack.build import build_front, build_socket
+from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.store.budgets import BudgetStore
 from receiver.store.client import Client, connect, unavailable_is_503
@@ -93,6 +97,8 @@ class Service:
         self._background.append(asyncio.create_task(self._keep_time()))
         await self._listen()
         self.outgoing_heartbeat.start()
+        if self.slack_socket is not None:
+            self.slack_socket.start()
 
     def _build(self) -> None:
         settings = self.settings
@@ -143,6 +149,20 @@ class Service:
             on_call=self.pagerduty.people,
         )
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
+        self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
+        self.silences = Silences(settings.alertmanagers)
+        self.silencer = Silencer(self.silences, self.dispatcher, self.clock)
+        self._front = build_front(
+            settings,
+            self.dispatcher,
+            self.opening,
+            self.silencer,
+            self.figures,
+            self.clock,
+            self.pagerduty.shown,
+            lambda incident: base + incident,
+        )
+        self.slack_socket = build_socket(settings, self._front)
         facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)
         self.agenda = Agenda(self.tasks, delivery, self.dispatcher, facts, self.clock)
         self._endpoints = self._build_endpoints(store, runbooks)
@@ -166,15 +186,23 @@ class Service:
         status = StatusEndpoint(
             store, self.tasks, self.clock, self.metrics, token.get_secret_value() if token else ""
         )
-        status.components = lambda: {"outgoing_heartbeat": self.outgoing_heartbeat.status}
+        status.components = self._components
         return Endpoints(
             webhook=webhook,
-            slack=SlackActionsEndpoint(self.dispatcher, settings.slack, self.clock),
+            slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
             pagerduty=self.pagerduty.webhook(
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
             on_call=self.pagerduty.on_call(access),
-            api=ApiEndpoint(self.dispatcher, self.tasks, dead_letters, access, self.clock),
+            api=ApiEndpoint(
+                self.dispatcher,
+                self.tasks,
+                dead_letters,
+                access,
+                self.clock,
+                self.opening,
+                self.silencer,
+            ),
             status=status,
             runbooks=runbooks,
             console=ConsoleEndpoint(
@@ -198,6 +226,13 @@ class Service:
             self.metrics,
             self.clock,
         )
+
+    def _components(self) -> dict[str, str]:
+        """Return how what is beside Redis is, for /health."""
+        found = {"outgoing_heartbeat": self.outgoing_heartbeat.status}
+        if self.slack_socket is not None:
+            found["slack_socket"] = self.slack_socket.status
+        return found
 
     async def _reach_redis(self, *, external: bool) -> None:
         """Wait for Redis; it may be starting at the same time as this service."""
@@ -264,6 +299,8 @@ class Service:
         """Accept nothing more, finish what is under way, close everything."""
         if hasattr(self, "outgoing_heartbeat"):
             await self.outgoing_heartbeat.stop()
+        if hasattr(self, "slack_socket") and self.slack_socket is not None:
+            await self.slack_socket.close()
         for runner in self._runners:
             await runner.cleanup()
         if hasattr(self, "agenda"):
@@ -272,6 +309,7 @@ class Service:
             await self.dispatcher.stop()
             await self._endpoints.slack.close()
             await self.alertmanagers.close()
+            await self.silences.close()
             for notifier in self.notifiers.values():
                 await notifier.close()
         for task in self._background:

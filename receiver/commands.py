@@ -107,7 +107,7 @@ def _marks(body: dict[str, Any]) -> list[str]:
     return [text for holds, text in found if holds]
 
 
-def act(incident: str, action: str, body: dict[str, str], options: tuple[str, str, str]) -> None:
+def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:
     """Do something to an incident and print what came of it; ``options``: output, url, token."""
     output, url, token = options
     answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=body)

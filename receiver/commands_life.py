@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from receiver.command_parts import by_option, formats_option, token_option, url_option
+from receiver.command_parts import (
+    by_option,
+    call,
+    formats_option,
+    print_json,
+    token_option,
+    url_option,
+)
 from receiver.commands import act
 
 Command = Callable[..., Any]
@@ -83,5 +90,95 @@ def merge(incident: str, by: str, output: str, url: str, token: str, into: str) 
     act(incident, "merge", {"by": by, "into": into}, (output, url, token))
 
 
-LIFE = (unacknowledge, reopen, snooze, assign, escalate, note, merge)
+@click.command("priority")
+@_common
+@click.argument("priority")
+@click.option("--reason", default="", help="Why.")
+def priority(  # noqa: PLR0913, PLR0917 - one parameter an option
+    incident: str, by: str, output: str, url: str, token: str, priority: str, reason: str
+) -> None:
+    """Change the priority (P1 to P4); a more urgent one pages anew."""
+    body = {"by": by, "priority": priority.upper(), "reason": reason}
+    act(incident, "priority", body, (output, url, token))
+
+
+@click.command("silence")
+@_common
+@click.option("--for", "span", metavar="DURATION", required=True, help="As in 2h.")
+@click.option("--matcher", "matchers", multiple=True, help="As in 'alertname=\"X\"'; repeatable.")
+@click.option("--comment", default="", help="Why.")
+def silence(  # noqa: PLR0913, PLR0917 - one parameter an option
+    incident: str,
+    by: str,
+    output: str,
+    url: str,
+    token: str,
+    span: str,
+    matchers: tuple[str, ...],
+    comment: str,
+) -> None:
+    """Silence an incident's alerts in Alertmanager; without matchers, what they have in common."""
+    body = {"by": by, "for": span, "matchers": list(matchers), "comment": comment}
+    act(incident, "silence", body, (output, url, token))
+
+
+@click.command("unsilence")
+@_common
+@click.argument("silence_id", metavar="SILENCE")
+def unsilence(incident: str, by: str, output: str, url: str, token: str, silence_id: str) -> None:
+    """End a silence that was made from an incident (its id is in `incidents show`)."""
+    act(incident, "unsilence", {"by": by, "silence": silence_id}, (output, url, token))
+
+
+@click.command("open")
+@token_option
+@url_option
+@formats_option
+@by_option
+@click.argument("title")
+@click.option("--priority", default="", help="P1 to P4; by the rules when left out.")
+@click.option("--details", default="", help="What is known so far.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+def open_incident(  # noqa: PLR0913, PLR0917 - one parameter an option
+    title: str,
+    by: str,
+    output: str,
+    url: str,
+    token: str,
+    priority: str,
+    details: str,
+    labels: tuple[str, ...],
+) -> None:
+    """Open an incident by hand; it pages like any other."""
+    pairs = [label.partition("=") for label in labels]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise click.UsageError("a label is written NAME=VALUE")
+    body = {
+        "title": title,
+        "priority": priority.upper(),
+        "details": details,
+        "labels": {name: value for name, _, value in pairs},
+        "by": by,
+    }
+    answer = call("POST", url, token, "/v1/incidents", json=body)
+    if output == "json":
+        print_json(answer)
+    else:
+        incident = answer["incident"] or {}
+        click.echo(f"{answer['result']}: {incident.get('id')} {incident.get('priority')}")
+
+
+LIFE = (
+    unacknowledge,
+    reopen,
+    snooze,
+    assign,
+    escalate,
+    note,
+    merge,
+    priority,
+    silence,
+    unsilence,
+    open_incident,
+)
 """To be added to the group ``incidents``."""

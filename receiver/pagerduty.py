@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from receiver.access import Access
 from receiver.clock import Clock
@@ -47,6 +48,10 @@ class PagerDuty:
     def people(self, notifiers: Iterable[str]) -> tuple[Person, ...]:
         """Return whom these notifiers ring first, () where that is not known."""
         return self.watch.people(notifiers) if self.watch else ()
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return what is known of who is on call, one object a policy."""
+        return self.watch.shown() if self.watch else []
 
     def webhook(
         self,

@@ -5,11 +5,13 @@ Each action has one body; what is missing, unknown or of the wrong type is refus
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from receiver.errors import PayloadError
+from receiver.settings_types import is_user_id
+from routing.alert import PRIORITIES
 from routing.duration import parse_duration
 from routing.event import (
     Acknowledged,
@@ -17,6 +19,7 @@ from routing.event import (
     Merged,
     Noted,
     PersonEvent,
+    PriorityChanged,
     Reassigned,
     Reopened,
     Resolved,
@@ -29,6 +32,7 @@ NAME_MAX = 80
 TEXT_MAX = 2_000
 WORKING_HOURS = "working_hours"
 
+B = TypeVar("B", bound=msgspec.Struct)
 Find = Callable[[str], Awaitable[Incident | None]]
 
 
@@ -53,9 +57,10 @@ class SnoozeBody(Body, rename={"span": "for"}):
 
 
 class AssignBody(Body):
-    """``to``: whom."""
+    """``to``: whom; ``id``: their Slack user id, so that they are mentioned."""
 
     to: str = ""
+    id: str = ""
 
 
 class EscalateBody(Body):
@@ -68,6 +73,13 @@ class NoteBody(Body):
     """``text``: what is to be remembered."""
 
     text: str = ""
+
+
+class PriorityBody(Body):
+    """``priority``: P1 to P4; ``reason``: why."""
+
+    priority: str = ""
+    reason: str = ""
 
 
 class MergeBody(Body):
@@ -85,14 +97,20 @@ _BODIES: dict[str, type[Body]] = {
     "assign": AssignBody,
     "escalate": EscalateBody,
     "note": NoteBody,
+    "priority": PriorityBody,
     "merge": MergeBody,
 }
-ACTIONS = tuple(_BODIES)
+ACTIONS = (*_BODIES, "silence", "unsilence")
+"""The last two are Alertmanager's to do first: see ``silence_requests``."""
 
 
 def read_body(action: str, raw: bytes) -> Body:
     """Return the body of an action; PayloadError with the place of what is wrong with it."""
-    kind = _BODIES[action]
+    return read_json(_BODIES[action], raw)
+
+
+def read_json(kind: type[B], raw: bytes) -> B:
+    """Return the body of a request of this shape; PayloadError as for ``read_body``."""
     try:
         body = msgspec.json.decode(raw if raw.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
@@ -101,7 +119,7 @@ def read_body(action: str, raw: bytes) -> Body:
         raise PayloadError(f"{words} (allowed: {fields})", place.strip("`.")) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise PayloadError(f"the body is not JSON: {error}") from None
-    _check_text("by", body.by, NAME_MAX)
+    check_text("by", str(getattr(body, "by", "")), NAME_MAX)
     return body
 
 
@@ -132,24 +150,34 @@ async def _target(incident: str, find: Find) -> str:
 
 
 def _resolve(body: Any, actor: Actor, _now: int) -> PersonEvent:
-    return Resolved(actor, body.episode, _check_text("cause", body.cause, TEXT_MAX))
+    return Resolved(actor, body.episode, check_text("cause", body.cause, TEXT_MAX))
 
 
 def _snooze(body: Any, actor: Actor, now: int) -> PersonEvent:
-    if bool(body.span) == bool(body.until):
+    if body.until == WORKING_HOURS and not body.span:
+        return Snoozed(actor, body.episode)
+    or_hours = f' or {{"until": "{WORKING_HOURS}"}}'
+    return Snoozed(actor, body.episode, read_until(body.span, body.until, now, or_hours))
+
+
+def read_until(span: str, until: str, now: int, more: str = "") -> int:
+    """Return when it ends (ms): a duration from ``now``, or an RFC 3339 time in the future.
+
+    PayloadError for neither, both, or what is over already; ``more`` are other ways to say it.
+    """
+    if bool(span) == bool(until):
         raise PayloadError(
             f'say either for how long ({{"for": "1h"}}) or until when '
-            f'({{"until": "2026-03-02T09:00:00Z"}} or {{"until": "{WORKING_HOURS}"}})'
+            f'({{"until": "2026-03-02T09:00:00Z"}}{more})'
         )
-    if body.until == WORKING_HOURS:
-        return Snoozed(actor, body.episode)
+    place = "for" if span else "until"
     try:
-        until = now + parse_duration(body.span) if body.span else _moment(body.until)
+        end = now + parse_duration(span) if span else _moment(until)
     except (ValueError, OverflowError) as error:
-        raise PayloadError(str(error), "for" if body.span else "until") from None
-    if until <= now:
-        raise PayloadError("this is not in the future", "for" if body.span else "until")
-    return Snoozed(actor, body.episode, until)
+        raise PayloadError(str(error), place) from None
+    if end <= now:
+        raise PayloadError("this is not in the future", place)
+    return end
 
 
 def _moment(text: str) -> int:
@@ -160,16 +188,25 @@ def _moment(text: str) -> int:
 
 
 def _assign(body: Any, actor: Actor, _now: int) -> PersonEvent:
-    to = _check_text("to", body.to, NAME_MAX, needed=True)
-    return Reassigned(actor, Actor(to, actor.via), body.episode)
+    to = check_text("to", body.to, NAME_MAX, needed=True)
+    if body.id and not is_user_id(body.id):
+        raise PayloadError("is not a Slack user id such as U0123ABCD", "id")
+    return Reassigned(actor, Actor(to, "slack" if body.id else actor.via, body.id), body.episode)
 
 
 def _escalate(body: Any, actor: Actor, _now: int) -> PersonEvent:
-    return Escalated(actor, body.episode, _check_text("reason", body.reason, TEXT_MAX))
+    return Escalated(actor, body.episode, check_text("reason", body.reason, TEXT_MAX))
 
 
 def _note(body: Any, actor: Actor, _now: int) -> PersonEvent:
-    return Noted(actor, _check_text("text", body.text, TEXT_MAX, needed=True), body.episode)
+    return Noted(actor, check_text("text", body.text, TEXT_MAX, needed=True), body.episode)
+
+
+def _priority(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    if body.priority not in PRIORITIES:
+        raise PayloadError(f"is {body.priority!r}; allowed: {', '.join(PRIORITIES)}", "priority")
+    reason = check_text("reason", body.reason, TEXT_MAX)
+    return PriorityChanged(actor, body.priority, reason, body.episode)
 
 
 _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
@@ -178,10 +215,11 @@ _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
     AssignBody: _assign,
     EscalateBody: _escalate,
     NoteBody: _note,
+    PriorityBody: _priority,
 }
 
 
-def _check_text(place: str, text: str, limit: int, *, needed: bool = False) -> str:
+def check_text(place: str, text: str, limit: int, *, needed: bool = False) -> str:
     """Return a text of one or more printable lines, or refuse it."""
     if needed and not text.strip():
         raise PayloadError("is missing or empty", place)

@@ -16,7 +16,8 @@ from receiver.metrics import Metrics
 from receiver.on_call import OnCallEndpoint
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
-from receiver.slack_actions import SlackActionsEndpoint
+from receiver.silences import SilenceError
+from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.webhook import WebhookEndpoint
 
@@ -31,7 +32,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     """Every endpoint of the service."""
 
     webhook: WebhookEndpoint
-    slack: SlackActionsEndpoint
+    slack: SlackEndpoint
     pagerduty: PagerDutyWebhookEndpoint
     on_call: OnCallEndpoint
     api: ApiEndpoint
@@ -46,9 +47,12 @@ PATHS = (
     ("POST", f"{WEBHOOK}/"),
     ("POST", "/v1/heartbeats/{name}"),
     ("POST", "/v1/slack/actions"),
+    ("POST", "/v1/slack/commands"),
+    ("POST", "/v1/slack/events"),
     ("POST", "/v1/pagerduty/webhook"),
     ("GET", "/v1/on-call"),
     ("GET", "/v1/incidents"),
+    ("POST", "/v1/incidents"),
     ("GET", "/v1/incidents/{id}"),
     ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
@@ -73,10 +77,13 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.webhook.handle,
         endpoints.webhook.handle,
         endpoints.webhook.beat,
-        endpoints.slack.handle,
+        endpoints.slack.actions,
+        endpoints.slack.commands,
+        endpoints.slack.events,
         endpoints.pagerduty.handle,
         endpoints.on_call.handle,
         api.newest,
+        api.open,
         api.one,
         api.act,
         api.dead_letters,
@@ -130,7 +137,7 @@ def _common(metrics: Metrics) -> Middleware:
         except web.HTTPException as error:
             status = error.status
             raise
-        except (StoreUnavailableError, PayloadError) as error:
+        except (StoreUnavailableError, PayloadError, SilenceError) as error:
             response = _refused(error)
             status = response.status
         except Exception:
@@ -147,7 +154,10 @@ def _common(metrics: Metrics) -> Middleware:
     return common
 
 
-def _refused(error: StoreUnavailableError | PayloadError) -> web.Response:
+def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.Response:
+    if isinstance(error, SilenceError):
+        log.warning("no silence: %s", error, extra={"status": 502})
+        return web.json_response({"error": str(error)}, status=502)
     if isinstance(error, PayloadError):
         log.warning("refused: %s", error, extra={"status": 400})
         return web.json_response({"error": error.message, "place": error.position}, status=400)

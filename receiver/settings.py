@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
 from routing.calendar_config import CalendarConfig
 from routing.config import (
@@ -121,24 +122,32 @@ class ObservabilityConfig(Section):
 
 
 class SlackConfig(Section):
-    """Slack: the defaults of all notifiers of this type, and who may acknowledge.
+    """Slack: the defaults of all notifiers of this type, and how its requests come in.
 
-    ``acknowledge_by`` holds Slack user ids; empty means anybody.
+    With ``app_token`` they come by Socket Mode, else over HTTP, signed with ``signing_secret``.
+    ``command`` is the slash command's name.
     """
 
     token: OptionalSecret = None
     signing_secret: OptionalSecret = None
     base_url: SlackUrl = "https://slack.com/api/"
     channel: OptionalText = None
-    acknowledge_by: tuple[str, ...] = ()
+    app_token: OptionalSecret = None
+    command: str = "/incident"
 
-    @field_validator("acknowledge_by")
+    @field_validator("app_token")
     @classmethod
-    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for number, user in enumerate(value):
-            # A display name would silently match nobody.
-            if not re.fullmatch(r"[UW][A-Z0-9]{2,20}", user):
-                raise ValueError(f"entry {number + 1} is not a Slack user id such as U0123ABCD")
+    def _of_the_app(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("xapp-"):
+            raise ValueError("not an app-level token: those begin with xapp-")
+        return value
+
+    @field_validator("command")
+    @classmethod
+    def _slash(cls, value: str) -> str:
+        # docs.slack.dev, "Implementing slash commands": at most 32 characters.
+        if not re.fullmatch(r"/[a-z0-9_-]{1,31}", value):
+            raise ValueError("not a slash, then 1 to 31 small letters, digits, _ or - (/incident)")
         return value
 
 
@@ -232,6 +241,7 @@ class Settings(Section):
     log: LogConfig = LogConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
     slack: SlackConfig = SlackConfig()
+    permissions: Permissions = Field(default={})
     pagerduty: PagerDutyConfig = PagerDutyConfig()
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()
     outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()

@@ -49,7 +49,7 @@ class SlackApi:
                 session=self._session,
                 retry_handlers=[],
             )
-            if _is_direct(self._base_url):
+            if is_direct(self._base_url):
                 # slack-sdk reads the proxy variables but not NO_PROXY.
                 self._client.proxy = None
         return self._client
@@ -62,7 +62,7 @@ class SlackApi:
             await asyncio.sleep(0)
 
 
-def _is_direct(base_url: str) -> bool:
+def is_direct(base_url: str) -> bool:
     """Return whether no proxy is to be used: NO_PROXY says so, or it is this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""

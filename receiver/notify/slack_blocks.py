@@ -4,12 +4,13 @@ Limits: docs.slack.dev, "Block Kit" (header 150, section 3000, button 75 and val
 50 blocks); all text of a message stays well below the undocumented 12,000.
 """
 
-import json
 from typing import Any
 
 from receiver.notify.base import View
+from receiver.notify.slack_controls import controls
 from receiver.notify.slack_text import escaped, mention, moment, mrkdwn, plain
 from receiver.render import render
+from receiver.settings_types import is_user_id
 from routing.alert import Alert
 from routing.duration import format_duration
 from routing.escalation import REASONS
@@ -47,6 +48,9 @@ NOTEWORTHY = {
     "merged": "🔗",
     "merged_in": "🔗",
     "part_changed": "🔗",
+    "priority_set": "🔻",
+    "silenced": "🔕",
+    "silence_expired": "🔔",
     "flapping": "〰️",
     "stale": "❔",
     "vanished": "❔",
@@ -60,17 +64,27 @@ Block = dict[str, Any]
 def incident_message(view: View) -> tuple[str, list[Block]]:
     """Return (text for notifications, blocks) of an incident as it is now."""
     incident = view.incident
-    blocks = [_header(incident)]
     if incident.is_open:
-        blocks.append(_section(incident, "alerts", _alert_lines(incident)))
-    blocks.append(_section(incident, "clock", _clock_line(view)))
-    blocks.append(_context(incident))
-    buttons = _buttons(view)
-    if buttons:
+        blocks = [
+            _header(incident),
+            _section(incident, "clock", _clock_line(view)),
+            _section(incident, "alerts", _alert_lines(incident)),
+        ]
+    else:
+        blocks = [_section(incident, "over", f"{_over_line(incident)}\n{_clock_line(view)}")]
+    blocks.append(_context(view))
+    found = controls(view)
+    if found:
         blocks.append(
-            {"type": "actions", "block_id": _block_id(incident, "actions"), "elements": buttons}
+            {"type": "actions", "block_id": _block_id(incident, "actions"), "elements": found}
         )
     return message_text(incident), blocks
+
+
+def _over_line(incident: Incident) -> str:
+    """Return the first line of what is over: it shrinks, so that what is open stands out."""
+    title = mrkdwn(incident.title, HEADER_MAX)
+    return f"{_LOOKS[incident.state]} {incident.priority} *{incident.state.upper()}* {title}"
 
 
 def message_text(incident: Incident) -> str:
@@ -123,12 +137,21 @@ def thread_note(view: View, entries: list[Entry]) -> str:
     """Return one reply that tells several timeline entries; the end says how long it took."""
     shown = entries[-NOTES_SHOWN:]
     share = max(60, NOTE_MAX // len(shown))
-    texts = [mrkdwn(entry.text, share) for entry in shown]
+    texts = [_note_text(view, entry, share) for entry in shown]
     ends = [place for place, entry in enumerate(shown) if entry.kind == "resolved"]
     if ends and view.incident.state == "resolved":
         texts[ends[-1]] += f" ({_durations(view.incident)})"
     looks = [NOTEWORTHY[entry.kind] for entry in shown]
     return render("slack/note.j2", entries=list(zip(looks, texts, strict=True)))
+
+
+def _note_text(view: View, entry: Entry, limit: int) -> str:
+    """Return the words of an entry; whoever was assigned is told so."""
+    text, assignee = mrkdwn(entry.text, limit), view.incident.assigned_to
+    known = assignee is not None and is_user_id(assignee.id)
+    if assignee and known and entry.kind == "assigned" and f" to {assignee.name} by" in entry.text:
+        return f"{text} <@{assignee.id}>"
+    return text
 
 
 def _durations(incident: Incident) -> str:
@@ -183,20 +206,20 @@ def _alert_line(alert: Alert) -> str:
 def _clock_line(view: View) -> str:
     incident = view.incident
     opened = incident.episode_opened_at
-    if incident.state == "resolved":
+    if not incident.is_open:
         by = incident.resolved_by
-        who = mrkdwn(by.name, 80) if by and by.via != "automatic" else "its alerts"
-        took = format_duration(_whole(incident.resolved_at - opened))
+        who = f"*{mrkdwn(by.name, 80)}*" if by and by.via != "automatic" else "its alerts"
         if incident.merged_into:
             return f"Merged into `{incident.merged_into}` by {who}, {moment(incident.resolved_at)}"
-        return f"Resolved by {who} after {took}, {moment(incident.resolved_at)}"
+        return f"Resolved by {who} {_durations(incident)}, {moment(incident.resolved_at)}"
     if incident.state == "acknowledged" and incident.acknowledged_by:
         took = format_duration(_whole(incident.acknowledged_at - opened))
         name = mrkdwn(incident.acknowledged_by.name, 80)
         return f"Acknowledged by *{name}* after {took}{_next_deadline(incident, 'resolve')}"
     if incident.state == "snoozed":
-        return f"Snoozed until {moment(incident.snoozed_until)}: all clocks stand still"
-    return _next_deadline(incident, "acknowledge").lstrip() or f"Firing since {moment(opened)}"
+        return f"💤 Snoozed until {moment(incident.snoozed_until)}: all clocks stand still"
+    since = f"Open since {moment(opened)}"
+    return f"{_next_deadline(incident, 'acknowledge')}  ·  {since}".strip(" ·")
 
 
 def _next_deadline(incident: Incident, name: str) -> str:
@@ -204,8 +227,8 @@ def _next_deadline(incident: Incident, name: str) -> str:
     if deadline is None:
         return ""
     if deadline.missed_at:
-        return f"  ⏰ Not {name}d in time: it was due {moment(deadline.due)}"
-    return f"  ⏱ {name.capitalize()} by {moment(deadline.due)}"
+        return f"  ⏰ *Not {name}d in time*: it was due {moment(deadline.due)}"
+    return f"  ⏱ {name.capitalize()} by *{moment(deadline.due)}*"
 
 
 def _whole(duration: int) -> int:
@@ -213,11 +236,12 @@ def _whole(duration: int) -> int:
     return max(0, duration) // 1000 * 1000
 
 
-def _context(incident: Incident) -> Block:
+def _context(view: View) -> Block:
+    incident = view.incident
     step = f" · escalation step {incident.step + 1}" if incident.step > 0 else ""
     again = f" · firing for the {incident.episode + 1}. time" if incident.episode else ""
     reason = mrkdwn(incident.priority_reason, 200)
-    text = f"{incident.priority}: {reason}{step}{again}{_marks(incident)} · `{incident.id}`"
+    text = f"{incident.priority}: {reason}{step}{again}{_marks(view)} · `{incident.id}`"
     return {
         "type": "context",
         "block_id": _block_id(incident, "context"),
@@ -225,8 +249,14 @@ def _context(incident: Incident) -> Block:
     }
 
 
-def _marks(incident: Incident) -> str:
+def _is_silenced(view: View) -> bool:
+    silences = view.incident.silences
+    return any(not silence.expired_at and silence.until > view.now for silence in silences)
+
+
+def _marks(view: View) -> str:
     """Return what is unusual about the incident, in a few words."""
+    incident = view.incident
     if not incident.is_open:
         return ""
     assigned = incident.assigned_to
@@ -235,44 +265,6 @@ def _marks(incident: Incident) -> str:
         "flapping" if incident.flapping else "",
         "not reported any more" if incident.stale_at else "",
         f"{len(incident.parts)} merged into it" if incident.parts else "",
+        "🔕 silenced in Alertmanager" if _is_silenced(view) else "",
     ]
     return "".join(f" · {mark}" for mark in found if mark)
-
-
-def _buttons(view: View) -> list[Block]:
-    incident = view.incident
-    value = json.dumps({"i": incident.id, "e": incident.episode})
-    found: list[Block] = []
-    if incident.state in ("triggered", "snoozed") or incident.asks_again:
-        found.append(_button("Acknowledge", "acknowledge") | {"value": value, "style": "primary"})
-    if incident.is_open:
-        found.append(
-            _button("Resolve", "resolve") | {"value": value, "style": "danger", "confirm": _CONFIRM}
-        )
-    firing = incident.firing()
-    links = [
-        ("Runbook", "open_runbook", incident.runbook_url),
-        ("Source", "open_source", firing[0].generator_url if firing else ""),
-        ("Incident", "open_incident", view.url),
-    ]
-    found += [_button(text, action) | {"url": url} for text, action, url in links if is_link(url)]
-    return found
-
-
-def _button(text: str, action: str) -> Block:
-    return {
-        "type": "button",
-        "action_id": action,
-        "text": {"type": "plain_text", "text": text, "emoji": False},
-    }
-
-
-_CONFIRM = {
-    "title": {"type": "plain_text", "text": "Resolve this incident?"},
-    "text": {
-        "type": "plain_text",
-        "text": "Alerts that still fire stay quiet until they resolve or change.",
-    },
-    "confirm": {"type": "plain_text", "text": "Resolve"},
-    "deny": {"type": "plain_text", "text": "Not yet"},
-}

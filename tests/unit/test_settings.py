@@ -69,7 +69,7 @@ def test_the_environment_reaches_every_kind_of_value(config: Config) -> None:
         "LLM_IM__PRIORITIES__P1__ACKNOWLEDGE_WITHIN": "2m",
         "LLM_IM__OBSERVABILITY__PROMETHEUS_ENABLED": "false",
         "LLM_IM__REDIS__SHARDS": "4",
-        "LLM_IM__SLACK__ACKNOWLEDGE_BY": "[U123, W456]",
+        "LLM_IM__PERMISSIONS__RESOLVE__USERS": "[U123, w@example.com]",
         "LLM_IM__SLACK__TOKEN": "[not: yaml",
         "LLM_IM__CLASSIFY__SEVERITIES": "{page: P1}",
         "LLM_IM__ROUTE__ROUTES": "[{matchers: ['a=b'], continue: true}]",
@@ -80,7 +80,7 @@ def test_the_environment_reaches_every_kind_of_value(config: Config) -> None:
     assert settings.priorities["P1"].deliver_within == 60_000
     assert settings.observability.prometheus_enabled is False
     assert settings.redis.shards == 4
-    assert settings.slack.acknowledge_by == ("U123", "W456")
+    assert settings.permissions["resolve"].users == ("U123", "w@example.com")
     assert settings.slack.token is not None
     assert settings.slack.token.get_secret_value() == "[not: yaml"
     assert settings.classify.severities["page"] == "P1"
@@ -371,7 +371,14 @@ route:
         ("slack: {channel: C1}", "slack.token: needed with slack.channel"),
         ("slack: {base_url: 'ftp://x/'}", "slack.base_url: not an http or https URL"),
         ("slack: {base_url: 'https://u:p@x/'}", "slack.base_url: not an http or https URL"),
-        ("slack: {acknowledge_by: [bob]}", "not a Slack user id"),
+        ("permissions: {resolve: {users: [bob]}}", "neither a Slack user id"),
+        ("permissions: {resolve: {groups: [sre]}}", "not the id of a Slack user group"),
+        ("permissions: {resolve: {channels: [general]}}", "not the id of a Slack channel"),
+        ("permissions: {resolve: {}}", "nobody: true"),
+        ("permissions: {resolve: {users: [U123], nobody: true}}", "nobody: true"),
+        ("permissions: {close: {users: [U123]}}", "allowed: acknowledge"),
+        ("slack: {app_token: xoxb-1}", "begin with xapp-"),
+        ("slack: {command: incident}", "(/incident)"),
         ("notifiers: {a: {type: log, channel: C1}}", "channel has no meaning for the type log"),
         ("notifiers: {a: {type: mail}}", "allowed: slack, pagerduty, log"),
         ("notifiers: {'a b': {type: log}}", "a name has 1 to 64"),

@@ -1,0 +1,77 @@
+"""Makes the parts of Slack that take requests from the settings."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from receiver.clock import Clock
+from receiver.dispatch import Dispatcher
+from receiver.notify.base import Rejected
+from receiver.notify.slack_api import SlackApi
+from receiver.notify.slack_people import SlackPeople
+from receiver.opening import Opening
+from receiver.settings import Settings
+from receiver.silencer import Silencer
+from receiver.slack.buttons import Buttons
+from receiver.slack.command import Command
+from receiver.slack.desk import Desk
+from receiver.slack.forms import Forms
+from receiver.slack.front import Front
+from receiver.slack.permissions import Permissions
+from receiver.slack.socket import SlackSocket
+from receiver.slack.users import SlackUsers
+from receiver.store.figures import FigureStore
+
+TIMEOUT_S = 10.0
+
+
+def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
+    settings: Settings,
+    dispatcher: Dispatcher,
+    opening: Opening,
+    silencer: Silencer,
+    figures: FigureStore,
+    clock: Clock,
+    on_call: Callable[[], Sequence[dict[str, Any]]],
+    url: Callable[[str], str],
+) -> Front:
+    """Return what answers Slack.
+
+    ``on_call()`` is who is on call for each policy, ``url(incident id)`` its address.
+    """
+    api = _api(settings)
+    call = api.call if api is not None else _no_token
+    users = SlackUsers(call)
+    desk = Desk(
+        dispatcher, Permissions(settings.permissions, users), api, settings.slack.base_url, clock
+    )
+    command = Command(
+        desk,
+        opening,
+        settings.slack.command,
+        on_call,
+        SlackPeople(call).mention,
+        url,
+    )
+    forms = Forms(desk, users, opening, silencer)
+    return Front(desk, Buttons(desk, silencer), forms, command, figures)
+
+
+def build_socket(settings: Settings, front: Front) -> SlackSocket | None:
+    """Return the Socket Mode connection, None when it is not configured."""
+    token = settings.slack.app_token
+    if token is None:
+        return None
+    return SlackSocket(front, token.get_secret_value(), settings.slack.base_url)
+
+
+def _api(settings: Settings) -> SlackApi | None:
+    """Return the API of the first token there is: an app has one in its workspace."""
+    tokens = [settings.slack.token, *(of.token for of in settings.notifiers.values())]
+    token = next((token for token in tokens if token is not None), None)
+    if token is None:
+        return None
+    return SlackApi(token.get_secret_value(), settings.slack.base_url, TIMEOUT_S)
+
+
+async def _no_token(_method: str, **_arguments: Any) -> Rejected:
+    return Rejected("slack.token is not configured")

@@ -1,0 +1,104 @@
+"""Who people of a workspace are: names, e-mail addresses, user groups; asked once, then remembered.
+
+docs.slack.dev: "users.info" (users:read, e-mail with users:read.email), "usergroups.users.list"
+(usergroups:read). What cannot be asked now is answered from what was known before.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from receiver.notify.base import Rejected, Retry
+
+WITHIN_S = 1.2
+"""Whoever clicked waits 3 s at most for everything."""
+USER_KEPT_S = 3_600.0
+GROUP_KEPT_S = 300.0
+FAILED_S = 30.0
+KEPT = 2_000
+
+Call = Callable[..., Awaitable[dict[str, Any] | Retry | Rejected]]
+
+
+class User(msgspec.Struct, frozen=True):
+    """A person: the name to show and the e-mail address, "" where they are not known."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+
+
+class Unknown(Exception):  # noqa: N818 - a state of knowledge, caught one call up
+    """Slack could not be asked, and nothing was known before."""
+
+
+class SlackUsers:
+    """Answers who somebody is and in which groups."""
+
+    def __init__(self, call: Call) -> None:
+        """``call(method, **arguments)`` makes one call and never raises."""
+        self._call = call
+        self._users: dict[str, tuple[User, float]] = {}
+        self._groups: dict[str, tuple[frozenset[str], float]] = {}
+
+    async def user(self, user_id: str) -> User:
+        """Return a person; with nothing but the id when Slack cannot be asked."""
+        known = self._users.get(user_id)
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        answer = await self._ask("users_info", user=user_id)
+        found, kept = known[0] if known else User(user_id), FAILED_S
+        person = answer.get("user") if answer else None
+        if isinstance(person, dict):
+            found, kept = _read(user_id, person), USER_KEPT_S
+        self._make_room(self._users)
+        self._users[user_id] = (found, time.monotonic() + kept)
+        return found
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Return the ids of a user group's members; Unknown when that cannot be found out."""
+        known = self._groups.get(group)
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        answer = await self._ask("usergroups_users_list", usergroup=group)
+        users = answer.get("users") if answer else None
+        if isinstance(users, list):
+            found, kept = frozenset(str(user) for user in users), GROUP_KEPT_S
+        elif known is not None:
+            found, kept = known[0], FAILED_S
+        else:
+            raise Unknown(group)
+        self._make_room(self._groups)
+        self._groups[group] = (found, time.monotonic() + kept)
+        return found
+
+    async def _ask(self, method: str, **arguments: str) -> dict[str, Any] | None:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                answer = await self._call(method, **arguments)
+        except TimeoutError:
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    @staticmethod
+    def _make_room(kept: dict[str, Any]) -> None:
+        if len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+
+
+def _read(user_id: str, person: dict[str, Any]) -> User:
+    profile = person.get("profile")
+    profile = profile if isinstance(profile, dict) else {}
+    names = (
+        profile.get("display_name"),
+        profile.get("real_name"),
+        person.get("real_name"),
+        person.get("name"),
+    )
+    name = next((name for name in names if isinstance(name, str) and name.strip()), "")
+    shown = "".join(char for char in name if char.isprintable())[:80]
+    email = profile.get("email")
+    return User(user_id, shown, email.lower() if isinstance(email, str) else "")
