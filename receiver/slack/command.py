@@ -34,7 +34,7 @@ MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
 _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
 _DONE = {
-    "acknowledged": "You have it",
+    "acknowledged": "Acknowledged",
     "resolved": "Resolved",
     "snoozed": "Snoozed",
     "noted": "Noted",

@@ -167,5 +167,5 @@ def _wrong(error: PayloadError, view: Json) -> Answer:
         if isinstance(block, Mapping) and block.get("type") == "input"
     ]
     if error.position not in fields:
-        return _say(windows.quoted(error.message))
+        return _say(windows.quoted(str(error)))
     return {"response_action": "errors", "errors": {error.position: error.message[:300]}}

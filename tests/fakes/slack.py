@@ -13,8 +13,11 @@ from dataclasses import asdict
 from aiohttp import web
 
 from tests.fakes.server import Call, FakeServer, Json
-from tests.fakes.slack_messages import TEAM, Click, Message, sign
+from tests.fakes.slack_client import SlackClient
+from tests.fakes.slack_messages import TEAM, Click, Message, Sent, signed
 from tests.fakes.slack_requests import RefusedError, parse_args, read_args
+from tests.fakes.slack_socket import APP_TOKEN, Socket
+from tests.fakes.slack_views import Views
 from tests.fakes.slack_workspace import LimitedError, Workspace
 
 # docs.slack.dev/interactivity/handling-user-interaction
@@ -58,6 +61,10 @@ class FakeSlack(FakeServer):
         self.workspace.rate_per_channel = rate_per_channel
         self.workspace.burst = burst
         self.workspace.updates_per_minute = updates_per_minute
+        self.views = Views(wall)
+        self.workspace.methods |= self.views.methods
+        self.socket = Socket()
+        self.workspace.methods["apps.connections.open"] = self._connect
         self.calls: list[Call] = []
         self.responses: list[Json] = []
         self._serials = itertools.count(1)
@@ -109,14 +116,23 @@ class FakeSlack(FakeServer):
             user=user,
             user_name=self.workspace.users.get(user, user.lower()),
             at=at,
-            trigger_id=trigger_id or f"{int(at * 1000)}.{serial}.fake",
+            trigger_id=trigger_id or self.views.trigger(user),
             response_url=f"{self.control_url}/actions/{TEAM['id']}/{serial}",
             value=value,
             version=version,
             action_ts=action_ts,
         )
         stamp = int(at) if timestamp is None else timestamp
-        return sign(click.payload(), self.signing_secret, stamp, bad_signature=bad_signature)
+        sent = ("interactive", click.payload())
+        return signed(sent, self.signing_secret, stamp, bad_signature=bad_signature)
+
+    def client(self, user: str = "U1") -> SlackClient:
+        """Return somebody's client."""
+        return SlackClient(self, user)
+
+    def signed(self, sent: Sent, timestamp: int) -> tuple[bytes, dict[str, str]]:
+        """Return body and headers of what a client sent, as it comes over HTTP."""
+        return signed(sent, self.signing_secret, timestamp)
 
     def state(self, *, brief: bool) -> Json:
         counts = {
@@ -145,6 +161,7 @@ class FakeSlack(FakeServer):
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/actions/{team}/{serial}", self._handle_response_url)
         app.router.add_post("/_click", self._handle_click)
+        app.router.add_get("/socket/{ticket}", self._handle_socket)
 
     def rate_limited(self, retry_after: str | None) -> web.Response:
         body = {"ok": False, "error": "ratelimited"}
@@ -185,10 +202,16 @@ class FakeSlack(FakeServer):
             raise RefusedError("unknown_method", req_method=call.method)
         if not token:
             raise RefusedError("not_authed")
-        if token != self.token:
+        if token != (APP_TOKEN if call.method == "apps.connections.open" else self.token):
             raise RefusedError("invalid_auth")
         if problem is not None:
             raise problem
+
+    async def _handle_socket(self, request: web.Request) -> web.StreamResponse:
+        return await self.socket.serve(request)
+
+    def _connect(self, _args: Json) -> Json:
+        return {"url": f"{self.control_url.replace('http', 'ws', 1)}/socket/{self.socket.ticket()}"}
 
     async def _handle_response_url(self, request: web.Request) -> web.Response:
         used = sum(r["path"] == request.path for r in self.responses)

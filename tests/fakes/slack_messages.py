@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from tests.fakes.slack_text import links
 
 Json = dict[str, Any]
+Sent = tuple[str, Json]
+"""What a client sends: its kind as Socket Mode names it, and the payload."""
 
 TEAM = {"id": "T0FAKE", "domain": "fake"}
 APP_ID = "A0FAKE"
@@ -171,19 +173,25 @@ class Click:
         }
 
 
-def sign(
-    payload: Json, secret: str, timestamp: int | str, *, bad_signature: bool = False
+def signed(
+    sent: Sent, secret: str, timestamp: int | str, *, bad_signature: bool = False
 ) -> tuple[bytes, dict[str, str]]:
-    """Return the form body and headers of an interaction, signed as Slack signs it.
+    """Return body and headers of a request as Slack sends it over HTTP.
 
-    docs.slack.dev/authentication/verifying-requests-from-slack. `timestamp` is in seconds since
-    the epoch; `bad_signature` signs with another secret.
+    docs.slack.dev/authentication/verifying-requests-from-slack.
     """
-    body = urlencode({"payload": json.dumps(payload)}).encode()
+    kind, payload = sent
+    content = "application/x-www-form-urlencoded"
+    if kind == "events_api":
+        body, content = json.dumps(payload).encode(), "application/json"
+    elif kind == "slash_commands":
+        body = urlencode(payload).encode()
+    else:
+        body = urlencode({"payload": json.dumps(payload)}).encode()
     key = (f"not-{secret}" if bad_signature else secret).encode()
     digest = hmac.new(key, f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
     return body, {
-        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Type": content,
         "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
         "X-Slack-Request-Timestamp": str(timestamp),
         "X-Slack-Signature": f"v0={digest}",

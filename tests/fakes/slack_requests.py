@@ -45,6 +45,7 @@ UPDATE_ARGS = frozenset(
         "link_names",
     )
 )
+EPHEMERAL_ARGS = frozenset(("channel", "user", "text", "blocks", "thread_ts"))
 HISTORY_ARGS = frozenset(
     ("channel", "oldest", "latest", "inclusive", "limit", "cursor", "include_all_metadata")
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.fakes.server import Json
 from tests.fakes.slack_messages import BOT_ID, BOT_USER, TEAM, Message
 from tests.fakes.slack_requests import (
+    EPHEMERAL_ARGS,
     HISTORY_ARGS,
     POST_ARGS,
     REPLIES_ARGS,
@@ -50,6 +51,8 @@ class Workspace:
         self.channels = channels
         self.users = users
         self.emails: dict[str, str] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.ephemerals: list[Json] = []
         self.clock = clock
         self.wall = wall
         self.rate_per_channel: float | None = None
@@ -70,6 +73,9 @@ class Workspace:
             "auth.test": self._auth_test,
             "users.info": self._users_info,
             "users.lookupByEmail": self._users_lookup_by_email,
+            "chat.postEphemeral": self._post_ephemeral,
+            "chat.getPermalink": self._get_permalink,
+            "usergroups.users.list": self._usergroup_users,
         }
 
     def message(self, ts: str) -> Message:
@@ -185,6 +191,8 @@ class Workspace:
         if name is None:
             raise RefusedError("user_not_found")
         profile = {"real_name": name.title(), "display_name": name}
+        email = next((mail for mail, of in self.emails.items() if of == args["user"]), None)
+        profile |= {"email": email} if email else {}
         user = {"id": args["user"], "name": name, "real_name": name.title(), "profile": profile}
         return {"user": user}
 
@@ -193,6 +201,30 @@ class Workspace:
         if user is None:
             raise RefusedError("users_not_found")
         return self._users_info({"user": user})
+
+    def _post_ephemeral(self, args: Json) -> Json:
+        check_args(args, EPHEMERAL_ARGS)
+        channel = self._channel_id(args)
+        check_content(args)
+        if args.get("user") not in self.users:
+            raise RefusedError("user_not_in_channel")
+        if not (args.get("text") or args.get("blocks")):
+            raise RefusedError("no_text")
+        self.ephemerals.append({**args, "channel": channel})
+        return {"message_ts": self._new_ts()}
+
+    def _get_permalink(self, args: Json) -> Json:
+        channel, ts = self._channel_id(args), str(args.get("message_ts", ""))
+        if not ts:
+            raise RefusedError("message_not_found")
+        link = f"https://fake.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+        return {"channel": channel, "permalink": link}
+
+    def _usergroup_users(self, args: Json) -> Json:
+        users = self.groups.get(str(args.get("usergroup", "")))
+        if users is None:
+            raise RefusedError("no_such_subteam")
+        return {"users": users}
 
     # Pieces of the methods.
 

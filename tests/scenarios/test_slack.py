@@ -249,7 +249,7 @@ async def test_hostile_labels_neither_ping_nor_break(app: App) -> None:
 
 async def test_only_those_on_the_list_may_acknowledge(tmp_path: Any, fakes: Any) -> None:
     app = App(tmp_path, *fakes)
-    await app.start(**{"permissions": {"default": {"users": ["U0000042"]}}})
+    await app.start(permissions={"default": {"users": ["U0000042"]}})
     try:
         name = await app.fire()
         await _posted(app)
