@@ -187,6 +187,8 @@ class Service:
             store, self.tasks, self.clock, self.metrics, token.get_secret_value() if token else ""
         )
         status.components = self._components
+        status.notifiers = lambda: self._outages.up(self.notifiers)
+        status.outages = self._outages.present
         return Endpoints(
             webhook=webhook,
             slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),

@@ -187,7 +187,10 @@ class Delivery:
         """Find out what became of an attempt nobody saw the end of; True: it may be repeated."""
         found = await notifier.find(self._view(job, receipt), receipt)
         if not isinstance(found, Absent):
-            self._outages.note(notifier.name, failed=not isinstance(found, Delivered))
+            if isinstance(found, Delivered):
+                self._outages.worked(notifier.name)
+            else:
+                self._outages.failed(notifier.name, found.reason)
             return found
         if found.note:
             await self._settlement.note(job, found.note)

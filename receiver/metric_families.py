@@ -32,6 +32,19 @@ FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
 STRATEGIES = ("fingerprint", "group", "regroup")
 RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
+CAUSES = (
+    "rate_limit",
+    "timeout",
+    "network",
+    "server",
+    "access",
+    "scope",
+    "channel",
+    "layout",
+    "gone",
+    "other",
+)
+"""Why an attempt failed."""
 PROCESSED = ("committed", "unchanged", "dead_letter", "failed")
 HEARTBEATS = ("sent", "failed", "withheld")
 PAGERDUTY_WEBHOOKS = (
@@ -140,6 +153,17 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
             "notifications_sent_total",
             "Attempts to bring a notifier up to date, by outcome",
             {"channel": channel, "status": Closed(DELIVERY_STATUSES)},
+        ),
+        counter(
+            "notification_failures_total",
+            "Attempts that failed, by cause",
+            {"channel": channel, "cause": Closed(CAUSES)},
+            (),
+        ),
+        gauge(
+            f"{_OWN}_notifier_up",
+            "0 while every attempt of the last minutes failed, as this replica sees it: use min()",
+            {"channel": channel},
         ),
         counter(
             f"{_OWN}_budget_waits_total",

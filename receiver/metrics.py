@@ -205,6 +205,15 @@ class Metrics:
         self._families["notifications_sent_total"][(channel, status)](1)
         self._families["notification_duration_seconds"][(channel,)](_sound(seconds))
 
+    def failed(self, channel: str, cause: str) -> None:
+        """Count an attempt that failed, by its cause (``CAUSES``)."""
+        self._families["notification_failures_total"][(channel, cause)](1)
+
+    def set_notifiers(self, up: Mapping[str, bool]) -> None:
+        """Set whether each notifier works, as far as this replica tried."""
+        for channel, works in up.items():
+            self._families["incident_manager_notifier_up"][(channel,)](float(works))
+
     def budget_waited(self, channel: str) -> None:
         """Count a call that had to wait for its budget."""
         self._families["incident_manager_budget_waits_total"][(channel,)](1)

@@ -22,6 +22,7 @@ log = logging.getLogger("notify")
 
 BACKOFF_MS = 1_000
 BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000}
+REPAIR_MS, REPAIR_MAX_MS = 60_000, 600_000
 GIVE_UP_AFTER_MS = 24 * 3_600_000
 """A notifier that failed for a day is treated as one that says no."""
 
@@ -69,7 +70,11 @@ class Settlement:
     async def count(self, view: View, what: str, name: str, outcome: Outcome, took: float) -> None:
         """Count and log one call; ``took`` in seconds."""
         status = _status(outcome)
-        self._outages.note(name, failed=not isinstance(outcome, Delivered))
+        if isinstance(outcome, Delivered):
+            self._outages.worked(name)
+        else:
+            self._outages.failed(name, outcome.reason)
+            self._metrics.failed(name, outcome.cause)
         self._metrics.notified(name, status, took)
         log.log(
             logging.INFO if isinstance(outcome, Delivered) else logging.WARNING,
@@ -115,7 +120,12 @@ class Settlement:
             if outcome.note:
                 await self.note(job, outcome.note)
             return msgspec.structs.replace(
-                outcome.receipt, attempt=None, failures=0, first_failed_at=0, last_error=""
+                outcome.receipt,
+                attempt=None,
+                failures=0,
+                first_failed_at=0,
+                last_error="",
+                repairable=False,
             )
         now = self._clock.now()
         since = receipt.first_failed_at or now
@@ -131,22 +141,38 @@ class Settlement:
             )
             await self.save(job.task, "again", waiting, due=now + delay, not_before=now + delay)
             return None
-        await self.reject(job, receipt, outcome.reason)
+        repairable = isinstance(outcome, Rejected) and outcome.repairable
+        await self.reject(job, receipt, outcome.reason, repairable=repairable)
         return None
 
-    async def reject(self, job: Job, receipt: Receipt, reason: str) -> None:
+    async def reject(
+        self, job: Job, receipt: Receipt, reason: str, *, repairable: bool = False
+    ) -> None:
         """Give the page up for ever. The page moves on first: a crash in between repeats this.
 
-        It is said once a page: two notifiers that both fail must not keep each other busy.
+        It is said once a page: two notifiers that both fail must not keep each other busy. What can
+        be put right outside is tried again now and then, so that the incident is shown in the end.
         """
+        now = self._clock.now()
+        since = receipt.first_failed_at or now
+        repairable = repairable and now - since < GIVE_UP_AFTER_MS
         seq = job.incident.pages[job.name].seq
         if receipt.failed_seq < seq:
             unpaged = receipt.paged_seq < seq
             event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
             await self._dispatcher.submit(event, job.incident.id)
         failed = msgspec.structs.replace(
-            receipt, attempt=None, failed_seq=seq, failures=receipt.failures + 1, last_error=reason
+            receipt,
+            attempt=None,
+            failed_seq=seq,
+            failures=receipt.failures + 1,
+            first_failed_at=since,
+            last_error=reason,
+            repairable=repairable,
         )
+        if repairable:
+            await self.save(job.task, "again", failed, due=now + _repair_delay(receipt))
+            return
         # Whoever was paged anew meanwhile has a higher "want" than this, and is due again.
         await self.save(job.task, "done", failed, delivered=job.incident.version)
 
@@ -188,6 +214,12 @@ def _status(outcome: Outcome) -> str:
     if isinstance(outcome, Rejected):
         return "failed"
     return "unknown" if outcome.unknown else "retry"
+
+
+def _repair_delay(receipt: Receipt) -> int:
+    """Return the jittered delay (ms) before something is tried again that somebody must repair."""
+    ceiling = min(REPAIR_MAX_MS, REPAIR_MS << min(receipt.failures, 8))
+    return int(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
 def backoff(receipt: Receipt, lane: str) -> int:

@@ -4,12 +4,15 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
+from receiver.outages import Outage
+from receiver.present import rfc3339
 from receiver.render import render
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
@@ -35,6 +38,8 @@ class StatusEndpoint:
         self._metrics = metrics
         self._token = metrics_token
         self.components: Callable[[], dict[str, str]] = dict
+        self.notifiers: Callable[[], dict[str, bool]] = dict
+        self.outages: Callable[[], dict[str, Outage]] = dict
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """GET /-/healthy: the process answers."""
@@ -53,8 +58,27 @@ class StatusEndpoint:
         parts = {"redis": problem or "ok", **self.components()}
         status = 503 if problem else 200
         return web.json_response(
-            {"status": "unhealthy" if problem else "ok", "components": parts}, status=status
+            {
+                "status": "unhealthy" if problem else "ok",
+                "components": parts,
+                "notifiers": self._notifiers(),
+            },
+            status=status,
         )
+
+    def _notifiers(self) -> dict[str, Any]:
+        """Return how each notifier does; one that fails makes nothing unhealthy but itself."""
+        outages = self.outages()
+        return {
+            name: {"state": "ok"}
+            if up or name not in outages
+            else {
+                "state": "failing",
+                "since": rfc3339(outages[name].first),
+                "problem": outages[name].problem,
+            }
+            for name, up in self.notifiers().items()
+        }
 
     async def _problem(self) -> str:
         if abs(self._clock.skew) > SKEW_LIMIT_MS:
@@ -75,6 +99,7 @@ class StatusEndpoint:
         ):
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         try:
+            self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())
             waiting = await self._tasks.waiting(self._clock.now())
             self._metrics.set_agenda(

@@ -35,7 +35,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:
     the last page given up for ever; ``cursor``: timeline entries already told (their count);
-    ``failures``: attempts failed in a row.
+    ``failures``: attempts failed in a row; ``repairable``: of what somebody can put right.
     """
 
     revision: int = 0
@@ -51,6 +51,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     failures: int = 0
     first_failed_at: int = 0
     last_error: str = ""
+    repairable: bool = False
     delivered_at: int = 0
 
 

@@ -81,19 +81,27 @@ class Retry(msgspec.Struct, frozen=True):
 
     ``blocks``: so long (ms) no other call of the same budget makes sense either.
 
-    ``unknown``: the call may have been applied, so ``find`` comes first.
+    ``unknown``: the call may have been applied, so ``find`` comes first. ``cause``: as metrics name
+    it.
     """
 
     reason: str
     after: int | None = None
     unknown: bool = False
     blocks: int = 0
+    cause: str = "other"
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """It will never work as it stands: the page moves on."""
+    """It will never work as it stands: the page moves on.
+
+    ``repairable``: somebody can put it right outside of this service (a token, a channel), so that
+    what is to be shown is tried again now and then. ``cause``: as metrics name it.
+    """
 
     reason: str
+    repairable: bool = False
+    cause: str = "other"
 
 
 class Absent(msgspec.Struct, frozen=True):

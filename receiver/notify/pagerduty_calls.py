@@ -71,7 +71,7 @@ class EventsApi:
                 await asyncio.wrap_future(call)
         except TimeoutError:
             # What could still be cancelled had not begun. What has begun runs on in its thread.
-            return Retry("no answer in time", unknown=not call.cancel())
+            return Retry("no answer in time", unknown=not call.cancel(), cause="timeout")
         except pdpyras.PDClientError as error:
             return _classify(error)
         return None
@@ -130,9 +130,10 @@ def _classify(error: Any) -> Retry | Rejected | None:
     if status == 202:  # noqa: PLR2004 - HTTP
         return None
     if status == 429:  # noqa: PLR2004 - HTTP
-        return Retry("HTTP 429: rate limited", after=_retry_after(response), blocks=BLOCKED_MS)
+        after = _retry_after(response)
+        return Retry("HTTP 429: rate limited", after=after, blocks=BLOCKED_MS, cause="rate_limit")
     if status >= 500 or status == 408:  # noqa: PLR2004 - HTTP
-        return Retry(f"HTTP {status}", unknown=True)
+        return Retry(f"HTTP {status}", unknown=True, cause="server")
     if status >= 400:  # noqa: PLR2004 - HTTP
         return Rejected(f"HTTP {status}: {_reasons(response)}")
     # Something between us and PagerDuty answered, such as a proxy that wants a login.
@@ -152,7 +153,7 @@ def _network(error: BaseException) -> Retry:
             break
         cause = inner
     words = str(cause)[:REASON_MAX] or type(cause).__name__
-    return Retry(f"network: {words}", unknown=not unmade)
+    return Retry(f"network: {words}", unknown=not unmade, cause="network")
 
 
 def _retry_after(response: Any) -> int:

@@ -72,6 +72,8 @@ class SlackNotifier:
             Budget(key_of("slack-update", token), updates, UPDATE_BURST) if updates else None
         )
         self._channel = channel
+        # A channel may be given by its name, which finds nothing and goes with a renaming.
+        self._channel_id = ""
         self._api = SlackApi(token, base_url, timeout)
         self._people = SlackPeople(self._api.call)
 
@@ -81,8 +83,10 @@ class SlackNotifier:
         unpaged = page.seq > max(receipt.paged_seq, receipt.failed_seq)
         if not receipt.ts:
             # Paged without a message and nothing shown: somebody deleted it. Paged without one and
-            # a version shown: its post was unknown and could not be looked up.
-            owed = unpaged or (not receipt.version and page.seq > receipt.failed_seq)
+            # a version shown: its post was unknown and could not be looked up. Given up for a cause
+            # that may be put right meanwhile: it is shown, and rings nobody.
+            given_up = page.seq <= receipt.failed_seq
+            owed = unpaged or (not receipt.version and (not given_up or receipt.repairable))
             seq = page.seq if unpaged else 0
             return Step("post", seq=seq) if incident.is_open and owed else None
         if incident.wants(page) and unpaged:
@@ -127,12 +131,13 @@ class SlackNotifier:
     async def _post(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         text, blocks = incident_message(view)
         # What was paged before, or is taken by somebody, rings nobody again.
-        rings = view.page.seq > receipt.paged_seq and view.incident.wants(view.page)
+        done = max(receipt.paged_seq, receipt.failed_seq)
+        rings = view.page.seq > done and view.incident.wants(view.page)
         who = ""
         if rings:
             people = await self._people.mention(view.on_call)
             who = f"{mention(view.page.mention)} {people}".strip()
-        common = {"channel": self._channel, **_QUIET}
+        common = {"channel": self._channel_id or self._channel, **_QUIET}
         common["metadata"] = metadata(view, "post", step.seq, 0)
         answer = await self._api.call(
             "chat_postMessage", text=text, blocks=mention_block(view, who) + blocks, **common
@@ -144,9 +149,12 @@ class SlackNotifier:
                 "chat_postMessage", text=f"{who} {plain_message(view)}".lstrip(), **common
             )
         if not isinstance(answer, dict):
+            if answer.cause == "channel":
+                self._channel_id = ""
             return answer
         if not answer.get("ts"):
             return Retry("an answer without a ts", unknown=True)
+        self._channel_id = str(answer.get("channel") or "")
         return Delivered(after_post(view, receipt, answer, plain=plain))
 
     async def digest(self, views: tuple[View, ...], key: str) -> Outcome:
@@ -207,7 +215,7 @@ class SlackNotifier:
 
     async def find(self, view: View, receipt: Receipt) -> Delivered | Absent | Retry | Rejected:
         """Look an unfinished post up by its metadata; the first one found is the one to keep."""
-        return await find(self._api.call, self._channel, view, receipt)
+        return await find(self._api.call, self._channel_id or self._channel, view, receipt)
 
     async def close(self) -> None:
         """Close the connections."""

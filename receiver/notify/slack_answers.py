@@ -31,6 +31,34 @@ _LAYOUT = (
     "msg_too_long",
     "downloading image failed",
 )
+_REPAIRS = {
+    "invalid_auth": "set a valid slack.token",
+    "not_authed": "set slack.token",
+    "account_inactive": "the app's user was removed: reinstall the app",
+    "token_revoked": "reinstall the app and set its new slack.token",
+    "token_expired": "set a new slack.token",
+    "not_allowed_token_type": "slack.token has to be a bot token (xoxb-...)",
+    "missing_scope": "add the scope {needed} to the app and reinstall it",
+    "no_permission": "let the app post in this channel",
+    "channel_not_found": "set slack.channel to the id (C...) of a channel the app can see",
+    "not_in_channel": "invite the app to the channel",
+    "is_archived": "unarchive the channel, or set another slack.channel",
+    "restricted_action": "let the app post in this channel",
+    "restricted_action_read_only_channel": "let the app post in this channel",
+    "restricted_action_thread_only_channel": "let the app post in this channel",
+    "ekm_access_denied": "Slack's key management keeps the app out: ask your workspace's admins",
+}
+"""What somebody has to do about an error that no repetition cures."""
+_CAUSES = {
+    "missing_scope": "scope",
+    "channel_not_found": "channel",
+    "not_in_channel": "channel",
+    "is_archived": "channel",
+    "no_permission": "channel",
+    "restricted_action": "channel",
+    "restricted_action_read_only_channel": "channel",
+    "restricted_action_thread_only_channel": "channel",
+}
 _GONE = ("message_not_found", "thread_not_found")
 _NO_ACCESS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
 
@@ -44,13 +72,24 @@ def classify(response: Any) -> Retry | Rejected:
         headers = getattr(response, "headers", {}) or {}
         limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
         after = _retry_after(headers) if limited else None
-        return Retry(name or "ratelimited", after=after, blocks=after or 0)
+        cause = "rate_limit" if limited else "server"
+        return Retry(name or "ratelimited", after=after, blocks=after or 0, cause=cause)
     if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
-        return Retry(name or f"HTTP {status}", unknown=True)
+        return Retry(name or f"HTTP {status}", unknown=True, cause="server")
+    if name in _REPAIRS:
+        words = _REPAIRS[name].format(needed=_needed(data))
+        return Rejected(f"{name}: {words}", repairable=True, cause=_CAUSES.get(name, "access"))
     details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
     messages = details.get("messages", []) if isinstance(details, dict) else []
     words = "; ".join(str(message) for message in messages)[:500]
-    return Rejected(f"{name}: {words}" if words else name)
+    cause = "layout" if name.startswith(_LAYOUT) else "gone" if name in _GONE else "other"
+    return Rejected(f"{name}: {words}" if words else name, cause=cause)
+
+
+def _needed(data: object) -> str:
+    """Return the scope that Slack says is missing."""
+    needed = data.get("needed") if isinstance(data, dict) else None
+    return str(needed)[:80] if needed else "that Slack names in its app settings"
 
 
 def is_layout(answer: object) -> bool:

@@ -34,9 +34,14 @@ class SlackApi:
         except SlackApiError as error:
             return classify(error.response)
         except ClientConnectorError as error:
-            return Retry(f"network: {error}", unknown=False)
-        except (ClientError, SlackClientError, TimeoutError, OSError, ValueError) as error:
-            return Retry(f"network: {str(error)[:200] or type(error).__name__}", unknown=True)
+            return Retry(f"network: {error}", unknown=False, cause="network")
+        except TimeoutError:
+            return Retry(
+                f"network: no answer in {self._timeout:g} s", unknown=True, cause="timeout"
+            )
+        except (ClientError, SlackClientError, OSError, ValueError) as error:
+            words = str(error)[:200] or type(error).__name__
+            return Retry(f"network: {words}", unknown=True, cause="network")
         return dict(response.data)
 
     def _connected(self) -> AsyncWebClient:

@@ -181,15 +181,15 @@ async def test_one_failure_for_ever_is_no_reason(start: Start, watcher: Watcher)
     outages = app.service._outages
     for seconds in (0, 901, 240):
         app.clock.move(seconds)
-        outages.note("log", failed=True)
+        outages.failed("log", "away")
         await watcher.beats_again()
     app.clock.move(60)
-    outages.note("log", failed=True)
+    outages.failed("log", "away")
     assert outages.lengths()["log"] >= 300_000
     await until(
         lambda: "every attempt of log failed for 5m" in app.service.outgoing_heartbeat.status
     )
-    outages.note("log", failed=False)
+    outages.worked("log")
     assert outages.lengths() == {}
     await watcher.beats_again()
 

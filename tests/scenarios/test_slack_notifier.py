@@ -374,7 +374,8 @@ async def test_a_token_that_opens_nothing_is_not_taken_for_a_delivery(
     slack.faults.add("error:token_revoked", method="conversations.history")
     view = _view(_incident(priority=priority))
     found = await notifier.find(view, _trying(Receipt(), "post", 1))
-    assert found == Rejected("token_revoked")
+    assert isinstance(found, Rejected)
+    assert (found.repairable, found.cause) == (True, "access")
 
 
 async def test_a_refused_layout_is_sent_as_plain_text_that_rings_too(
