@@ -9,7 +9,19 @@ import sys
 import time
 import traceback
 
-PROOFS = ("race", "order", "kill", "system", "storm", "agenda", "clocks", "ledger", "ingest")
+PROOFS = (
+    "race",
+    "order",
+    "kill",
+    "system",
+    "storm",
+    "agenda",
+    "clocks",
+    "ledger",
+    "slack-actions",
+    "slack-limits",
+    "ingest",
+)
 
 
 def _prove(name: str) -> bool:
@@ -22,12 +34,12 @@ def _prove(name: str) -> bool:
         good = good and ok
         took = f"{time.monotonic() - started:6.1f} s"
         print(
-            f"{name:<7} {what:<42} {figure:<28} {bound:<22} {'ok' if ok else 'SHORT':<6}{took}",
+            f"{name:<13} {what:<42} {figure:<28} {bound:<22} {'ok' if ok else 'SHORT':<6}{took}",
             flush=True,
         )
 
     try:
-        proof = importlib.import_module(f"benchmarks.proofs.{name}")
+        proof = importlib.import_module(f"benchmarks.proofs.{name.replace('-', '_')}")
         asyncio.run(proof.run(report))
     except Exception as error:  # noqa: BLE001 - one proof that breaks must not hide the others
         traceback.print_exc()

@@ -95,22 +95,7 @@ class Command:
         found = [incident for incident in found if not wanted or incident.priority == wanted]
         if not found:
             return _say(f"No open {wanted + ' ' if wanted else ''}incidents. 🎉")
-        handles = _handles(found)
-        blocks = []
-        for incident in found[:SHOWN]:
-            line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
-            place = f"`{handles[incident.id]}` · {_state(incident)}"
-            block: Answer = {
-                "type": "section",
-                "text": {"type": "mrkdwn", "text": f"{line}\n{place}", "verbatim": True},
-            }
-            if incident.state == "triggered":
-                block["accessory"] = button("Acknowledge", "acknowledge", value=target(incident))
-            blocks.append(block)
-        if len(found) > SHOWN:
-            blocks.append(_section(f"and {len(found) - SHOWN} more: <{self._url('')}|all of them>"))
-        noun = "incident" if len(found) == 1 else "incidents"
-        return _say(f"{len(found)} open {noun}", blocks)
+        return incident_list(found, self._url(""))
 
     async def _show(self, _ask: Ask, rest: str) -> Answer:
         incident, _ = await self._find(rest)
@@ -242,6 +227,26 @@ class Command:
         if not found:
             raise PayloadError("There is no open incident. 🎉")
         raise PayloadError(f"Which one? {_listed(found)}")
+
+
+def incident_list(found: Sequence[Incident], url: str) -> Answer:
+    """Return the private answer that lists incidents; ``url``: where all of them are."""
+    handles = _handles(found)
+    blocks = []
+    for incident in found[:SHOWN]:
+        line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
+        place = f"`{handles[incident.id]}` · {_state(incident)}"
+        block: Answer = {
+            "type": "section",
+            "text": {"type": "mrkdwn", "text": f"{line}\n{place}", "verbatim": True},
+        }
+        if incident.state == "triggered":
+            block["accessory"] = button("Acknowledge", "acknowledge", value=target(incident))
+        blocks.append(block)
+    if len(found) > SHOWN:
+        blocks.append(_section(f"and {len(found) - SHOWN} more: <{url}|all of them>"))
+    noun = "incident" if len(found) == 1 else "incidents"
+    return _say(f"{len(found)} open {noun}", blocks)
 
 
 def _handles(incidents: Sequence[Incident]) -> dict[str, str]:

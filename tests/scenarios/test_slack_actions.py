@@ -9,6 +9,8 @@ import pytest
 
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack, Message
+from tests.fakes.slack_blocks import check_blocks
+from tests.fakes.slack_text import links, mentions
 from tests.scenarios.conftest import App, alert, until
 from tests.scenarios.slack_transport import TRANSPORTS, Transport, settings_for
 
@@ -322,3 +324,39 @@ async def test_link_buttons_and_unknown_ones_are_only_acknowledged(work: Work) -
     before = (await work.now())["version"]
     await work.press("open_runbook")
     assert (await work.now())["version"] == before
+
+
+HOSTILE = (
+    "<!channel> <!here> <@U2> <!subteam^S1> <#C1> <https://evil.example|runbook> @here "
+    "`*_~ &amp; &lt;!everyone&gt; \x00\x1b[31m\u202egnp.exe \ud83d\ude00\ud800 :tada: "
+    "https://x.example "
+)
+
+
+async def test_hostile_text_pings_nobody_and_breaks_nothing_anywhere(work: Work) -> None:
+    labels = {"alertname": HOSTILE, "service": HOSTILE, HOSTILE: HOSTILE, "instance": "x" * 100_000}
+    notes = {"summary": HOSTILE * 200, "description": "y" * 1_000_000, "runbook_url": HOSTILE}
+    await work.fire(alert(labels=labels, annotations=notes))
+    for option in ("note", "assign", "more"):
+        await work.press("menu", option)
+    await work.press("menu", "note")
+    await work.submit(text="see <!channel> `x` & <https://evil.example|this>")
+    await work.more("silence")
+    await work.more("priority")
+    await work.submit(priority="P3", reason="<!here> \u202e reversed")
+    await work.more("review")
+    await work.press("escalate")
+    for typed in ("list", "show", "ack", "note <!channel>", "<!channel>", "who"):
+        answer = await work.way.send(work.app.slack.client().command(typed))
+        assert check_blocks(answer["blocks"]) == []
+        assert mentions(answer["text"], answer["blocks"]) == []
+        assert not [link for link in links(answer["text"], answer["blocks"]) if "evil" in link]
+    await work.way.send(work.app.slack.client().open_home())
+    await until(lambda: work.app.slack.views.homes)
+    await until(lambda: len(work.app.slack.replies(work.message.ts)) >= 2)
+    for message in work.app.slack.messages:
+        assert set(message.pings) <= {"<!here>"}
+        assert message.pings == [] or message.is_reply
+        assert not [link for link in message.links if "evil" in link]
+    outcomes = {call.outcome for call in work.app.slack.calls}
+    assert outcomes == {"ok"}

@@ -1,5 +1,6 @@
 """Whatever an alert holds, its message stays inside every limit and pings nobody."""
 
+import os
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from routing.group import Group
 from routing.incident import Actor, Deadline, Entry, Incident, Page
 from tests.fakes import slack_blocks as strict
 from tests.fakes.slack_text import links, mentions
+
+TIMES = int(os.environ.get("SLACK_LIMITS_TIMES", "1"))
+"""More examples for a proof than for a test run."""
 
 NASTY = ["<!channel>", "<@U1>", "<https://evil.example|x>", "&amp;", "`*_~", "\u202e", "\x00", "😀"]
 TEXT = st.one_of(
@@ -93,7 +97,7 @@ def _view(incident: Incident, url: str = "http://localhost:8080/v1/incidents/x")
     return View(incident=incident, page=page, timeline=(), now=1, url=url)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120 * TIMES, deadline=None)
 @given(INCIDENTS)
 def test_any_incident_is_inside_every_limit_and_pings_nobody(incident: Incident) -> None:
     text, blocks = incident_message(_view(incident))
@@ -113,7 +117,7 @@ def _mrkdwn(blocks: list[Any]) -> list[str]:
     return [item["text"] for item in items if item and item.get("type") == "mrkdwn"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 * TIMES, deadline=None)
 @given(INCIDENTS, ENTRIES)
 def test_a_note_for_the_thread_is_bounded_and_quiet(
     incident: Incident, entries: list[Entry]
@@ -125,7 +129,7 @@ def test_a_note_for_the_thread_is_bounded_and_quiet(
         assert mentions(text, []) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * TIMES, deadline=None)
 @given(TEXT, st.integers(2, 400))
 def test_nothing_is_cut_inside_an_escape(text: str, limit: int) -> None:
     for cut in (mrkdwn(text, limit), escaped(text, limit)):
@@ -159,7 +163,7 @@ def test_the_longest_alerts_fill_no_section_beyond_its_limit(filler: str) -> Non
     assert strict.check_blocks(blocks) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * TIMES, deadline=None)
 @given(st.lists(INCIDENTS, min_size=1, max_size=DIGEST_MAX))
 def test_a_digest_of_any_incidents_is_accepted_and_pings_nobody(found: list[Incident]) -> None:
     url = "https://incidents.example/incidents/0-aaaaaaaaaaaaaaaa-1"

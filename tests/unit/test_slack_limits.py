@@ -1,0 +1,106 @@
+"""Windows, the App Home and answers to commands: any incident fits, and nothing in it pings.
+
+The messages themselves are in test_slack_blocks.
+"""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receiver.response_figures import by_priority
+from receiver.review import review_window
+from receiver.slack import windows
+from receiver.slack.command import incident_list
+from receiver.slack.home import home
+from routing.incident import Entry, Incident, Silence
+from routing.silence import check_matchers, default_matchers
+from tests.fakes import slack_blocks as strict
+from tests.fakes.slack_text import links, mentions
+from tests.fakes.slack_views import ViewChecker
+from tests.unit.test_slack_blocks import INCIDENTS, TEXT, TIMES
+
+NOW = 1_772_445_600_000
+TIMELINES = st.lists(
+    st.builds(
+        Entry,
+        at=st.integers(0, 4_000_000_000_000),
+        kind=st.sampled_from(["opened", "note", "resolved", "paged", "denied"]),
+        text=TEXT,
+        by=TEXT,
+    ),
+    max_size=60,
+)
+SILENCES = st.lists(
+    st.builds(Silence, id=st.uuids().map(str), until=st.integers(0, 2**42), matchers=TEXT, by=TEXT),
+    max_size=20,
+)
+
+
+def _check(view: Any) -> None:
+    problems: list[Any] = ViewChecker().check_view(view)
+    assert problems == []
+    assert mentions("", view["blocks"]) == []
+    assert links("", view["blocks"]) == []
+
+
+@settings(max_examples=120 * TIMES, deadline=None)
+@given(INCIDENTS, st.lists(INCIDENTS, max_size=120), SILENCES)
+def test_every_window_of_any_incident_is_taken_by_slack(
+    incident: Incident, others: list[Incident], silences: list[Silence]
+) -> None:
+    matchers = [str(matcher) for matcher in default_matchers(incident)]
+    distinct = [
+        Incident(f"0-{at:016x}-1", o.group, o.state, title=o.title) for at, o in enumerate(others)
+    ]
+    for view in (
+        windows.more(incident, "C1"),
+        windows.snooze(incident, "C1", NOW),
+        windows.assign(incident, "C1"),
+        windows.priority(incident, "C1"),
+        windows.note(incident, "C1"),
+        windows.resolve(incident, "C1"),
+        windows.silence(incident, "C1", matchers, silences),
+        windows.merge(incident, "C1", distinct),
+    ):
+        _check(view)
+
+
+@settings(max_examples=120 * TIMES, deadline=None)
+@given(INCIDENTS, TIMELINES)
+def test_any_review_fits_its_window(incident: Incident, timeline: list[Entry]) -> None:
+    _check(review_window(incident, timeline))
+
+
+@settings(max_examples=120 * TIMES, deadline=None)
+@given(TEXT, TEXT)
+def test_any_message_becomes_a_form(title: str, details: str) -> None:
+    _check(windows.open_incident("C1", "key", title, details))
+    _check(windows.told("Nothing changed", windows.quoted(title) or "-"))
+
+
+@settings(max_examples=60 * TIMES, deadline=None)
+@given(st.lists(INCIDENTS, max_size=60))
+def test_any_home_and_any_list_fit(found: list[Incident]) -> None:
+    _check(home("U1", [one for one in found if one.is_open], by_priority([]), NOW))
+    answer = incident_list([one for one in found if one.is_open], "http://localhost/")
+    assert strict.check_blocks(answer["blocks"]) == []
+    assert mentions(answer["text"], answer["blocks"]) == []
+    assert len(answer["text"]) < 4_000
+
+
+@settings(max_examples=200 * TIMES, deadline=None)
+@given(INCIDENTS)
+def test_a_proposed_silence_covers_what_fires_and_nothing_that_differs(incident: Incident) -> None:
+    found = default_matchers(incident)
+    alerts = incident.firing() or list(incident.alerts.values())
+    for alert in alerts:
+        assert all(matcher.matches(alert.labels) for matcher in found)
+    if found:
+        assert check_matchers(found) == ""
+        first = alerts[0].labels
+        for name in {matcher.name for matcher in found}:
+            other = first | {name: f"{first[name]}x"}
+            assert not all(matcher.matches(other) for matcher in found)
+    else:
+        assert check_matchers(found)
