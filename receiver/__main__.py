@@ -23,6 +23,7 @@ from receiver.explain import explain
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.oncall_command import oncall
 from receiver.settings import Settings
+from receiver.slack_check import slack
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -200,6 +201,7 @@ main.add_command(explain)
 main.add_command(alert)
 main.add_command(dead_letters)
 main.add_command(oncall)
+main.add_command(slack)
 
 if __name__ == "__main__":
     main()

@@ -76,14 +76,19 @@ def classify(response: Any) -> Retry | Rejected:
         return Retry(name or "ratelimited", after=after, blocks=after or 0, cause=cause)
     if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
         return Retry(name or f"HTTP {status}", unknown=True, cause="server")
-    if name in _REPAIRS:
-        words = _REPAIRS[name].format(needed=_needed(data))
+    words = repair_of(name, data)
+    if words:
         return Rejected(f"{name}: {words}", repairable=True, cause=_CAUSES.get(name, "access"))
     details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
     messages = details.get("messages", []) if isinstance(details, dict) else []
     words = "; ".join(str(message) for message in messages)[:500]
     cause = "layout" if name.startswith(_LAYOUT) else "gone" if name in _GONE else "other"
     return Rejected(f"{name}: {words}" if words else name, cause=cause)
+
+
+def repair_of(name: str, data: object) -> str:
+    """Return what somebody has to do about an error, "" when nothing can be done."""
+    return _REPAIRS[name].format(needed=_needed(data)) if name in _REPAIRS else ""
 
 
 def _needed(data: object) -> str:

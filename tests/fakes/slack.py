@@ -22,6 +22,31 @@ from tests.fakes.slack_workspace import LimitedError, Workspace
 
 # docs.slack.dev/interactivity/handling-user-interaction
 RESPONSE_URL_USES = 5
+SCOPES = (
+    "chat:write",
+    "chat:write.public",
+    "channels:history",
+    "groups:history",
+    "channels:read",
+    "groups:read",
+    "commands",
+    "users:read",
+    "users:read.email",
+    "usergroups:read",
+)
+# docs.slack.dev/reference/methods: the scope of each method; of a channel's kind either does here.
+METHOD_SCOPES = {
+    "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
+    "chat.postEphemeral": "chat:write",
+    "conversations.history": "channels:history or groups:history",
+    "conversations.replies": "channels:history or groups:history",
+    "conversations.info": "channels:read or groups:read",
+    "users.info": "users:read",
+    "users.lookupByEmail": "users:read.email",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+}
 
 
 class FakeSlack(FakeServer):
@@ -65,6 +90,7 @@ class FakeSlack(FakeServer):
         self.workspace.methods |= self.views.methods
         self.socket = Socket()
         self.workspace.methods["apps.connections.open"] = self._connect
+        self.scopes = set(SCOPES)
         self.calls: list[Call] = []
         self.responses: list[Json] = []
         self._serials = itertools.count(1)
@@ -193,7 +219,8 @@ class FakeSlack(FakeServer):
                 call.outcome = "limited"
                 return self.rate_limited(str(max(1, math.ceil(limit.seconds))))
             call.outcome = "ok"
-            return web.json_response({"ok": True, **answer})
+            scopes = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}
+            return web.json_response({"ok": True, **answer}, headers=scopes)
 
         return await self.answer(request, call, apply)
 
@@ -204,6 +231,10 @@ class FakeSlack(FakeServer):
             raise RefusedError("not_authed")
         if token != (APP_TOKEN if call.method == "apps.connections.open" else self.token):
             raise RefusedError("invalid_auth")
+        needed = METHOD_SCOPES.get(call.method, "")
+        if needed and not self.scopes & set(needed.split(" or ")):
+            provided = ",".join(sorted(self.scopes))
+            raise RefusedError("missing_scope", needed=needed, provided=provided)
         if problem is not None:
             raise problem
 

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 from tests.fakes.server import Json
-from tests.fakes.slack_messages import BOT_ID, BOT_USER, TEAM, Message
+from tests.fakes.slack_directory import Directory
+from tests.fakes.slack_messages import Message
 from tests.fakes.slack_requests import (
     EPHEMERAL_ARGS,
     HISTORY_ARGS,
@@ -35,7 +36,7 @@ class LimitedError(Exception):
         self.seconds = seconds
 
 
-class Workspace:
+class Workspace(Directory):
     """What Slack knows. Each Web API method takes its arguments and returns the answer.
 
     Methods raise RefusedError for an answer with ok false, LimitedError for a 429.
@@ -48,10 +49,7 @@ class Workspace:
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self.channels = channels
-        self.users = users
-        self.emails: dict[str, str] = {}
-        self.groups: dict[str, list[str]] = {}
+        super().__init__(channels, users)
         self.ephemerals: list[Json] = []
         self.clock = clock
         self.wall = wall
@@ -65,17 +63,13 @@ class Workspace:
         self._block_ids = itertools.count(1)
         self._full_until: dict[str, float] = {}
         self._updates: deque[float] = deque()
-        self.methods: dict[str, Callable[[Json], Json]] = {
+        self.methods |= {
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
-            "auth.test": self._auth_test,
-            "users.info": self._users_info,
-            "users.lookupByEmail": self._users_lookup_by_email,
             "chat.postEphemeral": self._post_ephemeral,
             "chat.getPermalink": self._get_permalink,
-            "usergroups.users.list": self._usergroup_users,
         }
 
     def message(self, ts: str) -> Message:
@@ -102,6 +96,8 @@ class Workspace:
     def _post_message(self, args: Json) -> Json:
         check_args(args, POST_ARGS)
         channel = self._channel(args.get("channel", ""))
+        if channel in self.archived:
+            raise RefusedError("is_archived")
         check_content(args)
         if "metadata" in args:
             check_metadata(args["metadata"])
@@ -133,6 +129,8 @@ class Workspace:
         message = self._find(self._channel_id(args), args.get("ts", ""))
         if message is None:
             raise RefusedError("message_not_found")
+        if message.channel in self.archived:
+            raise RefusedError("is_archived")
         check_content(args)
         if args.get("metadata"):
             check_metadata(args["metadata"])
@@ -175,33 +173,6 @@ class Workspace:
             raise RefusedError("thread_not_found")
         return self._page([parent, *self._between(self.replies(parent.ts), args)], args)
 
-    def _auth_test(self, args: Json) -> Json:
-        return {
-            "url": "https://fake.slack.com/",
-            "team": TEAM["domain"],
-            "team_id": TEAM["id"],
-            "user": "incidents",
-            "user_id": BOT_USER,
-            "bot_id": BOT_ID,
-            "is_enterprise_install": False,
-        }
-
-    def _users_info(self, args: Json) -> Json:
-        name = self.users.get(str(args.get("user", "")))
-        if name is None:
-            raise RefusedError("user_not_found")
-        profile = {"real_name": name.title(), "display_name": name}
-        email = next((mail for mail, of in self.emails.items() if of == args["user"]), None)
-        profile |= {"email": email} if email else {}
-        user = {"id": args["user"], "name": name, "real_name": name.title(), "profile": profile}
-        return {"user": user}
-
-    def _users_lookup_by_email(self, args: Json) -> Json:
-        user = self.emails.get(str(args.get("email", "")))
-        if user is None:
-            raise RefusedError("users_not_found")
-        return self._users_info({"user": user})
-
     def _post_ephemeral(self, args: Json) -> Json:
         check_args(args, EPHEMERAL_ARGS)
         channel = self._channel_id(args)
@@ -220,27 +191,7 @@ class Workspace:
         link = f"https://fake.slack.com/archives/{channel}/p{ts.replace('.', '')}"
         return {"channel": channel, "permalink": link}
 
-    def _usergroup_users(self, args: Json) -> Json:
-        users = self.groups.get(str(args.get("usergroup", "")))
-        if users is None:
-            raise RefusedError("no_such_subteam")
-        return {"users": users}
-
     # Pieces of the methods.
-
-    def _channel(self, wanted: str) -> str:
-        """Return the id of a channel given by id, name or #name."""
-        if wanted in self.channels:
-            return wanted
-        for channel, name in self.channels.items():
-            if wanted.removeprefix("#") == name:
-                return channel
-        raise RefusedError("channel_not_found")
-
-    def _channel_id(self, args: Json) -> str:
-        if args.get("channel") not in self.channels:
-            raise RefusedError("channel_not_found")
-        return str(args["channel"])
 
     def _find(self, channel: str, ts: str) -> Message | None:
         message = self._by_ts.get(ts)
