@@ -63,7 +63,7 @@ class Socket:
         envelope = uuid.uuid4().hex
         done: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._waiting[envelope] = done
-        socket = self.connections[next(self._turn) % len(self.connections)]
+        socket = self.connections[next(self._turn) % max(1, len(self.connections))]
         body = {"envelope_id": envelope, "type": kind, "payload": payload}
         await socket.send_json(body | {"accepts_response_payload": kind != "events_api"})
         try:
