@@ -18,7 +18,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools prove bench lock clean
+.PHONY: help run test lint fmt tools prove slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -52,6 +52,11 @@ tools: $(VENV)/.installed-dev ## install the programs that the system tests driv
 prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=name runs one)
 	@sh .ci/install-tools $(BIN)/python || echo "Proofs that need them will fail."
 	@$(BIN)/python -m benchmarks.prove $(PROOF)
+
+slack-screens: $(VENV)/.installed-dev ## draw what is sent to Slack into docs/slack
+	@sh .ci/install-tools $(BIN)/python
+	@fc-list 2>/dev/null | grep -qi "color emoji" || echo "For colours: apt install fonts-noto-color-emoji"
+	@$(BIN)/python -m benchmarks.slack_screens
 
 bench: $(VENV)/.installed-dev ## measure the cost of a webhook
 	@$(BIN)/python -m benchmarks.ingest $(ARGS)

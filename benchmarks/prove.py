@@ -20,6 +20,7 @@ PROOFS = (
     "ledger",
     "slack-actions",
     "slack-limits",
+    "slack-screens",
     "ingest",
 )
 

@@ -89,6 +89,14 @@ def page_again(draft: Draft, clock: Clock, reason: str) -> None:
     page_next(draft, clock, reason)
 
 
+def page_by_hand(draft: Draft, clock: Clock) -> None:
+    """Page the next step, or the last one once more: who asks for people gets some."""
+    if _staffed(clock, draft.get("step") + 1)[1] is None:
+        page_again(draft, clock, "by_hand")
+    else:
+        page_next(draft, clock, "by_hand")
+
+
 def ask_again(draft: Draft, clock: Clock) -> None:
     """Ask whoever acknowledged and fell silent; the policy itself moves no further."""
     by = draft.get("assigned_to") or draft.get("acknowledged_by")

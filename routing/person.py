@@ -13,7 +13,7 @@ from routing.episode import (
     retire,
     silence,
 )
-from routing.escalation import answer_pages, arm_next, page_again, page_next, start_clocks
+from routing.escalation import answer_pages, arm_next, page_again, page_by_hand, start_clocks
 from routing.event import (
     Acknowledged,
     Denied,
@@ -218,7 +218,7 @@ def escalate(draft: Draft, event: Escalated, rules: Rules) -> str:
         return "escalated"
     if incident.state == "snoozed":
         _wake(draft, rules)
-    page_next(draft, _clock(draft, rules), "by_hand")
+    page_by_hand(draft, _clock(draft, rules))
     return "escalated"
 
 

@@ -24,7 +24,7 @@ ALERTS_SHOWN = 5
 ALERT_MAX = 280
 NOTE_MAX = 2_500
 SUMMARY_NAMES = ("summary", "description", "message")
-WHERE_NAMES = ("cluster", "namespace", "service", "job", "instance", "pod")
+WHERE_NAMES = ("cluster", "system", "namespace", "service", "job", "instance", "pod")
 NOTES_SHOWN = 20
 NOTEWORTHY = {
     "escalated": "📣",
@@ -84,7 +84,8 @@ def incident_message(view: View) -> tuple[str, list[Block]]:
 def _over_line(incident: Incident) -> str:
     """Return the first line of what is over: it shrinks, so that what is open stands out."""
     title = mrkdwn(incident.title, HEADER_MAX)
-    return f"{_LOOKS[incident.state]} {incident.priority} *{incident.state.upper()}* {title}"
+    look, word = ("🔗", "MERGED") if incident.merged_into else ("🟢", "RESOLVED")
+    return f"{look} {incident.priority} *{word}* {title}"
 
 
 def message_text(incident: Incident) -> str:
@@ -187,20 +188,22 @@ def _header(incident: Incident) -> Block:
 
 def _alert_lines(incident: Incident) -> str:
     firing = incident.firing()
-    lines = [_alert_line(alert) for alert in firing[:ALERTS_SHOWN]]
+    lines = [_alert_line(alert, incident) for alert in firing[:ALERTS_SHOWN]]
     if len(firing) > ALERTS_SHOWN:
         lines.append(f"and {len(firing) - ALERTS_SHOWN} more")
     return "\n".join(lines) or "No alert fires any more."
 
 
-def _alert_line(alert: Alert) -> str:
+def _alert_line(alert: Alert, incident: Incident) -> str:
+    """Return what the title does not say of an alert already."""
     name = mrkdwn(alert.labels.get("alertname", "alert"), 80) or "alert"
     where = " ".join(alert.labels[name] for name in WHERE_NAMES if alert.labels.get(name))
     notes = alert.annotations
     summary = next((notes[key] for key in SUMMARY_NAMES if notes.get(key)), "")
     parts = [f"• *{name}*", mrkdwn(where, 120), f"since {moment(alert.starts_at)}"]
     line = "  ".join(part for part in parts if part)
-    return f"{line}\n    {mrkdwn(summary, ALERT_MAX)}" if summary.strip() else line
+    told = not summary.strip() or summary in incident.title
+    return line if told else f"{line}\n    {mrkdwn(summary, ALERT_MAX)}"
 
 
 def _clock_line(view: View) -> str:
@@ -208,7 +211,7 @@ def _clock_line(view: View) -> str:
     opened = incident.episode_opened_at
     if not incident.is_open:
         by = incident.resolved_by
-        who = f"*{mrkdwn(by.name, 80)}*" if by and by.via != "automatic" else "its alerts"
+        who = f"*{mrkdwn(by.name, 80)}*" if by and by.via != "automatic" else "itself"
         if incident.merged_into:
             return f"Merged into `{incident.merged_into}` by {who}, {moment(incident.resolved_at)}"
         return f"Resolved by {who} {_durations(incident)}, {moment(incident.resolved_at)}"
@@ -239,7 +242,7 @@ def _whole(duration: int) -> int:
 def _context(view: View) -> Block:
     incident = view.incident
     step = f" · escalation step {incident.step + 1}" if incident.step > 0 else ""
-    again = f" · firing for the {incident.episode + 1}. time" if incident.episode else ""
+    again = f" · open for the {_ordinal(incident.episode + 1)} time" if incident.episode else ""
     reason = mrkdwn(incident.priority_reason, 200)
     text = f"{incident.priority}: {reason}{step}{again}{_marks(view)} · `{incident.id}`"
     return {
@@ -247,6 +250,12 @@ def _context(view: View) -> Block:
         "block_id": _block_id(incident, "context"),
         "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}],
     }
+
+
+def _ordinal(number: int) -> str:
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else ends.get(number % 10, 'th')}"
 
 
 def _is_silenced(view: View) -> bool:
@@ -261,6 +270,7 @@ def _marks(view: View) -> str:
         return ""
     assigned = incident.assigned_to
     found = [
+        f"opened by {mrkdwn(incident.opened_by.name, 80)}" if incident.opened_by else "",
         f"assigned to {mrkdwn(assigned.name, 80)}" if assigned else "",
         "flapping" if incident.flapping else "",
         "not reported any more" if incident.stale_at else "",

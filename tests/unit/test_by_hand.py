@@ -6,6 +6,7 @@ from routing.decide import decide
 from routing.decision import Decision
 from routing.event import (
     Denied,
+    Escalated,
     Event,
     PriorityChanged,
     Reopened,
@@ -118,6 +119,13 @@ def test_silences_are_kept_and_their_early_end_too() -> None:
     reasons = [decision.reason for decision in decisions[3:]]
     assert reasons == ["silence_expired", "already_expired", "unknown_silence"]
     assert incident.state == "triggered"
+
+
+def test_who_escalates_at_the_last_step_pages_it_once_more() -> None:
+    moves = [(minute, Escalated(ANN)) for minute in range(1, 5)]
+    incident, decisions = play((0, grade("P1")), *moves)
+    assert incident.pages["slack"].seq == 5
+    assert all("exhausted" not in kinds(decision) for decision in decisions)
 
 
 def test_a_denied_action_is_in_the_audit_and_tells_nobody() -> None:
