@@ -160,6 +160,7 @@ class Service:
             self.figures,
             self.clock,
             self.pagerduty.shown,
+            self.pagerduty.user_id,
             lambda incident: base + incident,
         )
         self.slack_socket = build_socket(settings, self._front)

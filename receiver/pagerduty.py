@@ -11,7 +11,7 @@ from receiver.metrics import Metrics
 from receiver.notify.base import Person
 from receiver.on_call import OnCallEndpoint, OnCallWatch
 from receiver.pagerduty_origin import PagerDutyOrigin
-from receiver.pagerduty_rest import PagerDutyRest
+from receiver.pagerduty_rest import NoAnswer, PagerDutyRest
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
 from receiver.store.client import Client
@@ -48,6 +48,11 @@ class PagerDuty:
     def people(self, notifiers: Iterable[str]) -> tuple[Person, ...]:
         """Return whom these notifiers ring first, () where that is not known."""
         return self.watch.people(notifiers) if self.watch else ()
+
+    async def user_id(self, email: str) -> str | None:
+        """Return the id of whoever has this e-mail address, "" for nobody, None: not known."""
+        found = await self._rest.user_id(email) if self._rest else NoAnswer("no REST key")
+        return None if isinstance(found, NoAnswer) else found
 
     def shown(self) -> list[dict[str, Any]]:
         """Return what is known of who is on call, one object a policy."""

@@ -106,6 +106,14 @@ class PagerDutyRest:
         name = _text(entries[0].get("escalation_policy"), "summary")
         return OnCall(policy, name, tuple(found.values()), min(ends, default=0))
 
+    async def user_id(self, email: str) -> str | NoAnswer:
+        """Return the id of the user with this e-mail address, "" when there is none."""
+        answer = await self._get("users", [("query", email), ("limit", str(PAGE))])
+        if isinstance(answer, NoAnswer):
+            return answer
+        same = (user for user in _objects(answer, "users") if _text(user, "email").lower() == email)
+        return next((_text(user, "id") for user in same), "")
+
     async def _person(self, entry: dict[str, Any]) -> Person | None:
         user = entry.get("user")
         if not isinstance(user, dict) or not _text(user, "id"):

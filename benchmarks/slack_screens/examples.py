@@ -22,6 +22,7 @@ from receiver.settings_load import load_settings
 from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
+from receiver.slack.users import User
 from routing.alert import Alert
 from routing.assign import Sender
 from routing.decide import decide
@@ -277,7 +278,7 @@ def homes() -> Iterator[Screen]:
     free = Story(
         alert("HighLatency", summary="p95 is 6.1 s", labels={"severity": "high"}), name="b"
     )
-    view = home("U0ANN", [mine.now, free.now], figures, mine.at)
+    view = home(User("U0ANN"), [mine.now, free.now], figures, mine.at)
     yield Screen("home", "The App Home", "home", view=view)
 
 

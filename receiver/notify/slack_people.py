@@ -55,7 +55,7 @@ class SlackPeople:
         now = time.monotonic()
         if self._known.get(email, ("", 0.0))[1] > now:
             return
-        answer = await self._call("users_lookupByEmail", email=email)
+        answer = await self._call("users_lookupByEmail", email=email.lower())
         user, kept = "", FAILED_S
         if isinstance(answer, dict):
             found = answer.get("user")

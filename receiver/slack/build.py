@@ -18,7 +18,7 @@ from receiver.slack.forms import Forms
 from receiver.slack.front import Front
 from receiver.slack.permissions import Permissions
 from receiver.slack.socket import SlackSocket
-from receiver.slack.users import SlackUsers
+from receiver.slack.users import PagerDutyId, SlackUsers
 from receiver.store.figures import FigureStore
 
 TIMEOUT_S = 10.0
@@ -32,15 +32,17 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     figures: FigureStore,
     clock: Clock,
     on_call: Callable[[], Sequence[dict[str, Any]]],
+    pagerduty_id: PagerDutyId,
     url: Callable[[str], str],
 ) -> Front:
     """Return what answers Slack.
 
-    ``on_call()`` is who is on call for each policy, ``url(incident id)`` its address.
+    ``on_call()`` is who is on call for each policy, ``pagerduty_id(email)`` as for ``SlackUsers``,
+    ``url(incident id)`` its address.
     """
     api = _api(settings)
     call = api.call if api is not None else _no_token
-    users = SlackUsers(call)
+    users = SlackUsers(call, pagerduty_id)
     desk = Desk(
         dispatcher, Permissions(settings.permissions, users), api, settings.slack.base_url, clock
     )
@@ -53,7 +55,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         url,
     )
     forms = Forms(desk, users, opening, silencer)
-    return Front(desk, Buttons(desk, silencer), forms, command, figures)
+    return Front(desk, Buttons(desk, silencer), forms, command, figures, users)
 
 
 def build_socket(settings: Settings, front: Front) -> SlackSocket | None:

@@ -15,6 +15,7 @@ from receiver.slack.desk import Desk
 from receiver.slack.forms import Forms
 from receiver.slack.home import home
 from receiver.slack.request import Ask, Json, read_ask, read_command, table, text
+from receiver.slack.users import SlackUsers
 from receiver.store.figures import FigureStore
 
 log = logging.getLogger("slack")
@@ -37,12 +38,14 @@ class Front:
         forms: Forms,
         command: Command,
         figures: FigureStore,
+        users: SlackUsers,
     ) -> None:
         self._desk = desk
         self._buttons = buttons
         self._forms = forms
         self._command = command
         self._figures = figures
+        self._users = users
         self._kinds: Mapping[str, Callable[[Json], Any]] = {
             "interactive": self._interactive,
             "slash_commands": self._slash,
@@ -139,7 +142,8 @@ class Front:
         try:
             found = await self._desk.store.newest("open", HOME_SHOWN, None)
             figures = by_priority(await self._figures.days(_day(now), WEEK_DAYS))
-            await self._desk.publish(user, home(user, found, figures, now))
+            person = await self._users.whole(user)
+            await self._desk.publish(user, home(person, found, figures, now))
         except (PayloadError, StoreUnavailableError) as error:
             log.info("the App Home of %s is not up to date: %s", user, error)
 

@@ -6,8 +6,9 @@ from typing import Any
 from receiver.notify.slack_controls import button, menu, target
 from receiver.notify.slack_text import moment, mrkdwn
 from receiver.response_figures import PriorityFigures
+from receiver.slack.users import User
 from routing.duration import format_duration
-from routing.incident import Actor, Incident
+from routing.incident import Incident
 
 View = dict[str, Any]
 SHOWN = 15
@@ -15,11 +16,11 @@ _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤"}
 
 
 def home(
-    user_id: str, incidents: Sequence[Incident], figures: Iterable[PriorityFigures], now: int
+    user: User, incidents: Sequence[Incident], figures: Iterable[PriorityFigures], now: int
 ) -> View:
     """Return somebody's App Home at ``now`` (ms). ``incidents``: the open ones."""
     ordered = sorted(incidents, key=lambda one: (one.priority, one.episode_opened_at))
-    mine = [one for one in ordered if is_on(one, user_id)]
+    mine = [one for one in ordered if is_on(one, user)]
     free = [one for one in ordered if one.state == "triggered" and one not in mine]
     others = len(ordered) - len(mine) - len(free)
     blocks: list[View] = [_header("On you"), *_rows(mine, "Nothing is on you. 🎉")]
@@ -40,15 +41,10 @@ def home(
     return {"type": "home", "blocks": blocks}
 
 
-def is_on(incident: Incident, user_id: str) -> bool:
-    """Return whether somebody took an incident, or it was given to them."""
-    if incident.assigned_to is not None:
-        return _is(incident.assigned_to, user_id)
-    return incident.acknowledged_by is not None and _is(incident.acknowledged_by, user_id)
-
-
-def _is(actor: Actor, user_id: str) -> bool:
-    return actor.via == "slack" and actor.id == user_id
+def is_on(incident: Incident, user: User) -> bool:
+    """Return whether somebody took an incident, here or in PagerDuty, or it was given to them."""
+    actor = incident.assigned_to or incident.acknowledged_by
+    return actor is not None and (actor.via, actor.id) in user.identities
 
 
 def _rows(incidents: Sequence[Incident], nothing: str) -> list[View]:

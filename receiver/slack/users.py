@@ -1,10 +1,13 @@
 """Who people of a workspace are: names, e-mail addresses, user groups; asked once, then remembered.
 
+The same e-mail address is the same person in PagerDuty.
+
 docs.slack.dev: "users.info" (users:read, e-mail with users:read.email), "usergroups.users.list"
 (usergroups:read). What cannot be asked now is answered from what was known before.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,14 +24,22 @@ FAILED_S = 30.0
 KEPT = 2_000
 
 Call = Callable[..., Awaitable[dict[str, Any] | Retry | Rejected]]
+PagerDutyId = Callable[[str], Awaitable[str | None]]
 
 
 class User(msgspec.Struct, frozen=True):
-    """A person: the name to show and the e-mail address, "" where they are not known."""
+    """A person: the name to show, the e-mail address, PagerDuty's id; "" where it is not known."""
 
     id: str
     name: str = ""
     email: str = ""
+    pagerduty: str = ""
+
+    @property
+    def identities(self) -> frozenset[tuple[str, str]]:
+        """Return (via, id) of everything they may have acted as."""
+        known = {("slack", self.id), ("pagerduty", self.pagerduty)}
+        return frozenset(pair for pair in known if pair[1])
 
 
 class Unknown(Exception):  # noqa: N818 - a state of knowledge, caught one call up
@@ -38,10 +49,15 @@ class Unknown(Exception):  # noqa: N818 - a state of knowledge, caught one call 
 class SlackUsers:
     """Answers who somebody is and in which groups."""
 
-    def __init__(self, call: Call) -> None:
-        """``call(method, **arguments)`` makes one call and never raises."""
+    def __init__(self, call: Call, pagerduty: PagerDutyId) -> None:
+        """``call(method, **arguments)`` makes one call and never raises.
+
+        ``pagerduty(email)`` gives PagerDuty's id, "" for nobody, None when it cannot say.
+        """
         self._call = call
+        self._pagerduty = pagerduty
         self._users: dict[str, tuple[User, float]] = {}
+        self._twins: dict[str, tuple[str, float]] = {}
         self._groups: dict[str, tuple[frozenset[str], float]] = {}
 
     async def user(self, user_id: str) -> User:
@@ -57,6 +73,23 @@ class SlackUsers:
         self._make_room(self._users)
         self._users[user_id] = (found, time.monotonic() + kept)
         return found
+
+    async def whole(self, user_id: str) -> User:
+        """Return a person with PagerDuty's id, as far as it can be found out in a moment."""
+        user = await self.user(user_id)
+        if not user.email:
+            return user
+        known = self._twins.get(user.email)
+        if known is None or known[1] <= time.monotonic():
+            found: str | None = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WITHIN_S):
+                    found = await self._pagerduty(user.email)
+            kept = FAILED_S if found is None else USER_KEPT_S
+            twin = found if found is not None else known[0] if known else ""
+            self._make_room(self._twins)
+            known = self._twins[user.email] = (twin, time.monotonic() + kept)
+        return msgspec.structs.replace(user, pagerduty=known[0])
 
     async def members(self, group: str) -> frozenset[str]:
         """Return the ids of a user group's members; Unknown when that cannot be found out."""

@@ -132,6 +132,8 @@ class FakePagerDutyRest(FakeServer):
                 return self._alerts(incident, args)
             case ["users", user] if user in self.users and not args:
                 return web.json_response({"user": self._user(user, whole=True)})
+            case ["users"]:
+                return self._users(args)
             case ["escalation_policies", policy] if policy in self.policies and not args:
                 return web.json_response({"escalation_policy": self._policy(policy)})
             case _:
@@ -156,6 +158,18 @@ class FakePagerDutyRest(FakeServer):
             for level, user, end in self.policies[policy].on_call
         ]
         return _page("oncalls", found, args)
+
+    def _users(self, args: Json) -> web.Response:
+        """Users whose name or e-mail address contains the query, as PagerDuty searches."""
+        if problem := _check(args, {"query", "limit", "offset"}):
+            return problem
+        words = args.get("query", [""])[0].lower()
+        found = [
+            self._user(name, whole=True)
+            for name, user in self.users.items()
+            if words in user.name.lower() or words in user.email.lower()
+        ]
+        return _page("users", found, args)
 
     def _alerts(self, incident: str, args: Json) -> web.Response:
         if problem := _check(args, {"limit", "offset"}):

@@ -353,7 +353,7 @@ async def test_hostile_text_pings_nobody_and_breaks_nothing_anywhere(work: Work)
         assert not [link for link in links(answer["text"], answer["blocks"]) if "evil" in link]
     await work.way.send(work.app.slack.client().open_home())
     await until(lambda: work.app.slack.views.homes)
-    await until(lambda: len(work.app.slack.replies(work.message.ts)) >= 2)
+    await until(lambda: len(work.app.slack.replies(work.message.ts)) >= 1)
     for message in work.app.slack.messages:
         assert set(message.pings) <= {"<!here>"}
         assert message.pings == [] or message.is_reply

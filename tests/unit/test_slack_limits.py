@@ -13,6 +13,7 @@ from receiver.review import review_window
 from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
+from receiver.slack.users import User
 from routing.incident import Entry, Incident, Silence
 from routing.silence import check_matchers, default_matchers
 from tests.fakes import slack_blocks as strict
@@ -82,7 +83,7 @@ def test_any_message_becomes_a_form(title: str, details: str) -> None:
 @settings(max_examples=60 * TIMES, deadline=None)
 @given(st.lists(INCIDENTS, max_size=60))
 def test_any_home_and_any_list_fit(found: list[Incident]) -> None:
-    _check(home("U1", [one for one in found if one.is_open], by_priority([]), NOW))
+    _check(home(User("U1"), [one for one in found if one.is_open], by_priority([]), NOW))
     answer = incident_list([one for one in found if one.is_open], "http://localhost/")
     assert strict.check_blocks(answer["blocks"]) == []
     assert mentions(answer["text"], answer["blocks"]) == []
