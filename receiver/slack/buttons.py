@@ -40,7 +40,25 @@ _DONE = {
 }
 OTHERS_SHOWN = 100
 
-Window = Callable[[Incident, Ask], Awaitable[dict[str, Any]]]
+View = dict[str, Any]
+_WINDOWS: Mapping[str, Callable[[Incident, str], View]] = {
+    "more": windows.more,
+    "assign": windows.assign,
+    "note": windows.note,
+    "priority": windows.priority,
+    "resolve_cause": windows.resolve,
+}
+"""verb -> the window, made of the incident and the channel; others have to ask for more first."""
+_NEEDS = {
+    "assign": "assign",
+    "note": "note",
+    "priority": "priority",
+    "merge": "merge",
+    "silence": "silence",
+    "snooze": "snooze",
+    "resolve_cause": "resolve",
+}
+"""verb -> the action that its window needs permission for; the other windows only show."""
 
 
 class Buttons:
@@ -49,22 +67,17 @@ class Buttons:
     def __init__(self, desk: Desk, silencer: Silencer) -> None:
         self._desk = desk
         self._silencer = silencer
-        self._windows: dict[str, tuple[str, Window]] = {
-            "more": ("", self._more),
-            "assign": ("assign", self._assign),
-            "note": ("note", self._note),
-            "priority": ("priority", self._priority),
-            "merge": ("merge", self._merge),
-            "silence": ("silence", self._silence),
-            "snooze": ("snooze", self._snooze),
-            "resolve_cause": ("resolve", self._resolve),
-            "review": ("", self._review),
+        self._asked: dict[str, Callable[[Incident, Ask], Awaitable[View]]] = {
+            "merge": self._merge,
+            "silence": self._silence,
+            "snooze": self._snooze,
+            "review": self._review,
         }
 
     async def press(self, ask: Ask, action: Json) -> bool:
         """Do what one element of a ``block_actions`` payload says; False: it does nothing here."""
         verb, value = _read(action)
-        if verb not in _EVENTS and verb not in self._windows and verb != "unsilence":
+        if verb not in (*_EVENTS, *_WINDOWS, *self._asked, "unsilence"):
             return False
         try:
             value, _, silence = value.partition(" silence:")
@@ -96,13 +109,15 @@ class Buttons:
             await self._desk.tell(ask, _DONE.get(verb, "Done."), "Done")
 
     async def _open(self, ask: Ask, verb: str, incident: str) -> None:
-        action, window = self._windows[verb]
+        action = _NEEDS.get(verb)
         refused = await self._desk.refusal(action, ask, incident) if action else ""
         if refused:
             await self._desk.tell(ask, refused)
             return
         found = await self._desk.load(incident)
-        await self._desk.show(ask, await window(found, ask))
+        made = _WINDOWS.get(verb)
+        view = made(found, ask.channel) if made else await self._asked[verb](found, ask)
+        await self._desk.show(ask, view)
 
     async def _unsilence(self, ask: Ask, incident: str, silence: str) -> None:
         refused = await self._desk.refusal("unsilence", ask, incident)
@@ -116,52 +131,26 @@ class Buttons:
             ask, refused or _DONE["unsilence"], "Nothing changed" if refused else "Done"
         )
 
-    # The windows of an incident.
+    async def _snooze(self, incident: Incident, ask: Ask) -> View:
+        return windows.snooze(incident, ask.channel, self._desk.clock.now())
 
-    @staticmethod
-    async def _more(incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.more(incident, _channel(ask))
-
-    @staticmethod
-    async def _assign(incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.assign(incident, _channel(ask))
-
-    @staticmethod
-    async def _note(incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.note(incident, _channel(ask))
-
-    @staticmethod
-    async def _priority(incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.priority(incident, _channel(ask))
-
-    @staticmethod
-    async def _resolve(incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.resolve(incident, _channel(ask))
-
-    async def _snooze(self, incident: Incident, ask: Ask) -> dict[str, Any]:
-        return windows.snooze(incident, _channel(ask), self._desk.clock.now())
-
-    async def _merge(self, incident: Incident, ask: Ask) -> dict[str, Any]:
+    async def _merge(self, incident: Incident, ask: Ask) -> View:
         newest = await self._desk.store.newest("open", OTHERS_SHOWN + 1, None)
         others = [other for other in newest if other.id != incident.id]
         others.sort(key=lambda other: (other.priority, -other.episode_opened_at))
-        return windows.merge(incident, _channel(ask), others)
+        return windows.merge(incident, ask.channel, others)
 
-    async def _silence(self, incident: Incident, ask: Ask) -> dict[str, Any]:
+    async def _silence(self, incident: Incident, ask: Ask) -> View:
         now = self._desk.clock.now()
         active = [
             known for known in incident.silences if not known.expired_at and known.until > now
         ]
         matchers = [str(matcher) for matcher in default_matchers(incident)]
-        return windows.silence(incident, _channel(ask), matchers, active)
+        return windows.silence(incident, ask.channel, matchers, active)
 
-    async def _review(self, incident: Incident, _ask: Ask) -> dict[str, Any]:
+    async def _review(self, incident: Incident, _ask: Ask) -> View:
         timeline = await self._desk.store.timeline(incident.id)
         return review_window(incident, timeline)
-
-
-def _channel(ask: Ask) -> str:
-    return ask.channel
 
 
 def _read(action: Json) -> tuple[str, str]:

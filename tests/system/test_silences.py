@@ -13,19 +13,11 @@ from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App, alert, notification
 from tests.scenarios.test_slack_actions import Work
-from tests.system.test_alertmanager_api import Real
+from tests.system.conftest import Real
 
 LABELS = {"alertname": "HighErrorRate", "severity": "critical", "service": "checkout"}
 OTHER = LABELS | {"service": "search"}
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-async def real(tmp_path: Path) -> AsyncIterator[Real]:
-    running = Real(tmp_path)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import msgspec
 
 from routing.alert import Alert
 from routing.calendar_config import CalendarConfig
-from routing.event import AlertsReceived
+from routing.decide import decide
+from routing.decision import Decision
+from routing.event import AlertsReceived, Event
 from routing.group import Group
+from routing.incident import Incident
 from routing.rules import Clock, Rules, Step
 from routing.within import parse_within
 
@@ -61,6 +64,18 @@ def alert(fingerprint: str = "a", *, resolved: bool = False, **more: Any) -> Ale
             **more,
         }
     )
+
+
+def play(*moves: tuple[int, Event], found: Rules) -> tuple[Incident, list[Decision]]:
+    """Decide events at minutes after NOW; return the incident and all decisions."""
+    incident: Incident | None = None
+    decisions = []
+    for minute, event in moves:
+        decision = decide(incident, event, NOW + minute * MINUTE, found)
+        incident = decision.incident
+        decisions.append(decision)
+    assert incident is not None
+    return incident, decisions
 
 
 def received(*alerts: Alert) -> AlertsReceived:

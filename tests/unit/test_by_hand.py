@@ -2,7 +2,6 @@
 
 import msgspec
 
-from routing.decide import decide
 from routing.decision import Decision
 from routing.event import (
     Denied,
@@ -17,6 +16,7 @@ from routing.event import (
 )
 from routing.incident import Actor, Incident, Silence
 from routing.rules import Rules
+from tests.unit import builders
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 ANN = Actor("ann", "slack", "U1")
@@ -26,14 +26,7 @@ OPENED = msgspec.structs.replace(received(alert()), kind="manual", by=ANN)
 
 def play(*moves: tuple[int, Event], found: Rules = RULES) -> tuple[Incident, list[Decision]]:
     """Decide events at minutes after NOW; return the incident and all decisions."""
-    incident: Incident | None = None
-    decisions = []
-    for minutes, event in moves:
-        decision = decide(incident, event, NOW + minutes * MINUTE, found)
-        incident = decision.incident
-        decisions.append(decision)
-    assert incident is not None
-    return incident, decisions
+    return builders.play(*moves, found=found)
 
 
 def kinds(decision: Decision) -> list[str]:

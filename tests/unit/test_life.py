@@ -22,6 +22,7 @@ from routing.event import (
 from routing.incident import Actor, Incident
 from routing.rules import Rules, Step
 from routing.within import parse_within
+from tests.unit import builders
 from tests.unit.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
 
 ANN = Actor("ann", "slack", "U1")
@@ -37,14 +38,7 @@ FIRING, CALM = received(alert()), received(alert(resolved=True))
 
 def play(*moves: tuple[int, Event], found: Rules = FULL) -> tuple[Incident, list[Decision]]:
     """Decide events at minutes after NOW; return the incident and all decisions."""
-    incident: Incident | None = None
-    decisions = []
-    for minute, event in moves:
-        decision = decide(incident, event, NOW + minute * MINUTE, found)
-        incident = decision.incident
-        decisions.append(decision)
-    assert incident is not None
-    return incident, decisions
+    return builders.play(*moves, found=found)
 
 
 def observed(decisions: list[Decision], name: str) -> list[tuple[float, dict[str, str]]]:
