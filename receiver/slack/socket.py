@@ -7,8 +7,6 @@ request that is not acknowledged in 3 s is an error for whoever made it.
 import asyncio
 import logging
 
-from aiohttp import ClientError
-from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -21,8 +19,22 @@ from receiver.slack.front import Front
 
 log = logging.getLogger("slack")
 
-RETRY_S = 1.0
-RETRY_MAX_S = 30.0
+CHECK_S = 5.0
+"""How often slack-sdk looks whether the connection still lives, and tries again to connect."""
+
+
+class _Brief(logging.Filter):
+    """Takes the stack traces out of what slack-sdk says whenever Slack is away for a moment."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            record.exc_info = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+_sdk_log = logging.getLogger("slack.socket")
+_sdk_log.addFilter(_Brief())
 
 
 class SlackSocket:
@@ -33,19 +45,21 @@ class SlackSocket:
         web_client = AsyncWebClient(base_url=base_url, retry_handlers=[], timeout=10)
         if is_direct(base_url):
             web_client.proxy = None
-        self._client = SocketModeClient(app_token=app_token, web_client=web_client)
+        self._client = SocketModeClient(
+            app_token=app_token, web_client=web_client, logger=_sdk_log, ping_interval=CHECK_S
+        )
         self._client.socket_mode_request_listeners.append(self._listen)
         self._task: asyncio.Task[None] | None = None
-        self._problem = "connecting"
 
     @property
     def status(self) -> str:
-        """Return ``ok``, or why there is no connection."""
-        return self._problem or "ok"
+        """Return ``ok``, or that there is no connection just now; the log says why."""
+        session = self._client.current_session
+        return "ok" if session is not None and not session.closed else "not connected"
 
     def start(self) -> None:
-        """Connect, and try again until it works; the client keeps the connection from then on."""
-        self._task = asyncio.create_task(self._connect())
+        """Connect; slack-sdk tries again until it works, and whenever the connection is lost."""
+        self._task = asyncio.create_task(self._client.connect())  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
         """Close the connection."""
@@ -53,21 +67,6 @@ class SlackSocket:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.close()  # type: ignore[no-untyped-call]
-
-    async def _connect(self) -> None:
-        pause = RETRY_S
-        while True:
-            try:
-                await self._client.connect()  # type: ignore[no-untyped-call]
-            except (SlackClientError, ClientError, TimeoutError, OSError) as error:
-                self._problem = str(error)[:200] or type(error).__name__
-                log.warning("no Socket Mode connection to Slack: %s", self._problem)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MAX_S)
-                continue
-            self._problem = ""
-            log.info("connected to Slack by Socket Mode")
-            return
 
     async def _listen(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         try:
