@@ -18,13 +18,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools prove slack-screens bench lock clean
+.PHONY: help run test lint fmt tools prove systems-files slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
 
 run: $(VENV)/.installed ## start the service (ARGS="..." are flags of `incident-manager serve`)
-	@exec $(BIN)/incident-manager serve $(ARGS)
+	@exec $(BIN)/incident-manager serve --config.file=deploy/incident-manager.yml $(ARGS)
 
 test: lint ## lint and run every test, the fast ones first
 	@echo "Testing units and store ..."
@@ -52,6 +52,9 @@ tools: $(VENV)/.installed-dev ## install the programs that the system tests driv
 prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=name runs one)
 	@sh .ci/install-tools $(BIN)/python || echo "Proofs that need them will fail."
 	@$(BIN)/python -m benchmarks.prove $(PROOF)
+
+systems-files: $(VENV)/.installed-dev ## write rules, their tests, runbooks and docs/systems.md from systems/
+	@$(BIN)/python -m systems
 
 slack-screens: $(VENV)/.installed-dev ## draw what is sent to Slack into docs/slack
 	@sh .ci/install-tools $(BIN)/python

@@ -7,6 +7,7 @@ import pytest
 import requests
 import yaml
 
+from systems.model import load_all
 from tests.tools import require_tool
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,17 @@ def test_an_ordinary_alert_goes_to_the_incident_manager_alone(labels):
 )
 def test_an_alert_about_this_service_never_goes_through_it(about_us, severity, receiver):
     assert route_of(f"alertname=ServiceDown severity={severity} {about_us}") == receiver
+
+
+def test_every_alert_of_the_systems_takes_one_way():
+    for system in load_all():
+        for alert in system.alerts:
+            labels = f"alertname={alert.alert} severity={alert.severity} system={system.system}"
+            receivers = route_of(f"{labels} job={alert.job or system.job}")
+            if system.system != "incident-manager":
+                assert receivers == "incident-manager", alert.alert
+            else:
+                assert receivers in ("pagerduty-critical", "slack-warnings", "slack-info")
 
 
 def test_an_alert_that_is_about_this_service_twice_over_is_sent_once():

@@ -1,0 +1,117 @@
+"""What a system's file says, read and checked."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from routing.duration import parse_duration
+
+FOLDER = Path(__file__).parent
+SEVERITIES = ("critical", "high", "warning", "info")
+RUNBOOKS_AT = "http://localhost:8080/runbooks"
+DASHBOARDS_AT = "http://localhost:3000/d"
+
+
+class Recording(msgspec.Struct, forbid_unknown_fields=True):
+    """A recording rule; ``unit`` is what its values are."""
+
+    record: str
+    unit: str
+    expr: str
+
+
+class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
+    """An alert: its rule, its runbook, and series that make it fire and leave it silent.
+
+    ``says`` is the summary, ``means`` what it is for the users. Series are written as promtool
+    writes them, without their job; ``at`` is when they are judged (default: some time after
+    ``for``). ``live``: whether it can be shown with real time in minutes. In expressions ``$job``
+    stands for the job's matcher.
+    """
+
+    alert: str
+    expr: str
+    span: str
+    severity: str
+    says: str
+    means: str
+    why: list[str]
+    look: list[str]
+    fix: list[str]
+    fires: list[str]
+    quiet: list[str]
+    escalate: str = ""
+    at: str = ""
+    job: str = ""
+    live: bool = True
+
+
+class System(msgspec.Struct, forbid_unknown_fields=True):
+    """A monitored system: what its alerts share, and how its document was read."""
+
+    system: str
+    title: str
+    job: str
+    dashboard: str
+    team: str
+    logs: str
+    pods: str
+    deployments: str
+    rollback: str
+    scale: str
+    check: str
+    escalate: dict[str, str]
+    readings: list[str]
+    recording: list[Recording]
+    alerts: list[Alert]
+
+    def expand(self, text: str) -> str:
+        """Return a text with ``$job`` as the matcher of the system's job."""
+        return text.replace("$job", f'job="{self.job}"')
+
+    def runbook_url(self, alert: Alert) -> str:
+        """Return where an alert's runbook is served."""
+        return f"{RUNBOOKS_AT}/{self.system}/{alert.alert}"
+
+
+def load(path: Path) -> System:
+    """Return a system; ValueError with the place of what is wrong with its file."""
+    try:
+        found = msgspec.yaml.decode(path.read_bytes(), type=System)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    for problem in _problems(found):
+        raise ValueError(f"{path.name}: {problem}")
+    return found
+
+
+def _problems(system: System) -> list[str]:
+    names = [alert.alert for alert in system.alerts]
+    found = [f"{name} stands twice" for name in set(names) if names.count(name) > 1]
+    for alert in system.alerts:
+        if not re.fullmatch(r"[A-Z][A-Za-z0-9_]*", alert.alert):
+            found.append(f"{alert.alert} is no name of an alert")
+        if alert.severity not in SEVERITIES:
+            found.append(f"{alert.alert}: severity {alert.severity} is none of {SEVERITIES}")
+        if not (alert.escalate or system.escalate.get(alert.severity)):
+            found.append(f"{alert.alert}: nothing says when to escalate")
+        selects = re.search(r"\$job|job=|system=", alert.expr)
+        if not selects:
+            found.append(f"{alert.alert}: its expression selects no job")
+        parse_duration(alert.span)
+    return found
+
+
+def load_all() -> list[System]:
+    """Return every system, by name; ValueError when one recording name has two units."""
+    found = [load(path) for path in sorted(FOLDER.glob("*.yml"))]
+    units: dict[str, tuple[str, str]] = {}
+    for system in found:
+        for rule in system.recording:
+            first = units.setdefault(rule.record, (rule.unit, system.system))
+            if first[0] != rule.unit:
+                raise ValueError(
+                    f"{rule.record} is {first[0]} in {first[1]} and {rule.unit} in {system.system}"
+                )
+    return found

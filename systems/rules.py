@@ -1,0 +1,116 @@
+"""Alerting and recording rules, and promtool's unit tests of them, from a system's file."""
+
+import re
+from typing import Any
+
+import yaml
+
+from routing.duration import format_duration, parse_duration
+from systems.model import DASHBOARDS_AT, Alert, System
+
+HEAD = "# Made from systems/{name}.yml by `make systems-files`: change that, not this.\n"
+SETTLE_MS = 12 * 60_000
+"""How long after ``for`` an alert is judged in its test."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and no anchors."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in data else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _dump(data: Any) -> str:
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+
+
+def rules_file(system: System) -> str:
+    """Return rules/<system>.yml."""
+    recording = [
+        {
+            "record": rule.record,
+            "expr": system.expand(rule.expr),
+            "labels": {"system": system.system},
+        }
+        for rule in system.recording
+    ]
+    groups = [
+        {"name": f"{system.system}-recording", "interval": "30s", "rules": recording},
+        {"name": system.system, "rules": [_alert(system, alert) for alert in system.alerts]},
+    ]
+    return HEAD.format(name=system.system) + _dump({"groups": groups})
+
+
+def _alert(system: System, alert: Alert) -> dict[str, Any]:
+    rule: dict[str, Any] = {"alert": alert.alert, "expr": system.expand(alert.expr)}
+    if parse_duration(alert.span):
+        rule["for"] = alert.span
+    rule["labels"] = {"severity": alert.severity, "system": system.system, "team": system.team}
+    rule["annotations"] = {
+        "summary": alert.says[:1].upper() + alert.says[1:],
+        "description": alert.means,
+        "value": "{{ $value }}",
+        "runbook_url": system.runbook_url(alert),
+        "dashboard_url": f"{DASHBOARDS_AT}/{system.dashboard}",
+    }
+    return rule
+
+
+def tests_file(system: System) -> str:
+    """Return rules/tests/<system>.yml: every alert fires once, and stays silent once."""
+    tests = []
+    for alert in system.alerts:
+        at = alert.at or format_duration(parse_duration(alert.span) + SETTLE_MS)
+        for word, series, fires in (("fires", alert.fires, 1), ("is silent", alert.quiet, 0)):
+            tests.append(_test(system, alert, f"{alert.alert} {word}", series, at, fires))
+    data = {
+        "rule_files": [f"../{system.system}.yml"],
+        "evaluation_interval": "1m",
+        "tests": tests,
+    }
+    return HEAD.format(name=system.system) + _dump(data)
+
+
+def _test(
+    system: System, alert: Alert, name: str, series: list[str], at: str, fires: int
+) -> dict[str, Any]:
+    which = (
+        f'ALERTS{{alertname="{alert.alert}", alertstate="firing", '
+        f'severity="{alert.severity}", system="{system.system}"}}'
+    )
+    return {
+        "name": name,
+        "interval": "1m",
+        "input_series": [
+            dict(zip(("series", "values"), full_series(system, alert, one), strict=True))
+            for one in series
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"count({which})",
+                "eval_time": at,
+                "exp_samples": [{"labels": "{}", "value": 1}] if fires else [],
+            }
+        ],
+    }
+
+
+_SERIES = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>.*)\})? (?P<values>.+)")
+
+
+def full_series(system: System, alert: Alert, line: str) -> tuple[str, str]:
+    """Return (series, values) of a line, with the job and an instance."""
+    found = _SERIES.fullmatch(line)
+    if found is None:
+        raise ValueError(f"{alert.alert}: {line!r} is no series")
+    own = f"{found['labels']}," if found["labels"] else ""
+    job = alert.job or system.job
+    return f'{found["name"]}{{{own}job="{job}",instance="a:9090"}}', found["values"]

@@ -1,0 +1,116 @@
+"""The systems' files, and everything that is made from them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from systems.__main__ import files
+from systems.model import load, load_all
+from systems.rules import full_series
+from systems.table import ROOT, rows
+
+SYSTEMS = load_all()
+ROWS = {(row.system, row.alert): row for row in rows(SYSTEMS)}
+OWN_WORDS = {("incident-manager", "SampleAlert")}
+"""Runbooks of what no rule of ours fires."""
+
+
+def test_everything_made_from_the_systems_files_is_up_to_date() -> None:
+    old = [
+        str(path.relative_to(ROOT))
+        for path, text in files().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    assert old == [], "run `make systems-files`"
+
+
+def test_no_runbook_is_left_over_and_none_is_missing() -> None:
+    found = {(path.parent.name, path.stem) for path in (ROOT / "runbooks").glob("*/*.md")}
+    assert found - OWN_WORDS == set(ROWS)
+
+
+def test_no_rules_file_is_left_over() -> None:
+    names = {system.system for system in SYSTEMS}
+    assert {path.stem for path in (ROOT / "rules").glob("*.yml")} == names
+    assert {path.stem for path in (ROOT / "rules/tests").glob("*.yml")} == names
+
+
+def test_every_rule_has_all_its_labels_and_annotations() -> None:
+    for system in SYSTEMS:
+        groups = yaml.safe_load((ROOT / f"rules/{system.system}.yml").read_text())["groups"]
+        for rule in (rule for group in groups for rule in group["rules"]):
+            if "record" in rule:
+                assert rule["labels"] == {"system": system.system}
+                continue
+            assert set(rule["labels"]) == {"severity", "system", "team"}
+            annotations = rule["annotations"]
+            assert set(annotations) == {
+                "summary",
+                "description",
+                "value",
+                "runbook_url",
+                "dashboard_url",
+            }
+            assert annotations["value"] == "{{ $value }}"
+            assert annotations["runbook_url"].endswith(f"/{system.system}/{rule['alert']}")
+            assert re.search(r"job=|system=", rule["expr"])
+
+
+@pytest.mark.parametrize(
+    ("system", "alert", "priority", "acknowledge", "resolve"),
+    [
+        ("orchestrator", "ServiceDown", "P1", "5m", "30m"),
+        ("orchestrator", "AvailabilityVeryLow", "P1", "5m", "30m"),
+        ("orchestrator", "HighErrorRate", "P2", "15m", "2h"),
+        ("orchestrator", "VeryHighLatency", "P2", "15m", "2h"),
+        ("orchestrator", "RateLimitExhausted", "P2", "15m", "2h"),
+        ("orchestrator", "HighMemoryUsage", "P2", "15m", "2h"),
+        ("orchestrator", "HighCpuUsage", "P2", "15m", "2h"),
+        ("orchestrator", "ElevatedErrorRate", "P3", "1h", "8 business hours"),
+        ("orchestrator", "HighLatency", "P3", "1h", "8 business hours"),
+        ("orchestrator", "ScaleOut", "P4", "1 business day", "5 business days"),
+        ("config-manager", "HighErrorRate", "P1", "5m", "30m"),
+        ("config-manager", "OutOfMemory", "P1", "5m", "30m"),
+        ("config-manager", "HighLatency", "P3", "30m", "2h"),
+        ("config-manager", "StorageNearCapacity", "P3", "30m", "2h"),
+        ("config-manager", "CacheEvictionHigh", "P4", "1 business day", "5 business days"),
+        ("auto-optimizer", "HighLatency", "P1", "5m", "30m"),
+        ("auto-optimizer", "HighBackpressure", "P3", "1h", "8 business hours"),
+        ("incident-manager", "ServiceDown", "P1", "5m", "30m"),
+        ("incident-manager", "CacheHitRateLow", "P4", "1 business day", "5 business days"),
+    ],
+)
+def test_an_alert_lands_where_its_document_says(
+    system: str, alert: str, priority: str, acknowledge: str, resolve: str
+) -> None:
+    row = ROWS[system, alert]
+    assert (row.priority, row.acknowledge, row.resolve) == (priority, acknowledge, resolve)
+
+
+def test_series_get_the_job_of_their_system() -> None:
+    system = next(one for one in SYSTEMS if one.system == "orchestrator")
+    series, values = full_series(system, system.alerts[0], 'up{zone="a"} 0x5')
+    assert series == 'up{zone="a",job="async-toolformer",instance="a:9090"}'
+    assert values == "0x5"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("severity: critical", "severity: urgent"), "severity urgent is none of"),
+        (("expr: up{$job} == 0", "expr: up == 0"), "selects no job"),
+        (("    for: 1m", "    during: 1m"), "unknown field `during`"),
+        (("- alert: ServiceDown", "- alert: HighErrorRate"), "HighErrorRate stands twice"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_with_its_place(
+    tmp_path: Path, change: tuple[str, str], words: str
+) -> None:
+    text = (ROOT / "systems/orchestrator.yml").read_text()
+    assert change[0] in text
+    file = tmp_path / "orchestrator.yml"
+    file.write_text(text.replace(*change, 1))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load(file)
