@@ -13,6 +13,7 @@ SECTIONS = (
 )
 
 
+LAST = "- See it resolve, then write down what helped: `incident-manager incidents note ID TEXT`"
 MARK = "<!-- Made from systems/"
 
 
@@ -50,8 +51,7 @@ def runbook_file(system: System, alert: Alert) -> str:
         f"## {SECTIONS[3]}",
         *_list([system.expand(step) for step in alert.fix]),
         *_general(system, alert),
-        "- See the alert resolve, then write down what helped:"
-        " `incident-manager incidents note ID TEXT`",
+        LAST,
         "",
         f"## {SECTIONS[4]}",
         alert.escalate or system.escalate[alert.severity],
