@@ -21,6 +21,7 @@ PROOFS = (
     "slack-actions",
     "slack-limits",
     "slack-screens",
+    "systems",
     "ingest",
 )
 
@@ -35,7 +36,7 @@ def _prove(name: str) -> bool:
         good = good and ok
         took = f"{time.monotonic() - started:6.1f} s"
         print(
-            f"{name:<13} {what:<42} {figure:<28} {bound:<22} {'ok' if ok else 'SHORT':<6}{took}",
+            f"{name:<13} {what:<46} {figure:<28} {bound:<22} {'ok' if ok else 'SHORT':<6}{took}",
             flush=True,
         )
 

@@ -97,7 +97,7 @@ class Rig:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self, module: str = "receiver", **env: str) -> None:
+    async def start(self, module: str = "receiver", *flags: str, **env: str) -> None:
         """Start the fakes and the service; ``env`` are further settings, "" for none."""
         await self.slack.start()
         await self.pagerduty.start()
@@ -125,6 +125,7 @@ class Rig:
             "-m",
             module,
             "serve",
+            *flags,
             folder=self.folder,
             env={name: value for name, value in (settings | env).items() if value},
         )

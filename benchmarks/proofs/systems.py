@@ -1,0 +1,206 @@
+"""Four systems, a hundred alerts: real Prometheus with our rules, real Alertmanager with our file.
+
+Each alert has to arrive once, with its priority, its deadline and its runbook; those about this
+service itself have to go past it.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import yaml
+
+from benchmarks.systems.fast import fast_rules
+from benchmarks.systems.generator import Generator, longest, rounds
+from routing.duration import parse_duration
+from systems.model import Alert, System, load_all
+from systems.table import CONFIG, Row, rows
+from tests.rig import REPOSITORY, Program, Rig, free_port, until
+from tests.tools import require_tool
+
+NAME = "systems"
+OWN = "incident-manager"
+SPARE_S = 40.0
+
+Report = Callable[[str, str, str, bool], None]
+Pair = tuple[System, Alert]
+
+
+class Verdict(msgspec.Struct):
+    """What became of an alert; ``problem`` is "" when all is as the table says."""
+
+    row: Row
+    problem: str
+
+
+async def run(report: Report) -> None:
+    """Report a line for each alert of the table."""
+    systems = load_all()
+    table = {(row.system, row.alert): row for row in rows(systems)}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        rig = Rig(folder)
+        await rig.start("receiver", f"--config.file={CONFIG}")
+        try:
+            for number, members in enumerate(rounds(systems)):
+                for verdict in await _round(rig, systems, members, number, table):
+                    row = verdict.row
+                    report(
+                        f"{row.system} {row.alert}",
+                        verdict.problem or f"{row.priority} {row.acknowledge}, runbook",
+                        f"{row.priority} {row.acknowledge}",
+                        not verdict.problem,
+                    )
+        finally:
+            await rig.stop()
+    _report_rest(report, systems)
+
+
+def _report_rest(report: Report, systems: list[System]) -> None:
+    rest = [alert.alert for system in systems for alert in system.alerts if not alert.live]
+    report("not live (hours or weeks): promtool alone", ", ".join(rest), "", True)
+
+
+async def _round(
+    rig: Rig, systems: list[System], members: list[Pair], number: int, table: dict[Any, Row]
+) -> list[Verdict]:
+    folder = rig.folder / f"round-{number}"
+    folder.mkdir()
+    generator = Generator(members)
+    async with generator.running():
+        alertmanager = await _alertmanager(rig, folder)
+        prometheus = await _prometheus(rig, folder, generator, systems, alertmanager.url)
+        try:
+            end = time.monotonic() + longest(members) + SPARE_S
+            while time.monotonic() < end:
+                found = await _judge(rig, members, alertmanager.url, table)
+                if not any(verdict.problem for verdict in found):
+                    break
+                await asyncio.sleep(1)
+            return found
+        finally:
+            await prometheus.end()
+            await alertmanager.program.end()
+
+
+class _Alertmanager(msgspec.Struct):
+    program: Any
+    url: str
+
+
+async def _alertmanager(rig: Rig, folder: Path) -> _Alertmanager:
+    """Start Alertmanager with the file we ship; its address of us and its pauses alone differ."""
+    text = (REPOSITORY / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
+    text = re.sub(r"group_(wait|interval): 10s", r"group_\1: 1s", text)
+    file = folder / "alertmanager.yml"
+    file.write_text(text)
+    address = f"127.0.0.1:{free_port()}"
+    program = Program(
+        f"alertmanager-{folder.name}",
+        require_tool("prometheus-alertmanager"),
+        f"--config.file={file}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+        folder=folder,
+    )
+    await program.start()
+    url = f"http://{address}"
+    await until(lambda: rig.answers(f"{url}/-/ready"), 30, "Alertmanager is ready")
+    return _Alertmanager(program, url)
+
+
+async def _prometheus(
+    rig: Rig, folder: Path, generator: Generator, systems: list[System], alertmanager: str
+) -> Program:
+    for system in systems:
+        (folder / f"{system.system}.yml").write_text(fast_rules(system))
+    config = {
+        "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
+        "rule_files": [f"{system.system}.yml" for system in systems],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager[7:]]}]}]},
+        "scrape_configs": [
+            {
+                "job_name": job,
+                "metrics_path": f"/{job}",
+                "scrape_timeout": "500ms",
+                "static_configs": [{"targets": [generator.address]}],
+            }
+            for job in generator.jobs
+        ],
+    }
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(config))
+    address = f"127.0.0.1:{free_port()}"
+    program = Program(
+        f"prometheus-{folder.name}",
+        require_tool("prometheus"),
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+        "--rules.alert.resend-delay=1s",
+        folder=folder,
+    )
+    await program.start()
+    await until(lambda: rig.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
+    return program
+
+
+async def _judge(
+    rig: Rig, members: list[Pair], alertmanager: str, table: dict[Any, Row]
+) -> list[Verdict]:
+    incidents = {}
+    for shown in await rig.incidents():
+        details = await rig.get(f"/v1/incidents/{shown['id']}")
+        labels = details["alerts"][0]["labels"]
+        incidents.setdefault((labels.get("system"), labels["alertname"]), []).append(details)
+    async with rig.session.get(f"{alertmanager}/api/v2/alerts") as answer:
+        known = {
+            (one["labels"].get("system"), one["labels"]["alertname"]): one["receivers"]
+            for one in await answer.json()
+        }
+    found = []
+    for system, alert in members:
+        key = (system.system, alert.alert)
+        if system.system == OWN:
+            problem = _past_us(known.get(key), incidents.get(key), alert)
+        else:
+            problem = _problem(incidents.get(key), table[key], system, alert)
+        found.append(Verdict(table[key], problem))
+    return found
+
+
+def _past_us(receivers: Any, incidents: Any, alert: Alert) -> str:
+    if incidents:
+        return "went through the incident manager"
+    if not receivers:
+        return "never fired"
+    names = [one["name"] for one in receivers]
+    wanted = {"critical": "pagerduty-critical", "warning": "slack-warnings"}
+    return "" if names == [wanted.get(alert.severity, "slack-info")] else f"went to {names}"
+
+
+def _problem(incidents: Any, row: Row, system: System, alert: Alert) -> str:
+    if not incidents or len(incidents) > 1:
+        return f"{len(incidents)} incidents" if incidents else "never arrived"
+    (shown,) = incidents
+    wanted = {
+        "priority": row.priority,
+        "runbook_url": system.runbook_url(alert),
+        "team": row.team,
+        "severity": row.severity,
+    }
+    other = [f"{name} {shown[name]}" for name, value in wanted.items() if shown[name] != value]
+    if "value" not in shown["alerts"][0]["annotations"]:
+        other.append("no value")
+    if other or "business" in row.acknowledge:
+        return ", ".join(other) or ("" if shown["deadlines"]["acknowledge"]["due"] else "no due")
+    due = datetime.fromisoformat(shown["deadlines"]["acknowledge"]["due"])
+    took = (due - datetime.fromisoformat(shown["opened_at"])).total_seconds() * 1000
+    return "" if took == parse_duration(row.acknowledge) else f"acknowledge within {took / 1000} s"
