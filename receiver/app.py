@@ -20,6 +20,8 @@ from receiver.dispatch import Dispatcher
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.heartbeats import Heartbeats
+from receiver.integration_api import IntegrationEndpoint
+from receiver.integration_config import BUILT_IN
 from receiver.metrics import Metrics
 from receiver.opening import Opening
 from receiver.outages import Outages
@@ -117,6 +119,8 @@ class Service:
             channels=settings.notifiers,
             teams=teams,
             priorities=settings.classify.severities,
+            integrations=dict.fromkeys((*BUILT_IN, *settings.integrations.named)),
+            kinds={name: config.type for name, config in settings.notifiers.items()},
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.dispatcher = Dispatcher(
@@ -215,6 +219,16 @@ class Service:
                 access,
                 self.clock,
                 settings.web.route_prefix,
+            ),
+            integrations=IntegrationEndpoint(
+                self.metrics.integrations,
+                settings.integrations.named,
+                self.dispatcher,
+                lambda: self.assignment,
+                access,
+                self.clock,
+                lambda: self._outages.up(self.notifiers),
+                self._outages.present,
             ),
         )
 

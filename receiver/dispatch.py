@@ -8,7 +8,7 @@ back what is there now, and the events are decided again from that.
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from receiver.clock import Clock
 from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
+from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
 from receiver.store.record import decode_incident
 from routing.decide import decide, fold
@@ -33,12 +34,6 @@ ATTEMPTS = 12
 """Conflicts in a row before an event is given back as "try again"."""
 WAITING_MAX = 20_000
 """Events waiting for a commit; beyond it senders are told to try again."""
-_NOTHING = (0, b"")
-CACHE_BYTES = 64 << 20
-"""Records remembered by group. Only an optimisation: the commit compares versions.
-
-Records, not incidents: as objects they take ten times the memory, and new memory is what costs.
-"""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -78,8 +73,7 @@ class Dispatcher:
         self._observe = observe
         self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
-        self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
-        self._known_bytes = 0
+        self.cache = RecordCache()
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
         self._busy = 0
@@ -181,7 +175,7 @@ class Dispatcher:
         wanted = []
         for key, waiters in groups.items():
             stem, _, generation = key.rpartition("-")
-            known = self._known.get(stem, _NOTHING)[0]
+            known = self.cache.get(stem)[0]
             alerts = isinstance(waiters[0].event, AlertsReceived)
             if not alerts and (not known or str(known) != generation):
                 wanted.append(key)
@@ -192,7 +186,7 @@ class Dispatcher:
         alerts = isinstance(first.event, AlertsReceived)
         record = loaded.get(key, b"")
         if not record:
-            generation, known = self._known.get(key if alerts else key.rpartition("-")[0], _NOTHING)
+            generation, known = self.cache.get(key if alerts else key.rpartition("-")[0])
             if alerts or key.endswith(f"-{generation}"):
                 record = known
         return decode_incident(record) if record else None
@@ -233,7 +227,7 @@ class Dispatcher:
             incident = write.decision.incident
             if incident is not None and (result.record or write.decision.forget):
                 stem = incident.id.rpartition("-")[0]
-                self._remember(stem, incident.generation, result.record)
+                self.cache.remember(stem, incident.generation, result.record)
             for observation in write.decision.observations:
                 self._observe(observation)
             if log.isEnabledFor(logging.INFO):
@@ -242,14 +236,14 @@ class Dispatcher:
             return []
         key = alive[0].key
         stem = key if isinstance(alive[0].event, AlertsReceived) else key.rpartition("-")[0]
-        self._known_bytes -= len(self._known.pop(stem, _NOTHING)[1])
+        self.cache.forget(stem)
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
         if result.record and write.pointer:
             # Only what can be read is remembered: the next attempt says what is wrong with it.
             with contextlib.suppress(StoreUnavailableError, msgspec.DecodeError):
                 current = decode_incident(result.record)
-                self._remember(stem, current.generation, result.record)
+                self.cache.remember(stem, current.generation, result.record)
         for waiting in alive:
             waiting.attempts += 1
         tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]
@@ -270,16 +264,6 @@ class Dispatcher:
         for waiting, decision in zip(alive, decisions, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
-
-    def _remember(self, stem: str, generation: int, record: bytes) -> None:
-        """Keep the newest generation of a group; what was not used for longest makes room."""
-        known = self._known.pop(stem, _NOTHING)
-        # A click on an incident of an older generation must not hide the current one.
-        kept = known if known[0] > generation else (generation, record)
-        self._known[stem] = kept
-        self._known_bytes += len(kept[1]) - len(known[1])
-        while self._known_bytes > CACHE_BYTES:
-            self._known_bytes -= len(self._known.popitem(last=False)[1][1])
 
 
 def _follow(first: _Waiting, twin: _Waiting) -> None:

@@ -9,6 +9,7 @@ import logging
 import platform
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from receiver.integrations import Integrations
 from receiver.metric_families import (
     RESULT_OF,
     STATUSES,
@@ -119,15 +121,26 @@ def _make(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Hist
     return Histogram(family.name, family.help, names, registry=registry, buckets=family.buckets)
 
 
+INBOUND = {
+    "/v1/alerts/webhook": "alertmanager",
+    "/v1/slack/actions": "slack",
+    "/v1/slack/commands": "slack",
+    "/v1/slack/events": "slack",
+    "/v1/pagerduty/webhook": "pagerduty",
+}
+"""Which integration sends to a route (without the configured prefix)."""
+
+
 class Metrics:
     """Everything that is counted and timed, and the page that shows it.
 
     ``routes`` are (method, template) of the HTTP routes, ``channels`` the notifiers' names,
     ``teams`` those of the route tree, ``priorities`` the priority that a severity leads to by
-    default (only used to choose the series that exist before the first event).
+    default (only used to choose the series that exist before the first event). ``integrations`` are
+    the names of all, ``kinds`` the integration that each notifier belongs to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is configured, by name
         self,
         *,
         version: str,
@@ -135,11 +148,22 @@ class Metrics:
         channels: Iterable[str] = (),
         teams: Iterable[str] = (),
         priorities: Mapping[str, str] = _DEFAULT_PRIORITIES,
+        integrations: Iterable[str] = (),
+        kinds: Mapping[str, str] = {},
     ) -> None:
         # The library has only a switch for the whole process; ``_created`` doubles the series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
         config = Configured(tuple(routes), tuple(channels), tuple(teams), priorities)
+        self.registry = CollectorRegistry()
+        self.integrations = Integrations(integrations)
+        self.registry.register(self.integrations)
+        self._kinds = kinds
+        self._inbound = {
+            template: name
+            for _, template in config.routes
+            for path, name in INBOUND.items()
+            if template.removesuffix("/").endswith(path)
+        }
         self._families = {family.name: _Bound(family, self.registry) for family in families(config)}
         self._gauges: list[Callable[[], None]] = []
         self._describe_process(version)
@@ -183,6 +207,9 @@ class Metrics:
 
     def request(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """Count one HTTP request. ``endpoint`` is the template of the route, never the path."""
+        integration = self._inbound.get(endpoint)
+        if integration is not None:
+            self._exchanged(integration, status < 400, seconds)  # noqa: PLR2004 - HTTP
         self._requests[(method, endpoint, _STATUS.get(status, "other"))](1)
         self._request_seconds[(method, endpoint)](_sound(seconds))
 
@@ -202,8 +229,17 @@ class Metrics:
 
     def notified(self, channel: str, status: str, seconds: float) -> None:
         """Count one attempt to deliver (``DELIVERY_STATUSES``)."""
+        self._exchanged(self._kinds.get(channel, ""), status == "success", seconds)
         self._families["notifications_sent_total"][(channel, status)](1)
         self._families["notification_duration_seconds"][(channel,)](_sound(seconds))
+
+    def exchanged(self, integration: str, status: int, seconds: float) -> None:
+        """Count a request that an integration sent, answered with a status of HTTP."""
+        self._exchanged(integration, status < 400, seconds)  # noqa: PLR2004 - HTTP
+
+    def _exchanged(self, integration: str, ok: bool, seconds: float) -> None:  # noqa: FBT001
+        now = int(time.time() * 1000)
+        self.integrations.record(integration, ok=ok, took_ms=seconds * 1000, now=now)
 
     def failed(self, channel: str, cause: str) -> None:
         """Count an attempt that failed, by its cause (``CAUSES``)."""

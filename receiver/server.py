@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 from receiver.api import ApiEndpoint
 from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.integration_api import IntegrationEndpoint
 from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
 from receiver.on_call import OnCallEndpoint
@@ -39,6 +40,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     status: StatusEndpoint
     runbooks: RunbookEndpoint
     console: ConsoleEndpoint
+    integrations: IntegrationEndpoint
 
 
 PATHS = (
@@ -63,6 +65,11 @@ PATHS = (
     ("GET", "/console/{name}"),
     ("GET", "/console/charts/{name}.svg"),
     ("GET", "/v1/figures"),
+    ("POST", "/v1/integrations/{name}/events"),
+    ("GET", "/v1/metrics/integrations"),
+    ("GET", "/v1/metrics/integrations/{name}"),
+    ("GET", "/v1/metrics/caches"),
+    ("GET", "/v1/health/circuit-breakers"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
@@ -94,6 +101,11 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.console.asset,
         endpoints.console.chart,
         endpoints.console.figures,
+        endpoints.integrations.event,
+        endpoints.integrations.all,
+        endpoints.integrations.one,
+        endpoints.integrations.caches,
+        endpoints.integrations.breakers,
         status.health,
         status.healthy,
         status.ready,
@@ -148,7 +160,10 @@ def _common(metrics: Metrics) -> Middleware:
         finally:
             resource = request.match_info.route.resource
             template = resource.canonical if resource is not None else "other"
-            metrics.request(request.method, template, status, time.perf_counter() - started)
+            took = time.perf_counter() - started
+            metrics.request(request.method, template, status, took)
+            if template.endswith("/integrations/{name}/events"):
+                metrics.exchanged(request.match_info["name"], status, took)
         return response
 
     return common

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from receiver.integration_config import IntegrationsConfig
 from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
 from routing.calendar_config import CalendarConfig
@@ -244,6 +245,7 @@ class Settings(Section):
     permissions: Permissions = Field(default={})
     pagerduty: PagerDutyConfig = PagerDutyConfig()
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()
+    integrations: IntegrationsConfig = IntegrationsConfig.model_validate({})
     outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()
     notifiers: dict[Name, NotifierConfig] = Field(default={})
     route: RouteConfig = RouteConfig()

@@ -29,6 +29,13 @@ def fields_of(annotation: Any) -> dict[str, Any]:
     return {field.alias or name: field.annotation for name, field in fields.items()}
 
 
+def extra_of(annotation: Any) -> Any:
+    """Return the type of what a model holds beside its fields, by any name; None for none."""
+    model = model_of(annotation)
+    found = model.__annotations__.get("__pydantic_extra__") if model else None
+    return get_args(found)[1] if found is not None else None
+
+
 def child_of(annotation: Any, key: str | int) -> Any:
     """Return the type below ``key``; None where the models know none."""
     kind = plain(annotation)
@@ -36,7 +43,7 @@ def child_of(annotation: Any, key: str | int) -> Any:
         return get_args(kind)[1]
     if get_origin(kind) is tuple:
         return get_args(kind)[0]
-    return fields_of(kind).get(str(key))
+    return fields_of(kind).get(str(key), extra_of(kind))
 
 
 def type_at(annotation: Any, path: tuple[str | int, ...]) -> Any:
@@ -68,6 +75,8 @@ def secrets_of(annotation: Any) -> list[str]:
 def keys_of(annotation: Any) -> list[str]:
     """Return the keys a configuration may have here; [] where any are allowed."""
     kind = plain(annotation)
+    if extra_of(kind) is not None:
+        return []
     if get_origin(kind) is dict:
         names = plain(get_args(kind)[0])
         return list(get_args(names)) if get_origin(names) is Literal else []

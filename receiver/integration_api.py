@@ -1,0 +1,166 @@
+"""How the integrations do, as JSON, and the one plain form of event that they may send."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from receiver.access import Access
+from receiver.clock import Clock
+from receiver.dispatch import Dispatcher
+from receiver.errors import PayloadError
+from receiver.integration_config import IntegrationConfig
+from receiver.integrations import Integrations
+from receiver.outages import Outage
+from receiver.payload_fields import MAX_LABEL, clean_text, fingerprint_of
+from receiver.person_actions import read_json
+from receiver.present import rfc3339
+from routing.alert import Alert
+from routing.assign import Assignment, Sender
+
+STATUSES = ("firing", "resolved")
+LABELS_MAX = 50
+TEXT_MAX = 2_000
+
+
+class EventBody(msgspec.Struct, forbid_unknown_fields=True):
+    """``title``: what is wrong. ``id`` joins events of one trouble (default: the title).
+
+    ``status`` firing or resolved; ``severity`` as an alert's label; ``value`` is what was measured.
+    """
+
+    title: str
+    id: str = ""
+    status: str = "firing"
+    severity: str = "warning"
+    description: str = ""
+    value: float | None = None
+    labels: dict[str, str] = {}
+
+
+class IntegrationEndpoint:
+    """``/v1/integrations/...``, ``/v1/metrics/...`` and ``/v1/health/circuit-breakers``."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+        self,
+        integrations: Integrations,
+        configs: Mapping[str, IntegrationConfig],
+        dispatcher: Dispatcher,
+        assignment: Callable[[], Assignment],
+        access: Access,
+        clock: Clock,
+        up: Callable[[], Mapping[str, bool]],
+        outages: Callable[[], Mapping[str, Outage]],
+    ) -> None:
+        """``up()`` and ``outages()`` tell how each notifier does."""
+        self._integrations = integrations
+        self._configs = configs
+        self._dispatcher = dispatcher
+        self._assignment = assignment
+        self._access = access
+        self._clock = clock
+        self._up = up
+        self._outages = outages
+
+    async def event(self, request: web.Request) -> web.Response:
+        """POST /v1/integrations/{name}/events: 202 once it is durable."""
+        name = request.match_info["name"]
+        config = self._configs.get(name)
+        if config is None:
+            known = ", ".join(self._configs) or "none"
+            text = f"no integration {name!r} is configured (configured: {known})"
+            return web.json_response({"error": text, "place": "name"}, status=404)
+        self._check(request, config)
+        alert, key = _alert(read_json(EventBody, await request.read()), name, self._clock.now())
+        sender = Sender(
+            cluster="",
+            receiver=f"integration:{name}",
+            group_key=key,
+            group_labels={"integration": name},
+        )
+        events = self._assignment().assign((alert,), sender, len(self._dispatcher.store.keys))
+        outcomes = [await self._dispatcher.submit(event) for event in events]
+        incidents = [one.incident.id for one in outcomes if one.incident is not None]
+        return web.json_response({"status": "accepted", "incidents": incidents}, status=202)
+
+    def _check(self, request: web.Request, config: IntegrationConfig) -> None:
+        if config.token is None:
+            self._access.check(request)
+            return
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, f"Bearer {config.token.get_secret_value()}".encode()):
+            raise web.HTTPUnauthorized(
+                text='{"error": "send the token of this integration as a bearer token"}\n',
+                content_type="application/json",
+            )
+
+    async def all(self, request: web.Request) -> web.Response:
+        """GET /v1/metrics/integrations: the figures of every integration."""
+        self._access.check(request)
+        return web.json_response({"integrations": self._integrations.shown()})
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /v1/metrics/integrations/{name}: the figures of one."""
+        self._access.check(request)
+        name = request.match_info["name"]
+        found = self._integrations.get(name)
+        if found is None:
+            known = ", ".join(one["integration"] for one in self._integrations.shown())
+            text = f"there is no integration {name!r} (there are: {known})"
+            return web.json_response({"error": text, "place": "name"}, status=404)
+        return web.json_response(found.shown())
+
+    async def caches(self, request: web.Request) -> web.Response:
+        """GET /v1/metrics/caches: how full each cache is, and how often it helps."""
+        self._access.check(request)
+        return web.json_response({"caches": {"records": self._dispatcher.cache.shown()}})
+
+    async def breakers(self, request: web.Request) -> web.Response:
+        """GET /v1/health/circuit-breakers: open for a notifier that only fails."""
+        self._access.check(request)
+        outages = self._outages()
+        return web.json_response(
+            {"circuit_breakers": [_breaker(name, outages.get(name)) for name in self._up()]}
+        )
+
+
+def _breaker(name: str, outage: Outage | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "state": "open" if outage else "closed",
+        "since": rfc3339(outage.first) if outage else None,
+        "problem": outage.problem if outage else None,
+    }
+
+
+def _alert(body: EventBody, name: str, now: int) -> tuple[Alert, str]:
+    """Return the alert an event is, and the key of its group."""
+    title = clean_text(body.title, MAX_LABEL).strip()
+    if not title:
+        raise PayloadError("is missing or empty", "title")
+    if body.status not in STATUSES:
+        raise PayloadError(f"is {body.status!r}; allowed: {', '.join(STATUSES)}", "status")
+    if len(body.labels) > LABELS_MAX:
+        raise PayloadError(f"has more than {LABELS_MAX} labels", "labels")
+    labels = {
+        clean_text(key, MAX_LABEL): clean_text(value, MAX_LABEL)
+        for key, value in body.labels.items()
+    }
+    severity = clean_text(body.severity, MAX_LABEL)
+    labels |= {"alertname": title, "severity": severity, "integration": name}
+    key = clean_text(body.id, MAX_LABEL) or title
+    annotations = {"description": clean_text(body.description, TEXT_MAX)}
+    if body.value is not None:
+        annotations["value"] = f"{body.value:g}"
+    resolved = body.status == "resolved"
+    alert = Alert(
+        fingerprint=fingerprint_of(labels),
+        labels=labels,
+        annotations={name: text for name, text in annotations.items() if text},
+        starts_at=now,
+        resolved=resolved,
+        ends_at=now if resolved else 0,
+    )
+    return alert, f"{name}:{key}"

@@ -1,0 +1,36 @@
+"""The services this one talks with beside its notifiers, as they are configured."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from receiver.settings_types import BareUrl
+from routing.config import Name, OptionalSecret, Section
+
+BUILT_IN = ("alertmanager", "slack", "pagerduty")
+"""Integrations that are there without being configured."""
+
+
+class IntegrationConfig(Section):
+    """One integration: it may send events with ``token``, and is asked at ``url``.
+
+    Without a token of its own it sends with any of web.credentials.
+    """
+
+    token: OptionalSecret = None
+    url: BareUrl | None = None
+    timeout_secs: float = Field(default=10.0, gt=0, le=300)
+
+
+class IntegrationsConfig(Section):
+    """All integrations: ``max_connections`` to each, and each by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    __pydantic_extra__: dict[Name, IntegrationConfig]
+
+    max_connections: Annotated[int, Field(ge=1, le=1_000)] = 50
+
+    @property
+    def named(self) -> dict[str, IntegrationConfig]:
+        """Return the configured integrations by name."""
+        return dict(self.__pydantic_extra__ or {})
