@@ -22,6 +22,7 @@ PROOFS = (
     "slack-limits",
     "slack-screens",
     "systems",
+    "seed-commands",
     "ingest",
 )
 

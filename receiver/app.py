@@ -123,6 +123,7 @@ class Service:
             kinds={name: config.type for name, config in settings.notifiers.items()},
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
+        self.metrics.register_gauges(self._measure)
         self.dispatcher = Dispatcher(
             store,
             self.clock,
@@ -243,6 +244,13 @@ class Service:
             self.metrics,
             self.clock,
         )
+
+    def _measure(self) -> None:
+        """Set the gauges of what this process holds."""
+        pool = self._redis.connection_pool
+        # redis-py has no public word for it.
+        self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
+        self.metrics.set_cache("records", self.dispatcher.cache.shown())
 
     def _components(self) -> dict[str, str]:
         """Return how what is beside Redis is, for /health."""

@@ -32,6 +32,9 @@ FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
 STRATEGIES = ("fingerprint", "group", "regroup")
 RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
+POOLS = ("redis",)
+POOL_STATES = ("in_use", "max")
+CACHES = ("records",)
 CAUSES = (
     "rate_limit",
     "timeout",
@@ -208,6 +211,26 @@ def _service() -> tuple[Family, ...]:
             {"lane": Closed(LANES)},
         ),
         gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
+        gauge(
+            f"{_OWN}_connection_pool_connections",
+            "Connections of a pool: in use, and how many there may be",
+            {"pool": Closed(POOLS), "state": Closed(POOL_STATES)},
+        ),
+        gauge(f"{_OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
+        gauge(
+            f"{_OWN}_cache_size_bytes",
+            "How large a cache is, of its entries alone",
+            {"cache": Closed(CACHES)},
+        ),
+        gauge(
+            f"{_OWN}_cache_hit_rate",
+            "Share of look-ups that a cache answered since the start",
+            {"cache": Closed(CACHES)},
+        ),
+        gauge(
+            f"{_OWN}_storage_used_bytes",
+            "Memory that Redis uses, the same on every replica: use max(), not sum()",
+        ),
         counter(
             f"{_OWN}_pagerduty_webhooks_total",
             "Webhooks of PagerDuty, by what became of them",

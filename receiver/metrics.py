@@ -279,6 +279,23 @@ class Metrics:
             lanes[key](entries.get(key[0], 0))
         self._families["incident_manager_processing_queue_size"][()](due)
 
+    def set_pool(self, pool: str, in_use: int, most: int) -> None:
+        """Set how many connections of a pool are in use, of how many."""
+        family = self._families["incident_manager_connection_pool_connections"]
+        family[(pool, "in_use")](in_use)
+        family[(pool, "max")](most)
+
+    def set_cache(self, cache: str, shown: Mapping[str, float | None]) -> None:
+        """Set what a cache says of itself (``RecordCache.shown``)."""
+        prefix = "incident_manager_cache"
+        self._families[f"{prefix}_entries"][(cache,)](shown["entries"] or 0)
+        self._families[f"{prefix}_size_bytes"][(cache,)](shown["size_bytes"] or 0)
+        self._families[f"{prefix}_hit_rate"][(cache,)](shown["hit_rate"] or 0)
+
+    def set_storage(self, used: int) -> None:
+        """Set how many bytes Redis uses."""
+        self._families["incident_manager_storage_used_bytes"][()](used)
+
     def set_redis_up(self, *, up: bool) -> None:
         """Say whether Redis answered; while it does not, gauges from it keep their last value."""
         self._families["incident_manager_redis_up"][()](up)

@@ -101,6 +101,7 @@ class StatusEndpoint:
         try:
             self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())
+            self._metrics.set_storage(await self._store.used_bytes())
             waiting = await self._tasks.waiting(self._clock.now())
             self._metrics.set_agenda(
                 {lane: total for lane, (total, _) in waiting.items()},

@@ -253,6 +253,12 @@ class IncidentStore:
                     counts[place] = counts.get(place, 0) + int(number)
         return counts
 
+    async def used_bytes(self) -> int:
+        """Return how much memory the server uses."""
+        async with unavailable_is_503():
+            found = await self.redis.info("memory")
+        return int(found.get("used_memory", 0))
+
     async def probe(self, now: int) -> None:
         """Write something; StoreUnavailableError when Redis cannot."""
         async with unavailable_is_503():
