@@ -6,6 +6,7 @@ service itself have to go past it.
 
 import asyncio
 import re
+import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +22,7 @@ from benchmarks.systems.generator import Generator, longest, rounds
 from routing.duration import parse_duration
 from systems.model import Alert, System, load_all
 from systems.table import CONFIG, Row, rows
+from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY
 from tests.rig import REPOSITORY, Program, Rig, free_port, until
 from tests.tools import require_tool
 
@@ -57,6 +59,7 @@ async def run(report: Report) -> None:
                         f"{row.priority} {row.acknowledge}",
                         not verdict.problem,
                     )
+            await _own_death(rig, systems, report)
         finally:
             await rig.stop()
     _report_rest(report, systems)
@@ -98,6 +101,11 @@ async def _alertmanager(rig: Rig, folder: Path) -> _Alertmanager:
     """Start Alertmanager with the file we ship; its address of us and its pauses alone differ."""
     text = (REPOSITORY / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
     text = re.sub(r"group_(wait|interval): 10s", r"group_\1: 1s", text)
+    # Its own integration with PagerDuty meets the strict fake.
+    key = folder / "routing_key"
+    key.write_text(DEFAULT_ROUTING_KEY)
+    text = text.replace("/etc/alertmanager/secrets/pagerduty_routing_key", str(key))
+    text = f"global: {{pagerduty_url: '{rig.pagerduty.base_url}/v2/enqueue'}}\n{text}"
     file = folder / "alertmanager.yml"
     file.write_text(text)
     address = f"127.0.0.1:{free_port()}"
@@ -117,8 +125,14 @@ async def _alertmanager(rig: Rig, folder: Path) -> _Alertmanager:
 
 
 async def _prometheus(
-    rig: Rig, folder: Path, generator: Generator, systems: list[System], alertmanager: str
+    rig: Rig,
+    folder: Path,
+    generator: Generator,
+    systems: list[System],
+    alertmanager: str,
+    own: str = "",
 ) -> Program:
+    """Start Prometheus; ``own`` is where the service's own metrics are scraped."""
     for system in systems:
         (folder / f"{system.system}.yml").write_text(fast_rules(system))
     config = {
@@ -133,7 +147,9 @@ async def _prometheus(
                 "static_configs": [{"targets": [generator.address]}],
             }
             for job in generator.jobs
-        ],
+        ]
+        + [{"job_name": "llm-incident-manager", "static_configs": [{"targets": [own]}]}]
+        * bool(own),
     }
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(config))
@@ -150,6 +166,35 @@ async def _prometheus(
     await program.start()
     await until(lambda: rig.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
     return program
+
+
+async def _own_death(rig: Rig, systems: list[System], report: Report) -> None:
+    """Kill the service: Alertmanager itself has to page, with nobody in between."""
+    folder = rig.folder / "death"
+    folder.mkdir()
+    alertmanager = await _alertmanager(rig, folder)
+    generator = Generator([])
+    prometheus = await _prometheus(
+        rig,
+        folder,
+        generator,
+        [system for system in systems if system.system == OWN],
+        alertmanager.url,
+        own=f"127.0.0.1:{rig.metrics_port}",
+    )
+    try:
+        await asyncio.sleep(3)
+        known = len(rig.pagerduty.incidents)
+        await rig.service.end(signal.SIGKILL)
+        killed = time.monotonic()
+        await until(lambda: len(rig.pagerduty.incidents) > known, 60, "Alertmanager pages")
+        page = rig.pagerduty.incidents[-1]
+        took = time.monotonic() - killed
+        good = page.client == "Alertmanager" and "ServiceDown" in page.summary
+        report("our own death, by kill -9", f"{page.client} paged after {took:.0f} s", "", good)
+    finally:
+        await prometheus.end()
+        await alertmanager.program.end()
 
 
 async def _judge(
