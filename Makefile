@@ -18,7 +18,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools prove systems systems-files slack-screens bench lock clean
+.PHONY: help run test lint fmt tools prove systems systems-files dashboards slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -58,6 +58,9 @@ systems-files: $(VENV)/.installed-dev ## write rules, their tests, runbooks and 
 
 systems: ## show every alert of the systems on its way from Prometheus to an incident (4 min)
 	@$(MAKE) --no-print-directory prove PROOF=systems
+
+dashboards: $(VENV)/.installed-dev ## write the Grafana dashboards, and one archive of all
+	@$(BIN)/python -m dashboards
 
 slack-screens: $(VENV)/.installed-dev ## draw what is sent to Slack into docs/slack
 	@sh .ci/install-tools $(BIN)/python

@@ -1,0 +1,1 @@
+"""Grafana dashboards of the monitored systems, as code. ``make dashboards`` writes them."""
