@@ -23,6 +23,7 @@ PROOFS = (
     "slack-screens",
     "systems",
     "seed-commands",
+    "dashboards",
     "ingest",
 )
 

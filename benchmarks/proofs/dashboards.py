@@ -1,0 +1,105 @@
+"""Every panel about this service returns data from a running service under traffic."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from benchmarks.systems.fast import fast_rules
+from dashboards.__main__ import BOARDS
+from systems.model import load_all
+from tests.rig import CHANNEL, Program, Rig, free_port, until
+from tests.scenarios.conftest import alert, notification
+from tests.tools import require_tool
+
+NAME = "dashboards"
+OWN = "incident-manager"
+TRAFFIC_S = 20
+
+Report = Callable[[str, str, str, bool], None]
+
+
+async def run(report: Report) -> None:
+    """Report, for each of our dashboards, how many of its panels have data."""
+    with TemporaryDirectory() as name:
+        rig = Rig(Path(name))
+        await rig.start()
+        try:
+            url = await _prometheus(rig)
+            # What happened before the first scrape is no increase.
+            await until(lambda: _has_data(rig, url, "up == 1"), 30, "Prometheus scrapes")
+            # One failure of a notifier, so that its panel has something to show.
+            rig.slack.faults.add("500", times=2, method="chat.postMessage")
+            await _traffic(rig)
+            for board in (board for board in BOARDS if board.system == OWN):
+                empty = [
+                    title
+                    for title, expression in board.expressions()
+                    if not await _has_data(rig, url, expression)
+                ]
+                total = len(board.expressions())
+                found = f"{total - len(empty)} of {total}"
+                report(board.title, found, "all", not empty)
+                if empty:
+                    print(f"  empty: {', '.join(empty)}")
+        finally:
+            await rig.stop()
+
+
+async def _traffic(rig: Rig) -> None:
+    """Open, acknowledge, escalate, resolve and reopen; send junk, too."""
+    for second in range(TRAFFIC_S):
+        name = f"Traffic{second % 6}"
+        severity = ("critical", "warning")[second % 2]
+        labels = {"severity": severity, "system": OWN}
+        _, answer = await rig.post(notification(alert(name, labels=labels), group=name))
+        for incident in answer["incidents"]:
+            await rig.post({"by": "Ann"}, f"/v1/incidents/{incident}/acknowledge")
+            await rig.post({"by": "Ann"}, f"/v1/incidents/{incident}/escalate")
+            if second % 3 == 2:
+                await rig.post({"by": "Ann"}, f"/v1/incidents/{incident}/resolve")
+        await rig.post({"nothing": "of ours"})
+        shown = rig.slack.top_level(CHANNEL)
+        if shown and "acknowledge" in shown[-1].buttons():
+            await rig.click("acknowledge")
+        await asyncio.sleep(1)
+
+
+async def _prometheus(rig: Rig) -> str:
+    (system,) = [system for system in load_all() if system.system == OWN]
+    (rig.folder / "rules.yml").write_text(fast_rules(system))
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [
+            {
+                "job_name": system.job,
+                "static_configs": [{"targets": [f"127.0.0.1:{rig.metrics_port}"]}],
+            }
+        ],
+    }
+    file = rig.folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(config))
+    address = f"127.0.0.1:{free_port()}"
+    program = Program(
+        "prometheus",
+        require_tool("prometheus"),
+        f"--config.file={file}",
+        f"--storage.tsdb.path={rig.folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+        folder=rig.folder,
+    )
+    await program.start()
+    rig.programs.append(program)
+    await until(lambda: rig.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
+    return f"http://{address}"
+
+
+async def _has_data(rig: Rig, url: str, expression: str) -> bool:
+    """Return whether a query has a value that is a number."""
+    async with rig.session.get(f"{url}/api/v1/query", params={"query": expression}) as answer:
+        body: Any = await answer.json()
+    return any(one["value"][1] != "NaN" for one in body["data"]["result"])
