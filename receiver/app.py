@@ -121,6 +121,7 @@ class Service:
             priorities=settings.classify.severities,
             integrations=dict.fromkeys((*BUILT_IN, *settings.integrations.named)),
             kinds={name: config.type for name, config in settings.notifiers.items()},
+            runbooks=runbooks.numbers,
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self._measure)

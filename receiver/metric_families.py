@@ -95,7 +95,7 @@ def families(config: Configured) -> tuple[Family, ...]:
         *response_families(config),
         *_alerts(),
         *_deliveries(config),
-        *_service(),
+        *_service(config),
     )
 
 
@@ -189,7 +189,7 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
     )
 
 
-def _service() -> tuple[Family, ...]:
+def _service(config: Configured) -> tuple[Family, ...]:
     return (
         counter(
             f"{_OWN}_alerts_processed_total",
@@ -209,6 +209,11 @@ def _service() -> tuple[Family, ...]:
             f"{_OWN}_agenda_entries",
             "Agenda entries, due or not, the same on every replica: use max(), not sum()",
             {"lane": Closed(LANES)},
+        ),
+        gauge(
+            f"{_OWN}_runbooks",
+            "Runbooks in the catalogue, by system",
+            {"system": Closed(config.systems)},
         ),
         gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
         gauge(

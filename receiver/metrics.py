@@ -137,7 +137,8 @@ class Metrics:
     ``routes`` are (method, template) of the HTTP routes, ``channels`` the notifiers' names,
     ``teams`` those of the route tree, ``priorities`` the priority that a severity leads to by
     default (only used to choose the series that exist before the first event). ``integrations`` are
-    the names of all, ``kinds`` the integration that each notifier belongs to.
+    the names of all, ``kinds`` the integration that each notifier belongs to, ``runbooks`` how many
+    there are of each system.
     """
 
     def __init__(  # noqa: PLR0913 - what is configured, by name
@@ -150,10 +151,13 @@ class Metrics:
         priorities: Mapping[str, str] = _DEFAULT_PRIORITIES,
         integrations: Iterable[str] = (),
         kinds: Mapping[str, str] = {},
+        runbooks: Mapping[str, int] = {},
     ) -> None:
         # The library has only a switch for the whole process; ``_created`` doubles the series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        config = Configured(tuple(routes), tuple(channels), tuple(teams), priorities)
+        config = Configured(
+            tuple(routes), tuple(channels), tuple(teams), priorities, tuple(runbooks)
+        )
         self.registry = CollectorRegistry()
         self.integrations = Integrations(integrations)
         self.registry.register(self.integrations)
@@ -165,6 +169,8 @@ class Metrics:
             if template.removesuffix("/").endswith(path)
         }
         self._families = {family.name: _Bound(family, self.registry) for family in families(config)}
+        for system, count in runbooks.items():
+            self._families["incident_manager_runbooks"][(system,)](count)
         self._gauges: list[Callable[[], None]] = []
         self._describe_process(version)
         family = self._families

@@ -32,13 +32,15 @@ class Configured(NamedTuple):
     """What only the configuration knows.
 
     ``routes``: (method, template) of every route; ``channels``: the notifiers' names; ``teams``:
-    every team of the route tree; ``priorities``: the priority that a severity leads to by default.
+    every team of the route tree; ``priorities``: the priority that a severity leads to by default;
+    ``systems``: those that have runbooks.
     """
 
     routes: tuple[tuple[str, str], ...]
     channels: tuple[str, ...]
     teams: tuple[str, ...]
     priorities: Mapping[str, str]
+    systems: tuple[str, ...] = ()
 
 
 SEVERITY, PRIORITY, SOURCE = Closed(SEVERITIES), Closed(PRIORITIES), Closed(SOURCES)

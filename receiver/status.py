@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,11 @@ class RunbookEndpoint:
     def catalogue(self) -> frozenset[str]:
         """Return ``system/alertname`` or ``alertname`` for every file."""
         return frozenset(self._files)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Return how many runbooks there are of each system; "any" are those of no system."""
+        return dict(Counter(name.rpartition("/")[0] or "any" for name in self._files))
 
     async def show(self, request: web.Request) -> web.Response:
         """GET /runbooks/{name}: the Markdown text, readable as it is."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dashboards.__main__ import BOARDS
 from systems.__main__ import files
 from systems.model import load, load_all
 from systems.rules import full_series
@@ -114,3 +115,18 @@ def test_a_file_with_a_mistake_is_refused_with_its_place(
     file.write_text(text.replace(*change, 1))
     with pytest.raises(ValueError, match=re.escape(words)):
         load(file)
+
+
+def test_no_link_of_a_runbook_or_a_document_is_dead() -> None:
+    uids = {board.uid for board in BOARDS}
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").rglob("*.md")]
+    assert len(pages) > 100
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#\s]+)", text):
+            if not link.startswith(("http://", "https://")):
+                assert (page.parent / link).exists(), (page, link)
+        for uid in re.findall(r"http://localhost:3000/d/([a-z0-9-]+)", text):
+            assert uid in uids, (page, uid)
+        for place in re.findall(r"http://localhost:8080/runbooks/([A-Za-z0-9_/-]+)", text):
+            assert (ROOT / "runbooks" / f"{place}.md").exists(), (page, place)
