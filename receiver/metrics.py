@@ -15,10 +15,8 @@ from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     GCCollector,
-    Histogram,
     Info,
     PlatformCollector,
     ProcessCollector,
@@ -27,19 +25,10 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from receiver.integrations import Integrations
-from receiver.metric_families import (
-    RESULT_OF,
-    STATUSES,
-    Closed,
-    Configured,
-    Family,
-    Key,
-    families,
-)
+from receiver.metric_families import RESULT_OF, STATUSES, Configured, Key, families
+from receiver.metric_series import Apply, Bound
 from routing.alert import SEVERITIES
 from routing.decision import Observation
-
-Apply = Callable[[float], None]
 
 _LOG = logging.getLogger(__name__)
 _STATUS = {int(status): status for status in STATUSES}
@@ -61,64 +50,6 @@ def severity_label(text: str) -> str:
         return text
     text = text.strip().lower()
     return text if text in _SEVERITIES else "other"
-
-
-class _Bound(dict[Key, Apply]):
-    """What to call for a tuple of label values: ``inc``, ``set`` or ``observe`` of a series.
-
-    A tuple that is not there is cleaned to the closed lists first, so that only closed values are
-    ever kept or exposed.
-    """
-
-    def __init__(self, family: Family, registry: CollectorRegistry) -> None:
-        super().__init__()
-        self.names = tuple(family.labels)
-        self._lists = [_shown(closed) for closed in family.labels.values()]
-        self._metric = _make(family, registry)
-        for key in family.first:
-            self[key]  # looking a series up makes it
-
-    def __missing__(self, key: Key) -> Apply:
-        clean = self.clean(key)
-        known = self.get(clean)
-        if known is None:
-            known = self[clean] = self._bind(clean)
-        return known
-
-    def clean(self, key: Key) -> Key:
-        """Return the key with every value that is not on its list replaced."""
-        pairs = zip(key, self._lists, strict=True)
-        return tuple(shown.get(value, rest) for value, (shown, rest) in pairs)
-
-    def of(self, labels: Mapping[str, str]) -> Apply:
-        """Return what to call for these labels; KeyError unless they are exactly this metric's."""
-        if len(labels) != len(self.names):
-            raise KeyError(f"expected the labels {self.names}, got {tuple(labels)}")
-        return self[tuple([labels[name] for name in self.names])]
-
-    def _bind(self, key: Key) -> Apply:
-        series = self._metric.labels(*key) if key else self._metric
-        if isinstance(series, Counter):
-            return series.inc
-        return series.set if isinstance(series, Gauge) else series.observe
-
-
-def _shown(closed: Closed) -> tuple[dict[str, str], str]:
-    """Return how each allowed value is shown, and the value for all others.
-
-    A name in a configuration may hold what UTF-8 cannot, and one such label fails every scrape.
-    """
-    shown = {value: value.encode(errors="replace").decode() for value in closed.values}
-    return {**shown, closed.rest: closed.rest}, closed.rest
-
-
-def _make(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
-    names = tuple(family.labels)
-    if family.kind == "counter":
-        return Counter(family.name, family.help, names, registry=registry)
-    if family.kind == "gauge":
-        return Gauge(family.name, family.help, names, registry=registry)
-    return Histogram(family.name, family.help, names, registry=registry, buckets=family.buckets)
 
 
 INBOUND = {
@@ -168,7 +99,7 @@ class Metrics:
             for path, name in INBOUND.items()
             if template.removesuffix("/").endswith(path)
         }
-        self._families = {family.name: _Bound(family, self.registry) for family in families(config)}
+        self._families = {family.name: Bound(family, self.registry) for family in families(config)}
         for system, count in runbooks.items():
             self._families["incident_manager_runbooks"][(system,)](count)
         self._gauges: list[Callable[[], None]] = []

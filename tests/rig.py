@@ -235,20 +235,38 @@ class Rig:
             },
             "scrape_configs": [{"job_name": "checkout", "static_configs": [{"targets": [target]}]}],
         }
-        file = self.folder / "prometheus.yml"
-        file.write_text(yaml.safe_dump(config))
-        address = f"127.0.0.1:{free_port()}"
-        program = Program(
-            "prometheus",
-            require_tool("prometheus"),
-            f"--config.file={file}",
-            f"--storage.tsdb.path={self.folder / 'prometheus'}",
-            f"--web.listen-address={address}",
-            folder=self.folder,
-        )
-        await program.start()
+        program, _ = await start_prometheus(self.folder, config)
         self.programs.append(program)
-        await until(lambda: self.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
+
+
+async def start_prometheus(
+    folder: Path, config: Mapping[str, Any], *flags: str
+) -> tuple[Program, str]:
+    """Start Prometheus with a configuration; return it and its URL when it answers."""
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(dict(config)))
+    address = f"127.0.0.1:{free_port()}"
+    program = Program(
+        f"prometheus-{folder.name}",
+        require_tool("prometheus"),
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+        *flags,
+        folder=folder,
+    )
+    await program.start()
+
+    async def ready() -> bool:
+        try:
+            async with ClientSession() as session, session.get(f"{url}/-/ready") as answer:
+                return answer.status == 200
+        except (ClientError, OSError):
+            return False
+
+    url = f"http://{address}"
+    await until(ready, 30, f"Prometheus is ready (see {program.log})")
+    return program, url
 
 
 class Target:

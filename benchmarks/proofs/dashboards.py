@@ -6,14 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from benchmarks.systems.fast import fast_rules
 from dashboards.__main__ import BOARDS
 from systems.model import load_all
-from tests.rig import CHANNEL, Program, Rig, free_port, until
+from tests.rig import CHANNEL, Rig, start_prometheus, until
 from tests.scenarios.conftest import alert, notification
-from tests.tools import require_tool
 
 NAME = "dashboards"
 OWN = "incident-manager"
@@ -81,21 +78,9 @@ async def _prometheus(rig: Rig) -> str:
             }
         ],
     }
-    file = rig.folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
-    program = Program(
-        "prometheus",
-        require_tool("prometheus"),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={rig.folder / 'prometheus'}",
-        f"--web.listen-address={address}",
-        folder=rig.folder,
-    )
-    await program.start()
+    program, url = await start_prometheus(rig.folder, config)
     rig.programs.append(program)
-    await until(lambda: rig.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
-    return f"http://{address}"
+    return url
 
 
 async def _has_data(rig: Rig, url: str, expression: str) -> bool:

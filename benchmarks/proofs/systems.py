@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-import yaml
 
 from benchmarks.systems.fast import fast_rules
 from benchmarks.systems.generator import Generator, longest, rounds
@@ -23,7 +22,7 @@ from routing.duration import parse_duration
 from systems.model import Alert, System, load_all
 from systems.table import CONFIG, Row, rows
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY
-from tests.rig import REPOSITORY, Program, Rig, free_port, until
+from tests.rig import REPOSITORY, Program, Rig, free_port, start_prometheus, until
 from tests.tools import require_tool
 
 NAME = "systems"
@@ -78,7 +77,7 @@ async def _round(
     generator = Generator(members)
     async with generator.running():
         alertmanager = await _alertmanager(rig, folder)
-        prometheus = await _prometheus(rig, folder, generator, systems, alertmanager.url)
+        prometheus = await _prometheus(folder, generator, systems, alertmanager.url)
         try:
             end = time.monotonic() + longest(members) + SPARE_S
             while time.monotonic() < end:
@@ -127,7 +126,6 @@ async def _alertmanager(rig: Rig, folder: Path) -> _Alertmanager:
 
 
 async def _prometheus(
-    rig: Rig,
     folder: Path,
     generator: Generator,
     systems: list[System],
@@ -153,20 +151,7 @@ async def _prometheus(
         + [{"job_name": "llm-incident-manager", "static_configs": [{"targets": [own]}]}]
         * bool(own),
     }
-    file = folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
-    program = Program(
-        f"prometheus-{folder.name}",
-        require_tool("prometheus"),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address={address}",
-        "--rules.alert.resend-delay=1s",
-        folder=folder,
-    )
-    await program.start()
-    await until(lambda: rig.answers(f"http://{address}/-/ready"), 30, "Prometheus is ready")
+    program, _ = await start_prometheus(folder, config, "--rules.alert.resend-delay=1s")
     return program
 
 
@@ -177,7 +162,6 @@ async def _own_death(rig: Rig, systems: list[System], report: Report) -> None:
     alertmanager = await _alertmanager(rig, folder)
     generator = Generator([])
     prometheus = await _prometheus(
-        rig,
         folder,
         generator,
         [system for system in systems if system.system == OWN],
