@@ -7,17 +7,16 @@ none over a restart), has no opinion.
 """
 
 import asyncio
-import base64
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError
 
+from receiver.alertmanager_http import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
 from receiver.payload_fields import MAX_LABEL, clean_text, fingerprint_of
 from receiver.settings import AlertmanagerConfig
 from routing.event import Seen
@@ -67,28 +66,6 @@ _decode_alerts = msgspec.json.Decoder(list[_Alert]).decode
 _decode_about = msgspec.json.Decoder(_About).decode
 
 
-class _UnusableError(Exception):
-    """An answer came and cannot be used; the text says why."""
-
-
-class _Peer:
-    """One Alertmanager: how to reach it, and whether it could be asked last time."""
-
-    def __init__(self, url: str, config: AlertmanagerConfig) -> None:
-        self.url = url
-        self.warm_up = timedelta(milliseconds=config.warm_up)
-        self.headers = {"Accept": "application/json", **authorization(config)}
-        self.usable = True
-
-    def note(self, trouble: str) -> None:
-        """Log a change between usable (``trouble`` is empty) and not."""
-        if self.usable and trouble:
-            log.warning("Alertmanager %s cannot be asked: %s", self.url, trouble)
-        elif not self.usable and not trouble:
-            log.warning("Alertmanager %s answers again", self.url)
-        self.usable = not trouble
-
-
 class Alertmanagers:
     """All configured Alertmanagers, by cluster."""
 
@@ -96,13 +73,9 @@ class Alertmanagers:
         self, configs: Iterable[AlertmanagerConfig], *, timeout: float = 5.0, connections: int = 8
     ) -> None:
         """``timeout``: seconds that all questions to one peer may take; ``connections``: in all."""
-        self._peers: dict[str, list[_Peer]] = {}
-        for config in configs:
-            peers = self._peers.setdefault(config.cluster, [])
-            peers += [_Peer(url, config) for url in config.urls]
+        self._peers = peers_by_cluster(configs)
         self._timeout = timeout
-        self._connections = connections
-        self._session: ClientSession | None = None
+        self._http = AlertmanagerHttp(connections)
 
     async def states(self, cluster: str, labels_by_fingerprint: Alerts) -> dict[str, Seen] | None:
         """Return what became of each alert; one that no peer can tell of is left out.
@@ -122,10 +95,9 @@ class Alertmanagers:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._http.close()
 
-    async def _ask(self, peer: _Peer, filters: list[str], wanted: Alerts) -> dict[str, Seen] | None:
+    async def _ask(self, peer: Peer, filters: list[str], wanted: Alerts) -> dict[str, Seen] | None:
         """Return what one peer says; what it is too young to say is left out."""
         trouble, found = "", None
         try:
@@ -140,12 +112,12 @@ class Alertmanagers:
             trouble, found = f"no answer within {self._timeout:g} s", None
         except (msgspec.MsgspecError, RecursionError) as error:
             trouble, found = f"not an answer of API v2: {error}", None
-        except (ClientError, OSError, ValueError, _UnusableError) as error:
+        except (ClientError, OSError, ValueError, UnusableError) as error:
             trouble, found = str(error) or type(error).__name__, None
-        peer.note(trouble)
+        _note(peer, trouble)
         return found
 
-    async def _is_young(self, peer: _Peer) -> bool:
+    async def _is_young(self, peer: Peer) -> bool:
         """Return whether a peer was started less than ``warm_up`` ago, by its own clock."""
         if not peer.warm_up:
             return False
@@ -154,45 +126,22 @@ class Alertmanagers:
         return now - (started if started.tzinfo else started.replace(tzinfo=UTC)) < peer.warm_up
 
     async def _get(
-        self, peer: _Peer, what: str, query: list[tuple[str, str]]
+        self, peer: Peer, what: str, query: list[tuple[str, str]]
     ) -> tuple[bytes, datetime]:
         """Return the body of an answer and the time at the peer."""
-        if self._session is None:
-            self._session = ClientSession(
-                connector=TCPConnector(limit=self._connections),
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=None),
-            )
-        url = f"{peer.url}/api/v2/{what}"
-        async with self._session.get(
-            url, params=query, headers=peer.headers, allow_redirects=False
-        ) as answer:
-            if answer.status != 200:  # noqa: PLR2004 - the only status of a usable answer
-                raise _UnusableError(f"/api/v2/{what} answers {answer.status}")
-            body = bytearray()
-            async for chunk in answer.content.iter_any():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise _UnusableError(f"/api/v2/{what} answers more than {MAX_BYTES} bytes")
-            return bytes(body), _date(answer.headers.get("Date", ""))
+        answer = await self._http.ask(peer, "GET", what, query=query, most=MAX_BYTES)
+        if answer.status != 200:  # noqa: PLR2004 - the only status of a usable answer
+            raise UnusableError(f"/api/v2/{what} answers {answer.status}")
+        return answer.body, answer.date
 
 
-def authorization(config: AlertmanagerConfig) -> dict[str, str]:
-    """Return the headers that say who asks."""
-    if config.token is not None:
-        return {"Authorization": f"Bearer {config.token.get_secret_value()}"}
-    if config.password is not None:
-        pair = f"{config.username}:{config.password.get_secret_value()}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}
-
-
-def _date(text: str) -> datetime:
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return datetime.now(UTC)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+def _note(peer: Peer, trouble: str) -> None:
+    """Log a change between usable (``trouble`` is empty) and not."""
+    if peer.usable and trouble:
+        log.warning("Alertmanager %s cannot be asked: %s", peer.url, trouble)
+    elif not peer.usable and not trouble:
+        log.warning("Alertmanager %s answers again", peer.url)
+    peer.usable = not trouble
 
 
 def filters_for(alerts: Alerts) -> list[str]:

@@ -1,10 +1,11 @@
 """What the console's templates show of an incident: words and times, ready to print."""
 
 from typing import Any
+from urllib.parse import quote
 
 from receiver.present import rfc3339
 from routing.duration import format_duration
-from routing.incident import Deadline, Incident
+from routing.incident import Deadline, Incident, Silence
 from routing.runbook import is_link
 
 _VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}
@@ -42,6 +43,7 @@ def details(incident: Incident, now: int) -> dict[str, Any]:
             for name, deadline in incident.deadlines.items()
             if name in _VERBS
         ],
+        "silences": [_silence(incident, silence, now) for silence in incident.silences],
         "resolved": moment(incident.resolved_at, now),
         "resolved_by": resolved.name if resolved else "",
         "took": (
@@ -49,6 +51,19 @@ def details(incident: Incident, now: int) -> dict[str, Any]:
             if incident.resolved_at
             else ""
         ),
+    }
+
+
+def _silence(incident: Incident, silence: Silence, now: int) -> dict[str, Any]:
+    """Return a silence with its page in Alertmanager, "" where its address is not known."""
+    ended = silence.expired_at or (silence.until if silence.until <= now else 0)
+    page = f"{incident.alertmanager_url.rstrip('/')}/#/silences/{quote(silence.id)}"
+    return {
+        "matchers": silence.matchers,
+        "by": silence.by,
+        "over": bool(ended),
+        "until": moment(ended or silence.until, now),
+        "link": page if is_link(page) else "",
     }
 
 

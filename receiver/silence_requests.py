@@ -10,6 +10,8 @@ from routing.incident import Actor, Incident
 from routing.matcher import Matcher, parse_matchers
 
 MATCHERS_MAX = 50
+LENGTH_MAX = 10_000
+"""Characters of all matchers: the incident keeps them, and the timeline shows them."""
 
 
 class SilenceBody(Body, rename={"span": "for"}):
@@ -59,8 +61,11 @@ async def act(
 
 def read_matchers(lines: Iterable[str]) -> tuple[Matcher, ...]:
     """Return the matchers of lines such as ``alertname="X"``; PayloadError for anything else."""
+    texts = tuple(lines)
+    if sum(map(len, texts)) > LENGTH_MAX:
+        raise PayloadError(f"are longer than {LENGTH_MAX} characters", "matchers")
     try:
-        found = tuple(matcher for line in lines for matcher in parse_matchers(line))
+        found = tuple(matcher for text in texts for matcher in parse_matchers(text))
     except ValueError as error:
         raise PayloadError(str(error), "matchers") from None
     if len(found) > MATCHERS_MAX:

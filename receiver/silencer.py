@@ -1,7 +1,10 @@
 """Silences made from an incident: first in Alertmanager, then noted in the incident.
 
-Alertmanager comes first: an incident must not claim a silence that does not exist. When noting it
-fails the silence is in force all the same; asked once more, it is found and noted.
+Alertmanager comes first: an incident must not claim a silence that does not exist, nor that one is
+over that still keeps pages away. When noting it fails (Redis is away: 503) the silence is in force,
+or ended, all the same; asked once more it is found as it is, and noted. When nobody knows whether
+Alertmanager made it, nothing is noted; asked once more it is found, or made. What was asked twice
+is one silence and, by its id and end, one entry of the timeline.
 """
 
 from collections.abc import Sequence
@@ -15,6 +18,9 @@ from routing.event import Silenced, SilenceExpired
 from routing.incident import Actor, Incident, Silence
 from routing.matcher import Matcher
 from routing.silence import FOR_MAX_MS, FOR_MIN_MS, check_matchers, default_matchers
+
+ELSEWHERE = Actor("Alertmanager", "automatic", human=False)
+"""Who ended what was over before somebody here asked for its end."""
 
 
 class Silencer:
@@ -36,6 +42,7 @@ class Silencer:
     ) -> Outcome:
         """Silence ``matchers`` (none: what all alerts of the incident share) until then (ms).
 
+        Asked again with the same matchers, the silence there is ends when it was asked for last.
         PayloadError with the place of what is wrong, SilenceError when Alertmanager does not.
         """
         wanted = tuple(matchers) or default_matchers(incident)
@@ -50,15 +57,25 @@ class Silencer:
         marker = f"incident {incident.id}"
         made = await self._silences.create(cluster, wanted, now, until, actor.name, comment, marker)
         shown = ", ".join(str(matcher) for matcher in wanted)
-        silence = Silence(made, until, shown, actor.name, cluster)
+        silence = Silence(made.id, made.until, shown, actor.name, cluster)
         event = Silenced(actor, silence, episode)
-        return await self._dispatcher.submit(event, incident.id, f"silenced:{incident.id}:{made}")
+        event_id = f"silenced:{incident.id}:{made.id}:{made.until}"
+        return await self._dispatcher.submit(event, incident.id, event_id)
 
     async def expire(self, incident: Incident, silence: str, actor: Actor) -> Outcome:
-        """End a silence of the incident before its time; SilenceError when it cannot be ended."""
+        """End a silence of the incident before its time; SilenceError when it cannot be ended.
+
+        ``already_expired``: it was over before, which is noted where it was not known.
+        """
         known = next((one for one in incident.silences if one.id == silence), None)
         if known is None:
             raise PayloadError(f"this incident knows no silence {silence!r}", "silence")
-        if not known.expired_at and known.until > self._clock.now():
-            await self._silences.expire(known.cluster, known.id)
-        return await self._dispatcher.submit(SilenceExpired(actor, silence), incident.id)
+        if known.expired_at:
+            return Outcome("already_expired", incident)
+        # Past its end too: somebody may have moved that in Alertmanager.
+        ended = await self._silences.expire(known.cluster, known.id)
+        if not ended and known.until <= self._clock.now():
+            return Outcome("already_expired", incident)
+        event = SilenceExpired(actor if ended else ELSEWHERE, silence)
+        outcome = await self._dispatcher.submit(event, incident.id)
+        return outcome if ended else Outcome("already_expired", outcome.incident)

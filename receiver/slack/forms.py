@@ -148,8 +148,11 @@ class Forms:
     async def _silenced_late(self, ask: Ask, work: "asyncio.Future[Any]") -> None:
         try:
             await work
-        except (SilenceError, PayloadError, StoreUnavailableError) as error:
-            self._desk.whisper(ask, f"Nothing is silenced: {windows.quoted(str(error))}")
+        except StoreUnavailableError:
+            said = "Alertmanager has taken the silence, but it is not noted here: ask once more."
+            self._desk.whisper(ask, said)
+        except (SilenceError, PayloadError) as error:
+            self._desk.whisper(ask, f"The silence failed: {windows.quoted(str(error))}")
         else:
             self._desk.whisper(ask, "Alertmanager has taken the silence.")
 

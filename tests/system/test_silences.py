@@ -1,19 +1,27 @@
 """Silences made and ended from an incident, in the real Alertmanager."""
 
+import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from click.testing import CliRunner
 
+from receiver.__main__ import main
 from receiver.settings import AlertmanagerConfig
 from receiver.silences import SilenceError, Silences
-from routing.matcher import parse_matchers
+from routing.matcher import Matcher, parse_matchers
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App, alert, notification
 from tests.scenarios.test_slack_actions import Work
-from tests.system.conftest import Real
+from tests.system.conftest import Real, moment
+from tests.system.test_alertmanager_api import HOSTILE
+from tests.tools import require_tool
 
 LABELS = {"alertname": "HighErrorRate", "severity": "critical", "service": "checkout"}
 OTHER = LABELS | {"service": "search"}
@@ -79,9 +87,125 @@ async def test_silence_over_the_api_with_matchers_of_ones_own(work: Work, real: 
     assert status == 200
     assert len(await _known(real)) == 1
     (silence,) = answer["incident"]["silences"]
+    status, answer = await work.app.post(body | {"for": "3h"}, f"{path}/silence")
+    (longer,) = answer["incident"]["silences"]
+    (known,) = await _known(real)
+    assert longer["id"] == silence["id"] == known["id"]
+    assert longer["until"] == known["endsAt"] > silence["until"]
     status, answer = await work.app.post({"silence": silence["id"]}, f"{path}/unsilence")
     assert (status, answer["result"]) == (200, "silence_expired")
     assert await _silenced(real) == []
+
+
+async def test_without_matchers_only_what_is_seen_is_silenced(work: Work, real: Real) -> None:
+    path = f"/v1/incidents/{work.incident}"
+    status, answer = await work.app.post({"for": "2h", "episode": 7}, f"{path}/silence")
+    assert (status, answer["result"]) == (409, "stale")
+    assert await _known(real) == []
+    status, answer = await work.app.post({"until": moment(7200), "by": "Ann"}, f"{path}/silence")
+    assert (status, answer["result"]) == (200, "silenced")
+    (known,) = await _known(real)
+    assert known["createdBy"] == "Ann"
+    assert {one["name"]: one["value"] for one in known["matchers"]} == LABELS
+    assert await _silenced(real) == ["checkout"]
+
+
+async def test_one_that_was_ended_in_alertmanager_is_over_here_too(work: Work, real: Real) -> None:
+    path = f"/v1/incidents/{work.incident}"
+    _, answer = await work.app.post({"for": "2h"}, f"{path}/silence")
+    (silence,) = answer["incident"]["silences"]
+    async with real.session.delete(f"{real.url}/api/v2/silence/{silence['id']}") as ended:
+        assert ended.status == 200
+    for _ in range(2):
+        status, answer = await work.app.post({"silence": silence["id"]}, f"{path}/unsilence")
+        assert (status, answer["result"]) == (200, "already_expired")
+        assert answer["incident"]["silences"][0]["expired_at"]
+    said = [entry["text"] for entry in (await work.now())["timeline"]]
+    assert [text for text in said if text.startswith("Silence ended by Alertmanager")] == said[-1:]
+    # It is over: asked for again, there is a new one.
+    _, answer = await work.app.post({"for": "2h"}, f"{path}/silence")
+    assert len(answer["incident"]["silences"]) == 2
+    assert await _silenced(real) == ["checkout"]
+
+
+async def test_an_answer_that_got_lost_makes_no_second_silence(work: Work, real: Real) -> None:
+    """Between the service and Alertmanager something cuts the line after the silence is made."""
+    lost: list[str] = []
+
+    async def between(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        kind = {"Content-Type": "application/json"}
+        url = f"{real.url}{request.path_qs}"
+        async with real.session.request(request.method, url, data=body, headers=kind) as answer:
+            raw, status = await answer.read(), answer.status
+        if request.method == "POST" and not lost:
+            lost.append(request.path)
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(body=raw, status=status, headers=kind)
+
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", between)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await work.app.stop()
+    await work.app.start(alertmanagers=[{"urls": [url]}])
+    path = f"/v1/incidents/{work.incident}/silence"
+    status, answer = await work.app.post({"for": "2h"}, path)
+    assert (status, lost) == (502, ["/api/v2/silences"])
+    assert "it is not made twice" in answer["error"]
+    assert (await work.now())["silences"] == []
+    status, answer = await work.app.post({"for": "2h"}, path)
+    assert (status, answer["result"]) == (200, "silenced")
+    (known,) = await _known(real)
+    (silence,) = answer["incident"]["silences"]
+    assert (silence["id"], silence["until"]) == (known["id"], known["endsAt"])
+    await runner.cleanup()
+
+
+async def test_hundreds_of_other_silences_hide_none(work: Work, real: Real) -> None:
+    for number in range(400):
+        await real.silence("other", f"{number}" * 40)
+    path = f"/v1/incidents/{work.incident}"
+    for expected in ("silenced", "duplicate"):
+        status, answer = await work.app.post({"for": "2h"}, f"{path}/silence")
+        assert (status, answer["result"]) == (200, expected)
+    (silence,) = answer["incident"]["silences"]
+    status, answer = await work.app.post({"silence": silence["id"]}, f"{path}/unsilence")
+    assert (status, answer["result"]) == (200, "silence_expired")
+
+
+async def test_hostile_values_are_silenced_once(real: Real) -> None:
+    silences = Silences([AlertmanagerConfig(urls=(real.url,))])
+    await real.fire(*({"alertname": value, "service": "x"} for value in HOSTILE))
+    now = int(time.time() * 1000)
+    for value in HOSTILE:
+        matchers = [Matcher("alertname", "=", value), Matcher("nothing", "!=", value)]
+        made = [
+            await silences.create("", matchers, now, now + HOUR_MS, value, value, "incident x")
+            for _ in range(2)
+        ]
+        assert made[0] == made[1]
+    assert len(await _known(real)) == len(await _silenced(real)) == len(HOSTILE)
+    await silences.close()
+
+
+async def test_the_console_shows_what_is_silenced_until_when(work: Work) -> None:
+    path = f"/v1/incidents/{work.incident}"
+    _, answer = await work.app.post({"for": "2h", "by": "<b>Ann</b>"}, f"{path}/silence")
+    (silence,) = answer["incident"]["silences"]
+    url = f"{work.app.url}/incidents/{work.incident}"
+    for words in ("until <time", "over since <time"):
+        async with work.app.session.get(url) as page:
+            shown = await page.text()
+        assert words in shown
+        assert "service=&#34;checkout&#34;" in shown
+        assert "&lt;b&gt;Ann&lt;/b&gt;" in shown
+        link = f"http://alertmanager.example:9093/#/silences/{silence['id']}"
+        assert f'<a href="{link}" rel="noreferrer">' in shown
+        await work.app.post({"silence": silence["id"]}, f"{path}/unsilence")
 
 
 @pytest.mark.parametrize(
@@ -125,3 +249,31 @@ async def test_an_alertmanager_that_is_away_is_a_502_that_says_so(work: Work, re
     assert (await work.now())["silences"] == []
     await work.app.post(notification(alert(labels=LABELS)))
     assert (await work.now())["state"] == "triggered"
+
+
+async def test_the_command_line_makes_what_amtool_shows_and_ends_it(work: Work, real: Real) -> None:
+    async def run(*words: str) -> Any:
+        called = [*words, "--url", work.app.url, "--by", "Ann", "-o", "json"]
+        result = await asyncio.to_thread(CliRunner().invoke, main, ["incidents", *called])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.output)
+
+    async def amtool() -> str:
+        url = f"--alertmanager.url={real.url}"
+        program = await asyncio.create_subprocess_exec(
+            require_tool("amtool"), "silence", "query", url, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await program.communicate()
+        return out.decode()
+
+    matcher = 'service=~"check.*"'
+    made = await run(
+        "silence", work.incident, "--for", "2h", "--matcher", matcher, "--comment", "deploy"
+    )
+    assert made["result"] == "silenced"
+    (silence,) = made["incident"]["silences"]
+    shown = await amtool()
+    for words in (silence["id"], matcher, "Ann", f"deploy (incident {work.incident})"):
+        assert words in shown
+    assert (await run("unsilence", work.incident, silence["id"]))["result"] == "silence_expired"
+    assert silence["id"] not in await amtool()

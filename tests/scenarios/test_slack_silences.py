@@ -1,0 +1,82 @@
+"""A silence that takes Alertmanager longer than Slack waits for an answer."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from receiver.errors import StoreUnavailableError
+from tests.fakes.alertmanager import FakeAlertmanager
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.scenarios.conftest import App, until
+from tests.scenarios.test_slack_actions import Work
+
+SLOW_S = 1.4
+"""Of each request; each may take 2 s, and Slack's window is answered after 2.2."""
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeAlertmanager]:
+    made = FakeAlertmanager()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def work(
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], fake: FakeAlertmanager
+) -> AsyncIterator[Work]:
+    app = App(tmp_path, *fakes)
+    await app.start(alertmanagers=[{"urls": [fake.url]}])
+    yield Work(app, "http")
+    await app.stop()
+
+
+class Away:
+    """A dispatcher while Redis is away."""
+
+    async def submit(self, *_: Any) -> Any:
+        raise StoreUnavailableError("away")
+
+
+@pytest.mark.parametrize(
+    ("status", "away", "words"),
+    [
+        (200, False, "Alertmanager has taken the silence."),
+        (200, True, "taken the silence, but it is not noted here: ask once more"),
+        (400, False, "The silence failed: Alertmanager refused (HTTP 400): no way"),
+        (502, False, "ask once more: it is not made twice"),
+    ],
+)
+async def test_whoever_asked_hears_what_became_of_it(
+    work: Work, fake: FakeAlertmanager, status: int, away: bool, words: str
+) -> None:
+    async def look(_request: web.Request) -> web.Response:
+        await asyncio.sleep(SLOW_S)
+        return web.json_response(fake.silences)
+
+    async def make(request: web.Request) -> web.Response:
+        body = await request.json()
+        await asyncio.sleep(SLOW_S)
+        answer = {"silenceID": fake.keep(body)} if status == 200 else "no way"
+        return web.json_response(answer, status=status)
+
+    fake.behave |= {"GET": look, "POST": make}
+    await work.fire()
+    await work.more("silence")
+    window = work.window()
+    origin = json.loads(window["private_metadata"])
+    window["private_metadata"] = json.dumps(origin | {"channel": "C0ALERTS"})
+    if away:
+        work.app.service.silencer._dispatcher = Away()
+    answer = await work.submit(**{"for": "2h"})
+    assert "has not answered yet" in str(answer)
+    said = await until(lambda: work.app.slack.workspace.ephemerals)
+    assert words in said[-1]["text"]
+    assert len((await work.now())["silences"]) == (status == 200 and not away)
