@@ -19,7 +19,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
 from receiver.store.record import decode_incident
-from routing.decide import decide, fold
+from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Observation
 from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.incident import Incident
@@ -142,7 +142,7 @@ class Dispatcher:
         now = self._clock.now()
         loaded = await self._load_records(groups)
         writes: list[Write] = []
-        members: list[tuple[list[_Waiting], list[Decision]]] = []
+        members: list[tuple[list[_Waiting], list[Decision], list[_Waiting]]] = []
         for key, waiters in groups.items():
             try:
                 base = self._base(key, waiters[0], loaded)
@@ -150,7 +150,7 @@ class Dispatcher:
                 # A record that cannot be read is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
                 continue
-            alive, decisions = self._decide(base, waiters, now)
+            alive, decisions, rest = self._decide(base, waiters, now)
             if not decisions:
                 continue
             folded = fold(decisions)
@@ -160,13 +160,13 @@ class Dispatcher:
             ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
             pointer = isinstance(alive[0].event, AlertsReceived)
             writes.append(Write(folded, pointer, ids))
-            members.append((alive, decisions))
+            members.append((alive, decisions, rest))
         if not writes:
             return
         results = await self.store.commit(shard, writes, now)
         again: list[_Waiting] = []
-        for write, (alive, decisions), result in zip(writes, members, results, strict=True):
-            again += self._settle(write, alive, decisions, result)
+        for write, (alive, decisions, rest), result in zip(writes, members, results, strict=True):
+            again += self._settle(write, alive, decisions, result) + rest
         self._queues[shard].extendleft(reversed(again))
         self._on_commit()
 
@@ -193,11 +193,17 @@ class Dispatcher:
 
     def _decide(
         self, base: Incident | None, waiters: list[_Waiting], now: int
-    ) -> tuple[list[_Waiting], list[Decision]]:
-        """Decide the events one after another; one that raises fails alone."""
-        alive, decisions, state = [], [], base
+    ) -> tuple[list[_Waiting], list[Decision], list[_Waiting]]:
+        """Decide the events one after another; one that raises fails alone.
+
+        The last ones returned have to wait: a commit writes one incident of a group, and they
+        begin the next one.
+        """
+        state = base
+        alive: list[_Waiting] = []
+        decisions: list[Decision] = []
         told: dict[str, _Waiting] = {}
-        for waiting in waiters:
+        for place, waiting in enumerate(waiters):
             event = waiting.event
             if waiting.event_id and waiting.event_id in told:
                 _follow(told[waiting.event_id], waiting)
@@ -213,11 +219,13 @@ class Dispatcher:
                 log.exception("event %s could not be decided", type(event).__name__)
                 self._fail([waiting], error)
                 continue
+            if is_next_generation(decision) and any(known.changed for known in decisions):
+                return alive, decisions, waiters[place:]
             if decision.changed:
                 state = decision.incident
             alive.append(waiting)
             decisions.append(decision)
-        return alive, decisions
+        return alive, decisions, []
 
     def _settle(
         self, write: Write, alive: list[_Waiting], decisions: list[Decision], result: Result

@@ -16,7 +16,7 @@ from routing.event import Seen, TimerDue
 from routing.incident import Incident
 from routing.merge import news
 
-ASKS = frozenset({"stale", "echo", "merge", "heartbeat"})
+ASKS = frozenset({"stale", "echo", "merge", "heartbeat", "forget"})
 """Timers that need more than what receipts say."""
 
 
@@ -54,9 +54,9 @@ class Facts:
 
     async def _ask(self, task: Task, incident: Incident) -> dict[str, Seen] | None:
         """Return what Alertmanager says of the alerts in question, None when it says nothing."""
-        if incident.kind != "alert":
+        if incident.kind != "alert" or task.task == "forget":
             return None
-        found = incident.suspects.values() if task.task == "echo" else incident.firing()
+        found = incident.suspects.values() if task.task == "echo" else incident.watched()
         labels = {alert.fingerprint: alert.labels for alert in found}
         if not labels:
             return None

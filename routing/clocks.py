@@ -101,16 +101,29 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
     """Let running clocks leave what a lower priority leaves, counted from when they began."""
     for name in NAMES:
         deadline = draft.get("deadlines").get(name)
-        if deadline is None or not deadline.running or deadline.paused_at:
+        if deadline is None or not deadline.running:
             continue
         within = clock.within(name)
         if within is None:
             drop(draft, name)
             continue
-        due = max(draft.now, within.due(deadline.since, clock.calendar))
-        _set(draft, name, Deadline(due=due, since=deadline.since))
-        draft.timer(name, due)
+        due = max(deadline.paused_at or draft.now, within.due(deadline.since, clock.calendar))
+        if deadline.paused_at:
+            left = within.remaining(deadline.paused_at, due, clock.calendar)
+            _set(draft, name, msgspec.structs.replace(deadline, due=due, remaining=left))
+        else:
+            _set(draft, name, Deadline(due=due, since=deadline.since))
+            draft.timer(name, due)
+    start_missing(draft, clock)
     remind_later(draft, clock)
+
+
+def start_missing(draft: Draft, clock: Clock) -> None:
+    """Start what should run and does not: a snooze or another priority had no such clock."""
+    if draft.get("state") != "snoozed" and "update" not in draft.get("timers"):
+        start(draft, clock, "update")
+    if draft.get("state") == "acknowledged" and "resolve" not in draft.get("deadlines"):
+        start(draft, clock, "resolve")
 
 
 def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:

@@ -63,7 +63,10 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
 
 
 def fold(decisions: Iterable[Decision]) -> Decision:
-    """Join decisions made one after another on one incident into one to commit."""
+    """Join decisions made one after another on one incident into one to commit.
+
+    None but the first that changes anything may begin a next generation.
+    """
     first, *rest = decisions
     if not rest:
         return first
@@ -71,9 +74,6 @@ def fold(decisions: Iterable[Decision]) -> Decision:
     cancel = set(first.cancel)
     timeline = list(first.timeline)
     for decision in rest:
-        if _is_next_generation(decision):
-            # What was said and asked for before is the old incident's, which is over.
-            schedule, cancel, timeline = {}, set(), []
         timeline += decision.timeline
         cancel |= set(decision.cancel)
         for task in decision.cancel:
@@ -95,7 +95,8 @@ def fold(decisions: Iterable[Decision]) -> Decision:
     )
 
 
-def _is_next_generation(decision: Decision) -> bool:
+def is_next_generation(decision: Decision) -> bool:
+    """Return whether it leaves one incident of the group behind and begins another."""
     base, incident = decision.base, decision.incident
     return base is not None and incident is not None and base.id != incident.id
 

@@ -8,7 +8,7 @@ from typing import Any
 from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
-from routing.escalation import start_clocks
+from routing.escalation import arm_next, start_clocks
 from routing.incident import AUTOMATIC, Actor, Part, Pin, describe
 from routing.rules import Rules
 
@@ -68,6 +68,8 @@ def reopen(
     draft.set(pin=None)
     if firing:
         name_incident(draft, rules, firing)
+    else:
+        raise_to_parts(draft)
     draft.set(
         state="triggered",
         episode=draft.get("episode") + 1,
@@ -75,6 +77,7 @@ def reopen(
         acknowledged_at=0,
         acknowledged_by=None,
         acknowledge_counted=False,
+        automation_counted=False,
         assigned_to=None,
         resolved_at=0,
         resolved_by=None,
@@ -127,11 +130,30 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
                 rules.classify_group(alert, len(shown)),
                 key=lambda pair: pair[0],
             )
+    return _of_parts(draft, priority, reason)
+
+
+def _of_parts(draft: Draft, priority: str, reason: str) -> tuple[str, str]:
     parts: dict[str, Part] = draft.get("parts")
     for source, part in parts.items():
         if part.firing and part.priority < priority:
             priority, reason = part.priority, f"merged incident {source}"
     return priority, reason
+
+
+def raise_to_parts(draft: Draft) -> None:
+    """Take the priority of merged incidents that fire and are more urgent than this one was."""
+    priority, reason = _of_parts(draft, draft.get("priority"), draft.get("priority_reason"))
+    draft.set(priority=priority, priority_reason=reason)
+
+
+def follow_lower(draft: Draft, rules: Rules) -> None:
+    """Let clocks and policy go by a lower priority: it pages nobody now, and strands nobody."""
+    clock = rules.clocks[draft.get("priority")]
+    clocks.follow_priority(draft, clock)
+    paged = draft.get("state") == "triggered" and draft.get("step") >= 0
+    if paged and "escalate" not in draft.get("timers"):
+        arm_next(draft, clock, draft.get("step") + 1)
 
 
 def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> str:

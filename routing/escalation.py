@@ -61,6 +61,8 @@ def page_next(
     """
     if _wait_for_hours(draft, clock, reason):
         return
+    draft.stop("quiet")
+    draft.set(held_reason="")
     number, step = _staffed(clock, draft.get("step") + 1)
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
@@ -83,9 +85,25 @@ def page_next(
     arm_next(draft, clock, number + 1)
 
 
+def page_held(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
+    """Page what quiet hours held back; the steps after it keep their distance to it."""
+    number, step = _staffed(clock, draft.get("step") + 1)
+    if step is not None:
+        laps = (number // len(clock.steps)) * clock.lap
+        as_if = draft.now - laps - (step.after or 0)
+        draft.set(clock_started_at=max(draft.get("clock_started_at"), as_if))
+    page_next(draft, clock, draft.get("held_reason") or "opened", paged)
+
+
 def page_again(draft: Draft, clock: Clock, reason: str) -> None:
-    """Page the step once more that the incident is at, or its first one."""
-    draft.set(step=max(draft.get("step"), 0) - 1)
+    """Page the step once more that the incident is at, or its first one.
+
+    Under a shorter policy than the one that got it there, that is the last one with anybody in it.
+    """
+    number = max(draft.get("step"), 0)
+    while number and _staffed(clock, number)[1] is None:
+        number -= 1
+    draft.set(step=number - 1)
     page_next(draft, clock, reason)
 
 
@@ -226,7 +244,9 @@ def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> 
     """The acknowledge deadline passed: it is missed, and the next step is notified."""
     clocks.miss(draft, clock, "acknowledge")
     _, following = _staffed(clock, draft.get("step") + 1)
-    if following is None or following.after is None:
+    # Without its timer (the policy was another one when it was paged) nobody would be told.
+    armed = "escalate" in draft.get("timers")
+    if following is None or following.after is None or not armed:
         page_next(draft, clock, "deadline", paged)
 
 

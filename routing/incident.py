@@ -135,6 +135,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     it obeys until something fires. ``changes``: the latest openings and ends, to notice flapping.
     ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody reports,
     in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
+    ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one.
     """
 
@@ -159,6 +160,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     suspects: dict[str, Alert] = {}
     suspected_at: dict[str, int] = {}
     suppressed: dict[str, int] = {}
+    earlier: dict[str, int] = {}
     opened_at: int = 0
     episode_opened_at: int = 0
     updated_at: int = 0
@@ -166,6 +168,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     acknowledged_at: int = 0
     acknowledged_by: Actor | None = None
     acknowledge_counted: bool = False
+    automation_counted: bool = False
     resolved_at: int = 0
     resolved_by: Actor | None = None
     deadlines: dict[str, Deadline] = {}
@@ -212,6 +215,10 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def asks_again(self) -> bool:
         """True while a page insists although somebody acknowledged."""
         return any(page.insists and self.wants(page) for page in self.pages.values())
+
+    def watched(self) -> list[Alert]:
+        """Return the alerts somebody still counts as firing, here or in the target of a merge."""
+        return firing_of(self.alerts, {}) if self.merged_into else self.firing()
 
     def firing(self) -> list[Alert]:
         """Return the alerts that keep the incident open, most urgent first, then oldest."""

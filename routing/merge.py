@@ -6,8 +6,19 @@ two may live on different shards, so the telling is a task of the agenda that ma
 """
 
 from routing import clocks
+from routing.alert import Alert
 from routing.decision import Draft
-from routing.episode import end, name_incident, raise_priority, reopen, retire, silence
+from routing.episode import (
+    end,
+    follow_lower,
+    name_incident,
+    raise_priority,
+    raise_to_parts,
+    reopen,
+    retire,
+    silence,
+    watch_for_news,
+)
 from routing.event import Merged, MergeNews, TimerDue
 from routing.incident import Incident, Part
 from routing.rules import Rules
@@ -40,6 +51,7 @@ def merge(draft: Draft, event: Merged, rules: Rules) -> str:
     actor = event.actor
     draft.say("merged", f"Merged into {event.target} by {actor.name}", actor.name, actor.via)
     draft.timer("merge", draft.now)
+    watch_for_news(draft, rules)
     return "merged_now"
 
 
@@ -64,12 +76,14 @@ def _count(alerts: object, parts: dict[str, Part]) -> int:
     return firing + sum(part.firing for part in parts.values())
 
 
-def follow_merged(draft: Draft) -> str:
+def follow_merged(draft: Draft, rules: Rules) -> str:
     """Keep what fires quiet here, and have the target told when it is more or less than before."""
     silence(draft)
     count = _count(draft.get("alerts").values(), draft.get("parts"))
     if count != draft.get("merged_firing"):
         draft.timer("merge", draft.now)
+        if "stale" not in draft.get("timers"):
+            watch_for_news(draft, rules)
     return "merged"
 
 
@@ -78,21 +92,30 @@ def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
     draft.stop("merge")
     if event.lost:
         draft.set(merged_into="", merged_firing=0, suppressed={})
-        firing = draft.firing()
         said = "The incident it was merged into is gone"
-        return reopen(draft, rules, firing, said) if firing else "target_gone"
+        still = _count(draft.get("alerts").values(), draft.get("parts"))
+        return reopen(draft, rules, draft.firing(), said) if still else "target_gone"
     draft.set(merged_firing=event.told)
     if _count(draft.get("alerts").values(), draft.get("parts")) != event.told:
         draft.timer("merge", draft.now)
     elif not event.told:
         # From here on the time counts within which it still belongs to the target.
         draft.set(resolved_at=draft.now)
+        draft.stop("stale")
     return "target_told"
 
 
 def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     """Take in how a merged incident is; one that fires more keeps, or makes, this one open."""
     incident = draft.start
+    if incident.merged_into == event.source:
+        # Two people merged each into the other at once: of the two the smaller id goes on.
+        if incident.id > event.source:
+            return "merged"
+        draft.stop("merge")
+        draft.set(merged_into="", merged_firing=0, suppressed={})
+        said = f"{event.source} was merged into this at the same time: this one goes on"
+        reopen(draft, rules, draft.firing(), said)
     known = incident.parts.get(event.source)
     part = Part(event.title, event.priority, event.firing)
     if part == known:
@@ -106,18 +129,28 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     elif bool(known.firing) != bool(part.firing):
         how = "fires again" if part.firing else "is over"
         draft.say("part_changed", f"Merged {event.source} {how}: {event.title}")
-    if incident.merged_into:
-        return follow_merged(draft)
+    if draft.get("merged_into"):
+        return follow_merged(draft, rules)
     firing = draft.firing()
-    if incident.state == "resolved":
+    if draft.get("state") == "resolved":
         more = part.firing > (known.firing if known else 0)
         said = f"Merged {event.source} fires: {event.title}"
         return reopen(draft, rules, firing, said) if more else "updated"
     if not firing and not part.firing:
         return end(draft, rules)
+    return _reprioritise(draft, rules, firing)
+
+
+def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     before: str = draft.get("priority")
     if firing:
         name_incident(draft, rules, firing)
-    elif part.firing and part.priority < before:
-        draft.set(priority=part.priority, priority_reason=f"merged incident {event.source}")
-    return raise_priority(draft, rules, before) if draft.get("priority") < before else "updated"
+    else:
+        raise_to_parts(draft)
+    after: str = draft.get("priority")
+    if after < before:
+        return raise_priority(draft, rules, before)
+    if after > before:
+        draft.say("priority_lowered", f"{before} to {after}: {draft.get('priority_reason')}")
+        follow_lower(draft, rules)
+    return "updated"

@@ -7,13 +7,21 @@ from routing.decision import Draft
 from routing.duration import format_moment
 from routing.episode import (
     classified,
+    follow_lower,
     observe_duration,
     raise_priority,
     reopen,
     retire,
     silence,
 )
-from routing.escalation import answer_pages, arm_next, page_again, page_by_hand, start_clocks
+from routing.escalation import (
+    answer_pages,
+    arm_next,
+    page_again,
+    page_by_hand,
+    page_next,
+    start_clocks,
+)
 from routing.event import (
     Acknowledged,
     Denied,
@@ -28,7 +36,7 @@ from routing.event import (
     Snoozed,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident, Pin
+from routing.incident import Actor, Incident, Pin, page_wanted
 from routing.rules import Clock, Rules
 
 SILENCES_KEPT = 20
@@ -61,6 +69,7 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
         return refused
     if incident.state == "acknowledged":
         return _still_on_it(draft, actor, rules)
+    was_on_it = incident.state == "snoozed" and incident.snoozed_from == "acknowledged"
     if incident.state == "snoozed":
         _wake(draft, rules)
     draft.set(state="acknowledged", acknowledged_at=draft.now, acknowledged_by=actor)
@@ -68,12 +77,14 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     answer_pages(draft)
     clocks.settle(draft, "acknowledge", "met", actor.ends)
     draft.stop("delivery", "escalate", "quiet")
-    clocks.start(draft, _clock(draft, rules), "resolve")
+    if not was_on_it:
+        clocks.start(draft, _clock(draft, rules), "resolve")
     clocks.remind_later(draft, _clock(draft, rules))
     _say(draft, "acknowledged", f"Acknowledged by {actor.name}", actor)
-    if not incident.acknowledge_counted:
-        # An automation's answer is counted as one, and leaves the first human one to be counted.
-        draft.set(acknowledge_counted=actor.ends == "human")
+    # An automation's answer is counted as one, and leaves the first human one to be counted.
+    counted = "acknowledge_counted" if actor.ends == "human" else "automation_counted"
+    if not (incident.acknowledge_counted or draft.get(counted)):
+        draft.set(**{counted: True})
         observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
     return "acknowledged"
 
@@ -180,6 +191,11 @@ def wake(draft: Draft, rules: Rules) -> str:
         page_again(draft, clock, "snooze_ended")
     else:
         clocks.remind_later(draft, clock)
+        if draft.get("held_reason"):
+            page_next(draft, clock, draft.get("held_reason"))
+        elif any(page_wanted("acknowledged", page) for page in draft.get("pages").values()):
+            # It asked somebody who is on it already, and nobody answered before the snooze.
+            page_again(draft, clock, "snooze_ended")
     return "snooze_ended"
 
 
@@ -191,6 +207,7 @@ def _wake(draft: Draft, rules: Rules) -> None:
     draft.set(clock_started_at=draft.get("clock_started_at") + slept)
     clock = _clock(draft, rules)
     clocks.resume(draft, clock)
+    clocks.start_missing(draft, clock)
     arm_next(draft, clock, draft.get("step") + 1)
 
 
@@ -218,6 +235,7 @@ def escalate(draft: Draft, event: Escalated, rules: Rules) -> str:
         return "escalated"
     if incident.state == "snoozed":
         _wake(draft, rules)
+        clocks.remind_later(draft, _clock(draft, rules))
     page_by_hand(draft, _clock(draft, rules))
     return "escalated"
 
@@ -253,7 +271,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
     if event.priority < before:
         return raise_priority(draft, rules, before, event.actor)
     _say(draft, "priority_set", f"{before} to {event.priority}: {reason}", event.actor)
-    clocks.follow_priority(draft, _clock(draft, rules))
+    follow_lower(draft, rules)
     return "priority_lowered"
 
 

@@ -6,7 +6,6 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 
 from collections.abc import Mapping
 
-from routing import clocks
 from routing.alert import Alert, merge_alert
 from routing.decision import Decision, Draft
 from routing.episode import (
@@ -14,6 +13,7 @@ from routing.episode import (
     end,
     fires_on,
     firing_again,
+    follow_lower,
     keep_priority,
     name_incident,
     raise_priority,
@@ -25,6 +25,8 @@ from routing.incident import SCHEMA, Incident, describe
 from routing.merge import follow_merged, is_merged_open
 from routing.rules import Rules
 
+NEVER = -1
+"""Before any time (ms): nothing of the kind happened."""
 RESOLVED_KEPT = 500
 """Resolved alerts an incident remembers, so that a group that lives for months stays bounded."""
 
@@ -50,9 +52,9 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
 def _seen_again(draft: Draft, event: AlertsReceived) -> bool:
     """Take back what a stale check said of alerts that are reported again."""
     start = draft.start
-    if not start.stale_at and not start.vanished:
-        return False
     told = {alert.fingerprint for alert in event.alerts}
+    if not start.stale_at and told.isdisjoint(start.vanished):
+        return False
     draft.set(
         stale_at=0, vanished={key: how for key, how in start.vanished.items() if key not in told}
     )
@@ -64,7 +66,8 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     """Return the draft of a new incident when anything fires, else the one given.
 
     It takes over what this snapshot tells of and what a person silenced, or telling the snapshot
-    once more would change it; everything else that is over stays behind.
+    once more would change it. Everything else that is over stays behind, but for when it began: a
+    late firing copy of it is an echo here too.
     """
     alerts: dict[str, Alert] = draft.get("alerts")
     if not draft.firing():
@@ -73,12 +76,20 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     fresh = Draft(draft.base, _fresh(event, draft.start.generation + 1, rules), draft.now)
     fresh.set(
         alerts={key: alert for key, alert in alerts.items() if not alert.resolved or key in told},
+        earlier=_earlier(draft),
         suppressed=draft.get("suppressed"),
         seen_at=draft.now,
     )
     if draft.get("suspects"):
         _watch_echoes(fresh, draft.get("suspects"), rules)
     return fresh
+
+
+def _earlier(draft: Draft) -> dict[str, int]:
+    over = {key: one.starts_at for key, one in draft.get("alerts").items() if one.resolved}
+    known: dict[str, int] = {**draft.get("earlier"), **over}
+    newest = sorted(known, key=lambda key: (known[key], key))[-RESOLVED_KEPT:]
+    return {key: known[key] for key in newest}
 
 
 def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
@@ -101,26 +112,23 @@ def _merge(draft: Draft, incoming: tuple[Alert, ...], rules: Rules) -> bool:
     """Join the copies into the draft's alerts; return whether anything is different now."""
     alerts: dict[str, Alert] = dict(draft.start.alerts)
     suspects: dict[str, Alert] = dict(draft.start.suspects)
+    earlier = draft.start.earlier
     for alert in incoming:
         key = alert.fingerprint
         known = alerts.get(key)
-        if known is None:
+        if known is None and alert.starts_at > earlier.get(key, NEVER):
             alerts[key] = alert
             continue
-        merged = merge_alert(known, alert)
-        if merged != known:
-            alerts[key] = merged
+        if known is not None:
+            alerts[key] = merge_alert(known, alert)
+            ended = known.starts_at if known.resolved and known.seen_firing else NEVER
+        else:
+            ended = earlier[key]
         suspect = suspects.get(key)
         if suspect is not None and (alert.resolved or alert.starts_at > suspect.starts_at):
             if alert.starts_at >= suspect.starts_at:
                 del suspects[key]
-        elif (
-            not alert.resolved
-            and known.resolved
-            and known.seen_firing
-            and alert.starts_at == known.starts_at
-            and suspect is None
-        ):
+        elif not alert.resolved and alert.starts_at == ended and suspect is None:
             suspects[key] = alert
     alerts = _bounded(alerts, suspects)
     if alerts != draft.start.alerts:
@@ -156,7 +164,7 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
     """
     _forget_suppressed(draft)
     if draft.get("merged_into"):
-        return follow_merged(draft)
+        return follow_merged(draft, rules)
     firing = draft.firing()
     was = draft.start.state
     if was == "tombstone":
@@ -220,10 +228,10 @@ def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     if draft.get("priority") > before:
         reason = draft.get("priority_reason")
         draft.say("priority_lowered", f"{before} to {draft.get('priority')}: {reason}")
-        clocks.follow_priority(draft, rules.clocks[draft.get("priority")])
+        follow_lower(draft, rules)
     clock = rules.clocks[draft.get("priority")]
     grown = {"new_alerts": str(draft.get("grown"))}
-    awake = draft.get("state") != "snoozed"
+    awake = draft.get("state") != "snoozed" and "quiet" not in draft.get("timers")
     if awake and clock.repage_when is not None and clock.repage_when.holds({}, grown, 0):
         draft.say("grown", f"{grown['new_alerts']} more alerts since the last page")
         page_again(draft, clock, "grown")

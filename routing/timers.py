@@ -11,7 +11,7 @@ from routing.duration import format_duration
 from routing.episode import end, retire, watch_for_news
 from routing.event import DeliveryFailed, Seen, TimerDue
 from routing.incident import describe, page_wanted
-from routing.merge import told_target
+from routing.merge import is_merged_open, told_target
 from routing.person import wake
 from routing.rules import Clock, Rules
 from routing.snapshot import follow_alerts
@@ -83,12 +83,10 @@ def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
     return "delivery_late"
 
 
-def _quiet(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+def _quiet(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Quiet hours are over: page what waited for their end."""
     draft.stop("quiet")
-    reason = draft.get("held_reason") or "opened"
-    draft.set(held_reason="")
-    escalation.page_next(draft, _clock(draft, rules), reason)
+    escalation.page_held(draft, _clock(draft, rules), event.paged)
     return "quiet_hours_over"
 
 
@@ -96,8 +94,12 @@ def _remind(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     draft.stop("remind")
     if draft.get("state") != "acknowledged":
         return "timer_gone"
-    escalation.ask_again(draft, _clock(draft, rules))
-    clocks.remind_later(draft, _clock(draft, rules))
+    clock = _clock(draft, rules)
+    if clock.quiet and not clock.calendar.is_open(draft.now):
+        draft.timer("remind", clock.calendar.next_open(draft.now))
+        return "quiet_hours"
+    escalation.ask_again(draft, clock)
+    clocks.remind_later(draft, clock)
     return "reminded"
 
 
@@ -110,9 +112,13 @@ def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     return "updated" if draft.firing() else end(draft, rules, settled=True)
 
 
-def _forget(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+def _forget(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Forget a closed incident, unless it still keeps something quiet."""
-    if draft.start.is_open or draft.get("suppressed") or draft.get("suspects"):
+    start = draft.start
+    # What nobody reports any more needs no silence: a newer generation may have taken over.
+    told = max(event.seen_at, start.seen_at) + rules.retention > draft.now
+    quiet = start.suppressed and (told or is_merged_open(start))
+    if start.is_open or quiet or start.suspects:
         draft.stop("forget")
         retire(draft, rules)
         return "kept"
@@ -149,7 +155,7 @@ def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
 
 def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> str:
     alerts: dict[str, Alert] = draft.get("alerts")
-    firing = {alert.fingerprint: alert for alert in draft.firing()}
+    firing = {alert.fingerprint: alert for alert in draft.start.watched()}
     said = {
         key: _words(answers[key])
         for key in firing

@@ -24,6 +24,11 @@ def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> D
     if start.state == "missing" and not event.returned:
         return draft.done("still_missing" if event.expected else "heartbeat_returned")
     due = start.timers.get("heartbeat", 0)
+    if not event.returned and not event.expected and 0 < due <= now:
+        # It is late, and may have been reported as missing in this moment: then that is over too.
+        draft.set(state="missing", episode_opened_at=due)
+        draft.stop("heartbeat")
+        return draft.done("heartbeat_returned")
     if event.expected and due > now + min(GRACE_MS, event.interval):
         return draft.done("expected")
     if not event.expected:

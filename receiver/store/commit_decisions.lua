@@ -16,8 +16,12 @@ local call = redis.call
 local function conflict(d, group, base)
   if d.pointer then
     local generation = call('GET', group) or '0'
-    if generation ~= d.generation then return {0, generation, ''} end
-    if generation == '0' then return nil end
+    if generation ~= d.generation and generation ~= '0' then return {0, generation, ''} end
+    if d.generation == '0' then
+      -- The newest generation was forgotten and an older one was not: its id is not free.
+      local kept = call('GET', base)
+      return kept and {0, '0', kept} or nil
+    end
   end
   if call('GETRANGE', base, 0, 15) == d.version then return nil end
   return {0, d.generation, call('GET', base) or ''}

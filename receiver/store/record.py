@@ -47,7 +47,13 @@ def _upgraded(incident: Incident) -> Incident:
     1: a policy's times counted from the opening of the episode. 2: only had fewer fields.
     """
     started = incident.clock_started_at or incident.episode_opened_at
-    return msgspec.structs.replace(incident, schema=SCHEMA, clock_started_at=started)
+    deadlines = {
+        name: found if found.since else msgspec.structs.replace(found, since=started)
+        for name, found in incident.deadlines.items()
+    }
+    return msgspec.structs.replace(
+        incident, schema=SCHEMA, clock_started_at=started, deadlines=deadlines
+    )
 
 
 def encode_entry(entry: Entry) -> str:

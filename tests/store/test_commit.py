@@ -12,7 +12,7 @@ from receiver.store.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import Acknowledged, Event, TimerDue
+from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
 from routing.incident import SCHEMA, Actor, Incident
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
@@ -195,3 +195,28 @@ async def test_replicas_that_do_not_answer_leave_it_unacknowledged(redis: Any) -
 async def test_what_is_no_incident_id_is_a_value_error(store: IncidentStore, name: str) -> None:
     with pytest.raises(ValueError, match=r"incident id|unpack"):
         await store.load(name)
+
+
+async def test_an_id_that_is_kept_is_not_given_to_a_new_incident(store: IncidentStore) -> None:
+    """Its receipts would count for the new one, which would page nobody."""
+    found, later = rules(retention=60 * MINUTE), NOW + 40 * MINUTE
+
+    async def commit(base: Incident | None, event: Event, at: int, *, pointer: bool = True) -> Any:
+        decision = decide(base, event, NOW + at * MINUTE, found)
+        (result,) = await store.commit(0, [Write(decision, pointer)], NOW + at * MINUTE)
+        return result, decision.incident
+
+    _, one = await commit(None, received(alert()), 0)
+    _, one = await commit(one, Resolved(ANN), 1, pointer=False)
+    _, two = await commit(one, received(alert(starts_at=later)), 40)
+    _, one = await commit(one, Reopened(ANN), 41, pointer=False)
+    _, two = await commit(two, received(alert(starts_at=later, resolved=True)), 42)
+    await commit(two, TimerDue("forget"), 102, pointer=False)
+    fresh = received(alert(starts_at=NOW + 200 * MINUTE))
+    result, _ = await commit(None, fresh, 200)
+    assert isinstance(result, Conflict)
+    kept = decode_incident(result.record)
+    assert kept == one
+    result, joined = await commit(kept, fresh, 200)
+    assert isinstance(result, Written)
+    assert joined.id == one.id

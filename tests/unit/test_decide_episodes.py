@@ -2,11 +2,11 @@
 
 import pytest
 
-from routing.decide import decide, fold
+from routing.decide import decide
 from routing.decision import Decision
 from routing.event import Acknowledged, Event, Resolved, TimerDue
 from routing.incident import Actor, Incident
-from routing.rules import Rules, Step
+from routing.rules import Rules
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 ANN = Actor("ann", "slack", "U1")
@@ -243,19 +243,6 @@ def test_a_pending_echo_never_leaves_two_open_incidents() -> None:
     assert (incident.id, incident.episode) == (suspected.id, 1)
     believed = _after(TimerDue("echo"), start=incident, at=LATE + MINUTE)
     assert (believed.id, believed.episode, _firing(believed)) == (incident.id, 1, ["a", "b"])
-
-
-def test_a_batch_that_crosses_generations_is_the_new_ones_alone() -> None:
-    closed = _after(FIRING, RESOLVED)
-    longer = decide(closed, received(alert(resolved=True, ends_at=NOW + 9)), LATE, RULES)
-    quiet = rules(Step(("log",)))
-    opened = decide(_incident(longer), received(alert("b")), LATE, quiet)
-    joined = fold([longer, opened])
-    assert joined.base is closed
-    assert _incident(joined).generation == 2
-    assert joined.timeline == opened.timeline
-    assert joined.schedule == opened.schedule
-    assert "notify:slack" not in {item.task for item in joined.schedule}
 
 
 def test_a_group_of_many_resolved_alerts_told_again_is_a_repeat() -> None:

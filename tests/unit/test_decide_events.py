@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.condition import Condition
-from routing.decide import decide, fold
+from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Schedule
 from routing.event import (
     Acknowledged,
@@ -225,7 +225,8 @@ def _check(before: Incident | None, decision: Decision, event: Event) -> None:
     if after.state == "resolved":
         assert after.resolved_at
         assert after.resolved_by
-        assert set(after.timers) <= {"echo", "forget", "merge"}
+        merged = {"merge", "stale"} if after.merged_into else set()
+        assert set(after.timers) <= {"echo", "forget"} | merged
         assert not after.firing()
     if after.state == "triggered":
         assert after.acknowledged_by is None
@@ -304,6 +305,8 @@ def _decide_all(events: list[Event], start: Incident | None, found: Rules) -> li
     decisions = []
     for event in events:
         decision = decide(start, event, NOW + 45 * MINUTE, found)
+        if is_next_generation(decision) and any(known.changed for known in decisions):
+            break
         start = decision.incident if decision.changed else start
         decisions.append(decision)
     return decisions

@@ -262,7 +262,8 @@ def test_closed_incidents_are_forgotten_unless_they_keep_something_quiet() -> No
     _, decisions = play((0, FIRING), (1, CALM), (61, TimerDue("forget")), found=found)
     assert (decisions[-1].reason, decisions[-1].forget) == ("forgotten", True)
     assert {"forget", "notify:slack", "notify:pagerduty"} <= set(decisions[-1].cancel)
-    kept, decisions = play((0, FIRING), (1, Resolved(ANN)), (61, TimerDue("forget")), found=found)
+    reported = TimerDue("forget", seen_at=NOW + 50 * MINUTE)
+    kept, decisions = play((0, FIRING), (1, Resolved(ANN)), (61, reported), found=found)
     assert (decisions[-1].forget, kept.timers["forget"]) == (False, NOW + 121 * MINUTE)
     again, _ = play((0, FIRING), (1, CALM), (2, Reopened(ANN)), found=found)
     assert "forget" not in again.timers

@@ -1,0 +1,58 @@
+"""Events through the dispatcher into a real server: what one batch may hold together."""
+
+from typing import Any
+
+import pytest
+
+from receiver.clock import Clock
+from receiver.dispatch import Dispatcher
+from receiver.store.incidents import IncidentStore
+from routing.event import AlertsReceived
+from tests.unit.builders import MINUTE, NOW, alert, received, rules
+
+RULES = rules()
+
+
+class _Set(Clock):
+    at = NOW
+
+    def now(self) -> int:
+        return self.at
+
+
+@pytest.fixture
+def store(redis: Any) -> IncidentStore:
+    return IncidentStore(redis, 1, tombstone_ttl=60_000)
+
+
+async def _told(store: IncidentStore, at: int, *events: AlertsReceived) -> list[Any]:
+    """Submit events so that they are decided in one batch."""
+    clock = _Set()
+    clock.at = at
+    dispatcher = Dispatcher(store, clock, lambda _: RULES, lambda _: None)
+    waiting = [dispatcher.submit(event) for event in events]
+    dispatcher.start(lambda: None)
+    outcomes = [await one for one in waiting]
+    await dispatcher.stop()
+    return outcomes
+
+
+async def test_a_batch_that_begins_a_generation_keeps_what_it_told_the_one_before(
+    store: IncidentStore,
+) -> None:
+    """Or the old one's echo would come true, and reopen it beside the new one."""
+    later = NOW + 40 * MINUTE
+    (opened,) = await _told(store, NOW, received(alert()))
+    await _told(store, NOW + MINUTE, received(alert(resolved=True)))
+    (suspected,) = await _told(store, later, received(alert()))
+    assert suspected.reason == "echo_suspected"
+    calm, fresh = await _told(
+        store, later + 1, received(alert(resolved=True)), received(alert("b", starts_at=later))
+    )
+    assert fresh.reason == "opened"
+    old, new = await store.load(calm.incident.id), await store.load(fresh.incident.id)
+    assert old is not None
+    assert new is not None
+    assert (old.id, new.generation) == (opened.incident.id, 2)
+    assert "echo" not in old.timers
+    assert await store.load(old.id) == calm.incident
