@@ -101,9 +101,16 @@ class Dispatcher:
         """
         if isinstance(event, HeartbeatSeen):
             incident = watch_id(event.key)
-        stem = event.key if isinstance(event, AlertsReceived) else incident
-        shard = int(stem[: stem.index("-")])
         waiting = _Waiting(event, incident, event_id, asyncio.get_running_loop().create_future())
+        try:
+            if isinstance(event, AlertsReceived):
+                shard = int(event.key[: event.key.index("-")])
+            else:
+                shard = self.store.shard_of(incident)
+        except ValueError:
+            # Whoever made it up is told; in a batch it would be everybody's problem.
+            waiting.done.set_result(Outcome("unknown_incident", None))
+            return waiting.done
         if len(self._queues[shard]) >= WAITING_MAX:
             self._fail([waiting], StoreUnavailableError("overloaded"))
             return waiting.done

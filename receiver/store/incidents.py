@@ -74,10 +74,14 @@ class IncidentStore:
 
     def of(self, incident: str) -> Keys:
         """Return the keys of an incident's shard; ValueError for an id of no shard of ours."""
+        return self.keys[self.shard_of(incident)]
+
+    def shard_of(self, incident: str) -> int:
+        """Return the number of an incident's shard; ValueError for an id of no shard of ours."""
         shard, _, _ = split_id(incident)
         if shard >= len(self.keys):
             raise ValueError(f"not an incident id: {incident!r}")
-        return self.keys[shard]
+        return shard
 
     async def check_layout(self) -> None:
         """Refuse data written with another number of shards; StoreUnavailableError names both."""
@@ -179,8 +183,7 @@ class IncidentStore:
         """
         places: dict[int, list[str]] = {}
         for incident in incidents:
-            self.of(incident)
-            places.setdefault(split_id(incident)[0], []).append(incident)
+            places.setdefault(self.shard_of(incident), []).append(incident)
         found: dict[str, bytes] = {}
         async with unavailable_is_503():
             for shard, names in places.items():

@@ -7,7 +7,8 @@ import pytest
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.store.incidents import IncidentStore
-from routing.event import AlertsReceived
+from routing.event import Acknowledged, AlertsReceived
+from routing.incident import Actor
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
@@ -56,3 +57,15 @@ async def test_a_batch_that_begins_a_generation_keeps_what_it_told_the_one_befor
     assert (old.id, new.generation) == (opened.incident.id, 2)
     assert "echo" not in old.timers
     assert await store.load(old.id) == calm.incident
+
+
+@pytest.mark.parametrize("made_up", ["", "nonsense", "7-aaaaaaaaaaaaaaaa-1", "0-../..-1"])
+async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, made_up: str) -> None:
+    (opened,) = await _told(store, NOW, received(alert()))
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, lambda _: None)
+    ann = Actor("ann", "slack")
+    ids = (opened.incident.id, made_up)
+    waiting = [dispatcher.submit(Acknowledged(ann), incident) for incident in ids]
+    dispatcher.start(lambda: None)
+    assert [(await one).reason for one in waiting] == ["acknowledged", "unknown_incident"]
+    await dispatcher.stop()
