@@ -9,14 +9,15 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from receiver.clock import Clock
-from receiver.delivery import Delivery
+from receiver.delivery import LEASE_MARGIN_MS, Delivery
 from receiver.dispatch import Dispatcher
 from receiver.errors import StoreUnavailableError
 from receiver.facts import Facts
+from receiver.notify.base import Notifier
 from receiver.store.tasks import Reading, Task, TaskStore
 
 log = logging.getLogger("agenda")
@@ -43,7 +44,11 @@ class Agenda:
         dispatcher: Dispatcher,
         facts: Facts,
         clock: Clock,
+        notifiers: Mapping[str, Notifier],
     ) -> None:
+        """A lease outlasts the slowest call that any of the ``notifiers`` may make."""
+        slowest = max((notifier.timeout for notifier in notifiers.values()), default=0)
+        self._lease = max(LEASE_MS, int(slowest * 1000) + 2 * LEASE_MARGIN_MS)
         self._tasks = tasks
         self._delivery = delivery
         self._dispatcher = dispatcher
@@ -124,7 +129,7 @@ class Agenda:
     async def _start(self, shard: int, lane: str, free: int) -> int:
         now = self._clock.now()
         token, room = uuid.uuid4().hex, self._room(lane)
-        found = await self._tasks.claim(shard, lane, now, now + LEASE_MS, token, free, room)
+        found = await self._tasks.claim(shard, lane, now, now + self._lease, token, free, room)
         if not found:
             return 0
         readings = {}

@@ -23,6 +23,7 @@ from receiver.heartbeats import Heartbeats
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
 from receiver.metrics import Metrics
+from receiver.notify.webhook import WebhookNotifier
 from receiver.opening import Opening
 from receiver.outages import Outages
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
@@ -116,11 +117,12 @@ class Service:
         self.metrics = Metrics(
             version=VERSION,
             routes=[(method, settings.web.route_prefix + path) for method, path in PATHS],
-            channels=settings.notifiers,
+            channels=(*settings.notifiers, *settings.integrations.told),
             teams=teams,
             priorities=settings.classify.severities,
             integrations=dict.fromkeys((*BUILT_IN, *settings.integrations.named)),
-            kinds={name: config.type for name, config in settings.notifiers.items()},
+            kinds={name: config.type for name, config in settings.notifiers.items()}
+            | {name: name for name in settings.integrations.told},
             runbooks=runbooks.numbers,
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
@@ -171,7 +173,9 @@ class Service:
         )
         self.slack_socket = build_socket(settings, self._front)
         facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)
-        self.agenda = Agenda(self.tasks, delivery, self.dispatcher, facts, self.clock)
+        self.agenda = Agenda(
+            self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
+        )
         self._endpoints = self._build_endpoints(store, runbooks)
         self.outgoing_heartbeat = self._build_heartbeat(store)
 
@@ -229,7 +233,7 @@ class Service:
                 lambda: self.assignment,
                 access,
                 self.clock,
-                lambda: self._outages.up(self.notifiers),
+                self.notifiers,
                 self._outages.present,
             ),
         )
@@ -240,7 +244,9 @@ class Service:
             {
                 "intake": lambda: check_intake(intake_url(self.settings.web, self.api_port)),
                 "redis": lambda: check_redis(store, self.clock),
-                "delivery": lambda: check_delivery(self.tasks, self.clock, self._outages.lengths),
+                "delivery": lambda: check_delivery(
+                    self.tasks, self.clock, lambda: self._outages.lengths(self.settings.notifiers)
+                ),
             },
             self.metrics,
             self.clock,
@@ -251,6 +257,9 @@ class Service:
         pool = self._redis.connection_pool
         # redis-py has no public word for it.
         self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
+        for name, notifier in self.notifiers.items():
+            if isinstance(notifier, WebhookNotifier):
+                self.metrics.set_pool(name, notifier.in_use, notifier.connections)
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
 
     def _components(self) -> dict[str, str]:

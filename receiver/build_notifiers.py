@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from receiver.notify.base import Notifier
 from receiver.notify.log import LogNotifier
+from receiver.notify.webhook import WebhookNotifier
 from receiver.pagerduty import PagerDuty
 from receiver.settings import Settings
 
@@ -36,4 +37,13 @@ def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, No
             )
         else:
             made[name] = LogNotifier(name)
+    for name, integration in settings.integrations.told.items():
+        token = integration.url_token
+        made[name] = WebhookNotifier(
+            name,
+            url=integration.url or "",
+            token=token.get_secret_value() if token else "",
+            timeout=integration.timeout_secs,
+            connections=settings.integrations.max_connections,
+        )
     return made

@@ -13,6 +13,8 @@ from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.integration_config import IntegrationConfig
 from receiver.integrations import Integrations
+from receiver.notify.base import Notifier
+from receiver.notify.webhook import WebhookNotifier
 from receiver.outages import Outage
 from receiver.payload_fields import MAX_LABEL, clean_text, fingerprint_of
 from receiver.person_actions import read_json
@@ -51,17 +53,17 @@ class IntegrationEndpoint:
         assignment: Callable[[], Assignment],
         access: Access,
         clock: Clock,
-        up: Callable[[], Mapping[str, bool]],
+        notifiers: Mapping[str, Notifier],
         outages: Callable[[], Mapping[str, Outage]],
     ) -> None:
-        """``up()`` and ``outages()`` tell how each notifier does."""
+        """``outages()`` are the notifiers that only fail."""
         self._integrations = integrations
         self._configs = configs
         self._dispatcher = dispatcher
         self._assignment = assignment
         self._access = access
         self._clock = clock
-        self._up = up
+        self._notifiers = notifiers
         self._outages = outages
 
     async def event(self, request: web.Request) -> web.Response:
@@ -118,18 +120,26 @@ class IntegrationEndpoint:
         return web.json_response({"caches": {"records": self._dispatcher.cache.shown()}})
 
     async def breakers(self, request: web.Request) -> web.Response:
-        """GET /v1/health/circuit-breakers: open for a notifier that only fails."""
+        """GET /v1/health/circuit-breakers: of integrations; a notifier that only fails is open.
+
+        Calls that page people are made whatever happened before, so that theirs holds nothing back.
+        """
         self._access.check(request)
-        outages = self._outages()
-        return web.json_response(
-            {"circuit_breakers": [_breaker(name, outages.get(name)) for name in self._up()]}
-        )
+        outages, now = self._outages(), self._clock.now()
+        shown = [
+            _breaker(notifier, outages.get(name), now) for name, notifier in self._notifiers.items()
+        ]
+        return web.json_response({"circuit_breakers": shown})
 
 
-def _breaker(name: str, outage: Outage | None) -> dict[str, Any]:
+def _breaker(notifier: Notifier, outage: Outage | None, now: int) -> dict[str, Any]:
+    if isinstance(notifier, WebhookNotifier):
+        state = notifier.breaker.state(now)
+    else:
+        state = "open" if outage else "closed"
     return {
-        "name": name,
-        "state": "open" if outage else "closed",
+        "name": notifier.name,
+        "state": state,
         "since": rfc3339(outage.first) if outage else None,
         "problem": outage.problem if outage else None,
     }

@@ -4,22 +4,25 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from receiver.settings_types import BareUrl
-from routing.config import Name, OptionalSecret, Section
+from routing.config import Name, OptionalSecret, Priority, Section, Url
 
 BUILT_IN = ("alertmanager", "slack", "pagerduty")
 """Integrations that are there without being configured."""
 
 
 class IntegrationConfig(Section):
-    """One integration: it may send events with ``token``, and is asked at ``url``.
+    """One integration: it may send events with ``token``, and is told of incidents at ``url``.
 
-    Without a token of its own it sends with any of web.credentials.
+    Without a token of its own it sends with any of web.credentials. ``url_token`` is sent to
+    ``url`` as a bearer token, a call may take ``timeout_secs``, and only incidents of
+    ``priorities`` are told.
     """
 
     token: OptionalSecret = None
-    url: BareUrl | None = None
+    url: Url | None = None
+    url_token: OptionalSecret = None
     timeout_secs: float = Field(default=10.0, gt=0, le=300)
+    priorities: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
 
 
 class IntegrationsConfig(Section):
@@ -34,3 +37,8 @@ class IntegrationsConfig(Section):
     def named(self) -> dict[str, IntegrationConfig]:
         """Return the configured integrations by name."""
         return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def told(self) -> dict[str, IntegrationConfig]:
+        """Return those that are told of incidents."""
+        return {name: config for name, config in self.named.items() if config.url is not None}

@@ -219,7 +219,8 @@ def _service(config: Configured) -> tuple[Family, ...]:
         gauge(
             f"{_OWN}_connection_pool_connections",
             "Connections of a pool: in use, and how many there may be",
-            {"pool": Closed(POOLS), "state": Closed(POOL_STATES)},
+            {"pool": Closed((*POOLS, *config.channels)), "state": Closed(POOL_STATES)},
+            every(POOLS, POOL_STATES),
         ),
         gauge(f"{_OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
         gauge(

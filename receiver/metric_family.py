@@ -41,9 +41,14 @@ def counter(
     return Family("counter", name, text, labels, _all(labels) if first is None else first)
 
 
-def gauge(name: str, text: str, labels: dict[str, Closed] = {}) -> Family:  # noqa: B006 - read only
-    """Return a gauge, all of whose series are made at once."""
-    return Family("gauge", name, text, labels, _all(labels))
+def gauge(
+    name: str,
+    text: str,
+    labels: dict[str, Closed] = {},  # noqa: B006 - read only
+    first: tuple[Key, ...] | None = None,
+) -> Family:
+    """Return a gauge; ``first`` None: all its series are made at once."""
+    return Family("gauge", name, text, labels, _all(labels) if first is None else first)
 
 
 def histogram(

@@ -1,6 +1,6 @@
 """Which notifiers have done nothing but fail lately, and of what."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -30,9 +30,10 @@ class Outages:
         now = self._clock.now()
         return {name: of for name, of in self._known.items() if now - of.last <= FORGOTTEN_MS}
 
-    def lengths(self) -> dict[str, int]:
+    def lengths(self, names: Container[str]) -> dict[str, int]:
         """Return name -> ms from the first to the last failure, of those that only failed."""
-        return {name: of.last - of.first for name, of in self.present().items()}
+        failing = self.present().items()
+        return {name: of.last - of.first for name, of in failing if name in names}
 
     def up(self, names: Iterable[str]) -> dict[str, bool]:
         """Return whether each notifier does not only fail."""

@@ -45,7 +45,7 @@ def clocks_of(
 ) -> dict[str, Clock]:
     """Return the clock of each priority on a route."""
     return {
-        priority: _clock(settings, config, calendars)
+        priority: _clock(settings, config, calendars, priority)
         for priority, config in effective(settings, route).items()
     }
 
@@ -70,7 +70,12 @@ def effective(settings: Settings, route: Route) -> dict[str, PriorityConfig]:
     return found
 
 
-def _clock(settings: Settings, config: PriorityConfig, calendars: Mapping[str, Calendar]) -> Clock:
+def _clock(
+    settings: Settings,
+    config: PriorityConfig,
+    calendars: Mapping[str, Calendar],
+    priority: str,
+) -> Clock:
     policy = settings.escalations[config.escalation or ""]
     return Clock(
         acknowledge_within=config.acknowledge_within,
@@ -84,6 +89,11 @@ def _clock(settings: Settings, config: PriorityConfig, calendars: Mapping[str, C
         remind_after=policy.remind_after or 0,
         remind=policy.remind,
         repage_when=Condition(policy.repage_when) if policy.repage_when else None,
+        inform=tuple(
+            name
+            for name, integration in settings.integrations.told.items()
+            if priority in integration.priorities
+        ),
     )
 
 

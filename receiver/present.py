@@ -1,9 +1,10 @@
 """Incidents as the API shows them: times RFC 3339 UTC, absent times null."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from routing.incident import Actor, Entry, Incident
+from routing.incident import INFORMED, Actor, Entry, Incident
 from routing.receipt import Receipt
 
 
@@ -104,17 +105,7 @@ def details(
             }
             for alert in incident.alerts.values()
         ],
-        "timeline": [
-            {
-                "number": number,
-                "at": rfc3339(entry.at),
-                "kind": entry.kind,
-                "text": entry.text,
-                "by": entry.by or None,
-                "via": entry.via or None,
-            }
-            for number, entry in enumerate(timeline, 1)
-        ],
+        "timeline": entries(timeline),
         "deliveries": [
             _delivery(incident, name, receipts.get(name, Receipt()))
             for name in sorted(incident.pages.keys() | receipts.keys())
@@ -122,10 +113,27 @@ def details(
     }
 
 
+def entries(timeline: Iterable[Entry], first: int = 1) -> list[dict[str, Any]]:
+    """Return timeline entries, numbered from ``first`` on."""
+    return [
+        {
+            "number": number,
+            "at": rfc3339(entry.at),
+            "kind": entry.kind,
+            "text": entry.text,
+            "by": entry.by or None,
+            "via": entry.via or None,
+        }
+        for number, entry in enumerate(timeline, first)
+    ]
+
+
 def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
     page = incident.pages.get(name)
     wanted = page.seq if page else 0
-    if page is not None and receipt.paged_seq < wanted and not incident.wants(page):
+    if page is not None and page.step == INFORMED and receipt.version:
+        state = "delivered" if receipt.version >= incident.version else "pending"
+    elif page is not None and receipt.paged_seq < wanted and not incident.wants(page):
         state = "not needed"
     elif receipt.paged_seq >= wanted:
         state = "delivered"

@@ -37,6 +37,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *_check_web(settings),
         *_check_sections(settings),
         *(problem for name in notifiers for problem in _check_notifier(name, notifiers[name])),
+        *_check_integrations(settings, notifiers),
         *_check_steps(settings.escalations, notifiers),
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),
@@ -161,6 +162,15 @@ def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:
     if config.type == "pagerduty" and config.routing_key is None:
         where = "pagerduty.routing_key or its own routing_key"
         yield Problem(path, f"a pagerduty notifier without a routing key: set {where}")
+
+
+def _check_integrations(
+    settings: Settings, notifiers: Mapping[str, NotifierConfig]
+) -> Iterable[Problem]:
+    for name in settings.integrations.told:
+        if name in notifiers:
+            message = f"{name} is a notifier already: what is told of incidents needs its own name"
+            yield Problem(("integrations", name, "url"), message)
 
 
 def _check_steps(

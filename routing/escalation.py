@@ -12,7 +12,7 @@ import msgspec
 from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.incident import Page, page_wanted
+from routing.incident import INFORMED, Page, page_wanted
 from routing.rules import Clock, Step
 
 REASONS = {
@@ -46,6 +46,19 @@ def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> Non
     if "update" not in draft.get("timers"):
         clocks.start(draft, clock, "update")
     page_next(draft, clock, reason, skip=skip)
+    _inform(draft, clock, reason)
+
+
+def _inform(draft: Draft, clock: Clock, reason: str) -> None:
+    """Let other systems know, beside the policy: nothing waits for what they answer."""
+    pages: dict[str, Page] = draft.get("pages")
+    fresh = {
+        name: Page(seq=1, since=1, step=INFORMED, reason=reason, at=draft.now)
+        for name in clock.inform
+        if name not in pages
+    }
+    if fresh:
+        draft.set(pages={**pages, **fresh})
 
 
 def page_next(
@@ -150,7 +163,9 @@ def episode_pages(draft: Draft) -> dict[str, Page]:
     """Return the pages of this episode: older ones neither are late for it nor reached anybody."""
     opened_at: int = draft.get("episode_opened_at")
     pages: dict[str, Page] = draft.get("pages")
-    return {name: page for name, page in pages.items() if page.at >= opened_at}
+    return {
+        name: page for name, page in pages.items() if page.at >= opened_at and page.step != INFORMED
+    }
 
 
 def is_reached(pages: Mapping[str, Page], paged: Mapping[str, int]) -> bool:

@@ -62,6 +62,10 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return not (self.met_at or self.missed_at)
 
 
+INFORMED = -2
+"""The step of a notifier that is told of an incident and rings nobody."""
+
+
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The wish that a notifier pages somebody (an update pages nobody).
 

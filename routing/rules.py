@@ -31,7 +31,8 @@ class Clock(msgspec.Struct, frozen=True):
 
     ``deliver_within`` and ``remind_after`` in ms. ``quiet``: pages wait for the calendar's working
     hours. ``remind_after`` 0: nobody is asked again; ``remind`` are the notifiers that ask.
-    ``repage_when``: a condition on ``new_alerts``.
+    ``repage_when``: a condition on ``new_alerts``. ``inform``: notifiers that are told and reach
+    nobody.
     """
 
     acknowledge_within: Within
@@ -45,6 +46,7 @@ class Clock(msgspec.Struct, frozen=True):
     remind_after: int = 0
     remind: tuple[str, ...] = ()
     repage_when: Condition | None = None
+    inform: tuple[str, ...] = ()
 
     @property
     def lap(self) -> int:

@@ -141,7 +141,12 @@ async def test_silence_while_nobody_delivers(start: Start, watcher: Watcher) -> 
     await until(lambda: "delivery: an urgent task is 2m" in app.service.outgoing_heartbeat.status)
     assert await watcher.is_silent()
     app.service.agenda = Agenda(
-        app.service.tasks, agenda._delivery, app.service.dispatcher, agenda._facts, app.clock
+        app.service.tasks,
+        agenda._delivery,
+        app.service.dispatcher,
+        agenda._facts,
+        app.clock,
+        app.service.notifiers,
     )
     app.service.agenda.start()
     await watcher.beats_again()
@@ -155,7 +160,7 @@ async def test_silence_while_a_notifier_only_fails(
     await app.start(**flags)
     app.slack.faults.add("500", times=None)
     await app.fire()
-    await until(lambda: "slack" in app.service._outages.lengths())
+    await until(lambda: "slack" in app.service._outages.present())
     await watcher.beats_again()
 
     async def reported() -> bool:
@@ -167,7 +172,7 @@ async def test_silence_while_a_notifier_only_fails(
         )
 
     await until(reported, 20)
-    assert app.service._outages.lengths().keys() == {"slack"}
+    assert app.service._outages.present().keys() == {"slack"}
     assert await watcher.is_silent()
     app.slack.faults.clear()
     app.clock.move(120)
@@ -185,12 +190,12 @@ async def test_one_failure_for_ever_is_no_reason(start: Start, watcher: Watcher)
         await watcher.beats_again()
     app.clock.move(60)
     outages.failed("log", "away")
-    assert outages.lengths()["log"] >= 300_000
+    assert outages.lengths(["log"])["log"] >= 300_000
     await until(
         lambda: "every attempt of log failed for 5m" in app.service.outgoing_heartbeat.status
     )
     outages.worked("log")
-    assert outages.lengths() == {}
+    assert outages.lengths(["log"]) == {}
     await watcher.beats_again()
 
 

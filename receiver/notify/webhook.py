@@ -1,0 +1,162 @@
+"""Tells another system of incidents: one POST of plain JSON for each change, as it is then.
+
+It pages nobody. Whoever receives it may get the same version twice (the key says so) and may miss
+versions between two that came soon after each other, but always gets the last one.
+"""
+
+import logging
+from email.utils import parsedate_to_datetime
+
+import msgspec
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
+
+from receiver.notify.base import (
+    Absent,
+    Delivered,
+    Outcome,
+    Receipt,
+    Rejected,
+    Retry,
+    Step,
+    View,
+    Wait,
+)
+from receiver.notify.breaker import CircuitBreaker
+from receiver.present import entries, summary
+
+log = logging.getLogger("notify")
+
+SAID_MAX = 200
+"""Characters of a refusal that are shown."""
+AFTER_MAX_MS = 600_000
+"""A service that asks for more is asked again sooner."""
+_LIMITED = 429
+_GONE = (401, 403, 404, 410)
+
+
+class WebhookNotifier:
+    """Posts incidents to the ``url`` of an integration."""
+
+    kind = "webhook"
+    steps = 1
+
+    def __init__(
+        self, name: str, *, url: str, token: str, timeout: float, connections: int
+    ) -> None:
+        """``timeout``: seconds for the whole call; ``connections``: at once, at most."""
+        self.name = name
+        self.timeout = timeout
+        self.connections = connections
+        self.in_use = 0
+        self.breaker = CircuitBreaker(probe_ms=int(timeout * 1000))
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._session: ClientSession | None = None
+
+    def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
+        """Tell it what it does not know; while its circuit breaker is open, wait.
+
+        Of many that are due at once when it has rested, only the first may go on.
+        """
+        if receipt.version >= view.incident.version:
+            return None
+        until = self.breaker.admit(view.now)
+        return Wait(until) if until else Step("update")
+
+    def budget(self, _view: View, _step: Step) -> None:
+        """It says itself (429) when it gets too much."""
+
+    async def perform(self, view: View, receipt: Receipt, _step: Step) -> Outcome:
+        """Post the incident once."""
+        self.in_use += 1
+        try:
+            outcome = await self._post(view, receipt)
+        finally:
+            self.in_use -= 1
+        if isinstance(outcome, Retry) and outcome.cause != "rate_limit":
+            if self.breaker.failed(view.now):
+                log.warning("%s: circuit breaker opened: %s", self.name, outcome.reason)
+        elif self.breaker.succeeded():
+            log.warning("%s: circuit breaker closed again", self.name)
+        return outcome
+
+    async def find(self, _view: View, _receipt: Receipt) -> Absent:
+        """Tell it again: the key of the request makes that harmless."""
+        return Absent()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _post(self, view: View, receipt: Receipt) -> Outcome:
+        incident = view.incident
+        body = {
+            "incident": summary(incident) | {"version": incident.version, "url": view.url},
+            "timeline": entries(view.timeline, receipt.cursor + 1),
+        }
+        headers = self._headers | {
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"{incident.id}:{incident.version}",
+        }
+        try:
+            async with self._connected().post(
+                self._url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
+            ) as answer:
+                said = (await answer.content.read(SAID_MAX)).decode("utf-8", "replace")
+                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+                    wait = answer.headers.get("Retry-After", "")
+                    return _refused(answer.status, said, _after(wait, view.now))
+        except TimeoutError:
+            return Retry(f"no answer within {self.timeout:g} s", cause="timeout", unknown=True)
+        except ClientConnectorError as error:
+            words = error.os_error.strerror or type(error).__name__
+            return Retry(f"cannot connect: {words}", cause="network")
+        except (ClientError, OSError, ValueError) as error:
+            return Retry(str(error) or type(error).__name__, cause="network", unknown=True)
+        told = msgspec.structs.replace(
+            receipt,
+            version=incident.version,
+            cursor=receipt.cursor + len(view.timeline),
+            delivered_at=view.now,
+        )
+        return Delivered(told)
+
+    def _connected(self) -> ClientSession:
+        if self._session is None:
+            self._session = ClientSession(
+                connector=TCPConnector(limit=self.connections),
+                cookie_jar=DummyCookieJar(),
+                timeout=ClientTimeout(total=self.timeout),
+            )
+        return self._session
+
+
+def _refused(status: int, said: str, after: int | None) -> Outcome:
+    words = " ".join("".join(char if char.isprintable() else " " for char in said).split())
+    reason = f"answers {status}" + (f": {words}" if words else "")
+    if status == _LIMITED:
+        return Retry(reason, after=after, cause="rate_limit")
+    if status >= 500:  # noqa: PLR2004 - HTTP
+        return Retry(reason, after=after, cause="server")
+    cause = "access" if status in _GONE[:2] else "other"
+    return Rejected(reason, repairable=status in _GONE, cause=cause)
+
+
+def _after(text: str, now: int) -> int | None:
+    """Return what a Retry-After header (seconds, or a date) asks for, in ms."""
+    try:
+        asked = int(float(text) * 1000)
+    except (ValueError, OverflowError):
+        try:
+            asked = int(parsedate_to_datetime(text).timestamp() * 1000) - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(asked, 0), AFTER_MAX_MS)

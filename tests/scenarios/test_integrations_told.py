@@ -1,0 +1,184 @@
+"""Integrations with an address are told of incidents, whatever becomes of their answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.errors import ConfigError
+from receiver.settings_load import load_settings
+from tests.fakes.integration import FakeIntegration
+from tests.scenarios.conftest import App, alert, notification, until
+
+
+@pytest.fixture
+async def sentinel() -> AsyncIterator[FakeIntegration]:
+    fake = FakeIntegration(asyncio.get_running_loop().time, token="out")
+    await fake.start()
+    yield fake
+    await fake.stop()
+
+
+@pytest.fixture
+async def app(tmp_path: Path, fakes: Any, sentinel: FakeIntegration) -> AsyncIterator[App]:
+    running = App(tmp_path, *fakes)
+    told = {"url": sentinel.url, "url_token": "out", "timeout_secs": 0.5}
+    low = {"url": sentinel.url, "priorities": ["P4"]}
+    integrations = {"sentinel": told, "governance": low, "max_connections": 2}
+    await running.start(integrations=integrations)
+    yield running
+    await running.stop()
+
+
+async def _breaker(app: App) -> Any:
+    _, body = await app.get("/v1/health/circuit-breakers")
+    return next(one for one in body["circuit_breakers"] if one["name"] == "sentinel")
+
+
+async def test_it_is_told_of_each_change_in_order(app: App, sentinel: FakeIntegration) -> None:
+    name = await app.fire()
+    await until(lambda: sentinel.told)
+    (body,) = sentinel.told.values()
+    assert (body["incident"]["id"], body["incident"]["state"]) == (name, "triggered")
+    assert body["incident"]["url"].endswith(f"/incidents/{name}")
+    assert body["timeline"][0] | {"at": None} == {
+        "number": 1,
+        "at": None,
+        "kind": "opened",
+        "text": body["incident"]["title"],
+        "by": None,
+        "via": None,
+    }
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/acknowledge")
+    await until(lambda: sentinel.last()["state"] == "acknowledged")
+    await app.post({"by": "Ann", "text": "rolled back"}, f"/v1/incidents/{name}/note")
+    await app.post(notification(alert(resolved=True)))
+    await until(lambda: sentinel.last()["state"] == "resolved")
+    numbers = [entry["number"] for body in sentinel.told.values() for entry in body["timeline"]]
+    assert numbers == list(range(1, numbers[-1] + 1))
+    found = app.service.metrics.integrations.get("sentinel")
+    assert found is not None
+    assert found.successful == len(sentinel.told)
+    # It may be told in the same moment in which the incident says so.
+    deliveries = {one["notifier"]: one["state"] for one in (await app.incident(name))["deliveries"]}
+    assert deliveries["sentinel"] in ("delivered", "pending")
+    assert "governance" not in deliveries
+
+
+async def test_it_reaches_nobody_and_holds_nothing_back(
+    app: App, sentinel: FakeIntegration
+) -> None:
+    sentinel.faults.add("500", times=None)
+    app.slack.faults.add("error:token_revoked", times=None)
+    app.pagerduty.faults.add("error:invalid key", times=None)
+    name = await app.fire()
+    await until(lambda: sentinel.calls)
+    sentinel.faults.clear()
+
+    async def kinds() -> set[str]:
+        return {entry["kind"] for entry in (await app.incident(name))["timeline"]}
+
+    for _ in range(60):
+        if "undeliverable" in await kinds():
+            break
+        app.clock.move(20)
+        await asyncio.sleep(0.05)
+    assert "undeliverable" in await kinds()
+    await until(lambda: sentinel.told)
+
+
+@pytest.mark.parametrize(
+    "kind", ["429", "500", "503", "html", "reset_before", "reset_after", "hang", "hang_after"]
+)
+async def test_each_fault_is_tried_again_until_it_knows(
+    app: App, sentinel: FakeIntegration, kind: str
+) -> None:
+    sentinel.faults.add(kind, times=2, retry_after="1", seconds=2)
+    name = await app.fire()
+    await until(lambda: app.slack.messages)
+    await until(lambda: sentinel.calls)
+    for _ in range(100):
+        if sentinel.told and len(sentinel.calls) > 2:
+            break
+        app.clock.move(1)
+        await asyncio.sleep(0.05)
+    assert sentinel.last()["id"] == name
+    assert (await _breaker(app))["state"] == "closed"
+
+
+async def test_what_it_refuses_is_said_once_and_other_news_are_told(
+    app: App, sentinel: FakeIntegration
+) -> None:
+    sentinel.faults.add("error:no such field")
+    name = await app.fire()
+
+    async def refused() -> list[str]:
+        timeline = (await app.incident(name))["timeline"]
+        return [entry["text"] for entry in timeline if entry["kind"] == "delivery_failed"]
+
+    for _ in range(100):
+        if await refused():
+            break
+        await asyncio.sleep(0.02)
+    assert await refused() == ['sentinel: answers 422: {"error": "no such field"}']
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/acknowledge")
+    await until(lambda: sentinel.told)
+    assert sentinel.last()["state"] == "acknowledged"
+    assert len(await refused()) == 1
+
+
+async def test_a_breaker_opens_probes_and_closes(app: App, sentinel: FakeIntegration) -> None:
+    sentinel.faults.add("500", times=None)
+    for number in range(8):
+        await app.post(notification(alert(f"Alert{number}"), group=f"g{number}"))
+    await until(lambda: len(sentinel.calls) >= 5)
+    for _ in range(100):
+        if (await _breaker(app))["state"] == "open":
+            break
+        await asyncio.sleep(0.02)
+    found = await _breaker(app)
+    assert (found["state"], found["problem"]) == ("open", "answers 500: upstream error")
+    # A moment for calls that had begun; from then on it is left in peace.
+    await asyncio.sleep(0.3)
+    calls = len(sentinel.calls)
+    app.clock.move(20)
+    await asyncio.sleep(0.5)
+    assert len(sentinel.calls) == calls
+    app.clock.move(15)
+    await until(lambda: len(sentinel.calls) == calls + 1)
+    await asyncio.sleep(0.3)
+    assert len(sentinel.calls) == calls + 1
+    sentinel.faults.clear()
+    app.clock.move(40)
+    await until(lambda: sentinel.told)
+    for _ in range(100):
+        if len({body["incident"]["id"] for body in sentinel.told.values()}) == 8:
+            break
+        app.clock.move(5)
+        await asyncio.sleep(0.05)
+    assert len({body["incident"]["id"] for body in sentinel.told.values()}) == 8
+    assert (await _breaker(app))["state"] == "closed"
+    # People were paged meanwhile, and none of this was a request of theirs.
+    assert len(app.pagerduty.incidents) == 8
+
+
+async def test_no_more_connections_than_allowed(app: App, sentinel: FakeIntegration) -> None:
+    sentinel.takes_s = 0.05
+    for number in range(12):
+        await app.post(notification(alert(f"Alert{number}"), group=f"g{number}"))
+    await until(lambda: len({body["incident"]["id"] for body in sentinel.told.values()}) == 12)
+    assert sentinel.most_at_once == 2
+    text = 'incident_manager_connection_pool_connections{pool="sentinel",state="max"}'
+    assert await app.metric(text) == 2
+
+
+def test_a_notifiers_name_is_taken() -> None:
+    flags = {
+        "slack.token": "x",
+        "slack.channel": "C1",
+        "integrations.slack.url": "http://s.example",
+    }
+    with pytest.raises(ConfigError, match=r"integrations\.slack\.url: slack is a notifier already"):
+        load_settings(None, {}, flags)
