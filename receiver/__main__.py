@@ -17,6 +17,7 @@ from receiver.check_alertmanager import check_alertmanager
 from receiver.command_config import chosen_file, file_option, load
 from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
+from receiver.commands_changes import changes
 from receiver.commands_life import LIFE
 from receiver.errors import IncidentManagerError
 from receiver.explain import explain
@@ -202,6 +203,7 @@ main.add_command(alert)
 main.add_command(dead_letters)
 main.add_command(oncall)
 main.add_command(slack)
+main.add_command(changes)
 
 if __name__ == "__main__":
     main()

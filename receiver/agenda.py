@@ -32,6 +32,8 @@ BUSY_S = 0.1
 """How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
 PLACES = {"urgent": 96, "normal": 48}
 """Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
+UNHURRIED = {"enrich": 12, "summarize": 4}
+"""Timers that ask slow services, and how many of each may be under way: they delay no other."""
 
 
 class Agenda:
@@ -138,28 +140,42 @@ class Agenda:
                 log.error("%s of %s cannot be read: %s", task.task, task.incident, reading.broken)
             else:
                 readings[task] = reading
-        timers = [task for task in readings if not task.task.startswith("notify:")]
-        if timers:
-            self._spawn(lane, self._fire(timers, readings))
+        timers = []
         for task, reading in readings.items():
             if task.task.startswith("notify:"):
                 self._held[lane, task.task] += 1
-                self._spawn(lane, self._deliver(task, reading))
+                self._spawn(lane, self._hold(task, self._deliver(task, reading)))
+            elif task.task in UNHURRIED:
+                self._held[lane, task.task] += 1
+                self._spawn(lane, self._hold(task, self._fire_one(task, reading)))
+            else:
+                timers.append(task)
+        if timers:
+            self._spawn(lane, self._fire(timers, readings))
         return len(found)
 
     def _room(self, lane: str) -> dict[str, int]:
-        """Return how many more tasks of each notifier may be under way; one alone has no bound."""
+        """Return how many more tasks of a name may be under way; a lone notifier has no bound."""
         names = [f"notify:{name}" for name in self._delivery.notifiers]
         share = PLACES[lane] // 2
-        return {name: max(0, share - self._held[lane, name]) for name in names if len(names) > 1}
+        bounds = {name: share for name in names if len(names) > 1} | UNHURRIED
+        return {name: max(0, most - self._held[lane, name]) for name, most in bounds.items()}
 
     def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.create_task(work)
         self._running[lane].add(job)
         job.add_done_callback(self._running[lane].discard)
 
+    async def _hold(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that has a place of its name, and make the place known when it is free again."""
+        try:
+            await work
+        finally:
+            if self._room(task.lane).get(task.task) == 0:
+                self.wake()
+            self._held[task.lane, task.task] -= 1
+
     async def _deliver(self, task: Task, reading: Reading) -> None:
-        lane = task.lane
         try:
             await self._delivery.deliver(task, reading)
         except StoreUnavailableError as error:
@@ -167,10 +183,6 @@ class Agenda:
             log.warning("%s of %s: %s", task.task, task.incident, error)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
-        finally:
-            if self._room(lane).get(task.task) == 0:
-                self.wake()
-            self._held[lane, task.task] -= 1
 
     async def _fire(self, timers: Sequence[Task], readings: dict[Task, Reading]) -> None:
         """Decide due timers, all at once: they are committed together."""

@@ -4,7 +4,6 @@ No redirect is followed and no proxy of the environment used: what is asked goes
 credentials, to the configured address or nowhere.
 """
 
-import base64
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
+from receiver.http_credentials import authorization
 from receiver.settings import AlertmanagerConfig
 
 
@@ -25,7 +25,10 @@ class Peer:
     def __init__(self, url: str, config: AlertmanagerConfig) -> None:
         self.url = url
         self.warm_up = timedelta(milliseconds=config.warm_up)
-        self.headers = {"Accept": "application/json", **_authorization(config)}
+        self.headers = {
+            "Accept": "application/json",
+            **authorization(config.token, config.username, config.password),
+        }
         self.usable = True
         """Whether it could be asked last time, as far as somebody keeps count."""
 
@@ -96,16 +99,6 @@ class AlertmanagerHttp:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
-
-
-def _authorization(config: AlertmanagerConfig) -> dict[str, str]:
-    """Return the headers that say who asks."""
-    if config.token is not None:
-        return {"Authorization": f"Bearer {config.token.get_secret_value()}"}
-    if config.password is not None:
-        pair = f"{config.username}:{config.password.get_secret_value()}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}
 
 
 def _date(text: str) -> datetime:

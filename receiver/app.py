@@ -13,10 +13,12 @@ from receiver.agenda import Agenda
 from receiver.alertmanager import Alertmanagers
 from receiver.api import ApiEndpoint
 from receiver.build_notifiers import build_notifiers
+from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
+from receiver.enrichment.build import build_enrichment
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.heartbeats import Heartbeats
@@ -40,6 +42,7 @@ from receiver.slack.build import build_front, build_socket
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.store.budgets import BudgetStore
+from receiver.store.changes import ChangeStore
 from receiver.store.client import Client, connect, unavailable_is_503
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
@@ -124,6 +127,7 @@ class Service:
             kinds={name: config.type for name, config in settings.notifiers.items()}
             | {name: name for name in settings.integrations.told},
             runbooks=runbooks.numbers,
+            llm=settings.enrichment.summary.named,
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self._measure)
@@ -172,7 +176,20 @@ class Service:
             lambda incident: base + incident,
         )
         self.slack_socket = build_socket(settings, self._front)
-        facts = Facts(self.dispatcher, self.alertmanagers, self.heartbeats)
+        self.changes = ChangeStore(self._redis)
+        self.enrichment = build_enrichment(
+            settings.enrichment,
+            metrics=self.metrics,
+            store=store,
+            changes=self.changes,
+            changes_elsewhere=self.pagerduty.changes,
+            runbook_of=runbooks.file_of,
+            people=self.pagerduty.people,
+            base_url=f"{settings.web.external_url}{settings.web.route_prefix}",
+        )
+        facts = Facts(
+            self.dispatcher, self.alertmanagers, self.heartbeats, self.enrichment, self.clock
+        )
         self.agenda = Agenda(
             self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
         )
@@ -235,7 +252,9 @@ class Service:
                 self.clock,
                 self.notifiers,
                 self._outages.present,
+                {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
             ),
+            changes=ChangeEndpoint(self.changes, access, self.clock),
         )
 
     def _build_heartbeat(self, store: IncidentStore) -> OutgoingHeartbeat:
@@ -261,6 +280,7 @@ class Service:
             if isinstance(notifier, WebhookNotifier):
                 self.metrics.set_pool(name, notifier.in_use, notifier.connections)
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
+        self.metrics.set_cache("enrichment", self.enrichment.shown())
 
     def _components(self) -> dict[str, str]:
         """Return how what is beside Redis is, for /health."""
@@ -345,6 +365,7 @@ class Service:
             await self._endpoints.slack.close()
             await self.alertmanagers.close()
             await self.silences.close()
+            await self.enrichment.close()
             for notifier in self.notifiers.values():
                 await notifier.close()
         for task in self._background:

@@ -9,14 +9,16 @@ import asyncio
 from collections.abc import Mapping
 
 from receiver.alertmanager import Alertmanagers
+from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
+from receiver.enrichment.enrichment import Enrichment
 from receiver.heartbeats import Heartbeats
 from receiver.store.tasks import Task
 from routing.event import Seen, TimerDue
 from routing.incident import Incident
 from routing.merge import news
 
-ASKS = frozenset({"stale", "echo", "merge", "heartbeat", "forget"})
+ASKS = frozenset({"stale", "echo", "merge", "heartbeat", "forget", "enrich", "summarize"})
 """Timers that need more than what receipts say."""
 
 
@@ -24,12 +26,19 @@ class Facts:
     """Makes the events of due timers."""
 
     def __init__(
-        self, dispatcher: Dispatcher, alertmanagers: Alertmanagers, heartbeats: Heartbeats
+        self,
+        dispatcher: Dispatcher,
+        alertmanagers: Alertmanagers,
+        heartbeats: Heartbeats,
+        enrichment: Enrichment,
+        clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._alertmanagers = alertmanagers
         self._heartbeats = heartbeats
+        self._enrichment = enrichment
+        self._clock = clock
 
     async def event(self, task: Task, paged: Mapping[str, int]) -> TimerDue:
         """Return the event of a due timer; ``paged`` is what receipts say was delivered.
@@ -44,6 +53,9 @@ class Facts:
             return plain
         if task.task == "merge":
             return await self._tell_target(incident)
+        if task.task in ("enrich", "summarize"):
+            ask = self._enrichment.about if task.task == "enrich" else self._enrichment.summary
+            return TimerDue(task.task, context=await ask(incident, self._clock.now()))
         if task.task == "heartbeat":
             known = await self._heartbeats.missed(task, incident)
             return TimerDue(task.task, lost=not known)

@@ -55,8 +55,10 @@ class IntegrationEndpoint:
         clock: Clock,
         notifiers: Mapping[str, Notifier],
         outages: Callable[[], Mapping[str, Outage]],
+        caches: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
-        """``outages()`` are the notifiers that only fail."""
+        """``outages()`` are the notifiers that only fail; ``caches`` tell how full each is."""
+        self._caches = caches
         self._integrations = integrations
         self._configs = configs
         self._dispatcher = dispatcher
@@ -117,7 +119,7 @@ class IntegrationEndpoint:
     async def caches(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/caches: how full each cache is, and how often it helps."""
         self._access.check(request)
-        return web.json_response({"caches": {"records": self._dispatcher.cache.shown()}})
+        return web.json_response({"caches": {name: of() for name, of in self._caches.items()}})
 
     async def breakers(self, request: web.Request) -> web.Response:
         """GET /v1/health/circuit-breakers: of integrations; a notifier that only fails is open.

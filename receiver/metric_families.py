@@ -9,6 +9,7 @@ families begin with the combinations that this configuration leads to (``first``
 page stays under some 3,000 lines, and add others when they happen.
 """
 
+from receiver.enrichment_families import enrichment_families
 from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
 from receiver.response_families import (
     LAG_BUCKETS,
@@ -34,7 +35,7 @@ RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", 
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
-CACHES = ("records",)
+CACHES = ("records", "enrichment")
 CAUSES = (
     "rate_limit",
     "timeout",
@@ -96,6 +97,7 @@ def families(config: Configured) -> tuple[Family, ...]:
         *_alerts(),
         *_deliveries(config),
         *_service(config),
+        *enrichment_families(config),
     )
 
 

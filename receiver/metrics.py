@@ -69,7 +69,7 @@ class Metrics:
     ``teams`` those of the route tree, ``priorities`` the priority that a severity leads to by
     default (only used to choose the series that exist before the first event). ``integrations`` are
     the names of all, ``kinds`` the integration that each notifier belongs to, ``runbooks`` how many
-    there are of each system.
+    there are of each system, ``llm`` provider and model of the language model that is asked.
     """
 
     def __init__(  # noqa: PLR0913 - what is configured, by name
@@ -83,11 +83,12 @@ class Metrics:
         integrations: Iterable[str] = (),
         kinds: Mapping[str, str] = {},
         runbooks: Mapping[str, int] = {},
+        llm: tuple[str, ...] = (),
     ) -> None:
         # The library has only a switch for the whole process; ``_created`` doubles the series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         config = Configured(
-            tuple(routes), tuple(channels), tuple(teams), priorities, tuple(runbooks)
+            tuple(routes), tuple(channels), tuple(teams), priorities, tuple(runbooks), llm
         )
         self.registry = CollectorRegistry()
         self.integrations = Integrations(integrations)
@@ -228,6 +229,8 @@ class Metrics:
         self._families[f"{prefix}_entries"][(cache,)](shown["entries"] or 0)
         self._families[f"{prefix}_size_bytes"][(cache,)](shown["size_bytes"] or 0)
         self._families[f"{prefix}_hit_rate"][(cache,)](shown["hit_rate"] or 0)
+        if cache == "enrichment":
+            self._families["incident_manager_enrichment_cache_hit_rate"][()](shown["hit_rate"] or 0)
 
     def set_storage(self, used: int) -> None:
         """Set how many bytes Redis uses."""

@@ -14,6 +14,7 @@ from receiver.pagerduty_origin import PagerDutyOrigin
 from receiver.pagerduty_rest import NoAnswer, PagerDutyRest
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
+from receiver.store.changes import Change
 from receiver.store.client import Client
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.pagerduty_map import PagerDutyMap
@@ -53,6 +54,15 @@ class PagerDuty:
         """Return the id of whoever has this e-mail address, "" for nobody, None: not known."""
         found = await self._rest.user_id(email) if self._rest else NoAnswer("no REST key")
         return None if isinstance(found, NoAnswer) else found
+
+    @property
+    def changes(self) -> Callable[[int, int], Awaitable[list[Change] | str]] | None:
+        """Return what tells the change events of a time (ms), or why not; None: nothing does."""
+        return self._changes if self._rest else None
+
+    async def _changes(self, since: int, until: int) -> list[Change] | str:
+        answer = await self._rest.changes(since, until) if self._rest else NoAnswer("no REST key")
+        return f"PagerDuty: {answer.reason}" if isinstance(answer, NoAnswer) else answer
 
     def shown(self) -> list[dict[str, Any]]:
         """Return what is known of who is on call, one object a policy."""

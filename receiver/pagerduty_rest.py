@@ -2,13 +2,13 @@
 
 An answer that does not come is a value: nothing here may delay or break a page.
 Source: developer.pagerduty.com, "REST API v2" (authentication, rate limits, List On-Calls,
-List alerts for an incident).
+List alerts for an incident, List Change Events).
 """
 
 import logging
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from receiver.clock import Clock
 from receiver.notify.base import Person
+from receiver.store.changes import Change
 
 log = logging.getLogger("pagerduty.rest")
 
@@ -106,6 +107,22 @@ class PagerDutyRest:
         name = _text(entries[0].get("escalation_policy"), "summary")
         return OnCall(policy, name, tuple(found.values()), min(ends, default=0))
 
+    async def changes(self, since: int, until: int) -> list[Change] | NoAnswer:
+        """Return the newest change events of a time (ms), up to a page of them."""
+        query = [("since", _utc(since)), ("until", _utc(until)), ("limit", str(PAGE))]
+        answer = await self._get("change_events", query)
+        if isinstance(answer, NoAnswer):
+            return answer
+        found = []
+        for event in _objects(answer, "change_events"):
+            links = _objects(event, "links")
+            link = links[0].get("href") if links else ""
+            at, summary = _moment(event.get("timestamp")), _text(event, "summary")
+            if at and summary:
+                url = link if isinstance(link, str) else ""
+                found.append(Change(at, summary, source=_text(event, "source"), url=url))
+        return found
+
     async def user_id(self, email: str) -> str | NoAnswer:
         """Return the id of the user with this e-mail address, "" when there is none."""
         answer = await self._get("users", [("query", email), ("limit", str(PAGE))])
@@ -182,6 +199,10 @@ def _text(holder: Any, name: str) -> str:
 def _level(entry: dict[str, Any]) -> int:
     level = entry.get("escalation_level")
     return level if isinstance(level, int) else 99
+
+
+def _utc(at: int) -> str:
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(text: Any) -> int:

@@ -30,6 +30,8 @@ def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignmen
         stale_after=incidents.stale_after,
         resolve_gone=incidents.resolve_gone,
         retention=incidents.retention,
+        enrich=settings.enrichment.enabled,
+        summarize=settings.enrichment.enabled and settings.enrichment.summary.url is not None,
     )
     return Assignment(
         RouteTree(settings.route),

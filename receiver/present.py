@@ -85,6 +85,15 @@ def details(
             "route": incident.group.route,
         },
         "correlation_id": incident.correlation_id,
+        "context": [
+            {
+                "enricher": found.enricher,
+                "text": found.text,
+                "url": found.url or None,
+                "at": rfc3339(found.at),
+            }
+            for found in incident.context
+        ],
         "last_seen_at": rfc3339(last_seen),
         "timers": {task: rfc3339(due) for task, due in incident.timers.items()},
         "alerts": [

@@ -33,7 +33,8 @@ class Configured(NamedTuple):
 
     ``routes``: (method, template) of every route; ``channels``: the notifiers' names; ``teams``:
     every team of the route tree; ``priorities``: the priority that a severity leads to by default;
-    ``systems``: those that have runbooks.
+    ``systems``: those that have runbooks; ``llm``: provider and model of the language model, ()
+    for none.
     """
 
     routes: tuple[tuple[str, str], ...]
@@ -41,6 +42,7 @@ class Configured(NamedTuple):
     teams: tuple[str, ...]
     priorities: Mapping[str, str]
     systems: tuple[str, ...] = ()
+    llm: tuple[str, ...] = ()
 
 
 SEVERITY, PRIORITY, SOURCE = Closed(SEVERITIES), Closed(PRIORITIES), Closed(SOURCES)

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.api import ApiEndpoint
+from receiver.changes import ChangeEndpoint
 from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.integration_api import IntegrationEndpoint
@@ -41,6 +42,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     runbooks: RunbookEndpoint
     console: ConsoleEndpoint
     integrations: IntegrationEndpoint
+    changes: ChangeEndpoint
 
 
 PATHS = (
@@ -70,6 +72,8 @@ PATHS = (
     ("GET", "/v1/metrics/integrations/{name}"),
     ("GET", "/v1/metrics/caches"),
     ("GET", "/v1/health/circuit-breakers"),
+    ("GET", "/v1/changes"),
+    ("POST", "/v1/changes"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
@@ -106,6 +110,8 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.integrations.one,
         endpoints.integrations.caches,
         endpoints.integrations.breakers,
+        endpoints.changes.newest,
+        endpoints.changes.add,
         status.health,
         status.healthy,
         status.ready,

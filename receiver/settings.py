@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from receiver.enrichment_config import EnrichmentConfig
 from receiver.integration_config import IntegrationsConfig
 from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
@@ -246,6 +247,7 @@ class Settings(Section):
     pagerduty: PagerDutyConfig = PagerDutyConfig()
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()
     integrations: IntegrationsConfig = IntegrationsConfig.model_validate({})
+    enrichment: EnrichmentConfig = EnrichmentConfig()
     outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()
     notifiers: dict[Name, NotifierConfig] = Field(default={})
     route: RouteConfig = RouteConfig()

@@ -136,10 +136,14 @@ class RunbookEndpoint:
         """Return how many runbooks there are of each system; "any" are those of no system."""
         return dict(Counter(name.rpartition("/")[0] or "any" for name in self._files))
 
+    def file_of(self, name: str) -> Path | None:
+        """Return the file of a runbook: by system and alert, else by alert alone."""
+        return self._files.get(name) or self._files.get(name.rpartition("/")[2])
+
     async def show(self, request: web.Request) -> web.Response:
         """GET /runbooks/{name}: the Markdown text, readable as it is."""
         name = request.match_info["name"].removesuffix(".md")
-        file = self._files.get(name) or self._files.get(name.rpartition("/")[2])
+        file = self.file_of(name)
         if file is None:
             raise web.HTTPNotFound(text=f"there is no runbook {name}\n")
         text = file.read_text(encoding="utf-8")

@@ -132,6 +132,7 @@ def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:
     settle(draft, "resolve", resolve, by)
     drop(draft, "update")
     draft.stop("escalate", "delivery", "remind", "quiet", "snooze", "flap", "stale")
+    draft.stop("enrich", "summarize")
 
 
 def _set(draft: Draft, name: str, deadline: Deadline) -> None:

@@ -44,6 +44,7 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
     )
     _count_change(draft, rules)
     watch_for_news(draft, rules)
+    _look_around(draft, rules)
     start_clocks(draft, rules.clocks[draft.get("priority")], "opened")
     return "opened"
 
@@ -90,6 +91,7 @@ def reopen(
     draft.observe("incident_reopened_total", priority=draft.get("priority"))
     _count_change(draft, rules)
     watch_for_news(draft, rules)
+    _look_around(draft, rules)
     start_clocks(draft, rules.clocks[draft.get("priority")], "reopened", skip)
     return "reopened"
 
@@ -226,6 +228,13 @@ def watch_for_news(draft: Draft, rules: Rules) -> None:
     """Look later whether anybody still reports it; nobody repeats what a person opened."""
     if rules.stale_after and draft.get("kind") != "manual":
         draft.timer("stale", draft.now + rules.stale_after)
+
+
+def _look_around(draft: Draft, rules: Rules) -> None:
+    """Have more found out about the episode: the page does not wait for it."""
+    draft.set(context=())
+    if rules.enrich:
+        draft.timer("enrich", draft.now)
 
 
 def retire(draft: Draft, rules: Rules) -> None:

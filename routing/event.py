@@ -4,7 +4,7 @@ import msgspec
 
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Actor, Silence
+from routing.incident import Actor, Finding, Silence
 
 
 class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
@@ -172,7 +172,8 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
 
     ``paged``: what receipts say was delivered; ``seen_at``: when a payload last spoke of it (ms);
     ``alerts``: what Alertmanager says by fingerprint, None when nobody could be asked; ``told``:
-    how many firing alerts the target of a merge was told of, ``lost``: it is not known any more.
+    how many firing alerts the target of a merge was told of, ``lost``: it is not known any more;
+    ``context``: what was found out about the incident.
     """
 
     task: str
@@ -181,6 +182,7 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
     alerts: dict[str, Seen] | None = None
     told: int = 0
     lost: bool = False
+    context: tuple[Finding, ...] = ()
 
 
 class DeliveryFailed(msgspec.Struct, frozen=True, gc=False):

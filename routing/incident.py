@@ -129,6 +129,18 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     via: str = ""
 
 
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Something found out about an incident beside its alerts.
+
+    ``enricher`` says by which source, ``at`` (ms) is the time it speaks of, ``url`` shows more.
+    """
+
+    enricher: str
+    text: str
+    url: str = ""
+    at: int = 0
+
+
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One episode or more of trouble in one group of alerts.
 
@@ -140,7 +152,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody reports,
     in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
-    ``opened_by``: the person who opened a manual one.
+    ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
+    episode.
     """
 
     id: str
@@ -200,6 +213,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     pin: Pin | None = None
     silences: tuple[Silence, ...] = ()
     opened_by: Actor | None = None
+    context: tuple[Finding, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -73,7 +73,8 @@ class Rules(msgspec.Struct, frozen=True):
     ``flap_changes`` openings and ends within ``flap_window`` are flapping (0: never), whose end is
     believed after ``flap_hold`` without a firing alert. ``resolve_gone``: an alert that a stale
     check finds gone from Alertmanager counts as resolved. ``stale_after`` 0: nobody looks whether
-    it is still reported; ``retention`` 0: nothing is forgotten.
+    it is still reported; ``retention`` 0: nothing is forgotten. ``enrich``: more is found out about
+    each episode; ``summarize``: and put into words.
     """
 
     clocks: dict[str, Clock]
@@ -87,3 +88,5 @@ class Rules(msgspec.Struct, frozen=True):
     stale_after: int = 5 * 3_600_000
     resolve_gone: bool = True
     retention: int = 90 * 86_400_000
+    enrich: bool = False
+    summarize: bool = False

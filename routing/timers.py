@@ -136,6 +136,23 @@ def _heartbeat(draft: Draft, event: TimerDue, _rules: Rules) -> str:
     return heartbeat_due(draft, event)
 
 
+def _enrich(draft: Draft, event: TimerDue, rules: Rules) -> str:
+    """Keep what was found out; whoever has the incident is brought up to date, and not rung."""
+    draft.stop("enrich")
+    draft.set(context=event.context)
+    if rules.summarize:
+        draft.timer("summarize", draft.now)
+    return "enriched" if event.context else "nothing_found"
+
+
+def _summarize(draft: Draft, event: TimerDue, _rules: Rules) -> str:
+    """Put the words in front of what they were made of."""
+    draft.stop("summarize")
+    known = tuple(found for found in draft.get("context") if found.enricher != "summary")
+    draft.set(context=(*event.context, *known))
+    return "enriched" if event.context else "nothing_found"
+
+
 def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Nobody reported it for long: ask Alertmanager, or at least say so."""
     seen = max(event.seen_at, draft.get("seen_at"))
@@ -240,5 +257,7 @@ _TIMERS: dict[str, Callable[[Draft, TimerDue, Rules], str]] = {
     "merge": _merge,
     "heartbeat": _heartbeat,
     "forget": _forget,
+    "enrich": _enrich,
+    "summarize": _summarize,
 }
 TIMER_TASKS = tuple(_TIMERS)

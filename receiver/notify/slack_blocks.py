@@ -14,7 +14,7 @@ from receiver.settings_types import is_user_id
 from routing.alert import Alert
 from routing.duration import format_duration
 from routing.escalation import REASONS
-from routing.incident import Entry, Incident
+from routing.incident import Entry, Finding, Incident
 from routing.runbook import is_link
 
 HEADER_MAX = 150
@@ -56,6 +56,16 @@ NOTEWORTHY = {
     "vanished": "❔",
 }
 """Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
+FINDING_MAX, FOUND_MAX = 220, 2_900
+# What does not fit into one section is left out: first a line's link, then the line.
+_FOUND = {
+    "summary": ("🧭", ""),
+    "prometheus": ("📈", "graph"),
+    "changes": ("🚀", "change"),
+    "similar": ("🕘", "incident"),
+    "runbook": ("📖", ""),
+}
+"""What was found out, in the order and with the looks of a message, and the word of its link."""
 _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
 
 Block = dict[str, Any]
@@ -69,6 +79,7 @@ def incident_message(view: View) -> tuple[str, list[Block]]:
             _header(incident),
             _section(incident, "clock", _clock_line(view)),
             _section(incident, "alerts", _alert_lines(incident)),
+            *_findings(incident),
         ]
     else:
         blocks = [_section(incident, "over", f"{_over_line(incident)}\n{_clock_line(view)}")]
@@ -250,6 +261,32 @@ def _context(view: View) -> Block:
         "block_id": _block_id(incident, "context"),
         "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}],
     }
+
+
+def _findings(incident: Incident) -> list[Block]:
+    """Return what was found out beside the alerts; who is on call is rung, not told."""
+    lines: list[str] = []
+    left = FOUND_MAX
+    for found in incident.context:
+        text, link = _finding_line(found)
+        line = text + link if len(text + link) <= left else text
+        if text and len(line) <= left:
+            lines.append(line)
+            left -= len(line) + 1
+    return [_section(incident, "found", "\n".join(lines))] if lines else []
+
+
+def _finding_line(found: Finding) -> tuple[str, str]:
+    """Return a finding's words and its link, both as Slack parses them."""
+    if found.enricher not in _FOUND:
+        return "", ""
+    look, word = _FOUND[found.enricher]
+    text = mrkdwn(found.text, FINDING_MAX)
+    if found.enricher == "similar":
+        text = f"{moment(found.at)} {text}"
+    # A "|" or ">" in an address would end it.
+    url = found.url.replace("&", "&amp;").replace("|", "%7C").replace(">", "%3E")
+    return f"{look} {text}", f"  <{url}|{word}>" if word and url else ""
 
 
 def _ordinal(number: int) -> str:

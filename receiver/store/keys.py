@@ -38,6 +38,7 @@ class Keys:
         self.seen = f"{base}seen"
         self.active = f"{base}active"
         self.dead = f"{base}dead"
+        self.changes = f"{base}changes"
         self.probe = f"{base}probe"
 
     def group(self, digest: str) -> str:

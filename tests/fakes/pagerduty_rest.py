@@ -55,6 +55,8 @@ class FakePagerDutyRest(FakeServer):
         self.users: dict[str, PdUser] = {}
         self.policies: dict[str, PdPolicy] = {}
         self.alerts: dict[str, list[str]] = {}
+        self.changes: list[tuple[str, str]] = []
+        """(time in UTC as in 2026-01-01T00:00:00Z, summary) of change events, oldest first."""
         self.includes_users = True
         self.calls: list[Call] = []
         self._recent: deque[float] = deque()
@@ -124,7 +126,7 @@ class FakePagerDutyRest(FakeServer):
             self._recent.append(now)
         return None
 
-    def _route(self, request: web.Request, args: Json) -> web.Response:
+    def _route(self, request: web.Request, args: Json) -> web.Response:  # noqa: PLR0911
         match request.path.strip("/").split("/"):
             case ["oncalls"]:
                 return self._on_calls(args)
@@ -132,6 +134,8 @@ class FakePagerDutyRest(FakeServer):
                 return self._alerts(incident, args)
             case ["users", user] if user in self.users and not args:
                 return web.json_response({"user": self._user(user, whole=True)})
+            case ["change_events"]:
+                return self._change_events(args)
             case ["users"]:
                 return self._users(args)
             case ["escalation_policies", policy] if policy in self.policies and not args:
@@ -170,6 +174,25 @@ class FakePagerDutyRest(FakeServer):
             if words in user.name.lower() or words in user.email.lower()
         ]
         return _page("users", found, args)
+
+    def _change_events(self, args: Json) -> web.Response:
+        """Change events of a time, newest first."""
+        if problem := _check(args, {"since", "until", "limit", "offset"}):
+            return problem
+        since, until = args.get("since", [""])[0], args.get("until", ["9"])[0]
+        found = [
+            {
+                "id": f"C{number}",
+                "type": "change_event",
+                "summary": summary,
+                "timestamp": at,
+                "source": "ci",
+                "links": [{"href": "https://ci.example/1", "text": "build"}],
+            }
+            for number, (at, summary) in enumerate(self.changes)
+            if since <= at <= until
+        ]
+        return _page("change_events", found[::-1], args)
 
     def _alerts(self, incident: str, args: Json) -> web.Response:
         if problem := _check(args, {"limit", "offset"}):

@@ -1,0 +1,30 @@
+"""What an enricher is: it finds out something about an incident, or nothing, in bounded time."""
+
+from typing import Protocol
+
+from routing.incident import Finding, Incident
+
+__all__ = ["Enricher", "EnrichmentError", "Finding"]
+
+
+class EnrichmentError(Exception):
+    """It could not be found out; the text says why, for the log."""
+
+
+class Enricher(Protocol):
+    """One source. ``ttl``: seconds its findings stay true at most; 0: ask every time."""
+
+    name: str
+    ttl: float
+
+    def key(self, incident: Incident) -> str:
+        """Return what the findings depend on; "": there is nothing to ask about."""
+        ...
+
+    async def ask(self, incident: Incident, now: int) -> list[Finding]:
+        """Return the findings; EnrichmentError when there is no answer. ``now`` in ms."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,67 @@
+"""Makes the configured enrichers."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from receiver.enrichment.base import Enricher
+from receiver.enrichment.changes import ChangeEnricher, Elsewhere
+from receiver.enrichment.counting import Counting
+from receiver.enrichment.enrichment import Enrichment
+from receiver.enrichment.http import JsonClient
+from receiver.enrichment.on_call import OnCallEnricher
+from receiver.enrichment.prometheus import PrometheusEnricher
+from receiver.enrichment.runbook import RunbookEnricher
+from receiver.enrichment.similar import SimilarEnricher
+from receiver.enrichment.summary import Summarizer
+from receiver.enrichment_config import EnrichmentConfig, PrometheusConfig, SummaryConfig
+from receiver.http_credentials import authorization
+from receiver.metrics import Metrics
+from receiver.notify.base import Person
+from receiver.store.changes import ChangeStore
+from receiver.store.incidents import IncidentStore
+
+
+def build_enrichment(  # noqa: PLR0913 - the sources it puts together
+    config: EnrichmentConfig,
+    *,
+    metrics: Metrics,
+    store: IncidentStore,
+    changes: ChangeStore,
+    changes_elsewhere: Elsewhere | None,
+    runbook_of: Callable[[str], Path | None],
+    people: Callable[[Iterable[str]], tuple[Person, ...]],
+    base_url: str,
+) -> Enrichment:
+    """Return the enrichment; ``base_url``: where this service is seen, without a slash."""
+    ttl = config.cache_ttl_secs
+    counting = Counting(metrics, config.summary.provider, config.summary.model or "")
+    enrichers: list[Enricher] = [
+        *_prometheus(config.prometheus, config.timeout_secs),
+        ChangeEnricher(changes, config.changes_within, changes_elsewhere),
+        SimilarEnricher(store, lambda incident: f"{base_url}/incidents/{incident}", ttl),
+        RunbookEnricher(runbook_of, base_url, ttl),
+        OnCallEnricher(people),
+    ]
+    return Enrichment(
+        enrichers if config.enabled else (),
+        _summarizer(config.summary, counting),
+        counting,
+        timeout=config.timeout_secs,
+        most=config.cache_max_size,
+    )
+
+
+def _prometheus(config: PrometheusConfig, timeout: float) -> list[Enricher]:
+    if config.url is None:
+        return []
+    headers = authorization(config.token, config.username, config.password)
+    return [PrometheusEnricher(JsonClient(config.url, headers, timeout=timeout), timeout=timeout)]
+
+
+def _summarizer(config: SummaryConfig, counting: Counting) -> Summarizer | None:
+    if config.url is None:
+        return None
+    headers = authorization(config.token, None, None)
+    client = JsonClient(config.url, headers, timeout=config.timeout_secs, connections=4)
+    prices = (config.prompt_price, config.completion_price)
+    return Summarizer(client, config.model or "", prices, counting)

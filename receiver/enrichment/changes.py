@@ -1,0 +1,98 @@
+"""What was changed shortly before: told to us, or to PagerDuty."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from receiver.enrichment.base import EnrichmentError, Finding
+from receiver.errors import StoreUnavailableError
+from receiver.store.changes import Change, ChangeStore
+from routing.duration import format_duration
+from routing.incident import Incident
+
+ASKED = 500
+SHOWN = 3
+AFTER_MS = 300_000
+"""Clocks differ, and an alert fires before the deployment that caused it is reported as done."""
+ELSEWHERE_TTL_S = 60.0
+
+Elsewhere = Callable[[int, int], Awaitable[list[Change] | str]]
+"""(since, until in ms) -> changes kept elsewhere, or why they cannot be told."""
+
+
+class ChangeEnricher:
+    """Shows the latest changes made where the incident is."""
+
+    name = "changes"
+    ttl = 0.0
+
+    def __init__(
+        self,
+        store: ChangeStore,
+        within: int,
+        elsewhere: Elsewhere | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``within``: how long (ms) before the incident a change is of interest."""
+        self._store = store
+        self._within = within
+        self._elsewhere = elsewhere
+        self._clock = clock
+        self._known: tuple[float, list[Change]] = (0.0, [])
+
+    def key(self, incident: Incident) -> str:
+        """Every incident may have been caused by a change."""
+        return incident.id
+
+    async def ask(self, incident: Incident, now: int) -> list[Finding]:
+        """Return up to three, newest first."""
+        opened = incident.episode_opened_at
+        since, until = opened - self._within, opened + AFTER_MS
+        try:
+            found = await self._store.between(since, until, ASKED)
+        except StoreUnavailableError as error:
+            raise EnrichmentError(str(error)) from None
+        trouble = ""
+        if self._elsewhere is not None:
+            trouble, others = await self._others(now)
+            found += [change for change in others if since <= change.at <= until]
+        labels = _labels(incident)
+        fitting = [change for change in found if change.concerns(labels)]
+        fitting.sort(key=lambda change: change.at)
+        if trouble and not fitting:
+            raise EnrichmentError(trouble)
+        return [
+            Finding(self.name, _words(change, opened), change.url, change.at)
+            for change in reversed(fitting[-SHOWN:])
+        ]
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    async def _others(self, now: int) -> tuple[str, list[Change]]:
+        """Return (why not, the changes of the longest time anybody asks about)."""
+        asked_at, known = self._known
+        if asked_at and self._clock() - asked_at < ELSEWHERE_TTL_S:
+            return "", known
+        assert self._elsewhere is not None  # noqa: S101 - the caller looked
+        answer = await self._elsewhere(now - 2 * self._within, now)
+        if isinstance(answer, str):
+            return answer, []
+        self._known = (self._clock(), answer)
+        return "", answer
+
+
+def _labels(incident: Incident) -> dict[str, str]:
+    """Return what all firing alerts have in common, with the group's own labels."""
+    alerts = incident.firing()
+    common = dict(alerts[0].labels) if alerts else {}
+    for alert in alerts[1:]:
+        common = {key: value for key, value in common.items() if alert.labels.get(key) == value}
+    return common | incident.group.labels
+
+
+def _words(change: Change, opened: int) -> str:
+    apart = opened - change.at
+    minutes = abs(apart) // 60_000 * 60_000
+    when = format_duration(minutes) if minutes else "less than a minute"
+    source = f" ({change.source})" if change.source else ""
+    return f"{when} {'before' if apart >= 0 else 'after'}: {change.summary}{source}"

@@ -1,0 +1,32 @@
+"""Who is on call for the notifiers that were paged."""
+
+from collections.abc import Callable, Iterable
+
+from receiver.enrichment.base import Finding
+from receiver.notify.base import Person
+from routing.incident import Incident
+
+SHOWN = 3
+
+
+class OnCallEnricher:
+    """Names those whom PagerDuty rings first, as far as that is known."""
+
+    name = "on_call"
+    ttl = 0.0
+
+    def __init__(self, people: Callable[[Iterable[str]], tuple[Person, ...]]) -> None:
+        """``people(notifiers)``: whom they ring first."""
+        self._people = people
+
+    def key(self, incident: Incident) -> str:
+        """It depends on who was paged."""
+        return ",".join(sorted(incident.pages))
+
+    async def ask(self, incident: Incident, now: int) -> list[Finding]:
+        """Return one line with their names."""
+        names = [person.name for person in self._people(incident.pages)[:SHOWN]]
+        return [Finding(self.name, ", ".join(names), at=now)] if names else []
+
+    async def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,115 @@
+"""What an alert's expression gives now, in Prometheus, and where to see its graph.
+
+The expression is the one in the alert's generatorURL. Source: prometheus.io, "HTTP API"
+(instant queries), "Expression browser" (parameters of /graph).
+"""
+
+import asyncio
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+from receiver.enrichment.base import EnrichmentError, Finding
+from receiver.enrichment.http import JsonClient
+from routing.alert import Alert
+from routing.incident import Incident
+from routing.runbook import is_link
+
+ALERTS_ASKED = 3
+EXPRESSION_MAX = 8_000
+TTL_S = 15.0
+"""A value older than this is not "now" any more."""
+_FRESH = "when it fired"
+
+
+class PrometheusEnricher:
+    """Evaluates the expressions of the most urgent alerts."""
+
+    name = "prometheus"
+    ttl = TTL_S
+
+    def __init__(self, client: JsonClient, *, timeout: float) -> None:
+        """``timeout``: seconds after which Prometheus itself gives a query up."""
+        self._client = client
+        self._timeout = timeout
+
+    def key(self, incident: Incident) -> str:
+        """Return the alerts that have an expression, by fingerprint."""
+        return " ".join(alert.fingerprint for alert in _asked(incident))
+
+    async def ask(self, incident: Incident, now: int) -> list[Finding]:
+        """Return the current value of each; EnrichmentError when none could be asked."""
+        asked = _asked(incident)
+        found = await asyncio.gather(*(self._value(alert) for alert in asked))
+        return [
+            Finding(self.name, text, graph_url(alert.generator_url), now)
+            for alert, text in zip(asked, found, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _value(self, alert: Alert) -> str:
+        query = expression(alert.generator_url)
+        form = [("query", query), ("timeout", f"{self._timeout:g}s"), ("limit", "1000")]
+        answer = await self._client.ask("POST", "/api/v1/query", form=form)
+        value = value_of(answer, alert.labels)
+        name = alert.labels.get("alertname", "alert")
+        if value is None:
+            return f"{name}: its expression gives nothing now"
+        before = alert.annotations.get("value", "")[:40]
+        return f"{name} is {_short(value)} now" + (f", {before} {_FRESH}" if before else "")
+
+
+def _asked(incident: Incident) -> list[Alert]:
+    firing = [alert for alert in incident.firing() if expression(alert.generator_url)]
+    return firing[:ALERTS_ASKED]
+
+
+def expression(generator_url: str) -> str:
+    """Return the expression in a generatorURL of Prometheus, "" for any other one."""
+    try:
+        query = parse_qs(urlsplit(generator_url).query)
+    except ValueError:
+        return ""
+    found = query.get("g0.expr", [""])[0]
+    return found if len(found) <= EXPRESSION_MAX else ""
+
+
+def graph_url(generator_url: str) -> str:
+    """Return the graph of the last hour of that expression, "" where it cannot be a link."""
+    parts = urlsplit(generator_url)
+    shown = {"g0.expr": expression(generator_url), "g0.tab": "0", "g0.range_input": "1h"}
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(shown), ""))
+    return url if is_link(url) else ""
+
+
+def value_of(answer: Any, labels: Mapping[str, str]) -> float | None:
+    """Return the value of the series these labels belong to, None for none.
+
+    EnrichmentError for what is no answer of the API. A series may lack labels that the rule adds.
+    """
+    try:
+        data = answer["data"]
+        kind, result = data["resultType"], data["result"]
+        rows = (
+            [({}, result)]
+            if kind == "scalar"
+            else [(row["metric"], row["value"]) for row in result]
+        )
+        fitting = [
+            (len(metric), float(value[1]))
+            for metric, value in rows
+            if all(labels.get(name) == text for name, text in metric.items() if name != "__name__")
+        ]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        raise EnrichmentError("not an answer of Prometheus's API") from None
+    return max(fitting)[1] if fitting else None
+
+
+def _short(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004 - digits

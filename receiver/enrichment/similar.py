@@ -1,0 +1,122 @@
+"""Incidents of the past that were like this one, and how they ended."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from receiver.enrichment.base import EnrichmentError, Finding
+from receiver.errors import StoreUnavailableError
+from receiver.store.incidents import IncidentStore
+from routing.duration import format_duration
+from routing.incident import Entry, Incident
+
+LOOKED_AT = 200
+"""The newest closed incidents among which similar ones are looked for."""
+FRESH_S = 60.0
+SHOWN = 3
+ALIKE = 0.5
+"""Share of labels that have to be equal, beside the alert's name."""
+
+
+class _Past(msgspec.Struct, frozen=True):
+    """What is remembered of a closed incident."""
+
+    id: str
+    names: frozenset[str]
+    labels: frozenset[tuple[str, str]]
+    opened_at: int
+    resolved_at: int
+    by: str
+
+
+class SimilarEnricher:
+    """Compares alert names and labels with those of closed incidents."""
+
+    name = "similar"
+
+    def __init__(
+        self,
+        store: IncidentStore,
+        incident_url: Callable[[str], str],
+        ttl: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ttl = min(ttl, FRESH_S)
+        self._store = store
+        self._url = incident_url
+        self._clock = clock
+        self._known: tuple[float, list[_Past]] = (0.0, [])
+
+    def key(self, incident: Incident) -> str:
+        """Each episode has its own past."""
+        return f"{incident.id}/{incident.episode}"
+
+    async def ask(self, incident: Incident, _now: int) -> list[Finding]:
+        """Return the newest of the most similar ones."""
+        names, labels = _traits(incident)
+        try:
+            scored = [
+                (_likeness(names, labels, past), past.resolved_at, past)
+                for past in await self._past()
+                if past.id != incident.id and past.resolved_at <= incident.episode_opened_at
+            ]
+            best = sorted((row for row in scored if row[0] >= ALIKE), key=lambda row: row[:2])
+            return [await self._finding(row[2]) for row in reversed(best[-SHOWN:])]
+        except StoreUnavailableError as error:
+            raise EnrichmentError(str(error)) from None
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    async def _past(self) -> list[_Past]:
+        asked_at, known = self._known
+        if not asked_at or self._clock() - asked_at >= FRESH_S:
+            closed = await self._store.newest("closed", LOOKED_AT, None)
+            known = [_remember(one) for one in closed if not one.merged_into]
+            self._known = (self._clock(), known)
+        return known
+
+    async def _finding(self, past: _Past) -> Finding:
+        took = format_duration(max(1, (past.resolved_at - past.opened_at) // 1000) * 1000)
+        how = _how(await self._store.timeline(past.id))
+        by = f"by {past.by}" if past.by else "by itself"
+        text = f"resolved {by} after {took}" + (f": {how}" if how else "")
+        return Finding(self.name, text, self._url(past.id), past.resolved_at)
+
+
+def _traits(incident: Incident) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    alerts = incident.firing() or list(incident.alerts.values())
+    names = frozenset(alert.labels.get("alertname", "") for alert in alerts)
+    common = set(alerts[0].labels.items()) if alerts else set()
+    for alert in alerts[1:]:
+        common &= set(alert.labels.items())
+    return names, frozenset(item for item in common if item[0] != "alertname")
+
+
+def _remember(incident: Incident) -> _Past:
+    names, labels = _traits(incident)
+    by = incident.resolved_by
+    person = by.name if by is not None and by.via != "automatic" else ""
+    opened, resolved = incident.episode_opened_at, incident.resolved_at
+    return _Past(incident.id, names, labels, opened, resolved, person)
+
+
+def _likeness(names: frozenset[str], labels: frozenset[tuple[str, str]], past: _Past) -> float:
+    """Return 0 (another alert) to 1 (all labels equal)."""
+    if not names & past.names:
+        return 0.0
+    every = labels | past.labels
+    return len(labels & past.labels) / len(every) if every else 1.0
+
+
+def _how(timeline: list[Entry]) -> str:
+    """Return the cause given at the end, else the last note."""
+    for entry in reversed(timeline):
+        if entry.kind == "resolved" and ": " in entry.text and entry.by:
+            return entry.text.partition(": ")[2][:200]
+        if entry.kind == "note":
+            return entry.text[:200]
+        if entry.kind in ("opened", "reopened"):
+            return ""
+    return ""
