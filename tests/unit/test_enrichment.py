@@ -53,7 +53,8 @@ def test_what_is_no_answer_of_prometheus(answer: Any) -> None:
 
 
 def test_what_a_runbook_says_it_means() -> None:
-    text = "# A\n\n<!-- made\nby -->\n```\ncode\n```\nIntro.\n\n## What it means\nUsers\nwait.\n\nMore."
+    hidden = "<!-- made\nby -->\n```\ncode\n```"
+    text = f"# A\n\n{hidden}\nIntro.\n\n## What it means\nUsers\nwait.\n\nMore."
     assert meaning_of(text) == "Users wait."
     assert meaning_of("# A\n\nIntro\nline.\n\nMore.") == "Intro line."
     assert meaning_of("") == meaning_of("# only a heading") == ""
