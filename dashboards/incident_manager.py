@@ -169,6 +169,21 @@ BOARDS = (
                 ),
             ),
             graph(
+                "Context: questions by outcome",
+                (
+                    "sum by (enricher, status) (increase(enrichments_total{$job}[15m]))",
+                    "{{enricher}} {{status}}",
+                ),
+            ),
+            graph(
+                "Context: time of a question, p95",
+                (
+                    "histogram_quantile(0.95, sum by (le, enricher) (rate(enrichment_duration_seconds_bucket{$job}[15m])))",
+                    "{{enricher}}",
+                ),
+                unit="s",
+            ),
+            graph(
                 "Dead letters",
                 (
                     "sum by (reason) (increase(incident_manager_dead_letters_total{$job}[1h]))",

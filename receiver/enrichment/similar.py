@@ -49,8 +49,9 @@ class SimilarEnricher:
         self._known: tuple[float, list[_Past]] = (0.0, [])
 
     def key(self, incident: Incident) -> str:
-        """Each episode has its own past."""
-        return f"{incident.id}/{incident.episode}"
+        """Return what makes incidents alike."""
+        names, labels = _traits(incident)
+        return msgspec.json.encode([sorted(names), sorted(labels)]).decode()
 
     async def ask(self, incident: Incident, _now: int) -> list[Finding]:
         """Return the newest of the most similar ones."""

@@ -53,6 +53,23 @@ def test_nothing_configured_is_enough() -> None:
     assert settings.redis.url == ""
 
 
+def test_the_environment_of_the_operational_runbook() -> None:
+    environ = {
+        "LLM_IM__ENRICHMENT__CACHE_TTL_SECS": "300",
+        "LLM_IM__ENRICHMENT__CACHE_MAX_SIZE": "10000",
+        "LLM_IM__INTEGRATIONS__MAX_CONNECTIONS": "50",
+        "LLM_IM__INTEGRATIONS__SENTINEL__TIMEOUT_SECS": "30",
+        "LLM_IM__OBSERVABILITY__PROMETHEUS_ENABLED": "true",
+        "METRICS_PORT": "9191",
+    }
+    settings = load_settings(None, environ, {})
+    assert (settings.enrichment.cache_ttl_secs, settings.enrichment.cache_max_size) == (300, 10_000)
+    assert settings.integrations.max_connections == 50
+    assert settings.integrations.named["sentinel"].timeout_secs == 30
+    assert settings.observability.prometheus_enabled
+    assert settings.web.metrics_address == "0.0.0.0:9191"
+
+
 def test_flags_over_environment_over_file(config: Config) -> None:
     text = "web: {listen_address: '127.0.0.1:1'}\nstorage: {path: a}\nlog: {level: error}\n"
     environ = {"LLM_IM__STORAGE__PATH": "b", "LLM_IM__LOG__LEVEL": "WARNING", "OTHER": "x"}
