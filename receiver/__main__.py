@@ -23,6 +23,7 @@ from receiver.errors import IncidentManagerError
 from receiver.explain import explain
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.oncall_command import oncall
+from receiver.review_command import review
 from receiver.settings import Settings
 from receiver.slack_check import slack
 
@@ -199,6 +200,7 @@ for life_command in LIFE:
     incidents.add_command(life_command)
 main.add_command(incidents)
 main.add_command(explain)
+main.add_command(review)
 main.add_command(alert)
 main.add_command(dead_letters)
 main.add_command(oncall)

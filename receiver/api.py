@@ -1,8 +1,9 @@
-"""The JSON API: incidents as they are, and what people do to them.
+"""The JSON API: incidents as they are, their reviews, and what people do to them.
 
 What a person does is the same event as a click in Slack, decided by the same rules.
 """
 
+import asyncio
 import json
 import uuid
 from typing import Any
@@ -15,6 +16,8 @@ from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import ACTIONS, read_body, read_event, read_json
+from receiver.review_facts import Review, to_json
+from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.silence_requests import act as silence_act
 from receiver.silence_requests import is_about_silences, read_silence_body
@@ -24,6 +27,7 @@ from receiver.store.tasks import TaskStore
 from routing.incident import Actor, Incident
 
 STATES = ("open", "closed", "all")
+FORMATS = ("json", "markdown", "html")
 LIMIT_MAX = 1_000
 
 
@@ -46,7 +50,9 @@ class ApiEndpoint:
         clock: Clock,
         opening: Opening,
         silencer: Silencer,
+        reviews: Reviews,
     ) -> None:
+        self._reviews = reviews
         self._opening = opening
         self._silencer = silencer
         self._dispatcher = dispatcher
@@ -92,6 +98,31 @@ class ApiEndpoint:
                 await self._store.last_seen(incident),
             )
         )
+
+    async def review(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents/{id}/review?format=: the post-incident review."""
+        self._access.check(request)
+        usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
+        shape = request.query.get("format", usual)
+        if shape not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise refuse(
+                web.HTTPBadRequest, f"format is {shape!r}; allowed: {known}", place="format"
+            )
+        review = await self._reviews.load(await self._load(request))
+        # A long timeline takes longer to print than a webhook may wait.
+        return await asyncio.to_thread(self._shaped, review, shape)
+
+    def _shaped(self, review: Review, shape: str) -> web.Response:
+        pages, headers = self._reviews.pages, {"X-Content-Type-Options": "nosniff"}
+        if shape == "json":
+            return web.json_response(to_json(review))
+        if shape == "markdown":
+            text = pages.markdown(review)
+            return web.Response(text=text, content_type="text/markdown", headers=headers)
+        headers["Content-Security-Policy"] = pages.document_policy
+        text = pages.document(review)
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
     async def act(self, request: web.Request) -> web.Response:
         """POST /v1/incidents/{id}/{action}: what a person does; see ``person_actions``."""

@@ -32,6 +32,8 @@ from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty import PagerDuty
 from receiver.paths import runbooks_folder
 from receiver.policy import build_assignment
+from receiver.review_pages import ReviewPages
+from receiver.reviews import Reviews
 from receiver.self_checks import check_delivery, check_intake, check_redis, intake_url
 from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
 from receiver.settings import Settings
@@ -147,7 +149,10 @@ class Service:
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
         self.notifiers = build_notifiers(settings, self.pagerduty)
-        base = f"{settings.web.external_url}{settings.web.route_prefix}/incidents/"
+        address = f"{settings.web.external_url}{settings.web.route_prefix}"
+        base = f"{address}/incidents/"
+        pages = ReviewPages(settings.review.templates, address)
+        self.reviews = Reviews(store, self.tasks, self.clock, pages)
         delivery = Delivery(
             self.notifiers,
             self.tasks,
@@ -174,6 +179,7 @@ class Service:
             self.pagerduty.shown,
             self.pagerduty.user_id,
             lambda incident: base + incident,
+            self.reviews,
         )
         self.slack_socket = build_socket(settings, self._front)
         self.changes = ChangeStore(self._redis)
@@ -232,6 +238,7 @@ class Service:
                 self.clock,
                 self.opening,
                 self.silencer,
+                self.reviews,
             ),
             status=status,
             runbooks=runbooks,
@@ -242,6 +249,7 @@ class Service:
                 access,
                 self.clock,
                 settings.web.route_prefix,
+                self.reviews,
             ),
             integrations=IntegrationEndpoint(
                 self.metrics.integrations,

@@ -36,15 +36,31 @@ token_option = click.option(
 
 def call(method: str, url: str, token: str, path: str, **more: Any) -> Any:
     """Return the JSON of an answer; ClickException with the words of one that is an error."""
+    return _body(_request(method, url, token, path, **more))
+
+
+def call_text(url: str, token: str, path: str, params: dict[str, str]) -> str:
+    """Return the text of what is asked for; ClickException as for ``call``."""
+    answer = _request("GET", url, token, path, params=params)
+    if not answer.ok:
+        _body(answer)
+    # What is sent is UTF-8; requests would guess otherwise for text without a charset.
+    return answer.content.decode("utf-8", "replace")
+
+
+def _request(method: str, url: str, token: str, path: str, **more: Any) -> requests.Response:
     headers = {"User-Agent": AGENT}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     try:
-        answer = requests.request(
+        return requests.request(
             method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
         )
     except requests.RequestException as error:
         raise click.ClickException(f"no answer from {url}: is it running? ({error})") from None
+
+
+def _body(answer: requests.Response) -> Any:
     try:
         body = answer.json()
     except ValueError:

@@ -82,6 +82,36 @@ def note(incident: str, by: str, output: str, url: str, token: str, text: str) -
     act(incident, "note", {"by": by, "text": text}, (output, url, token))
 
 
+@click.command("action-item")
+@_common
+@click.argument("text")
+@click.option("--owner", default="", help="Who is to do it.")
+def action_item(  # noqa: PLR0913, PLR0917 - one parameter an option
+    incident: str, by: str, output: str, url: str, token: str, text: str, owner: str
+) -> None:
+    """Keep what is to be done so that it does not happen again; the review lists it."""
+    body = {"by": by, "text": text, "owner": owner}
+    act(incident, "action-item", body, (output, url, token))
+
+
+@click.command("action-item-done")
+@_common
+@click.argument("number", type=int)
+@click.option("--undo", is_flag=True, help="It is not done, after all.")
+def action_item_done(  # noqa: PLR0913, PLR0917 - one parameter an option
+    incident: str,
+    by: str,
+    output: str,
+    url: str,
+    token: str,
+    number: int,
+    undo: bool,  # noqa: FBT001 - a flag is a boolean
+) -> None:
+    """Tick off an action item (its number is in the review)."""
+    body = {"by": by, "number": number, "done": not undo}
+    act(incident, "action-item-done", body, (output, url, token))
+
+
 @click.command("merge")
 @_common
 @click.argument("into")
@@ -175,6 +205,8 @@ LIFE = (
     assign,
     escalate,
     note,
+    action_item,
+    action_item_done,
     merge,
     priority,
     silence,

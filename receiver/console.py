@@ -17,8 +17,11 @@ from receiver.access import Access
 from receiver.clock import Clock
 from receiver.console_view import card, details
 from receiver.dispatch import Dispatcher
+from receiver.errors import PayloadError
+from receiver.person_actions import ActionItemBody, ActionItemDoneBody, Body, read_event
 from receiver.render import read_asset, render
 from receiver.response_figures import by_day, by_priority, steps, to_json
+from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
 from receiver.store.tasks import TaskStore
@@ -49,12 +52,13 @@ _ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
     "acknowledge": Acknowledged,
     "resolve": Resolved,
 }
+_ITEM_ACTIONS = ("action-item", "action-item-done")
 
 
 class ConsoleEndpoint:
-    """``/``, ``/incidents/{id}``, the buttons, the charts, and ``/v1/figures``."""
+    """``/``, ``/incidents/{id}`` and its review, the buttons, the charts, and ``/v1/figures``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
         tasks: TaskStore,
@@ -62,6 +66,7 @@ class ConsoleEndpoint:
         access: Access,
         clock: Clock,
         prefix: str,
+        reviews: Reviews,
     ) -> None:
         """``prefix``: the path before every route, "" for none."""
         self._dispatcher = dispatcher
@@ -71,6 +76,7 @@ class ConsoleEndpoint:
         self._access = access
         self._clock = clock
         self._prefix = prefix
+        self._reviews = reviews
 
     async def index(self, request: web.Request) -> web.Response:
         """GET /: open incidents, most urgent first, and the figures of the last days."""
@@ -112,31 +118,52 @@ class ConsoleEndpoint:
             body=body,
         )
 
+    async def review(self, request: web.Request) -> web.Response:
+        """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
+        credential = self._check(request)
+        review = await self._reviews.load(await self._load(request))
+        page = await asyncio.to_thread(
+            self._reviews.pages.page, review, **self._base(request, credential)
+        )
+        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+
     async def act(self, request: web.Request) -> web.Response:
         """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
         credential = self._check(request)
         _refuse_other_sites(request)
-        kind = _ACTIONS.get(request.match_info["action"])
-        if kind is None:
+        action = request.match_info["action"]
+        if action not in (*_ACTIONS, *_ITEM_ACTIONS):
             raise web.HTTPNotFound(text="there is no such button\n")
         incident = await self._load(request)
-        form = await request.post()
-        name = credential.name if credential else _name(str(form.get("name", "")))
-        episode = str(form.get("episode", ""))
-        event: PersonEvent = kind(
-            Actor(name or "somebody", "console"), int(episode) if episode.isdecimal() else None
-        )
-        outcome = await self._dispatcher.submit(event, incident.id)
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        given = form.get("name") or _cookie(request.cookies.get(COOKIE, ""))
+        name = credential.name if credential else _name(given)
+        try:
+            event = await self._event(action, form, Actor(name or "somebody", "console"))
+            reason = (await self._dispatcher.submit(event, incident.id)).reason
+        except PayloadError:
+            reason = "not_kept"
         back = "/" if form.get("back") == "index" else f"/incidents/{incident.id}"
-        said = f"{outcome.reason}:{incident.id}"
-        answer = web.Response(
-            status=303, headers={"Location": f"{self._prefix}{back}?said={quote(said)}"}
-        )
+        said = f"?said={quote(f'{reason}:{incident.id}')}"
+        end = f"/review{said}#action-items" if action in _ITEM_ACTIONS else said
+        answer = web.Response(status=303, headers={"Location": f"{self._prefix}{back}{end}"})
         if credential is None and name:
             answer.set_cookie(
                 COOKIE, quote(name), max_age=365 * 86_400, httponly=True, samesite="Lax"
             )
         return answer
+
+    async def _event(self, action: str, form: Mapping[str, str], actor: Actor) -> PersonEvent:
+        """Return what a button's form asks for; PayloadError when it cannot be."""
+        kind = _ACTIONS.get(action)
+        if kind is not None:
+            episode = form.get("episode", "")
+            return kind(actor, int(episode) if episode.isdecimal() else None)
+        number = form.get("number", "")
+        body: Body = ActionItemBody(text=form.get("text", ""), owner=form.get("owner", ""))
+        if action == "action-item-done":
+            body = ActionItemDoneBody(number=int(number) if number.isdecimal() else 0)
+        return await read_event(action, body, actor, self._clock.now(), self._store.find)
 
     async def chart(self, request: web.Request) -> web.Response:
         """GET /console/charts/{name}.svg?days=: a chart of the last days."""
@@ -201,16 +228,19 @@ class ConsoleEndpoint:
     ) -> web.Response:
         """Render off the event loop: a page of 200 incidents takes longer than a webhook may."""
         page = await asyncio.to_thread(
-            render,
-            template,
-            prefix=self._prefix,
-            said=_said(request.query.get("said", "")),
-            person=credential.name if credential else "",
-            name=_cookie(request.cookies.get(COOKIE, "")),
-            now=present.rfc3339(self._clock.now()),
-            **values,
+            render, template, **self._base(request, credential), **values
         )
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+
+    def _base(self, request: web.Request, credential: CredentialConfig | None) -> dict[str, Any]:
+        """Return what every page shows."""
+        return {
+            "prefix": self._prefix,
+            "said": _said(request.query.get("said", "")),
+            "person": credential.name if credential else "",
+            "name": _cookie(request.cookies.get(COOKIE, "")),
+            "now": present.rfc3339(self._clock.now()),
+        }
 
 
 def _span(request: web.Request) -> int:
@@ -235,6 +265,12 @@ def _said(text: str) -> str:
         "stale": "It fired again since you saw it: look at its newest state first.",
         "merged": "It goes on in another incident.",
         "unknown_incident": "It is not known any more.",
+        "action_item_added": "Kept as an action item.",
+        "action_item_done": "Done.",
+        "already_done": "It was done before.",
+        "same_action_item": "That is an action item already.",
+        "too_many_action_items": "There are too many action items.",
+        "not_kept": "It was not kept: write one line of at most 500 characters.",
     }
     return words.get(text.partition(":")[0], "")
 

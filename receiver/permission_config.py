@@ -22,6 +22,7 @@ PERMISSIONS = {
     "merge": "merge incidents",
     "silence": "silence alerts",
     "unsilence": "end silences",
+    "action-item": "change action items",
     "open": "open incidents",
 }
 """Every action that a permission may name, as it is said to whoever may not."""

@@ -11,10 +11,13 @@ import msgspec
 
 from receiver.errors import PayloadError
 from receiver.settings_types import is_user_id
+from routing.action_items import ITEMS_MAX
 from routing.alert import PRIORITIES
 from routing.duration import parse_duration
 from routing.event import (
     Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     Escalated,
     Merged,
     Noted,
@@ -30,6 +33,7 @@ from routing.incident import Actor, Incident
 
 NAME_MAX = 80
 TEXT_MAX = 2_000
+ITEM_MAX = 500
 WORKING_HOURS = "working_hours"
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -75,6 +79,20 @@ class NoteBody(Body):
     text: str = ""
 
 
+class ActionItemBody(Body):
+    """``text``: what is to be done; ``owner``: by whom."""
+
+    text: str = ""
+    owner: str = ""
+
+
+class ActionItemDoneBody(Body):
+    """``number``: of the action item; ``done``: false when it is not, after all."""
+
+    number: int = 0
+    done: bool = True
+
+
 class PriorityBody(Body):
     """``priority``: P1 to P4; ``reason``: why."""
 
@@ -99,6 +117,8 @@ _BODIES: dict[str, type[Body]] = {
     "note": NoteBody,
     "priority": PriorityBody,
     "merge": MergeBody,
+    "action-item": ActionItemBody,
+    "action-item-done": ActionItemDoneBody,
 }
 ACTIONS = (*_BODIES, "silence", "unsilence")
 """The last two are Alertmanager's to do first: see ``silence_requests``."""
@@ -202,6 +222,20 @@ def _note(body: Any, actor: Actor, _now: int) -> PersonEvent:
     return Noted(actor, check_text("text", body.text, TEXT_MAX, needed=True), body.episode)
 
 
+def _action_item(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    text = check_text("text", body.text, ITEM_MAX, needed=True)
+    owner = check_text("owner", body.owner, NAME_MAX)
+    if "\n" in owner:
+        raise PayloadError("is a name on one line", "owner")
+    return ActionItemAdded(actor, text, owner, body.episode)
+
+
+def _action_item_done(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    if not 1 <= body.number <= ITEMS_MAX:
+        raise PayloadError(f"is {body.number}; allowed: 1 to {ITEMS_MAX}", "number")
+    return ActionItemDone(actor, body.number, body.done, body.episode)
+
+
 def _priority(body: Any, actor: Actor, _now: int) -> PersonEvent:
     if body.priority not in PRIORITIES:
         raise PayloadError(f"is {body.priority!r}; allowed: {', '.join(PRIORITIES)}", "priority")
@@ -216,6 +250,8 @@ _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
     EscalateBody: _escalate,
     NoteBody: _note,
     PriorityBody: _priority,
+    ActionItemBody: _action_item,
+    ActionItemDoneBody: _action_item_done,
 }
 
 

@@ -114,6 +114,18 @@ def details(
             }
             for alert in incident.alerts.values()
         ],
+        "action_items": [
+            {
+                "number": item.number,
+                "text": item.text,
+                "owner": item.owner or None,
+                "at": rfc3339(item.at),
+                "by": item.by,
+                "done_at": rfc3339(item.done_at),
+                "done_by": item.done_by or None,
+            }
+            for item in incident.action_items
+        ],
         "timeline": entries(timeline),
         "deliveries": [
             _delivery(incident, name, receipts.get(name, Receipt()))
@@ -137,22 +149,27 @@ def entries(timeline: Iterable[Entry], first: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
+def delivery_state(incident: Incident, name: str, receipt: Receipt) -> str:
+    """Return what became of the newest page of one notifier, in a word or two."""
     page = incident.pages.get(name)
     wanted = page.seq if page else 0
     if page is not None and page.step == INFORMED and receipt.version:
-        state = "delivered" if receipt.version >= incident.version else "pending"
-    elif page is not None and receipt.paged_seq < wanted and not incident.wants(page):
-        state = "not needed"
-    elif receipt.paged_seq >= wanted:
-        state = "delivered"
-    elif receipt.failed_seq >= wanted:
-        state = "failed"
-    else:
-        state = "retrying" if receipt.failures else "pending"
+        return "delivered" if receipt.version >= incident.version else "pending"
+    if page is not None and receipt.paged_seq < wanted and not incident.wants(page):
+        return "not needed"
+    if receipt.paged_seq >= wanted:
+        return "delivered"
+    if receipt.failed_seq >= wanted:
+        return "failed"
+    return "retrying" if receipt.failures else "pending"
+
+
+def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
+    page = incident.pages.get(name)
+    wanted = page.seq if page else 0
     return {
         "notifier": name,
-        "state": state,
+        "state": delivery_state(incident, name, receipt),
         "page": wanted,
         "paged": receipt.paged_seq,
         "mention": page.mention if page else "",

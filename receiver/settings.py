@@ -228,6 +228,15 @@ class OutgoingHeartbeatConfig(Section):
         return None
 
 
+class ReviewConfig(Section):
+    """Post-incident reviews: ``templates`` is a folder whose files replace those of the same name.
+
+    They are ``review.md.j2`` and ``review.html.j2``.
+    """
+
+    templates: OptionalText = None
+
+
 class Settings(Section):
     """Everything configured.
 
@@ -259,3 +268,4 @@ class Settings(Section):
     heartbeats: dict[Name, HeartbeatConfig] = Field(default={})
     incidents: IncidentsConfig = IncidentsConfig()
     runbooks: RunbooksConfig = RunbooksConfig()
+    review: ReviewConfig = ReviewConfig()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
+from receiver.review_pages import problem_of
 from receiver.settings import Settings
 from receiver.settings_problem import Place, Problem
 from receiver.settings_times import check_times
@@ -41,6 +42,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *_check_steps(settings.escalations, notifiers),
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),
+        *_check_review(settings),
         *check_times(settings, calendars),
     ]
     update = {
@@ -215,6 +217,13 @@ def _route_escalations(route: RouteConfig, path: Place) -> Iterable[tuple[Place,
         yield (*path, "priorities", priority, "escalation"), change.escalation
     for number, child in enumerate(route.routes):
         yield from _route_escalations(child, (*path, "routes", number))
+
+
+def _check_review(settings: Settings) -> Iterable[Problem]:
+    folder = settings.review.templates
+    problem = problem_of(folder) if folder else ""
+    if problem:
+        yield Problem(("review", "templates"), f"{folder}: {problem}")
 
 
 def _check_route(settings: Settings) -> Iterable[Problem]:

@@ -7,10 +7,11 @@ with each note. A snooze lets them all stand still.
 import msgspec
 
 from routing.decision import Draft
-from routing.incident import Deadline
+from routing.incident import ClockEnd, Deadline
 from routing.rules import Clock
 
 NAMES = ("acknowledge", "resolve", "update")
+ENDS_KEPT = 100
 _MISSED = {
     "acknowledge": "Not acknowledged within {}",
     "resolve": "Not resolved within {} of acknowledging",
@@ -47,7 +48,7 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
     if deadline is None or not deadline.running:
         return
     _set(draft, name, Deadline(due=deadline.due, met_at=draft.now, since=deadline.since))
-    _observe(draft, name, outcome, by)
+    _ended(draft, name, outcome, by)
 
 
 def miss(draft: Draft, clock: Clock, name: str) -> None:
@@ -55,7 +56,7 @@ def miss(draft: Draft, clock: Clock, name: str) -> None:
     draft.stop(name)
     deadline = draft.get("deadlines")[name]
     _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
-    _observe(draft, name, "missed", "nobody")
+    _ended(draft, name, "missed", "nobody")
     draft.say("deadline_missed", _MISSED[name].format(clock.within(name) or "its time"))
 
 
@@ -139,11 +140,14 @@ def _set(draft: Draft, name: str, deadline: Deadline) -> None:
     draft.set(deadlines={**draft.get("deadlines"), name: deadline})
 
 
-def _observe(draft: Draft, name: str, outcome: str, by: str) -> None:
-    draft.observe(
-        "incident_deadlines_total",
-        priority=draft.get("priority"),
-        clock=name,
-        outcome=outcome,
-        by=by,
-    )
+def _ended(draft: Draft, name: str, outcome: str, by: str) -> None:
+    """Count how a clock ended, and keep it for the review; status updates are too many to keep."""
+    priority: str = draft.get("priority")
+    draft.observe("incident_deadlines_total", priority=priority, clock=name, outcome=outcome, by=by)
+    if name == "update":
+        return
+    due = draft.get("deadlines")[name].due
+    # What is over is counted under its most urgent alert's priority; the clock ran under the last.
+    ran = draft.start.priority
+    end = ClockEnd(draft.get("episode"), name, ran, due, draft.now, outcome)
+    draft.set(clock_ends=(*draft.get("clock_ends"), end)[-ENDS_KEPT:])

@@ -2,8 +2,9 @@
 
 A payload is a snapshot, not a delta: any order and any duplication of the same notifications ends
 in the same alerts, state and priority. What an event does is in the module named after who or what
-it came from: ``snapshot`` (alerts), ``person``, ``timers``, ``merge``, ``watch`` (heartbeats). They
-share ``episode`` (opening and ending), ``clocks`` (deadlines) and ``escalation`` (pages).
+it came from: ``snapshot`` (alerts), ``person``, ``action_items``, ``timers``, ``merge``, ``watch``
+(heartbeats). They share ``episode`` (opening and ending), ``clocks`` (deadlines) and
+``escalation`` (pages).
 """
 
 from collections.abc import Callable, Iterable
@@ -11,10 +12,12 @@ from typing import Any
 
 import msgspec
 
-from routing import person
+from routing import action_items, person
 from routing.decision import Decision, Draft
 from routing.event import (
     Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
@@ -118,6 +121,8 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
     PriorityChanged: person.change_priority,
     Silenced: person.note_silence,
     SilenceExpired: person.note_silence_end,
+    ActionItemAdded: action_items.add,
+    ActionItemDone: action_items.tick,
     Denied: person.deny,
     Merged: merge,
     MergeNews: hear_of_part,

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from routing.alert import Alert
-from routing.incident import Entry, Incident, firing_of
+from routing.incident import Actor, Entry, Incident, firing_of
 
-_UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at"})
+_UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at", "clock_ends"})
 """Fields that show nowhere: nobody needs an update for them alone."""
 _UNTOLD = frozenset({"denied"})
 """Timeline entries that are for the audit alone."""
@@ -78,9 +78,22 @@ class Draft:
         """Change fields of the incident."""
         self.fields.update(fields)
 
-    def say(self, kind: str, text: str, by: str = "", via: str = "") -> None:
-        """Add a line to the timeline."""
-        self.timeline.append(Entry(at=self.now, kind=kind, text=text, by=by, via=via))
+    def say(
+        self, kind: str, text: str, by: Actor | None = None, via: str = "", cause: str = ""
+    ) -> None:
+        """Add a line to the timeline; ``via`` where it is nobody's."""
+        self.timeline.append(
+            Entry(
+                at=self.now,
+                kind=kind,
+                text=text,
+                by=by.name if by else "",
+                via=by.via if by else via,
+                automatic=by is not None and by.ends == "automatic",
+                priority=self.get("priority"),
+                cause=cause,
+            )
+        )
 
     def observe(self, name: str, value: float = 1.0, **labels: str) -> None:
         """Note a metric, to be observed after the commit."""

@@ -54,7 +54,7 @@ def _say_opened(draft: Draft) -> None:
     if by is None:
         draft.say("opened", draft.get("title"))
     else:
-        draft.say("opened", f"Opened by {by.name}: {draft.get('title')}", by.name, by.via)
+        draft.say("opened", f"Opened by {by.name}: {draft.get('title')}", by)
 
 
 def reopen(
@@ -87,7 +87,7 @@ def reopen(
         vanished={},
     )
     draft.stop("forget")
-    draft.say("reopened", said, by.name if by else "", by.via if by else "automatic")
+    draft.say("reopened", said, by, "automatic")
     draft.observe("incident_reopened_total", priority=draft.get("priority"))
     _count_change(draft, rules)
     watch_for_news(draft, rules)
@@ -162,7 +162,7 @@ def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = N
     """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
     after: str = draft.get("priority")
     text = f"{before} to {after}: {draft.get('priority_reason')}"
-    draft.say("priority_raised", text, by.name if by else "", by.via if by else "")
+    draft.say("priority_raised", text, by)
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
     draft.set(snoozed_until=0, snoozed_from="")
     start_clocks(draft, rules.clocks[after], "priority_raised")

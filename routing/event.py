@@ -131,6 +131,24 @@ class SilenceExpired(msgspec.Struct, frozen=True, gc=False):
     episode: int | None = None
 
 
+class ActionItemAdded(msgspec.Struct, frozen=True, gc=False):
+    """Somebody names what is to be done so that it does not happen again, and maybe by whom."""
+
+    actor: Actor
+    text: str
+    owner: str = ""
+    episode: int | None = None
+
+
+class ActionItemDone(msgspec.Struct, frozen=True, gc=False):
+    """The action item ``number`` is done; ``done`` False: it is not, after all."""
+
+    actor: Actor
+    number: int
+    done: bool = True
+    episode: int | None = None
+
+
 class Denied(msgspec.Struct, frozen=True, gc=False):
     """Somebody asked for an ``action`` that is not theirs: nothing changes, and it is kept."""
 
@@ -213,6 +231,8 @@ PersonEvent = (
     | PriorityChanged
     | Silenced
     | SilenceExpired
+    | ActionItemAdded
+    | ActionItemDone
     | Denied
     | Merged
 )

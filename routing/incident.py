@@ -12,7 +12,7 @@ import msgspec
 from routing.alert import Alert
 from routing.group import Group
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[
@@ -119,14 +119,47 @@ class Silence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expired_at: int = 0
 
 
+class ClockEnd(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """How the clock ``name`` of an episode ended: ``met``, ``missed``, or ``void`` (not needed).
+
+    ``due`` and ``at`` in ms; ``priority``: the one whose time it was.
+    """
+
+    episode: int
+    name: str
+    priority: str
+    due: int
+    at: int
+    outcome: str
+
+
+class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Something to be done so that it does not happen again; ``done_at`` 0: it is open."""
+
+    number: int
+    text: str
+    at: int
+    by: str
+    owner: str = ""
+    done_at: int = 0
+    done_by: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One line of the timeline. Its number is its place in the stored list, given by the commit."""
+    """One line of the timeline. Its number is its place in the stored list, given by the commit.
+
+    ``automatic``: ``by`` is no person. ``priority``: the incident's from then on. ``cause``: what
+    it was, in the words of whoever resolved it.
+    """
 
     at: int
     kind: str
     text: str
     by: str = ""
     via: str = ""
+    automatic: bool = False
+    priority: str = ""
+    cause: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -153,7 +186,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
-    episode.
+    episode. ``clock_ends``: how the newest clocks to
+    acknowledge and to resolve ended, of all episodes.
     """
 
     id: str
@@ -214,6 +248,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     silences: tuple[Silence, ...] = ()
     opened_by: Actor | None = None
     context: tuple[Finding, ...] = ()
+    clock_ends: tuple[ClockEnd, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
 
     @property
     def is_open(self) -> bool:

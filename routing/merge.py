@@ -49,7 +49,7 @@ def merge(draft: Draft, event: Merged, rules: Rules) -> str:
     clocks.end(draft, acknowledge="void", resolve="void", by=event.actor.ends)
     retire(draft, rules)
     actor = event.actor
-    draft.say("merged", f"Merged into {event.target} by {actor.name}", actor.name, actor.via)
+    draft.say("merged", f"Merged into {event.target} by {actor.name}", actor)
     draft.timer("merge", draft.now)
     watch_for_news(draft, rules)
     return "merged_now"
@@ -125,7 +125,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         by = event.by
         who = f" by {by.name}" if by else ""
         said = f"{event.source} was merged into this{who}: {event.title}"
-        draft.say("merged_in", said, by.name if by else "", by.via if by else "")
+        draft.say("merged_in", said, by)
     elif bool(known.firing) != bool(part.firing):
         how = "fires again" if part.firing else "is over"
         draft.say("part_changed", f"Merged {event.source} {how}: {event.title}")

@@ -57,10 +57,6 @@ def _clock(draft: Draft, rules: Rules) -> Clock:
     return rules.clocks[draft.get("priority")]
 
 
-def _say(draft: Draft, kind: str, text: str, actor: Actor) -> None:
-    draft.say(kind, text, actor.name, actor.via)
-
-
 def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     """Somebody takes the incident: the resolve clock starts, pages go no further."""
     incident, actor = draft.start, event.actor
@@ -80,7 +76,7 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     if not was_on_it:
         clocks.start(draft, _clock(draft, rules), "resolve")
     clocks.remind_later(draft, _clock(draft, rules))
-    _say(draft, "acknowledged", f"Acknowledged by {actor.name}", actor)
+    draft.say("acknowledged", f"Acknowledged by {actor.name}", actor)
     # An automation's answer is counted as one, and leaves the first human one to be counted.
     counted = "acknowledge_counted" if actor.ends == "human" else "automation_counted"
     if not (incident.acknowledge_counted or draft.get(counted)):
@@ -96,7 +92,7 @@ def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
     answer_pages(draft)
     draft.stop("delivery")
     clocks.remind_later(draft, _clock(draft, rules))
-    _say(draft, "acknowledged", f"{actor.name} is on it", actor)
+    draft.say("acknowledged", f"{actor.name} is on it", actor)
     return "acknowledged"
 
 
@@ -107,7 +103,7 @@ def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> str:
         return refused or "not_acknowledged"
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None, assigned_to=None)
     draft.set(unacknowledged_at=draft.now)
-    _say(draft, "unacknowledged", f"Given back by {event.actor.name}", event.actor)
+    draft.say("unacknowledged", f"Given back by {event.actor.name}", event.actor)
     start_clocks(draft, _clock(draft, rules), "unacknowledged", skip=event.notifier)
     return "unacknowledged"
 
@@ -128,7 +124,7 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     retire(draft, rules)
     still = f" while {firing} of its alerts still fire" if firing else ""
     why = f": {event.cause}" if event.cause else ""
-    _say(draft, "resolved", f"Resolved by {actor.name}{still}{why}", actor)
+    draft.say("resolved", f"Resolved by {actor.name}{still}{why}", actor, cause=event.cause)
     observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
     return "resolved"
 
@@ -171,7 +167,7 @@ def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
     draft.set(state="snoozed", snoozed_until=until)
     draft.timer("snooze", until)
     text = f"Snoozed by {event.actor.name} until {format_moment(until)}"
-    _say(draft, "snoozed", text, event.actor)
+    draft.say("snoozed", text, event.actor)
     return "snoozed"
 
 
@@ -219,7 +215,7 @@ def reassign(draft: Draft, event: Reassigned, rules: Rules) -> str:
     draft.set(assigned_to=event.assignee)
     clocks.remind_later(draft, _clock(draft, rules))
     text = f"Assigned to {event.assignee.name} by {event.actor.name}"
-    _say(draft, "assigned", text, event.actor)
+    draft.say("assigned", text, event.actor)
     return "assigned"
 
 
@@ -230,7 +226,7 @@ def escalate(draft: Draft, event: Escalated, rules: Rules) -> str:
     if refused:
         return refused
     why = f": {event.reason}" if event.reason else ""
-    _say(draft, "escalated_by", f"Escalated by {event.actor.name}{why}", event.actor)
+    draft.say("escalated_by", f"Escalated by {event.actor.name}{why}", event.actor)
     if event.elsewhere:
         return "escalated"
     if incident.state == "snoozed":
@@ -245,7 +241,7 @@ def note(draft: Draft, event: Noted, rules: Rules) -> str:
     incident = draft.start
     if event.episode is not None and event.episode != incident.episode:
         return "stale"
-    _say(draft, "note", event.text, event.actor)
+    draft.say("note", event.text, event.actor)
     if incident.is_open and event.actor.ends == "human":
         clocks.settle(draft, "update", "met", "human")
         if incident.state != "snoozed":
@@ -270,7 +266,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
     draft.set(priority=event.priority, priority_reason=reason)
     if event.priority < before:
         return raise_priority(draft, rules, before, event.actor)
-    _say(draft, "priority_set", f"{before} to {event.priority}: {reason}", event.actor)
+    draft.say("priority_set", f"{before} to {event.priority}: {reason}", event.actor)
     follow_lower(draft, rules)
     return "priority_lowered"
 
@@ -282,7 +278,7 @@ def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> str:
     draft.set(silences=(*others, made)[-SILENCES_KEPT:])
     until = format_moment(made.until)
     text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
-    _say(draft, "silenced", text, actor)
+    draft.say("silenced", text, actor)
     return "silenced"
 
 
@@ -295,11 +291,11 @@ def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> str:
     over = msgspec.structs.replace(ended, expired_at=draft.now)
     draft.set(silences=tuple(over if known is ended else known for known in silences))
     text = f"Silence ended by {event.actor.name}: {ended.matchers}"
-    _say(draft, "silence_expired", text, event.actor)
+    draft.say("silence_expired", text, event.actor)
     return "silence_expired"
 
 
 def deny(draft: Draft, event: Denied, _rules: Rules) -> str:
     """Somebody asked for what is not theirs: it is kept for the audit, and tells nobody."""
-    _say(draft, "denied", f"{event.actor.name} may not {event.action}", event.actor)
+    draft.say("denied", f"{event.actor.name} may not {event.action}", event.actor)
     return "denied"

@@ -17,17 +17,20 @@ from receiver.notify.slack_controls import menu
 from receiver.notify.slack_digest import digest_message
 from receiver.policy import build_assignment
 from receiver.response_figures import PriorityFigures
-from receiver.review import review_window
+from receiver.review import review_of
 from receiver.settings_load import load_settings
 from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
+from receiver.slack.review_window import review_window
 from receiver.slack.users import User
 from routing.alert import Alert
 from routing.assign import Sender
 from routing.decide import decide
 from routing.event import (
     Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     DeliveryNoted,
     Escalated,
     Event,
@@ -248,7 +251,8 @@ def modals() -> Iterator[Screen]:
         ("resolve", "Resolve with cause", windows.resolve(incident, "C1"), {}),
         ("silence", "Silence", windows.silence(incident, "C1", matchers, active), {}),
         ("merge", "Merge", windows.merge(incident, "C1", others), {}),
-        ("review", "Post-incident review", review_window(*_reviewed()), {}),
+        ("review", "Post-incident review", _reviewed(), {}),
+        ("action-item", "Add an action item", windows.action_item(incident, "C1"), {}),
         (
             "open",
             "Make an incident of this message",
@@ -260,11 +264,15 @@ def modals() -> Iterator[Screen]:
         yield Screen(f"window-{name}", caption, "modal", view=view, errors=errors)
 
 
-def _reviewed() -> tuple[Incident, list[Entry]]:
+def _reviewed() -> dict[str, Any]:
     story = Story().due("acknowledge", paged={"slack": 1})
     story.happen(Acknowledged(ANN), 1).happen(Noted(ANN, "Disk of runner-2 is full"), 4)
     story.happen(Resolved(ANN, None, "full disk"), 9)
-    return story.now, story.timeline
+    story.happen(ActionItemAdded(ANN, "Alert on disks above 80 %", "Bob"), 12)
+    story.happen(ActionItemAdded(ANN, "Rotate the runner's logs"), 13)
+    story.happen(ActionItemDone(ANN, 2), 14)
+    review = review_of(story.now, story.timeline, {}, story.at)
+    return review_window(review, 0, f"https://im.example/incidents/{review.id}/review")
 
 
 def homes() -> Iterator[Screen]:

@@ -45,6 +45,7 @@ NOTEWORTHY = {
     "assigned": "👤",
     "escalated_by": "📣",
     "note": "📝",
+    "action_item": "📌",
     "merged": "🔗",
     "merged_in": "🔗",
     "part_changed": "🔗",

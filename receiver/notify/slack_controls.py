@@ -24,7 +24,12 @@ OPEN_MENU = (
     ("note", "Add a note…"),
     (MORE, "More: priority, silence, merge…"),
 )
-CLOSED_MENU = (("reopen", "Reopen"), ("note", "Add a note…"), ("review", "Post-incident review"))
+CLOSED_MENU = (
+    ("reopen", "Reopen"),
+    ("note", "Add a note…"),
+    ("action_item", "Add an action item…"),
+    ("review", "Post-incident review"),
+)
 URL_MAX = 3_000
 
 

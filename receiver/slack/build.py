@@ -9,6 +9,7 @@ from receiver.notify.base import Rejected
 from receiver.notify.slack_api import SlackApi
 from receiver.notify.slack_people import SlackPeople
 from receiver.opening import Opening
+from receiver.reviews import Reviews
 from receiver.settings import Settings
 from receiver.silencer import Silencer
 from receiver.slack.buttons import Buttons
@@ -34,6 +35,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     on_call: Callable[[], Sequence[dict[str, Any]]],
     pagerduty_id: PagerDutyId,
     url: Callable[[str], str],
+    reviews: Reviews,
 ) -> Front:
     """Return what answers Slack.
 
@@ -55,7 +57,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         url,
     )
     forms = Forms(desk, users, opening, silencer)
-    return Front(desk, Buttons(desk, silencer), forms, command, figures, users)
+    return Front(desk, Buttons(desk, silencer, reviews, url), forms, command, figures, users)
 
 
 def build_socket(settings: Settings, front: Front) -> SlackSocket | None:

@@ -5,14 +5,16 @@ from typing import Any
 
 from receiver.errors import PayloadError
 from receiver.notify.slack_controls import MENU_ID, read_target
-from receiver.review import review_window
+from receiver.reviews import Reviews
 from receiver.silencer import Silencer
 from receiver.silences import SilenceError
 from receiver.slack import windows
 from receiver.slack.desk import Desk
 from receiver.slack.request import Ask, Json, table, text
+from receiver.slack.review_window import review_window
 from routing.event import (
     Acknowledged,
+    ActionItemDone,
     Escalated,
     PersonEvent,
     Reopened,
@@ -45,6 +47,7 @@ _WINDOWS: Mapping[str, Callable[[Incident, str], View]] = {
     "more": windows.more,
     "assign": windows.assign,
     "note": windows.note,
+    "action_item": windows.action_item,
     "priority": windows.priority,
     "resolve_cause": windows.resolve,
 }
@@ -52,6 +55,7 @@ _WINDOWS: Mapping[str, Callable[[Incident, str], View]] = {
 _NEEDS = {
     "assign": "assign",
     "note": "note",
+    "action_item": "action-item",
     "priority": "priority",
     "merge": "merge",
     "silence": "silence",
@@ -64,8 +68,13 @@ _NEEDS = {
 class Buttons:
     """Buttons and menus under messages, in windows and in the App Home."""
 
-    def __init__(self, desk: Desk, silencer: Silencer) -> None:
+    def __init__(
+        self, desk: Desk, silencer: Silencer, reviews: Reviews, url: Callable[[str], str]
+    ) -> None:
+        """``url(incident id)``: its page."""
         self._desk = desk
+        self._reviews = reviews
+        self._url = url
         self._silencer = silencer
         self._asked: dict[str, Callable[[Incident, Ask], Awaitable[View]]] = {
             "merge": self._merge,
@@ -77,10 +86,11 @@ class Buttons:
     async def press(self, ask: Ask, action: Json) -> bool:
         """Do what one element of a ``block_actions`` payload says; False: it does nothing here."""
         verb, value = _read(action)
-        if verb not in (*_EVENTS, *_WINDOWS, *self._asked, "unsilence"):
+        if verb not in (*_EVENTS, *_WINDOWS, *self._asked, "unsilence", "item_done"):
             return False
         try:
             value, _, silence = value.partition(" silence:")
+            value, _, item = value.partition(" item:")
             incident, episode = read_target(value)
             self._desk.store.of(incident)
         except ValueError:
@@ -88,6 +98,8 @@ class Buttons:
         try:
             if verb == "unsilence":
                 await self._unsilence(ask, incident, silence)
+            elif verb == "item_done":
+                await self._tick(ask, incident, item)
             elif verb in _EVENTS:
                 await self._happen(ask, verb, incident, episode)
             else:
@@ -131,6 +143,18 @@ class Buttons:
             ask, refused or _DONE["unsilence"], "Nothing changed" if refused else "Done"
         )
 
+    async def _tick(self, ask: Ask, incident: str, item: str) -> None:
+        said = await self._desk.refusal("action-item", ask, incident)
+        if said or not item.isdecimal():
+            await self._desk.tell(ask, said or "The button carries no action item.")
+            return
+        event_id = f"slack:{incident}:item:{item}:{ask.user_id}:{ask.moment}" if ask.moment else ""
+        said = await self._desk.submit(ActionItemDone(ask.actor, int(item)), incident, event_id)
+        if said:
+            await self._desk.tell(ask, said)
+        else:
+            await self._open(ask, "review", incident)
+
     async def _snooze(self, incident: Incident, ask: Ask) -> View:
         return windows.snooze(incident, ask.channel, self._desk.clock.now())
 
@@ -149,8 +173,8 @@ class Buttons:
         return windows.silence(incident, ask.channel, matchers, active)
 
     async def _review(self, incident: Incident, _ask: Ask) -> View:
-        timeline = await self._desk.store.timeline(incident.id)
-        return review_window(incident, timeline)
+        review = await self._reviews.load(incident)
+        return review_window(review, incident.episode, f"{self._url(incident.id)}/review")
 
 
 def _read(action: Json) -> tuple[str, str]:

@@ -38,6 +38,10 @@ SAID = {
     "same_priority": "It has that priority already.",
     "already_expired": "That silence is over already.",
     "unknown_silence": "This incident knows no such silence.",
+    "same_action_item": "That is an action item already.",
+    "too_many_action_items": "There are too many action items already.",
+    "unknown_action_item": "This incident knows no such action item.",
+    "already_done": "That action item is done already.",
 }
 """Outcomes that changed nothing, in words for whoever asked."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import (
+    ActionItemBody,
     AssignBody,
     Body,
     MergeBody,
@@ -34,6 +35,7 @@ ACTIONS = {
     "assign": "assign",
     "priority": "priority",
     "note": "note",
+    "action_item": "action-item",
     "resolve_cause": "resolve",
     "merge": "merge",
     "silence": "silence",
@@ -81,7 +83,10 @@ class Forms:
     async def _event(
         self, callback: str, ask: Ask, values: Mapping[str, str], origin: Origin
     ) -> Answer:
-        body, action = await self._body(callback, values, origin)
+        if callback == "action_item":
+            body, action = await self._item(values), "action-item"
+        else:
+            body, action = await self._body(callback, values, origin)
         event = await read_event(
             action, body, ask.actor, self._desk.clock.now(), self._desk.store.find
         )
@@ -108,6 +113,13 @@ class Forms:
         if callback == "note":
             return NoteBody(episode=seen, text=values.get("text", "")), "note"
         return ResolveBody(episode=seen, cause=values.get("cause", "")), "resolve"
+
+    async def _item(self, values: Mapping[str, str]) -> Body:
+        owner = values.get("owner", "")
+        if owner:
+            owner = (await self._users.user(owner)).name or owner
+        # Learning goes on whatever the incident does: it is of no episode.
+        return ActionItemBody(text=values.get("text", ""), owner=owner)
 
     async def _open(self, ask: Ask, values: Mapping[str, str], origin: Origin) -> Answer:
         body = OpenBody(

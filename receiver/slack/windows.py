@@ -20,6 +20,7 @@ View = dict[str, Any]
 Block = dict[str, Any]
 
 TEXT_MAX = 2_000
+ITEM_MAX = 500
 OPTIONS_MAX = 100
 OPTION_MAX = 75
 VALUE = "value"
@@ -42,7 +43,8 @@ MORE_ACTIONS = (
     ("snooze", "Snooze until…", "All clocks stand still until a time."),
     ("resolve_cause", "Resolve with cause…", "It is over, and this is what it was."),
     ("unacknowledge", "Give back", "Nobody is on it any more: the policy starts again."),
-    ("review", "Post-incident review", "Times, what was tried, and who was told."),
+    ("action_item", "Add an action item…", "What is to be done so that it does not happen again."),
+    ("review", "Post-incident review", "Times, what was tried, and what is to be done."),
 )
 
 
@@ -103,8 +105,7 @@ def snooze(incident: Incident, channel: str, now: int) -> View:
 
 def assign(incident: Incident, channel: str) -> View:
     """Return the window that asks whom to assign."""
-    who = {"type": "users_select", "action_id": VALUE, "placeholder": _plain("Choose somebody")}
-    blocks = [_about(incident), _input("to", "Assign to", who)]
+    blocks = [_about(incident), _input("to", "Assign to", _somebody())]
     return _modal("assign", "Assign", "Assign", blocks, origin_of(incident, channel))
 
 
@@ -134,6 +135,17 @@ def note(incident: Incident, channel: str) -> View:
         _context("It goes into the timeline and counts as a status update."),
     ]
     return _modal("note", "Add a note", "Add", blocks, origin_of(incident, channel))
+
+
+def action_item(incident: Incident, channel: str) -> View:
+    """Return the window that asks what is to be done so that it does not happen again."""
+    blocks = [
+        _about(incident),
+        _input("text", "What is to be done", _line("So that it does not happen again", ITEM_MAX)),
+        _input("owner", "By whom", _somebody(), optional=True),
+        _context("The post-incident review lists it, and has a button to tick it off."),
+    ]
+    return _modal("action_item", "Add an action item", "Add", blocks, origin_of(incident, channel))
 
 
 def resolve(incident: Incident, channel: str) -> View:
@@ -226,9 +238,9 @@ def open_incident(channel: str, key: str, title: str = "", details: str = "") ->
     return _modal("open", "Open an incident", "Open", blocks, Origin(channel=channel, key=key))
 
 
-def told(title: str, text: str) -> View:
-    """Return a window that only says something (mrkdwn)."""
-    return _modal("told", title, "", [_section(text)], Origin())
+def told(title: str, text: str, *more: Block) -> View:
+    """Return a window that only says something (mrkdwn); ``more``: blocks below it."""
+    return _modal("told", title, "", [_section(text), *more], Origin())
 
 
 def quoted(text: str) -> str:
@@ -279,6 +291,10 @@ def _line(placeholder: str, most: int = TEXT_MAX) -> Block:
         "max_length": most,
         "placeholder": _plain(placeholder),
     }
+
+
+def _somebody() -> Block:
+    return {"type": "users_select", "action_id": VALUE, "placeholder": _plain("Choose somebody")}
 
 
 def _lines(placeholder: str) -> Block:

@@ -44,7 +44,7 @@ def decode_incident(raw: bytes) -> Incident:
 def _upgraded(incident: Incident) -> Incident:
     """Return a record of an older schema as this release would have written it.
 
-    1: a policy's times counted from the opening of the episode. 2: only had fewer fields.
+    1: a policy's times counted from the opening of the episode. 2 and 3: only had fewer fields.
     """
     started = incident.clock_started_at or incident.episode_opened_at
     deadlines = {

@@ -5,16 +5,18 @@ The messages themselves are in test_slack_blocks.
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.response_figures import by_priority
-from receiver.review import review_window
+from receiver.review import review_of
 from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
+from receiver.slack.review_window import review_window
 from receiver.slack.users import User
-from routing.incident import Entry, Incident, Silence
+from routing.incident import ActionItem, Entry, Incident, Silence
 from routing.silence import check_matchers, default_matchers
 from tests.fakes import slack_blocks as strict
 from tests.fakes.slack_text import links, mentions
@@ -26,7 +28,7 @@ TIMELINES = st.lists(
     st.builds(
         Entry,
         at=st.integers(0, 4_000_000_000_000),
-        kind=st.sampled_from(["opened", "note", "resolved", "paged", "denied"]),
+        kind=st.sampled_from(["opened", "reopened", "note", "resolved", "paged", "denied"]),
         text=TEXT,
         by=TEXT,
     ),
@@ -35,6 +37,14 @@ TIMELINES = st.lists(
 SILENCES = st.lists(
     st.builds(Silence, id=st.uuids().map(str), until=st.integers(0, 2**42), matchers=TEXT, by=TEXT),
     max_size=20,
+)
+
+
+ITEMS = st.lists(
+    st.builds(
+        ActionItem, number=st.integers(1, 50), text=TEXT, at=st.just(NOW), by=TEXT, owner=TEXT
+    ),
+    max_size=50,
 )
 
 
@@ -60,6 +70,7 @@ def test_every_window_of_any_incident_is_taken_by_slack(
         windows.assign(incident, "C1"),
         windows.priority(incident, "C1"),
         windows.note(incident, "C1"),
+        windows.action_item(incident, "C1"),
         windows.resolve(incident, "C1"),
         windows.silence(incident, "C1", matchers, silences),
         windows.merge(incident, "C1", distinct),
@@ -68,9 +79,13 @@ def test_every_window_of_any_incident_is_taken_by_slack(
 
 
 @settings(max_examples=120 * TIMES, deadline=None)
-@given(INCIDENTS, TIMELINES)
-def test_any_review_fits_its_window(incident: Incident, timeline: list[Entry]) -> None:
-    _check(review_window(incident, timeline))
+@given(INCIDENTS, TIMELINES, ITEMS)
+def test_any_review_fits_its_window(
+    incident: Incident, timeline: list[Entry], items: list[ActionItem]
+) -> None:
+    found = msgspec.structs.replace(incident, action_items=tuple(items))
+    review = review_of(found, timeline, {}, NOW)
+    _check(review_window(review, found.episode, "https://im.example/incidents/x/review"))
 
 
 @settings(max_examples=120 * TIMES, deadline=None)

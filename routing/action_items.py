@@ -1,0 +1,46 @@
+"""Action items: what people want done so that it does not happen again, and what became of it.
+
+They may be named at any time, as learning begins while an incident is open and goes on after it.
+"""
+
+import msgspec
+
+from routing.decision import Draft
+from routing.event import ActionItemAdded, ActionItemDone
+from routing.incident import ActionItem
+from routing.rules import Rules
+
+ITEMS_MAX = 50
+
+
+def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> str:
+    """Keep an action item under the next number; one that is there already is not kept twice."""
+    if event.episode is not None and event.episode != draft.start.episode:
+        return "stale"
+    known: tuple[ActionItem, ...] = draft.get("action_items")
+    if any((item.text, item.owner) == (event.text, event.owner) for item in known):
+        return "same_action_item"
+    if len(known) >= ITEMS_MAX:
+        return "too_many_action_items"
+    number = len(known) + 1
+    made = ActionItem(number, event.text, draft.now, event.actor.name, event.owner)
+    draft.set(action_items=(*known, made))
+    owner = f" for {event.owner}" if event.owner else ""
+    draft.say("action_item", f"Action item {number}{owner}: {event.text}", event.actor)
+    return "action_item_added"
+
+
+def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> str:
+    """Note that an action item is done, or is not after all."""
+    known: tuple[ActionItem, ...] = draft.get("action_items")
+    item = next((item for item in known if item.number == event.number), None)
+    if item is None:
+        return "unknown_action_item"
+    if bool(item.done_at) == event.done:
+        return "already_done" if event.done else "not_done"
+    at, by = (draft.now, event.actor.name) if event.done else (0, "")
+    changed = msgspec.structs.replace(item, done_at=at, done_by=by)
+    draft.set(action_items=tuple(changed if each is item else each for each in known))
+    how = "is done" if event.done else "is open again"
+    draft.say("action_item_done", f"Action item {item.number} {how}: {item.text}", event.actor)
+    return "action_item_done" if event.done else "action_item_open"
