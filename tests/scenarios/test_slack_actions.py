@@ -183,6 +183,34 @@ async def test_the_review_shows_what_happened(work: Work) -> None:
     await work.press("acknowledge")
     await work.more("review")
     assert "Acknowledged by alice" in str(work.window()["blocks"])
+    assert f"/incidents/{work.incident}/review" in str(work.window()["blocks"])
+    assert "It is still open" in str(work.window()["blocks"])
+
+
+async def test_action_items_are_added_and_ticked_off_in_slack(work: Work) -> None:
+    await work.fire()
+    await work.more("action_item")
+    assert await work.submit(text="Rotate logs", owner="U2") == {}
+    await work.press("resolve")
+    await until(lambda: "RESOLVED" in str(work.message.blocks))
+    await work.press("menu", "action_item")
+    answer = await work.submit(text="Rotate logs", owner="U2")
+    assert "an action item already" in str(answer["view"])
+    await work.press("menu", "action_item")
+    assert await work.submit(text="Alert earlier") == {}
+    await work.press("menu", "review")
+    assert "1: Rotate logs  (bob)" in str(work.window()["blocks"])
+    client = work.app.slack.client()
+    await work.way.send(client.press_in(client.window, "item_done"))
+    assert "☑️ 1: Rotate logs" in str(work.window()["blocks"])
+    found = (await work.now())["action_items"]
+    assert [(item["text"], item["owner"], item["done_by"]) for item in found] == [
+        ("Rotate logs", "bob", "alice"),
+        ("Alert earlier", None, None),
+    ]
+    # The thread is told of each once.
+    replies = work.app.slack.replies
+    await until(lambda: "Alert earlier" in str([r.text for r in replies(work.message.ts)]))
 
 
 async def test_silence_without_an_alertmanager_says_how_to_configure_one(work: Work) -> None:

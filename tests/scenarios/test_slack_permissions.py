@@ -18,6 +18,7 @@ PERMISSIONS = {
     "escalate": {"channels": ["C0ALERTS"]},
     "silence": {"nobody": True},
     "open": {"channels": ["C0OTHER"]},
+    "action-item": {"users": ["U1"]},
 }
 
 
@@ -53,6 +54,19 @@ async def test_by_user_group(work: Work, user: str, may: bool) -> None:
     assert (await work.now())["priority"] == ("P4" if may else "P1")
     assert work.app.slack.messages
     assert all("subteam" not in str(message.pings) for message in work.app.slack.messages)
+
+
+async def test_action_items_may_be_those_of_some(work: Work) -> None:
+    await work.more("action_item", "U3")
+    assert "you may not change action items" in str(work.window("U3")["blocks"])
+    await work.more("action_item")
+    await work.submit(text="Alert earlier")
+    await work.more("review", "U3")
+    client = work.app.slack.client("U3")
+    await work.way.send(client.press_in(client.window, "item_done"))
+    assert "you may not change action items" in str(work.window("U3")["blocks"])
+    (item,) = (await work.now())["action_items"]
+    assert (item["by"], item["done_at"]) == ("alice", None)
 
 
 async def test_by_channel(work: Work) -> None:
