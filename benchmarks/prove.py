@@ -18,6 +18,7 @@ PROOFS = (
     "agenda",
     "clocks",
     "ledger",
+    "review",
     "slack-actions",
     "slack-limits",
     "slack-screens",
