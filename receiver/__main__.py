@@ -26,6 +26,7 @@ from receiver.oncall_command import oncall
 from receiver.review_command import review
 from receiver.settings import Settings
 from receiver.slack_check import slack
+from receiver.status_command import STATUS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -113,6 +114,9 @@ def _welcome(service: Service) -> str:
     ]
     if service.metrics_port:
         lines.append(f"  metrics    http://localhost:{service.metrics_port}/metrics")
+    if service.status_port or service.status_page.enabled:
+        page = f"http://localhost:{service.status_port}" if service.status_port else base
+        lines.append(f"  public     {page}/status")
     lines.append(f"  notifiers  {names}")
     if kinds == {"log"}:
         lines.append(
@@ -196,7 +200,7 @@ def check_config(
         click.echo(f"  {priority}           {steps}")
 
 
-for life_command in LIFE:
+for life_command in (*LIFE, *STATUS):
     incidents.add_command(life_command)
 main.add_command(incidents)
 main.add_command(explain)

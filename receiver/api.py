@@ -22,8 +22,15 @@ from receiver.settings import CredentialConfig
 from receiver.silence_requests import act as silence_act
 from receiver.silence_requests import is_about_silences, read_silence_body
 from receiver.silencer import Silencer
+from receiver.status_requests import (
+    STATUS_ACTIONS,
+    read_status_body,
+    refuse_no_component,
+    status_event,
+)
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.tasks import TaskStore
+from routing.event import PersonEvent
 from routing.incident import Actor, Incident
 
 STATES = ("open", "closed", "all")
@@ -51,8 +58,11 @@ class ApiEndpoint:
         opening: Opening,
         silencer: Silencer,
         reviews: Reviews,
+        components: tuple[str, ...] = (),
     ) -> None:
+        """``components``: those of the status page."""
         self._reviews = reviews
+        self._components = components
         self._opening = opening
         self._silencer = silencer
         self._dispatcher = dispatcher
@@ -129,20 +139,31 @@ class ApiEndpoint:
         credential = self._access.check(request)
         incident = await self._load(request)
         action = request.match_info["action"]
-        if action not in ACTIONS:
-            known = ", ".join(ACTIONS)
+        if action not in (*ACTIONS, *STATUS_ACTIONS):
+            known = ", ".join((*ACTIONS, *STATUS_ACTIONS))
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
         raw = await request.read()
         if is_about_silences(action):
             asked = read_silence_body(action, raw)
             actor, now = _actor(request, asked.by, credential), self._clock.now()
             return _answer(await silence_act(self._silencer, incident, asked, actor, now))
-        body = read_body(action, raw)
-        actor = _actor(request, body.by, credential)
-        event = await read_event(action, body, actor, self._clock.now(), self._store.find)
+        event = await self._event(request, action, raw, credential)
         key = request.headers.get("Idempotency-Key", "")[:200]
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
-        return _answer(await self._dispatcher.submit(event, incident.id, event_id))
+        outcome = await self._dispatcher.submit(event, incident.id, event_id)
+        refuse_no_component(outcome.reason, self._components)
+        return _answer(outcome)
+
+    async def _event(
+        self, request: web.Request, action: str, raw: bytes, credential: CredentialConfig | None
+    ) -> PersonEvent:
+        if action in STATUS_ACTIONS:
+            body = read_status_body(action, raw)
+            actor = _actor(request, body.by, credential)
+            return status_event(action, body, actor, self._components)
+        body = read_body(action, raw)
+        actor = _actor(request, body.by, credential)
+        return await read_event(action, body, actor, self._clock.now(), self._store.find)
 
     async def open(self, request: web.Request) -> web.Response:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""

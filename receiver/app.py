@@ -35,7 +35,13 @@ from receiver.policy import build_assignment
 from receiver.review_pages import ReviewPages
 from receiver.reviews import Reviews
 from receiver.self_checks import check_delivery, check_intake, check_redis, intake_url
-from receiver.server import PATHS, Endpoints, build_application, build_metrics_application
+from receiver.server import (
+    PATHS,
+    Endpoints,
+    build_application,
+    build_metrics_application,
+    build_status_application,
+)
 from receiver.settings import Settings
 from receiver.settings_types import split_address
 from receiver.silencer import Silencer
@@ -43,6 +49,7 @@ from receiver.silences import Silences
 from receiver.slack.build import build_front, build_socket
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.status_page import StatusPageEndpoint
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
 from receiver.store.client import Client, connect, unavailable_is_503
@@ -71,6 +78,7 @@ class Service:
         self.clock = clock or Clock()
         self.api_port = 0
         self.metrics_port = 0
+        self.status_port = 0
         self._embedded: EmbeddedValkey | None = None
         self._redis: Client = None
         self._runners: list[web.AppRunner] = []
@@ -98,7 +106,8 @@ class Service:
         self._redis = connect(url)
         self._build()
         await self._reach_redis(external=bool(settings.redis.url))
-        self.dispatcher.start(self.agenda.wake)
+        self.dispatcher.start(self._committed)
+        await self.status_page.start()
         await self.heartbeats.expect()
         self.agenda.start()
         self.pagerduty.start()
@@ -107,6 +116,10 @@ class Service:
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
             self.slack_socket.start()
+
+    def _committed(self) -> None:
+        self.agenda.wake()
+        self.status_page.wake()
 
     def _build(self) -> None:
         settings = self.settings
@@ -199,6 +212,7 @@ class Service:
         self.agenda = Agenda(
             self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
         )
+        self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
         self._endpoints = self._build_endpoints(store, runbooks)
         self.outgoing_heartbeat = self._build_heartbeat(store)
 
@@ -239,6 +253,7 @@ class Service:
                 self.opening,
                 self.silencer,
                 self.reviews,
+                tuple(component.name for component in settings.status_page.components),
             ),
             status=status,
             runbooks=runbooks,
@@ -263,6 +278,7 @@ class Service:
                 {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
             ),
             changes=ChangeEndpoint(self.changes, access, self.clock),
+            status_page=self.status_page,
         )
 
     def _build_heartbeat(self, store: IncidentStore) -> OutgoingHeartbeat:
@@ -342,6 +358,9 @@ class Service:
         if settings.observability.prometheus_enabled:
             metrics = build_metrics_application(self._endpoints)
             self.metrics_port = await self._bind(metrics, settings.web.metrics_address)
+        if settings.status_page.listen_address and self.status_page.enabled:
+            status = build_status_application(self._endpoints, self.metrics)
+            self.status_port = await self._bind(status, settings.status_page.listen_address)
 
     async def _bind(self, application: web.Application, address: str) -> int:
         host, port = split_address(address)
@@ -368,6 +387,7 @@ class Service:
             await runner.cleanup()
         if hasattr(self, "agenda"):
             await self.agenda.stop()
+            await self.status_page.stop()
             await self.pagerduty.close()
             await self.dispatcher.stop()
             await self._endpoints.slack.close()

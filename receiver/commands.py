@@ -72,6 +72,8 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
             by = body[f"{what}_by"]
             click.echo(f"  {what} {body[f'{what}_at']} by {plain(by['name'])} ({by['via']})")
     click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
+    if body["published"]:
+        _show_published(body["published"])
     click.echo("alerts")
     for item in body["alerts"]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
@@ -83,6 +85,18 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     for item in body["deliveries"]:
         error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
         click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
+
+
+def _show_published(page: dict[str, Any]) -> None:
+    taken = ", taken back" if page["hidden"] else ""
+    where = ", ".join(f"{name}: {how}" for name, how in page["components"].items())
+    click.echo(f"status page: {page['status']}{taken}: {plain(page['title'])} ({plain(where)})")
+    for update in page["updates"]:
+        taken = " (taken back)" if update["hidden"] else ""
+        click.echo(
+            f"  {update['number']}. {update['at']}  {update['status']}{taken}: "
+            f"{plain(update['text'])}"
+        )
 
 
 def _how(deadline: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignmen
         retention=incidents.retention,
         enrich=settings.enrichment.enabled,
         summarize=settings.enrichment.enabled and settings.enrichment.summary.url is not None,
+        status=settings.status_page.rule(),
     )
     return Assignment(
         RouteTree(settings.route),

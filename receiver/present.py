@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from routing.incident import INFORMED, Actor, Entry, Incident
+from routing.incident import INFORMED, Actor, Entry, Incident, Publication
 from routing.receipt import Receipt
 
 
@@ -63,12 +63,38 @@ def summary(incident: Incident) -> dict[str, Any]:
             for silence in incident.silences
         ],
         "opened_by": _actor(incident.opened_by),
+        "published": _published(incident.published),
         "flapping": incident.flapping,
         "stale_since": rfc3339(incident.stale_at),
         "merged_into": incident.merged_into or None,
         "merged": sorted(incident.parts),
         "firing": firing,
         "resolved": len(incident.alerts) - firing,
+    }
+
+
+def _published(published: Publication | None) -> dict[str, Any] | None:
+    """Return what the status page says, and what was taken back; null: it says nothing."""
+    if published is None:
+        return None
+    return {
+        "title": published.title,
+        "status": published.status,
+        "components": published.components,
+        "started_at": rfc3339(published.started_at),
+        "resolved_at": rfc3339(published.resolved_at),
+        "hidden": published.hidden,
+        "updates": [
+            {
+                "number": number,
+                "at": rfc3339(update.at),
+                "status": update.status,
+                "text": update.text,
+                "by": update.by or None,
+                "hidden": update.hidden,
+            }
+            for number, update in enumerate(published.updates, 1)
+        ],
     }
 
 

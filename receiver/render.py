@@ -25,6 +25,6 @@ def render(template: str, **values: Any) -> str:
 
 
 @cache
-def read_asset(name: str) -> str:
-    """Return a file of the console that is served as it is."""
-    return (templates_folder() / "console" / name).read_text(encoding="utf-8")
+def read_asset(name: str, folder: str = "console") -> str:
+    """Return a file beside the templates that is served as it is."""
+    return (templates_folder() / folder / name).read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from receiver.settings import Settings
 from receiver.silences import SilenceError
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.status_page import StatusPageEndpoint
 from receiver.webhook import WebhookEndpoint
 
 log = logging.getLogger("http")
@@ -43,6 +44,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     console: ConsoleEndpoint
     integrations: IntegrationEndpoint
     changes: ChangeEndpoint
+    status_page: StatusPageEndpoint
 
 
 PATHS = (
@@ -76,6 +78,9 @@ PATHS = (
     ("GET", "/v1/health/circuit-breakers"),
     ("GET", "/v1/changes"),
     ("POST", "/v1/changes"),
+    ("GET", "/status"),
+    ("GET", "/status.json"),
+    ("GET", "/status/{name}"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
@@ -116,6 +121,9 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.integrations.breakers,
         endpoints.changes.newest,
         endpoints.changes.add,
+        endpoints.status_page.page,
+        endpoints.status_page.data,
+        endpoints.status_page.asset,
         status.health,
         status.healthy,
         status.ready,
@@ -142,6 +150,17 @@ def build_metrics_application(endpoints: Endpoints) -> web.Application:
     """Return the application of the metrics port: /metrics alone; the other may be public."""
     application = web.Application()
     application.router.add_get("/metrics", endpoints.status.metrics)
+    return application
+
+
+def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Application:
+    """Return the application of the status page's own port, which may be public."""
+    application = web.Application(client_max_size=1024, middlewares=[_common(metrics)])
+    page = endpoints.status_page
+    for path in ("/", "/status"):
+        application.router.add_get(path, page.page)
+    application.router.add_get("/status.json", page.data)
+    application.router.add_get("/status/{name}", page.asset)
     return application
 
 

@@ -21,6 +21,7 @@ from receiver.enrichment_config import EnrichmentConfig
 from receiver.integration_config import IntegrationsConfig
 from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
+from receiver.status_config import StatusPageConfig
 from routing.calendar_config import CalendarConfig
 from routing.config import (
     ClassifyConfig,
@@ -269,3 +270,4 @@ class Settings(Section):
     incidents: IncidentsConfig = IncidentsConfig()
     runbooks: RunbooksConfig = RunbooksConfig()
     review: ReviewConfig = ReviewConfig()
+    status_page: StatusPageConfig = StatusPageConfig()

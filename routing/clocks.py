@@ -67,6 +67,14 @@ def remind_later(draft: Draft, clock: Clock) -> None:
         draft.timer("remind", draft.now + clock.remind_after)
 
 
+def heard(draft: Draft, clock: Clock) -> None:
+    """Somebody says how it goes: the status update is given, and the next one is due later."""
+    settle(draft, "update", "met", "human")
+    if draft.get("state") != "snoozed":
+        start(draft, clock, "update")
+        remind_later(draft, clock)
+
+
 def pause(draft: Draft, clock: Clock) -> None:
     """Let every running clock stand still, remembering what is left of it."""
     for name in NAMES:

@@ -4,7 +4,8 @@ A payload is a snapshot, not a delta: any order and any duplication of the same 
 in the same alerts, state and priority. What an event does is in the module named after who or what
 it came from: ``snapshot`` (alerts), ``person``, ``action_items``, ``timers``, ``merge``, ``watch``
 (heartbeats). They share ``episode`` (opening and ending), ``clocks`` (deadlines) and
-``escalation`` (pages).
+``escalation`` (pages). What outsiders read of it (``status_page``) follows from what came of all
+that.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from routing import action_items, person
+from routing import action_items, person, status_page
 from routing.decision import Decision, Draft
 from routing.event import (
     Acknowledged,
@@ -35,6 +36,8 @@ from routing.event import (
     Silenced,
     SilenceExpired,
     Snoozed,
+    StatusHidden,
+    StatusUpdated,
     TimerDue,
     Unacknowledged,
 )
@@ -62,7 +65,9 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
         return Decision("unknown_incident", incident, incident)
     handler: Callable[[Draft, Any, Rules], str] = _HANDLERS[type(event)]
     draft = Draft(incident, incident, now)
-    return draft.done(handler(draft, event, rules))
+    reason = handler(draft, event, rules)
+    status_page.follow(draft, rules)
+    return draft.done(reason)
 
 
 def fold(decisions: Iterable[Decision]) -> Decision:
@@ -124,6 +129,8 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
     ActionItemAdded: action_items.add,
     ActionItemDone: action_items.tick,
     Denied: person.deny,
+    StatusUpdated: status_page.update,
+    StatusHidden: status_page.hide,
     Merged: merge,
     MergeNews: hear_of_part,
     TimerDue: timer_due,

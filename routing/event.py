@@ -157,6 +157,34 @@ class Denied(msgspec.Struct, frozen=True, gc=False):
     episode: int | None = None
 
 
+class StatusUpdated(msgspec.Struct, frozen=True, gc=False):
+    """A person tells outsiders how it is; it counts as a status update.
+
+    ``text`` and ``title`` "": the template's wording. ``components`` ``()`` and ``impact`` "": as
+    they are, or as the rule says.
+    """
+
+    actor: Actor
+    status: str
+    text: str = ""
+    title: str = ""
+    components: tuple[str, ...] = ()
+    impact: str = ""
+    episode: int | None = None
+
+
+class StatusHidden(msgspec.Struct, frozen=True, gc=False):
+    """A person takes back what outsiders read, or (``hidden`` False) shows it again.
+
+    ``update`` is the number of one update, from 1; 0: everything about the incident.
+    """
+
+    actor: Actor
+    hidden: bool = True
+    update: int = 0
+    episode: int | None = None
+
+
 class Merged(msgspec.Struct, frozen=True, gc=False):
     """The incident is the same trouble as ``target`` (an incident's id), which goes on with it."""
 
@@ -166,13 +194,17 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
 
 
 class MergeNews(msgspec.Struct, frozen=True, gc=False):
-    """How an incident that was merged into this one is: ``firing`` counts its firing alerts."""
+    """How an incident that was merged into this one is: ``firing`` counts its firing alerts.
+
+    ``components`` as of ``Part``.
+    """
 
     source: str
     title: str
     priority: str
     firing: int
     by: Actor | None = None
+    components: dict[str, str] = {}
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -234,6 +266,8 @@ PersonEvent = (
     | ActionItemAdded
     | ActionItemDone
     | Denied
+    | StatusUpdated
+    | StatusHidden
     | Merged
 )
 Event = (

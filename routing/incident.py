@@ -86,11 +86,15 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What an incident knows of another one that was merged into it."""
+    """What an incident knows of another one that was merged into it.
+
+    ``components``: what the other one affects on the status page, with the impact.
+    """
 
     title: str
     priority: str
     firing: int
+    components: dict[str, str] = {}
 
 
 class Pin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -145,6 +149,46 @@ class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     done_by: str = ""
 
 
+class PublicUpdate(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the status page was told at one time; ``by`` ("": by rule) is never shown there.
+
+    ``hidden``: it was taken back, and is shown nowhere but inside.
+    """
+
+    at: int
+    status: str
+    text: str
+    by: str = ""
+    hidden: bool = False
+
+
+class Publication(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the public status page says of an incident: nothing of the incident but this.
+
+    ``components``: name -> impact. ``episode``: the one it follows. ``titled`` and ``pinned``: a
+    person chose the title, and the components with their impact. ``suffered``: the impact on those
+    that a person declared operational before the end. ``hidden``: all of it is taken back.
+    ``resolved_at`` 0: it goes on.
+    """
+
+    title: str
+    started_at: int
+    components: dict[str, str]
+    updates: tuple[PublicUpdate, ...]
+    episode: int = 0
+    resolved_at: int = 0
+    titled: bool = False
+    pinned: bool = False
+    suffered: dict[str, str] = {}
+    hidden: bool = False
+
+    @property
+    def status(self) -> str:
+        """Return investigating, identified, monitoring or resolved."""
+        shown = [update.status for update in self.updates if not update.hidden]
+        return "resolved" if self.resolved_at else (shown or ["investigating"])[-1]
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the timeline. Its number is its place in the stored list, given by the commit.
 
@@ -186,8 +230,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
-    episode. ``clock_ends``: how the newest clocks to
-    acknowledge and to resolve ended, of all episodes.
+    episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
+    episodes. ``published``: what outsiders read of it.
     """
 
     id: str
@@ -250,6 +294,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     context: tuple[Finding, ...] = ()
     clock_ends: tuple[ClockEnd, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
+    published: Publication | None = None
 
     @property
     def is_open(self) -> bool:

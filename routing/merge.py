@@ -68,7 +68,14 @@ def news(incident: Incident) -> MergeNews:
         priority=incident.priority,
         firing=_count(incident.alerts.values(), incident.parts),
         by=incident.resolved_by,
+        components=_affected(incident),
     )
+
+
+def _affected(incident: Incident) -> dict[str, str]:
+    """Return what the status page says is affected, nothing once somebody took that back."""
+    published = incident.published
+    return {} if published is None or published.hidden else published.components
 
 
 def _count(alerts: object, parts: dict[str, Part]) -> int:
@@ -117,7 +124,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         said = f"{event.source} was merged into this at the same time: this one goes on"
         reopen(draft, rules, draft.firing(), said)
     known = incident.parts.get(event.source)
-    part = Part(event.title, event.priority, event.firing)
+    part = Part(event.title, event.priority, event.firing, event.components)
     if part == known:
         return "repeat"
     draft.set(parts={**incident.parts, event.source: part})

@@ -243,10 +243,7 @@ def note(draft: Draft, event: Noted, rules: Rules) -> str:
         return "stale"
     draft.say("note", event.text, event.actor)
     if incident.is_open and event.actor.ends == "human":
-        clocks.settle(draft, "update", "met", "human")
-        if incident.state != "snoozed":
-            clocks.start(draft, _clock(draft, rules), "update")
-            clocks.remind_later(draft, _clock(draft, rules))
+        clocks.heard(draft, _clock(draft, rules))
     return "noted"
 
 

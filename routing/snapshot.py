@@ -6,6 +6,7 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 
 from collections.abc import Mapping
 
+from routing import status_page
 from routing.alert import Alert, merge_alert
 from routing.decision import Decision, Draft
 from routing.episode import (
@@ -46,7 +47,9 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     over = start.state == "resolved" and not start.suspects and not is_merged_open(start)
     if over and start.resolved_at + rules.reopen_within < now:
         draft = _next_generation(draft, event, rules)
-    return draft.done(follow_alerts(draft, rules, fired=fired))
+    reason = follow_alerts(draft, rules, fired=fired)
+    status_page.follow(draft, rules)
+    return draft.done(reason)
 
 
 def _seen_again(draft: Draft, event: AlertsReceived) -> bool:

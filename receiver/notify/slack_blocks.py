@@ -53,6 +53,9 @@ NOTEWORTHY = {
     "silenced": "🔕",
     "silence_expired": "🔔",
     "flapping": "〰️",
+    "published": "🌐",
+    "status_update": "🌐",
+    "status_hidden": "🌐",
     "stale": "❔",
     "vanished": "❔",
 }

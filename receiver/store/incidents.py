@@ -11,7 +11,7 @@ import msgspec
 from receiver.errors import StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.figures import KEPT_MS, day_of
-from receiver.store.keys import LAYOUT, Keys
+from receiver.store.keys import LAYOUT, VERSION_DIGITS, Keys
 from receiver.store.record import decode_entry, decode_incident, encode_decision, encode_incident
 from routing.decision import Decision
 from routing.group import split_id
@@ -102,6 +102,7 @@ class IncidentStore:
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
+        names += [keys.published]
         payload = []
         bodies = []
         for write in writes:
@@ -244,6 +245,34 @@ class IncidentStore:
                 if body
             ]
         return found
+
+    async def published(self, since: int, limit: int) -> dict[str, bytes]:
+        """Return id -> version of what is on the status page and was not over there at ``since``.
+
+        ``limit`` at most, what goes on first, then what ended last: a shard's two round trips.
+        """
+        found: list[tuple[float, str, bytes]] = []
+        async with unavailable_is_503():
+            for keys in self.keys:
+                rows = await self.redis.zrange(
+                    keys.published,
+                    "+inf",
+                    str(since),
+                    desc=True,
+                    byscore=True,
+                    offset=0,
+                    num=limit,
+                    withscores=True,
+                )
+                pipeline = self.redis.pipeline(transaction=False)
+                for name, _ in rows:
+                    pipeline.getrange(keys.incident(name.decode()), 0, VERSION_DIGITS - 1)
+                versions = await pipeline.execute()
+                found += [
+                    (-score, name.decode(), version)
+                    for (name, score), version in zip(rows, versions, strict=True)
+                ]
+        return {name: version for _, name, version in sorted(found)[:limit]}
 
     async def active(self) -> dict[tuple[str, str, str], int]:
         """Return the number of open incidents by (severity, state, priority)."""

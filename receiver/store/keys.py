@@ -8,6 +8,7 @@
 | ``r:<id>`` | hash | notifier -> receipt (8 digits of revision, then JSON) |
 | ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |
 | ``open``, ``closed`` | zset | incident ids by opening, by end |
+| ``published`` | zset | incident ids on the status page by its end there, or ``inf`` |
 | ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |
 | ``task`` | hash | ``<id>|<task>`` -> want, lease token, not-before |
 | ``seen`` | hash | incident id -> last time a payload repeated what was known |
@@ -37,6 +38,7 @@ class Keys:
         self.task = f"{base}task"
         self.seen = f"{base}seen"
         self.active = f"{base}active"
+        self.published = f"{base}published"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
         self.probe = f"{base}probe"

@@ -104,6 +104,7 @@ def encode_decision(
         "counts": _counts(known, incident) if changed else [],
         "opened": _moved(known, incident, opened=True),
         "closed": _moved(known, incident, opened=False),
+        "published": _published(known, incident),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
         "forget": decision.forget,
         "figures": figures_of(decision.observations),
@@ -124,6 +125,14 @@ def _moved(before: Incident | None, after: Incident, *, opened: bool) -> int | b
     if after.state != "resolved" or (before is not None and before.state == "resolved"):
         return False
     return after.resolved_at
+
+
+def _published(before: Incident | None, after: Incident) -> str | bool:
+    """Return the score under which the incident enters the status page's index, or False."""
+    known, now = (of.published if of is not None else None for of in (before, after))
+    if now is None or (known is not None and known.resolved_at == now.resolved_at):
+        return False
+    return str(now.resolved_at) if now.resolved_at else "inf"
 
 
 def _moves(before: Incident | None, after: Incident) -> list[str]:

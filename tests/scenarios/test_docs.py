@@ -53,7 +53,7 @@ def test_every_command_of_the_readme_exists(line: str) -> None:
 
 def test_the_examples_of_the_configuration_are_accepted(tmp_path: Path) -> None:
     blocks = re.findall(r"^```yaml\n(.+?)^```", SETTINGS, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     (tmp_path / "heartbeat-url").write_text("https://beats.example/ping")
     file = tmp_path / "im.yml"
     accounts = """
