@@ -24,6 +24,7 @@ PERMISSIONS = {
     "unsilence": "end silences",
     "action-item": "change action items",
     "open": "open incidents",
+    "status-update": "write on the status page",
 }
 """Every action that a permission may name, as it is said to whoever may not."""
 _GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")

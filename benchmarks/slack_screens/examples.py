@@ -23,6 +23,7 @@ from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
 from receiver.slack.review_window import review_window
+from receiver.slack.status_window import status_update
 from receiver.slack.users import User
 from routing.alert import Alert
 from routing.assign import Sender
@@ -43,7 +44,7 @@ from routing.event import (
     Snoozed,
     TimerDue,
 )
-from routing.incident import Actor, Entry, Incident, Silence
+from routing.incident import Actor, Entry, Incident, Publication, PublicUpdate, Silence
 from routing.silence import default_matchers
 
 NOW = 1_772_532_600_000
@@ -53,6 +54,7 @@ NAMES = {"@U0ANN": "ann", "@U0BOB": "bob", "!here": "here"}
 ANN, BOB = Actor("ann", "slack", "U0ANN"), Actor("bob", "slack", "U0BOB")
 SETTINGS = load_settings(None, {}, {"slack.token": "xoxb-example", "slack.channel": "C0ALERTS"})
 RULES = build_assignment(SETTINGS, frozenset({"orchestrator/HighErrorRate"}))
+COMPONENTS = ("Checkout", "Search", "Partner API")
 URL = "https://incidents.example.com/incidents/x"
 
 
@@ -229,6 +231,18 @@ def threads() -> Iterator[Screen]:
     yield Screen("command", "/incident list", "message", listed)
 
 
+def _public(incident: Incident) -> Incident:
+    """Return the incident as it is with a status page."""
+    said = "We are aware of a problem with Checkout and are investigating it."
+    published = Publication(
+        "Problem with Checkout",
+        incident.opened_at,
+        {"Checkout": "major_outage"},
+        (PublicUpdate(incident.opened_at, "investigating", said),),
+    )
+    return msgspec.structs.replace(incident, published=published)
+
+
 def modals() -> Iterator[Screen]:
     """Yield every window."""
     story = Story().happen(Acknowledged(ANN), 3)
@@ -248,6 +262,7 @@ def modals() -> Iterator[Screen]:
             windows.snooze(incident, "C1", story.at),
             {"until": "this is not in the future"},
         ),
+        ("status", "Status page", status_update(_public(incident), "C1", COMPONENTS), {}),
         ("resolve", "Resolve with cause", windows.resolve(incident, "C1"), {}),
         ("silence", "Silence", windows.silence(incident, "C1", matchers, active), {}),
         ("merge", "Merge", windows.merge(incident, "C1", others), {}),

@@ -84,6 +84,8 @@ def controls(view: View) -> list[Block]:
 def menu(incident: Incident) -> Block:
     """Return the menu of what is done less often."""
     choices = OPEN_MENU if incident.is_open else CLOSED_MENU
+    if incident.published is not None and not incident.is_open:
+        choices = (*choices, ("status_update", "Status page…"))
     return {
         "type": "overflow",
         "action_id": MENU_ID,

@@ -46,7 +46,12 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     call = api.call if api is not None else _no_token
     users = SlackUsers(call, pagerduty_id)
     desk = Desk(
-        dispatcher, Permissions(settings.permissions, users), api, settings.slack.base_url, clock
+        dispatcher,
+        Permissions(settings.permissions, users),
+        api,
+        settings.slack.base_url,
+        clock,
+        tuple(component.name for component in settings.status_page.components),
     )
     command = Command(
         desk,

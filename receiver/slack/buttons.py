@@ -12,6 +12,7 @@ from receiver.slack import windows
 from receiver.slack.desk import Desk
 from receiver.slack.request import Ask, Json, table, text
 from receiver.slack.review_window import review_window
+from receiver.slack.status_window import status_update
 from routing.event import (
     Acknowledged,
     ActionItemDone,
@@ -20,6 +21,7 @@ from routing.event import (
     Reopened,
     Resolved,
     Snoozed,
+    StatusHidden,
     Unacknowledged,
 )
 from routing.incident import Actor, Incident
@@ -34,17 +36,20 @@ _EVENTS: Mapping[str, tuple[str, Callable[[Actor, int, int], PersonEvent]]] = {
     "escalate": ("escalate", lambda by, episode, _now: Escalated(by, episode)),
     "snooze_hour": ("snooze", lambda by, episode, now: Snoozed(by, episode, now + HOUR_MS)),
     "snooze_morning": ("snooze", lambda by, episode, _now: Snoozed(by, episode)),
+    "status_hide": ("status-update", lambda by, episode, _now: StatusHidden(by, True, 0, episode)),
+    "status_show": ("status-update", lambda by, episode, _now: StatusHidden(by, False, 0, episode)),
 }
 """verb -> (the action it needs permission for, the event it is)."""
 _DONE = {
     "unacknowledge": "Given back: the escalation policy starts again.",
+    "status_hide": "Nobody outside reads of it any more.",
+    "status_show": "Everybody can read it again.",
     "unsilence": "The silence is over: Alertmanager notifies again.",
 }
 OTHERS_SHOWN = 100
 
 View = dict[str, Any]
 _WINDOWS: Mapping[str, Callable[[Incident, str], View]] = {
-    "more": windows.more,
     "assign": windows.assign,
     "note": windows.note,
     "action_item": windows.action_item,
@@ -61,6 +66,7 @@ _NEEDS = {
     "silence": "silence",
     "snooze": "snooze",
     "resolve_cause": "resolve",
+    "status_update": "status-update",
 }
 """verb -> the action that its window needs permission for; the other windows only show."""
 
@@ -77,6 +83,8 @@ class Buttons:
         self._url = url
         self._silencer = silencer
         self._asked: dict[str, Callable[[Incident, Ask], Awaitable[View]]] = {
+            "more": self._more,
+            "status_update": self._status,
             "merge": self._merge,
             "silence": self._silence,
             "snooze": self._snooze,
@@ -154,6 +162,14 @@ class Buttons:
             await self._desk.tell(ask, said)
         else:
             await self._open(ask, "review", incident)
+
+    async def _more(self, incident: Incident, ask: Ask) -> View:
+        return windows.more(incident, ask.channel, public=bool(self._desk.components))
+
+    async def _status(self, incident: Incident, ask: Ask) -> View:
+        if not self._desk.components:
+            raise PayloadError("There is no status page.")
+        return status_update(incident, ask.channel, self._desk.components)
 
     async def _snooze(self, incident: Incident, ask: Ask) -> View:
         return windows.snooze(incident, ask.channel, self._desk.clock.now())

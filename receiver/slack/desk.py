@@ -37,6 +37,9 @@ SAID = {
     "no_such_time": "Working hours never end in this calendar: snooze until a time instead.",
     "same_priority": "It has that priority already.",
     "already_expired": "That silence is over already.",
+    "no_component": "No alert of this incident is about a component: choose what is affected.",
+    "hidden": "It was taken off the status page: show it again first.",
+    "not_published": "Outsiders read nothing of this incident.",
     "unknown_silence": "This incident knows no such silence.",
     "same_action_item": "That is an action item already.",
     "too_many_action_items": "There are too many action items already.",
@@ -56,8 +59,13 @@ class Desk:
         api: SlackApi | None,
         base_url: str,
         clock: Clock,
+        components: tuple[str, ...] = (),
     ) -> None:
-        """``api`` is None without a token: windows then cannot be opened. ``base_url``: Slack's."""
+        """``api`` is None without a token: windows then cannot be opened. ``base_url``: Slack's.
+
+        ``components``: those of the status page.
+        """
+        self.components = components
         self.dispatcher = dispatcher
         self.store = dispatcher.store
         self.clock = clock

@@ -25,8 +25,10 @@ from receiver.silences import SilenceError
 from receiver.slack import windows
 from receiver.slack.desk import Desk
 from receiver.slack.request import Ask, Json, read_values, text
+from receiver.slack.status_window import KEEP
 from receiver.slack.users import SlackUsers
-from receiver.slack.windows import Origin, read_origin
+from receiver.slack.window_parts import Origin, read_origin
+from receiver.status_requests import StatusUpdateBody, status_event
 
 Answer = dict[str, Any]
 SILENCE_WITHIN_S = 2.2
@@ -40,6 +42,7 @@ ACTIONS = {
     "merge": "merge",
     "silence": "silence",
     "open": "open",
+    "status_update": "status-update",
 }
 """callback id of a window -> the action it needs permission for."""
 
@@ -78,7 +81,28 @@ class Forms:
             return await self._open(ask, values, origin)
         if callback == "silence":
             return await self._silence(ask, values, origin)
+        if callback == "status_update":
+            return await self._status(ask, values, origin)
         return await self._event(callback, ask, values, origin)
+
+    async def _status(self, ask: Ask, values: Mapping[str, str], origin: Origin) -> Answer:
+        incident = await self._desk.load(origin.incident)
+        chosen = tuple(values.get("components", "").splitlines())
+        known = incident.published.components if incident.published is not None else {}
+        impact = values.get("impact", "")
+        body = StatusUpdateBody(
+            episode=origin.episode,
+            status=values.get("status", ""),
+            text=values.get("text", ""),
+            title=values.get("title", ""),
+            # Left as they were, they stay the rule's.
+            components=() if set(chosen) == set(known) else chosen,
+            impact="" if impact == KEEP else impact,
+        )
+        event = status_event("status-update", body, ask.actor, self._desk.components)
+        event_id = f"slack:{origin.incident}:status_update:{ask.user_id}:{ask.moment}"
+        said = await self._desk.submit(event, origin.incident, event_id)
+        return _say(said) if said else {}
 
     async def _event(
         self, callback: str, ask: Ask, values: Mapping[str, str], origin: Origin

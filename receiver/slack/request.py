@@ -93,7 +93,10 @@ def _name(user: Json) -> str:
 
 
 def read_values(view: Json) -> dict[str, str]:
-    """Return what was filled into a window: block id -> text, id, or seconds since the epoch."""
+    """Return what was filled into a window: block id -> text, id, or seconds since the epoch.
+
+    Of several choices each has a line.
+    """
     found = {}
     for block, elements in table(table(view, "state"), "values").items():
         for element in elements.values() if isinstance(elements, Mapping) else ():
@@ -106,6 +109,9 @@ def _value(element: Json) -> str:
     moment = element.get("selected_date_time")
     if isinstance(moment, int):
         return str(moment)
+    chosen = element.get("selected_options")
+    if isinstance(chosen, list):
+        return "\n".join(text(one, "value") for one in chosen if isinstance(one, Mapping))
     return (
         text(element, "value")
         or text(element, "selected_user")

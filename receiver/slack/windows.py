@@ -5,25 +5,33 @@ Limits: docs.slack.dev, "Views" (title, submit and close 24 characters, private_
 is the place that a refusal of its value names, so that what is wrong is said beside it.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
-
-from receiver.notify.slack_controls import Target, button, target
+from receiver.notify.slack_controls import button, target
 from receiver.notify.slack_text import moment, mrkdwn, plain
+from receiver.slack.window_parts import (
+    TEXT_MAX,
+    VALUE,
+    Block,
+    Origin,
+    View,
+    about,
+    context,
+    field,
+    line,
+    lines,
+    modal,
+    option,
+    origin_of,
+    plain_text,
+    section,
+    somebody,
+)
 from routing.alert import PRIORITIES
 from routing.incident import Incident, Silence
 
-View = dict[str, Any]
-Block = dict[str, Any]
-
-TEXT_MAX = 2_000
 ITEM_MAX = 500
 OPTIONS_MAX = 100
-OPTION_MAX = 75
-VALUE = "value"
 SILENCE_FOR = (
     ("30m", "30 minutes"),
     ("1h", "1 hour"),
@@ -44,43 +52,19 @@ MORE_ACTIONS = (
     ("resolve_cause", "Resolve with cause…", "It is over, and this is what it was."),
     ("unacknowledge", "Give back", "Nobody is on it any more: the policy starts again."),
     ("action_item", "Add an action item…", "What is to be done so that it does not happen again."),
+    ("status_update", "Status page…", "Say how it is to everybody outside, in public."),
     ("review", "Post-incident review", "Times, what was tried, and what is to be done."),
 )
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where a window was opened from: carried in it, and handed back with what was filled in."""
-
-    incident: str = ""
-    episode: int = 0
-    channel: str = ""
-    key: str = ""
-
-    @property
-    def target(self) -> Target:
-        """Return the incident and the episode that was on the screen."""
-        return self.incident, self.episode
-
-
-def origin_of(incident: Incident, channel: str) -> Origin:
-    """Return the origin of a window about an incident."""
-    return Origin(incident.id, incident.episode, channel)
-
-
-def read_origin(view: Mapping[str, Any]) -> Origin:
-    """Return where a window came from; ValueError when it is none of ours."""
-    try:
-        return msgspec.json.decode(str(view.get("private_metadata", "")), type=Origin)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"the window carries no origin: {error}") from None
-
-
-def more(incident: Incident, channel: str) -> View:
-    """Return the window that lists what is done less often."""
-    blocks = [_about(incident)]
+def more(incident: Incident, channel: str, *, public: bool = False) -> View:
+    """Return the window that lists what is done less often; ``public``: there is a status page."""
+    blocks = [about(incident)]
     value = target(incident)
     for verb, words, meaning in MORE_ACTIONS:
         if verb == "unacknowledge" and incident.state != "acknowledged":
+            continue
+        if verb == "status_update" and not public:
             continue
         blocks.append(
             {
@@ -89,7 +73,7 @@ def more(incident: Incident, channel: str) -> View:
                 "accessory": button(words, verb, value=value),
             }
         )
-    return _modal("more", "What to do", "", blocks, origin_of(incident, channel))
+    return modal("more", "What to do", "", blocks, origin_of(incident, channel))
 
 
 def snooze(incident: Incident, channel: str, now: int) -> View:
@@ -99,19 +83,19 @@ def snooze(incident: Incident, channel: str, now: int) -> View:
         "action_id": VALUE,
         "initial_date_time": now // 1000 + 3600,
     }
-    blocks = [_about(incident), _input("until", "Snooze until", picker)]
-    return _modal("snooze", "Snooze", "Snooze", blocks, origin_of(incident, channel))
+    blocks = [about(incident), field("until", "Snooze until", picker)]
+    return modal("snooze", "Snooze", "Snooze", blocks, origin_of(incident, channel))
 
 
 def assign(incident: Incident, channel: str) -> View:
     """Return the window that asks whom to assign."""
-    blocks = [_about(incident), _input("to", "Assign to", _somebody())]
-    return _modal("assign", "Assign", "Assign", blocks, origin_of(incident, channel))
+    blocks = [about(incident), field("to", "Assign to", somebody())]
+    return modal("assign", "Assign", "Assign", blocks, origin_of(incident, channel))
 
 
 def priority(incident: Incident, channel: str) -> View:
     """Return the window that asks for another priority and why."""
-    options = [_option(name, name) for name in PRIORITIES]
+    options = [option(name, name) for name in PRIORITIES]
     choice = {
         "type": "static_select",
         "action_id": VALUE,
@@ -119,50 +103,50 @@ def priority(incident: Incident, channel: str) -> View:
         "initial_option": options[PRIORITIES.index(incident.priority)],
     }
     blocks = [
-        _about(incident),
-        _input("priority", "Priority", choice),
-        _input("reason", "Why", _line("What do you know that the rules do not?")),
-        _context("A more urgent priority pages anew; a lower one pages nobody."),
+        about(incident),
+        field("priority", "Priority", choice),
+        field("reason", "Why", line("What do you know that the rules do not?")),
+        context("A more urgent priority pages anew; a lower one pages nobody."),
     ]
-    return _modal("priority", "Change priority", "Change", blocks, origin_of(incident, channel))
+    return modal("priority", "Change priority", "Change", blocks, origin_of(incident, channel))
 
 
 def note(incident: Incident, channel: str) -> View:
     """Return the window that asks for a note."""
     blocks = [
-        _about(incident),
-        _input("text", "Note", _lines("What did you see, try, or decide?")),
-        _context("It goes into the timeline and counts as a status update."),
+        about(incident),
+        field("text", "Note", lines("What did you see, try, or decide?")),
+        context("It goes into the timeline and counts as a status update."),
     ]
-    return _modal("note", "Add a note", "Add", blocks, origin_of(incident, channel))
+    return modal("note", "Add a note", "Add", blocks, origin_of(incident, channel))
 
 
 def action_item(incident: Incident, channel: str) -> View:
     """Return the window that asks what is to be done so that it does not happen again."""
     blocks = [
-        _about(incident),
-        _input("text", "What is to be done", _line("So that it does not happen again", ITEM_MAX)),
-        _input("owner", "By whom", _somebody(), optional=True),
-        _context("The post-incident review lists it, and has a button to tick it off."),
+        about(incident),
+        field("text", "What is to be done", line("So that it does not happen again", ITEM_MAX)),
+        field("owner", "By whom", somebody(), optional=True),
+        context("The post-incident review lists it, and has a button to tick it off."),
     ]
-    return _modal("action_item", "Add an action item", "Add", blocks, origin_of(incident, channel))
+    return modal("action_item", "Add an action item", "Add", blocks, origin_of(incident, channel))
 
 
 def resolve(incident: Incident, channel: str) -> View:
     """Return the window that asks what it was."""
     firing = len(incident.firing())
-    blocks = [_about(incident), _input("cause", "Cause", _lines("What was it, and what ended it?"))]
+    blocks = [about(incident), field("cause", "Cause", lines("What was it, and what ended it?"))]
     if firing and incident.kind != "manual":
         alerts = "1 alert still fires" if firing == 1 else f"{firing} alerts still fire"
-        blocks.append(_context(f"⚠️ {alerts}; quiet until they resolve or change."))
-    return _modal("resolve_cause", "Resolve", "Resolve", blocks, origin_of(incident, channel))
+        blocks.append(context(f"⚠️ {alerts}; quiet until they resolve or change."))
+    return modal("resolve_cause", "Resolve", "Resolve", blocks, origin_of(incident, channel))
 
 
 def silence(
     incident: Incident, channel: str, matchers: Sequence[str], active: Sequence[Silence]
 ) -> View:
     """Return the window that asks what to silence and for how long; it lists what is silenced."""
-    blocks = [_about(incident)]
+    blocks = [about(incident)]
     for known in active:
         words = f"🔕 `{mrkdwn(known.matchers, 1_500)}`\nuntil {moment(known.until)}, by "
         blocks.append(
@@ -174,23 +158,23 @@ def silence(
                 ),
             }
         )
-    options = [_option(text, value) for value, text in SILENCE_FOR]
+    options = [option(text, value) for value, text in SILENCE_FOR]
     duration = {
         "type": "static_select",
         "action_id": VALUE,
         "options": options,
         "initial_option": options[1],
     }
-    wanted = _lines('alertname="HighErrorRate"')
+    wanted = lines('alertname="HighErrorRate"')
     shown = "\n".join(matchers)
     if shown and len(shown) <= TEXT_MAX:
         wanted |= {"initial_value": shown}
     blocks += [
-        _input("for", "For how long", duration),
-        _input("matchers", "Matchers, one a line; all of them must match", wanted),
-        _input("comment", "Comment", _line("Why?"), optional=True),
+        field("for", "For how long", duration),
+        field("matchers", "Matchers, one a line; all of them must match", wanted),
+        field("comment", "Comment", line("Why?"), optional=True),
     ]
-    return _modal("silence", "Silence", "Silence", blocks, origin_of(incident, channel))
+    return modal("silence", "Silence", "Silence", blocks, origin_of(incident, channel))
 
 
 def merge(incident: Incident, channel: str, others: Sequence[Incident]) -> View:
@@ -198,27 +182,27 @@ def merge(incident: Incident, channel: str, others: Sequence[Incident]) -> View:
     if not others:
         return told("Merge", "There is no other open incident to merge it into.")
     options = [
-        _option(f"{other.priority} {other.title}", other.id) for other in others[:OPTIONS_MAX]
+        option(f"{other.priority} {other.title}", other.id) for other in others[:OPTIONS_MAX]
     ]
     choice = {
         "type": "static_select",
         "action_id": VALUE,
-        "placeholder": _plain("Choose an incident"),
+        "placeholder": plain_text("Choose an incident"),
         "options": options,
     }
     blocks = [
-        _about(incident),
-        _input("into", "Goes on as", choice),
-        _context("This one is closed, and counts in no response time."),
+        about(incident),
+        field("into", "Goes on as", choice),
+        context("This one is closed, and counts in no response time."),
     ]
-    return _modal("merge", "Merge", "Merge", blocks, origin_of(incident, channel))
+    return modal("merge", "Merge", "Merge", blocks, origin_of(incident, channel))
 
 
 def open_incident(channel: str, key: str, title: str = "", details: str = "") -> View:
     """Return the window that opens an incident by hand; ``key`` makes it one however often sent."""
-    options = [_option(name, name) for name in PRIORITIES]
-    named = _line("What is wrong, in a few words?", most=200)
-    told_more = _lines("What do you know so far?")
+    options = [option(name, name) for name in PRIORITIES]
+    named = line("What is wrong, in a few words?", most=200)
+    told_more = lines("What do you know so far?")
     if title.strip():
         named |= {"initial_value": plain(title, 200)}
     if details.strip():
@@ -230,80 +214,19 @@ def open_incident(channel: str, key: str, title: str = "", details: str = "") ->
         "initial_option": options[2],
     }
     blocks = [
-        _input("title", "Title", named),
-        _input("priority", "Priority", choice),
-        _input("details", "Details", told_more, optional=True),
-        _context("It pages like any other incident of its priority."),
+        field("title", "Title", named),
+        field("priority", "Priority", choice),
+        field("details", "Details", told_more, optional=True),
+        context("It pages like any other incident of its priority."),
     ]
-    return _modal("open", "Open an incident", "Open", blocks, Origin(channel=channel, key=key))
+    return modal("open", "Open an incident", "Open", blocks, Origin(channel=channel, key=key))
 
 
 def told(title: str, text: str, *more: Block) -> View:
     """Return a window that only says something (mrkdwn); ``more``: blocks below it."""
-    return _modal("told", title, "", [_section(text), *more], Origin())
+    return modal("told", title, "", [section(text), *more], Origin())
 
 
 def quoted(text: str) -> str:
     """Return words that were made elsewhere as mrkdwn that shows them as they are."""
     return mrkdwn(text, 1_000)
-
-
-def _modal(callback: str, title: str, submit: str, blocks: list[Block], origin: Origin) -> View:
-    view: View = {
-        "type": "modal",
-        "callback_id": callback,
-        "title": _plain(title),
-        "close": _plain("Cancel" if submit else "Close"),
-        "private_metadata": json.dumps(msgspec.to_builtins(origin)),
-        "blocks": blocks,
-    }
-    if submit:
-        view["submit"] = _plain(submit)
-    return view
-
-
-def _about(incident: Incident) -> Block:
-    return _section(f"*{incident.priority}* {incident.state}: {mrkdwn(incident.title, 300)}")
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
-
-
-def _input(place: str, label: str, element: Block, *, optional: bool = False) -> Block:
-    return {
-        "type": "input",
-        "block_id": place,
-        "label": _plain(label),
-        "element": element,
-        "optional": optional,
-    }
-
-
-def _line(placeholder: str, most: int = TEXT_MAX) -> Block:
-    return {
-        "type": "plain_text_input",
-        "action_id": VALUE,
-        "max_length": most,
-        "placeholder": _plain(placeholder),
-    }
-
-
-def _somebody() -> Block:
-    return {"type": "users_select", "action_id": VALUE, "placeholder": _plain("Choose somebody")}
-
-
-def _lines(placeholder: str) -> Block:
-    return _line(placeholder) | {"multiline": True}
-
-
-def _option(text: str, value: str) -> Block:
-    return {"text": _plain(plain(text, OPTION_MAX)), "value": value}
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}

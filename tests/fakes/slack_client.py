@@ -69,7 +69,13 @@ class SlackClient:
             filled = _fill(element, values.get(name))
             assert block.get("optional") or any(
                 filled.get(key)
-                for key in ("value", "selected_user", "selected_option", "selected_date_time")
+                for key in (
+                    "value",
+                    "selected_user",
+                    "selected_option",
+                    "selected_options",
+                    "selected_date_time",
+                )
             ), f"{name} is required"
             state[name] = {element["action_id"]: filled}
         shown = _shown(view) | {"state": {"values": state}}
@@ -187,6 +193,13 @@ def _fill(element: Json, given: str | int | None) -> Json:
             filled["selected_user"] = given or element.get("initial_user")
         case "datetimepicker":
             filled["selected_date_time"] = given or element.get("initial_date_time")
+        case "multi_static_select":
+            wanted = str(given).splitlines() if given is not None else None
+            options = [one for one in element["options"] if one["value"] in (wanted or ())]
+            assert wanted is None or len(options) == len(wanted), (given, element["options"])
+            filled["selected_options"] = (
+                element.get("initial_options", []) if wanted is None else options
+            )
         case "static_select":
             options = [one for one in element["options"] if one["value"] == given]
             assert given is None or options, (given, element["options"])

@@ -30,6 +30,7 @@ class ViewChecker(BlockChecker):
         self._inputs = {
             "plain_text_input": self._plain_text_input,
             "static_select": self._static_select,
+            "multi_static_select": self._multi_static_select,
             "users_select": self._users_select,
             "datetimepicker": self._datetimepicker,
         }
@@ -79,6 +80,15 @@ class ViewChecker(BlockChecker):
             self.fail(f"{at}/max_length", "must be from 1 to 3000")
         self._string(element, "initial_value", at, most)
         self._action_id(element, at)
+
+    def _multi_static_select(self, element: Json, at: str) -> None:
+        known = "action_id placeholder initial_options max_selected_items focus_on_load confirm"
+        self._keys(element, at, "options", known)
+        options = self._options(element, at, limit=100, extra="description")
+        chosen = element.get("initial_options", options[:1])
+        if not isinstance(chosen, list) or not chosen or any(one not in options for one in chosen):
+            self.fail(f"{at}/initial_options", "must match one or more of the options")
+        self._select_parts(element, at)
 
     def _datetimepicker(self, element: Json, at: str) -> None:
         self._keys(element, at, "", "action_id initial_date_time confirm focus_on_load")

@@ -15,9 +15,13 @@ from receiver.slack import windows
 from receiver.slack.command import incident_list
 from receiver.slack.home import home
 from receiver.slack.review_window import review_window
+from receiver.slack.status_window import status_update
 from receiver.slack.users import User
-from routing.incident import ActionItem, Entry, Incident, Silence
+from receiver.status_config import COMPONENTS_MAX, NAME_MAX
+from receiver.status_requests import TITLE_MAX
+from routing.incident import ActionItem, Entry, Incident, Publication, PublicUpdate, Silence
 from routing.silence import check_matchers, default_matchers
+from routing.status_rule import IMPACTS, STATUSES
 from tests.fakes import slack_blocks as strict
 from tests.fakes.slack_text import links, mentions
 from tests.fakes.slack_views import ViewChecker
@@ -65,7 +69,7 @@ def test_every_window_of_any_incident_is_taken_by_slack(
         Incident(f"0-{at:016x}-1", o.group, o.state, title=o.title) for at, o in enumerate(others)
     ]
     for view in (
-        windows.more(incident, "C1"),
+        windows.more(incident, "C1", public=True),
         windows.snooze(incident, "C1", NOW),
         windows.assign(incident, "C1"),
         windows.priority(incident, "C1"),
@@ -76,6 +80,30 @@ def test_every_window_of_any_incident_is_taken_by_slack(
         windows.merge(incident, "C1", distinct),
     ):
         _check(view)
+
+
+COMPONENTS = ["C" * NAME_MAX, *(f"Component {number}" for number in range(1, COMPONENTS_MAX))]
+PUBLISHED = st.builds(
+    Publication,
+    title=TEXT.map(lambda text: text[:TITLE_MAX]),
+    started_at=st.just(NOW),
+    components=st.dictionaries(st.sampled_from(COMPONENTS), st.sampled_from(IMPACTS), min_size=1),
+    updates=st.lists(
+        st.builds(PublicUpdate, at=st.just(NOW), status=st.sampled_from(STATUSES), text=TEXT),
+        max_size=50,
+    ).map(tuple),
+    resolved_at=st.sampled_from([0, NOW]),
+    hidden=st.booleans(),
+)
+
+
+@settings(max_examples=120 * TIMES, deadline=None)
+@given(INCIDENTS, st.none() | PUBLISHED)
+def test_the_window_of_the_status_page_is_taken_by_slack(
+    incident: Incident, published: Publication | None
+) -> None:
+    incident = msgspec.structs.replace(incident, published=published)
+    _check(status_update(incident, "C1", COMPONENTS))
 
 
 @settings(max_examples=120 * TIMES, deadline=None)
