@@ -6,7 +6,7 @@ For loopback only, and bounded: it ends after a number of requests.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -77,10 +77,22 @@ def request_bytes(body: bytes, path: str = "/v1/alerts/webhook") -> bytes:
     return head.encode() + body
 
 
+def get_bytes(path: bytes) -> bytes:
+    """Return a GET as bytes, of somebody with a browser."""
+    return b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
+
+
 async def run_load(
-    port: int, bodies: Iterator[bytes], requests: int, connections: int, rate: float | None = None
+    port: int,
+    bodies: Iterator[bytes],
+    requests: int,
+    connections: int,
+    rate: float | None = None,
+    made: Callable[[bytes], bytes] = request_bytes,
 ) -> Result:
     """Send ``requests`` requests; with ``rate`` (a second) at that pace, else as fast as possible.
+
+    ``made`` makes a request of each of ``bodies``: a POST of that body unless told otherwise.
 
     With a pace, a latency counts from when the request should have gone out: a server that is
     late cannot hide it by being asked less.
@@ -90,7 +102,7 @@ async def run_load(
         (await loop.create_connection(_Connection, "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
-    prepared = iter([request_bytes(next(bodies)) for _ in range(requests)]) if not rate else None
+    prepared = iter([made(next(bodies)) for _ in range(requests)]) if not rate else None
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     sent = 0
@@ -101,7 +113,7 @@ async def run_load(
         while sent < requests:
             due = started + sent / rate if rate else 0.0
             sent += 1
-            request = next(prepared) if prepared else request_bytes(next(bodies))
+            request = next(prepared) if prepared else made(next(bodies))
             wait = due - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)

@@ -25,6 +25,7 @@ PROOFS = (
     "systems",
     "seed-commands",
     "dashboards",
+    "status-page",
     "ingest",
 )
 

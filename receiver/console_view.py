@@ -139,7 +139,9 @@ def _deadline(name: str, deadline: Deadline, now: int) -> dict[str, Any]:
 def _marks(incident: Incident, now: int) -> list[str]:
     assigned = incident.assigned_to
     held = incident.timers.get("quiet")
+    published = incident.published
     found = [
+        f"public: {published.status}" if published and not published.hidden else "",
         "flapping" if incident.flapping else "",
         "not reported any more" if incident.stale_at else "",
         f"assigned to {assigned.name}" if assigned else "",

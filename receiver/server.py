@@ -81,6 +81,9 @@ PATHS = (
     ("GET", "/status"),
     ("GET", "/status.json"),
     ("GET", "/status/{name}"),
+    # Whoever watches the page from outside asks so.
+    ("HEAD", "/status"),
+    ("HEAD", "/status.json"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
@@ -124,6 +127,8 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.status_page.page,
         endpoints.status_page.data,
         endpoints.status_page.asset,
+        endpoints.status_page.page,
+        endpoints.status_page.data,
         status.health,
         status.healthy,
         status.ready,

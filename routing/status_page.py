@@ -12,6 +12,7 @@ import msgspec
 
 from routing import clocks
 from routing.decision import Draft
+from routing.duration import format_moment
 from routing.event import StatusHidden, StatusUpdated
 from routing.incident import OPEN_STATES, Incident, Publication, PublicUpdate
 from routing.merge import UNTOLD
@@ -217,6 +218,16 @@ def _end_of(published: Publication, *, is_open: bool) -> int:
         return published.resolved_at
     shown = [update for update in published.updates if not update.hidden]
     return shown[-1].at if shown and shown[-1].status == "resolved" else 0
+
+
+def remind(draft: Draft) -> None:
+    """Say what outsiders still read, for nobody has told them anything new in time."""
+    published: Publication | None = draft.get("published")
+    if published is None or published.hidden or published.resolved_at:
+        return
+    shown = [said for said in published.updates if not said.hidden]
+    since = format_moment(shown[-1].at if shown else published.started_at)
+    _tell(draft, published, f"Outsiders still read: {published.status}, since {since}")
 
 
 def _affected(draft: Draft, rule: StatusRule) -> dict[str, str]:

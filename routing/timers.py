@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from routing import clocks, escalation
+from routing import clocks, escalation, status_page
 from routing.alert import Alert, merge_alert
 from routing.decision import Draft
 from routing.duration import format_duration
@@ -49,6 +49,7 @@ def _resolve(draft: Draft, event: TimerDue, rules: Rules) -> str:
 def _update(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     """Nobody wrote how it goes: say so, and ask again when the next update is due."""
     clocks.miss(draft, _clock(draft, rules), "update")
+    status_page.remind(draft)
     clocks.start(draft, _clock(draft, rules), "update")
     return "deadline_missed"
 

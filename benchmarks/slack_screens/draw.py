@@ -10,13 +10,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from benchmarks.slack_screens.examples import NAMES, NOW, Screen
 from benchmarks.slack_screens.mrkdwn import Reader
-from tests.tools import require_tool
+from tests.browser import chromium
 
 FOLDER = Path(__file__).parent
 PHONE, DESK = 390, 720
@@ -112,12 +111,5 @@ def _small(png: bytes) -> bytes:
 @contextmanager
 def drawer() -> Iterator[Drawer]:
     """Give a drawer whose browser is closed at the end."""
-    options = ChromeOptions()
-    options.binary_location = require_tool("chromium")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(flag)
-    browser = Chrome(options=options, service=Driver(require_tool("chromedriver")))
-    try:
+    with chromium() as browser:
         yield Drawer(browser)
-    finally:
-        browser.quit()

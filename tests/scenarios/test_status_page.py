@@ -110,6 +110,8 @@ async def test_whoever_asks_is_told_how_long_it_is_true_and_gets_no_cookie(site:
         async with site.session.get(site.url + path, headers={"If-None-Match": etag}) as answer:
             assert (answer.status, await answer.read()) == (304, b"")
             assert answer.headers["ETag"] == etag
+        async with site.session.head(site.url + path) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
         async with site.session.post(site.url + path, data={}) as answer:
             assert answer.status == 405
     async with ClientSession(auto_decompress=False) as session:
@@ -146,6 +148,7 @@ async def test_it_is_served_while_redis_is_away_and_says_since_when(site: App) -
     embedded = site.service._embedded
     assert embedded is not None
     os.kill(embedded.pid, signal.SIGSTOP)
+    site.clock.move(3600)
     try:
 
         async def stale() -> Any:
@@ -153,7 +156,9 @@ async def test_it_is_served_while_redis_is_away_and_says_since_when(site: App) -
 
         await until(stale, 15)
         _, late = await site.get("/status.json")
-        assert late == good | {"stale": True}
+        # An hour later it says what was so an hour ago (a minute may just have ended).
+        assert late == good | {"stale": True, "as_of": late["as_of"]}
+        assert late["as_of"][:13] == good["as_of"][:13] or late["as_of"][14:16] == "00"
         assert "We cannot look at the newest state" in (await site.get("/status"))[1]
     finally:
         os.kill(embedded.pid, signal.SIGCONT)
@@ -258,6 +263,18 @@ async def test_an_incident_of_no_component_asks_for_one(site: App) -> None:
     status, answer = await say(site, incident, "investigating", components=["Search"])
     assert (status, answer["result"]) == (200, "status_updated")
     assert (await page(site))["components"][1]["status"] == "major_outage"
+
+
+async def test_the_console_shows_what_outsiders_read(site: App) -> None:
+    incident = await site.fire()
+    await say(site, incident, "identified", text="A bad release.")
+    _, shown = await site.get(f"/incidents/{incident}")
+    for text in ("public: identified", "Outsiders read: ", "Problem with Checkout", "(<bdi>Ann"):
+        assert text in shown
+    await site.post({}, f"/v1/incidents/{incident}/status-hide")
+    _, shown = await site.get(f"/incidents/{incident}")
+    assert "taken back: they read nothing" in shown
+    assert "public: identified" not in shown
 
 
 async def test_hostile_words_are_only_words(site: App) -> None:

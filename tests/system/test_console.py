@@ -1,34 +1,26 @@
 """The console in real Chromium: a clock that ticks, a button that works, a page that fits."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from tests.browser import chromium, complaints, fits, looks, set_screen
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
-from tests.tools import require_tool
 
 LONG = "X" * 400
 
 
 @pytest.fixture
 def browser() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = require_tool("chromium")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = Chrome(options=options, service=Driver(require_tool("chromedriver")))
-    yield found
-    found.quit()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
@@ -44,15 +36,6 @@ async def do(work: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.to_thread(work, *arguments)
 
 
-def _screen(browser: Chrome, width: int, scheme: str) -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
 def _text(browser: Chrome, selector: str) -> str:
     return str(browser.find_element(By.CSS_SELECTOR, selector).text)
 
@@ -61,7 +44,7 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     status, answer = await rig.post(notification(alert("ServiceDown")))
     assert status == 202
     (incident,) = answer["incidents"]
-    await do(_screen, browser, 1100, "light")
+    await do(set_screen, browser, 1100, "light")
     await do(browser.get, f"{rig.url}/")
     assert "P1" in await do(_text, browser, "article .priority")
     assert "ServiceDown" in await do(_text, browser, "article h2")
@@ -81,7 +64,7 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     await do(browser.find_element(By.CSS_SELECTOR, "button.quiet").click)
     await do(browser.switch_to.alert.accept)
     await until(lambda: _is_resolved(rig, incident), 5, "it is resolved")
-    assert not await do(_complaints, browser)
+    assert not await do(complaints, browser)
 
 
 async def _other(browser: Chrome, first: str) -> bool:
@@ -99,10 +82,6 @@ async def _is_resolved(rig: Rig, incident: str) -> bool:
     return bool((await rig.get(f"/v1/incidents/{incident}"))["state"] == "resolved")
 
 
-def _complaints(browser: Chrome) -> list[Any]:
-    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_it_fits_a_phone_in_both_schemes_and_is_not_blank(
     rig: Rig, browser: Chrome, scheme: str
@@ -113,22 +92,11 @@ async def test_it_fits_a_phone_in_both_schemes_and_is_not_blank(
         await rig.post(notification(item, group=f"g{number}"))
     (first, *_) = await rig.incidents()
     for path in ("/", f"/incidents/{first['id']}"):
-        await do(_screen, browser, 360, scheme)
+        await do(set_screen, browser, 360, scheme)
         await do(browser.get, rig.url + path)
-        widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
-        shown, room = await do(browser.execute_script, widths)
-        assert shown <= room == 360
+        assert await do(fits, browser)
         picture = await do(browser.get_screenshot_as_png)
-        light, colours = _looks(picture)
+        light, colours = looks(picture)
         assert (light > 150) == (scheme == "light")
         assert colours > 50
-    assert not await do(_complaints, browser)
-
-
-def _looks(picture: bytes) -> tuple[float, int]:
-    """Return the mean brightness (0 to 255) of a picture, and how many colours it has."""
-    from PIL import Image, ImageStat  # noqa: PLC0415 - only this test looks at pixels
-
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    found = image.getcolors(maxcolors=1 << 20) or []
-    return ImageStat.Stat(image.convert("L")).mean[0], len(found)
+    assert not await do(complaints, browser)

@@ -1,4 +1,4 @@
-"""The short proofs, in CI as well: real Prometheus and Alertmanager, real kills, real races."""
+"""The short proofs, in CI as well: real Prometheus, Alertmanager and Chromium, real kills and races."""
 
 import importlib
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["race", "order", "kill", "system"])
+@pytest.mark.parametrize("name", ["race", "order", "kill", "system", "status_page"])
 async def test_every_line_of_the_proof_holds(name: str) -> None:
     lines: list[tuple[str, str, str, bool]] = []
 

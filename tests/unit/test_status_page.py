@@ -51,6 +51,10 @@ class Site(World):
         self.config = config(**more)
         super().__init__(rules(status=self.config.rule(), update_within=parse_within("30m")))
 
+    def _keep(self, decision: Any) -> str:
+        self.said = [entry.text for entry in decision.timeline]
+        return super()._keep(decision)
+
     def say(self, incident: str, status: str, text: str = "", **more: Any) -> str:
         return self.do(incident, StatusUpdated(ANN, status, text, **more))
 
@@ -165,6 +169,7 @@ def test_a_public_update_is_the_status_update_and_the_next_one_is_due_later() ->
     assert ("incident_deadlines_total", met) in site.observed
     site.now = NOW + 40 * MINUTE
     assert site.do(incident, TimerDue("update")) == "deadline_missed"
+    assert "Outsiders still read: investigating, since 2026-03-02 10:10 UTC" in site.said
     assert site.do(incident, Noted(ANN, "inside")) == "noted"
     assert len(published(site, incident).updates) == 2
 
