@@ -142,6 +142,18 @@ async def test_a_change_shows_by_itself_and_a_crowd_makes_no_page(site: App) -> 
     assert site.service.status_page.rendered <= before + 1
 
 
+async def test_a_page_on_which_nothing_happened_is_not_made_again(site: App) -> None:
+    await page(site)
+    made = site.service.status_page.rendered
+    for _ in range(5):
+        await page(site)
+    # A minute may just have ended.
+    assert site.service.status_page.rendered <= made + 1
+    site.clock.move(60)
+    await page(site)
+    assert site.service.status_page.rendered > made
+
+
 async def test_it_is_served_while_redis_is_away_and_says_since_when(site: App) -> None:
     await site.fire()
     good = await page(site)

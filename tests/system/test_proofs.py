@@ -1,4 +1,4 @@
-"""The short proofs, in CI as well: real Prometheus, Alertmanager and Chromium, real kills and races."""
+"""The short proofs, in CI as well: real tools, real Chromium, real kills, real races."""
 
 import importlib
 
