@@ -1,6 +1,7 @@
 """Storms: budgets of channels and keys, the P1 lane first, and digests of what waits."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -134,10 +135,13 @@ async def test_a_429_holds_back_every_other_call_of_the_channel(limited: App) ->
 
 
 async def test_pagerduty_gets_what_its_key_allows(limited: App) -> None:
+    began = time.monotonic()
     await fire(limited, 40, "critical")
-    await until(lambda: len(limited.pagerduty.incidents) == 20)
+    await until(lambda: len(limited.pagerduty.incidents) >= 20)
     await asyncio.sleep(0.3)
-    assert len(limited.pagerduty.incidents) == 20
+    # Two a second come free, also in the time that a busy machine takes for this.
+    free = 1 + 2 * (time.monotonic() - began)
+    assert 20 <= len(limited.pagerduty.incidents) <= 20 + free
     for _ in range(30):
         await second(limited)
     await until(lambda: len(limited.pagerduty.incidents) == 40)

@@ -349,9 +349,9 @@ async def test_the_home_shows_what_is_on_me_and_takes_presses(work: Work) -> Non
 
 async def test_link_buttons_and_unknown_ones_are_only_acknowledged(work: Work) -> None:
     await work.fire(alert(annotations={"runbook_url": "https://wiki.example/x"}))
-    before = (await work.now())["version"]
+    before = (await work.now())["timeline"]
     await work.press("open_runbook")
-    assert (await work.now())["version"] == before
+    assert (await work.now())["timeline"] == before
 
 
 HOSTILE = (
