@@ -91,7 +91,9 @@ async def test_it_fits_a_phone_in_both_schemes_and_is_not_blank(
         item = alert(name, labels={"severity": severity, "path": "/a" * 200})
         await rig.post(notification(item, group=f"g{number}"))
     (first, *_) = await rig.incidents()
-    for path in ("/", f"/incidents/{first['id']}"):
+    await rig.post({"text": LONG, "by": "Ann"}, f"/v1/incidents/{first['id']}/note")
+    page = f"/incidents/{first['id']}"
+    for path in ("/", page, f"{page}/review"):
         await do(set_screen, browser, 360, scheme)
         await do(browser.get, rig.url + path)
         assert await do(fits, browser)
@@ -99,4 +101,29 @@ async def test_it_fits_a_phone_in_both_schemes_and_is_not_blank(
         light, colours = looks(picture)
         assert (light > 150) == (scheme == "light")
         assert colours > 50
+    assert not await do(complaints, browser)
+
+
+async def test_a_review_is_printed_without_buttons_and_fits_the_paper(
+    rig: Rig, browser: Chrome
+) -> None:
+    _, answer = await rig.post(notification(alert("ServiceDown")))
+    (incident,) = answer["incidents"]
+    await rig.post({"text": LONG, "by": "Ann"}, f"/v1/incidents/{incident}/note")
+    await rig.post({"by": "Ann"}, f"/v1/incidents/{incident}/resolve")
+    await do(set_screen, browser, 700, "dark")
+    await do(browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": "print"})
+    page = f"{rig.url}/incidents/{incident}/review"
+    await do(browser.get, page)
+    assert await do(fits, browser)
+    visible = (
+        "return [...document.querySelectorAll('form, .top')].filter(e => e.offsetParent).length"
+    )
+    assert await do(browser.execute_script, visible) == 0
+    light, _ = looks(await do(browser.getset_screenshot_as_png))
+    assert light > 200
+    await do(browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
+    await do(browser.find_element(By.NAME, "text").send_keys, "Alert earlier")
+    await do(browser.find_element(By.CSS_SELECTOR, "form.act button").click)
+    assert await until(lambda: _shows(browser, "#action-items", "1: Alert earlier"), 10, "it")
     assert not await do(complaints, browser)
