@@ -35,6 +35,7 @@ log = logging.getLogger("review")
 
 MARKDOWN, PAGE = "review/review.md.j2", "review/review.html.j2"
 CUT = 2_000
+ALERTS_SHOWN = 200
 NONE = "\N{EN DASH}"
 
 
@@ -80,10 +81,10 @@ class ReviewPages:
     def _render(self, template: str, /, **values: Any) -> str:
         try:
             return self._own[template].get_template(template).render(**values).strip()
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except Exception as error:
+            # A template of one's own may fail in any way. Whoever asks gets a review all the same.
             if not self._folder:
                 raise
-            # Whoever asks for a review gets one, and whoever wrote the template is told.
             log.error("%s of review.templates: %s; ours is used", Path(template).name, error)  # noqa: TRY400 - the template's fault, no stack of ours
             return _shipped[template].get_template(template).render(**values).strip()
 
@@ -128,6 +129,7 @@ def _environment(folder: str, finalize: Any) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"time": _time, "span": _span, "words": _words, "linked": _linked}
+    environment.globals |= {"shown": ALERTS_SHOWN}
     environment.tests["link"] = lambda text: is_link(text)  # noqa: PLW0108 - a cached function is of another type
     return environment
 

@@ -17,6 +17,7 @@ from receiver.review import review_of
 from receiver.review_pages import ReviewPages, problem_of
 from routing.event import Acknowledged, Resolved
 from routing.incident import ActionItem, Entry, Incident
+from tests.unit.builders import alert, received
 from tests.unit.test_review import ANN, fire, reviewed
 from tests.unit.test_slack_blocks import INCIDENTS
 
@@ -193,6 +194,16 @@ def test_headings_come_in_the_order_people_read_them() -> None:
     assert "not yet" in page
 
 
+def test_of_very_many_alerts_the_first_are_shown() -> None:
+    alerts = [alert(f"{number:04}") for number in range(203)]
+    review, _ = reviewed((0, received(*alerts)))
+    text = PAGES.markdown(review)
+    assert text.count("| HighErrorRate | P1 | firing |") == 200
+    assert "and 3 more, in the JSON." in text
+    assert "and 3 more, in the JSON." in PAGES.document(review)
+    assert len(review.alerts) == 203
+
+
 def test_a_saved_page_brings_its_style_and_needs_nothing_else() -> None:
     review, _ = reviewed((0, fire()))
     page = PAGES.document(review)
@@ -222,7 +233,12 @@ def test_a_template_that_fails_gives_ours_and_is_logged(
 ) -> None:
     review, _ = reviewed((0, fire()))
     usual = PAGES.markdown(review).replace("https://im.example", "")
-    for wrong in ("{{ review.nothing }}", "{{ review.title + 1 }}", "{{ 1 // 0 }}"):
+    for wrong in (
+        "{{ review.nothing }}",
+        "{{ review.title + 1 }}",
+        "{{ 1 // 0 }}",
+        "{{ '%(x)s' | format(y=1) }}",
+    ):
         (tmp_path / "review.md.j2").write_text(wrong)
         caplog.clear()
         text = ReviewPages(str(tmp_path)).markdown(review)
