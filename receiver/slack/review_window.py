@@ -63,7 +63,8 @@ def _took(episode: Episode | None, name: str) -> str:
     if episode is None:
         return "not yet"
     span = episode.to_acknowledge if name == "acknowledge" else episode.to_resolve
-    words = "not yet" if span is None else format_duration(span // 1000 * 1000)
+    never = "never" if episode.ended_at else "not yet"
+    words = never if span is None else format_duration(span // 1000 * 1000)
     found = [clock.outcome for clock in episode.clocks if clock.name == name]
     if not found:
         return words

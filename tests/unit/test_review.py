@@ -8,6 +8,7 @@ import pytest
 from receiver import review_facts
 from receiver.review import review_of
 from receiver.review_facts import Review, is_span, is_time, to_json
+from receiver.slack.review_window import review_window
 from routing.action_items import ITEMS_MAX
 from routing.decide import decide
 from routing.event import (
@@ -115,6 +116,9 @@ def test_nobody_acknowledged_and_what_was_merged_count_in_no_mean() -> None:
     merged, _ = reviewed((0, fire()), (4, Merged(ANN, "0-bbbbbbbbbbbbbbbb-1")))
     assert (merged.mttr, merged.episodes[0].ended) == (None, "merged")
     assert merged.merged_into == "0-bbbbbbbbbbbbbbbb-1"
+    shown = str(review_window(merged, 0, ""))
+    assert "*To acknowledge* never  deadline not needed" in shown
+    assert "*To resolve* never" in shown
     covered, _ = reviewed((0, calm(-1)), (1, fire(-1)))
     assert (covered.mttr, len(covered.episodes), covered.is_open) == (None, 1, False)
 
