@@ -184,27 +184,22 @@ def _notice(root: Incident, members: Sequence[Incident]) -> Notice:
     """Return what is published of an incident, with what people said of those merged into it."""
     main = _publication(root)
     title, started, components = main.title, main.started_at, dict(main.components)
-    updates = list(main.updates)
+    own = [update for update in main.updates if not update.hidden]
+    said: list[PublicUpdate] = []
     for member in members:
         published = _publication(member)
         if member is root or published.hidden:
             continue
         started = min(started, published.started_at)
         title = published.title if published.titled and not main.titled else title
-        for name, impact in published.components.items():
-            components[name] = worst(components.get(name, impact), impact)
-        updates += [update for update in published.updates if update.by]
-    updates = sorted(
-        (update for update in updates if not update.hidden), key=lambda update: update.at
-    )
-    # The target's own "investigating" is no news after what people said before it was merged.
-    spoken = next((place for place, update in enumerate(updates) if update.by), len(updates))
-    if len(members) > 1:
-        updates = [
-            update
-            for place, update in enumerate(updates)
-            if place < spoken or update.by or update.status == "resolved"
-        ]
+        if not published.resolved_at:
+            # The target has not heard of it yet; from then on its own word counts.
+            components = published.components | components
+        said += [update for update in published.updates if update.by and not update.hidden]
+    if said and own and not own[0].by and min(one.at for one in said) <= own[0].at:
+        # "Investigating" is no news after what people said before it was merged.
+        own = own[1:]
+    updates = sorted([*own, *said], key=lambda update: update.at)
     ended = main.resolved_at or (FOR_EVER if root.is_open or root.merged_into else root.resolved_at)
     if ended != FOR_EVER:
         components |= main.suffered

@@ -66,8 +66,10 @@ def _come_back(
 
 def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping[str, str]) -> None:
     """More components, or worse: nothing gets better by itself before the incident is over."""
-    if published.pinned or published.resolved_at:
+    if published.resolved_at:
         return
+    if published.pinned:
+        found = _merged_now(draft)
     components = dict(published.components)
     for name, impact in found.items():
         components[name] = worst(components.get(name, impact), impact)
@@ -75,6 +77,15 @@ def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping
         title = published.title if published.titled else _word(draft, rule, "title", components)
         _set(draft, published, components=components, title=title)
         _tell(draft, published, f"On the status page: {_shown(components)}")
+
+
+def _merged_now(draft: Draft) -> dict[str, str]:
+    """Return what comes with an incident that a person merged into this one just now."""
+    found: dict[str, str] = {}
+    for source, part in draft.get("parts").items():
+        if source not in draft.start.parts:
+            found |= part.components
+    return found
 
 
 def _close(draft: Draft, rule: StatusRule | None, published: Publication | None) -> None:

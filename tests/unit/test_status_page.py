@@ -243,8 +243,23 @@ def test_a_merged_incident_is_told_with_its_target() -> None:
     assert [one["status"] for one in page["history"][0]["updates"]] == [
         "resolved",
         "identified",
-        "investigating",
     ]
+    site.now += MINUTE
+    site.tell("b", alert("billing", starts_at=site.now))
+    assert site.going_on() == ["Payments fail: investigating"]
+
+
+def test_what_is_merged_into_what_a_person_described_is_not_lost() -> None:
+    site = Site()
+    source, target = site.tell("a", alert("search")), site.tell("b", alert())
+    site.say(target, "identified", "A bad release.", impact="degraded")
+    site.do(source, Merged(ANN, target))
+    for _ in range(2):
+        assert (site.state()["Checkout"], site.state()["Search"]) == ("degraded", "degraded")
+        site.work()
+    site.say(target, "monitoring", components=("Search",), impact="operational")
+    site.tell("b", alert(), alert(fingerprint="x"))
+    assert site.state() == dict.fromkeys(site.state(), "operational")
 
 
 def test_a_storm_that_nobody_words_is_one_notice() -> None:
