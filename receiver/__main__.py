@@ -21,6 +21,7 @@ from receiver.commands_changes import changes
 from receiver.commands_life import LIFE
 from receiver.errors import IncidentManagerError
 from receiver.explain import explain
+from receiver.explain_status import explain_status
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.oncall_command import oncall
 from receiver.review_command import review
@@ -203,6 +204,7 @@ def check_config(
 for life_command in (*LIFE, *STATUS):
     incidents.add_command(life_command)
 main.add_command(incidents)
+explain.add_command(explain_status)
 main.add_command(explain)
 main.add_command(review)
 main.add_command(alert)

@@ -118,7 +118,8 @@ class StatusPageEndpoint:
                 found = await self._read(now)
         except (StoreUnavailableError, TimeoutError) as error:
             if not self._failing:
-                log.warning("the status page shows what was known last: %s", error)
+                said = str(error) or "Redis does not answer in time"
+                log.warning("the status page shows what was known last: %s", said)
             self._failing = True
         else:
             self._failing = False

@@ -357,3 +357,44 @@ async def test_what_is_forgotten_leaves_the_page(tmp_path: Path, fakes: Fakes) -
 
 async def _is_gone(app: App, incident: str) -> bool:
     return bool((await app.get(f"/v1/incidents/{incident}"))[0] == 404)
+
+
+@pytest.mark.parametrize(
+    ("more", "labels", "words"),
+    [
+        (
+            "",
+            ("severity=critical", "service=pay"),
+            (
+                "P1 (severity critical): on the status page",
+                "Paying: major outage",
+                "title         Problem with Paying",
+            ),
+        ),
+        ("", ("severity=critical", "service=x"), ("not on the status page: no component",)),
+        ("", ("severity=warning", "service=pay"), ("P3", "only when a person", "P1 and P2 appear")),
+        ("automatic: false", ("severity=critical", "service=pay"), ("automatic is off",)),
+    ],
+)
+def test_what_outsiders_would_read_is_told_beforehand(
+    tmp_path: Path, more: str, labels: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "im.yml"
+    component = """{name: Paying, matchers: ['service="pay"']}"""
+    file.write_text(f"status_page:\n  components: [{component}]\n  {more}\n")
+    command = ["explain", "status", *labels, "--config.file", str(file)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    for text in words:
+        assert text in result.output
+    found = json.loads(CliRunner().invoke(main, [*command, "-o", "json"]).output)
+    assert bool(found["components"]) == ("not on" not in result.output)
+
+
+def test_without_a_page_or_with_a_bad_label_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    file = tmp_path / "im.yml"
+    file.write_text("{}")
+    command = ["explain", "status", "--config.file", str(file)]
+    none = CliRunner().invoke(main, [*command, "a=b"])
+    assert "set status_page.components" in none.output
+    assert CliRunner().invoke(main, [*command, "a"]).exit_code == 2
