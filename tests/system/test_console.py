@@ -120,7 +120,7 @@ async def test_a_review_is_printed_without_buttons_and_fits_the_paper(
         "return [...document.querySelectorAll('form, .top')].filter(e => e.offsetParent).length"
     )
     assert await do(browser.execute_script, visible) == 0
-    light, _ = looks(await do(browser.getset_screenshot_as_png))
+    light, _ = looks(await do(browser.get_screenshot_as_png))
     assert light > 200
     await do(browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
     await do(browser.find_element(By.NAME, "text").send_keys, "Alert earlier")
