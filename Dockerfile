@@ -17,6 +17,8 @@ COPY routing routing
 COPY receiver receiver
 COPY templates templates
 COPY runbooks runbooks
+COPY rules rules
+COPY dashboards/json dashboards/json
 RUN /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheel . \
  && /venv/bin/pip install --no-deps /wheel/*.whl
 

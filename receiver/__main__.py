@@ -14,6 +14,8 @@ import click
 
 from receiver.app import VERSION, Service
 from receiver.check_alertmanager import check_alertmanager
+from receiver.checks.health_command import health_check
+from receiver.checks.validate_command import validate_metrics
 from receiver.command_config import chosen_file, file_option, load
 from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
@@ -212,6 +214,8 @@ main.add_command(dead_letters)
 main.add_command(oncall)
 main.add_command(slack)
 main.add_command(changes)
+main.add_command(health_check)
+main.add_command(validate_metrics)
 
 if __name__ == "__main__":
     main()

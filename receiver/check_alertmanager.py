@@ -5,7 +5,7 @@ repeats a group after ``repeat_interval``, rounded up to its next ``group_interv
 both has to be less.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ WEBHOOK = "/v1/alerts/webhook"
 USUAL = {"group_interval": "5m", "repeat_interval": "4h"}
 """Of a root route that does not say (Alertmanager, "Configuration", route)."""
 MAX_DEPTH = 100
+NO_WEBHOOK = "no receiver has a webhook: no alert comes to the incident manager"
 
 Place = tuple[str | int, ...]
 
@@ -44,11 +45,23 @@ def check_alertmanager(path: Path, stale_after_ms: int) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    found = _read(path, text).run(stale_after_ms)
+    return [f"{path}:{line}: {what}" for line, what in sorted(found)]
+
+
+def why_nothing_comes(text: str) -> str:
+    """Return why this configuration sends nothing to us, "" when it does.
+
+    Newer Alertmanagers hide the URL of a webhook: there, one that may be ours counts. ConfigError.
+    """
+    return _read(Path("alertmanager.yml"), text).why_nothing_comes()
+
+
+def _read(path: Path, text: str) -> "_Check":
     document = read_yaml(text)
     if document.problems:
         raise ConfigError(*(f"{path}:{line}: {what}" for line, what in document.problems))
-    found = _Check(path, document).run(stale_after_ms)
-    return [f"{path}:{line}: {what}" for line, what in sorted(found)]
+    return _Check(path, document)
 
 
 class _Check:
@@ -58,18 +71,26 @@ class _Check:
         self._path = path
         self._document = document
 
+    def why_nothing_comes(self) -> str:
+        """Return the warning that no alert comes to us, "" when there is none."""
+        top = self._mapping(self._document.data, ())
+        hooks = self._our_webhooks(top)
+        if not hooks:
+            return NO_WEBHOOK
+        routes = self._routes(self._mapping(top.get("route"), ("route",)), ("route",))
+        return "" if any(route.receiver in hooks for route in routes) else _no_route(hooks)
+
     def run(self, stale_after_ms: int) -> list[tuple[int, str]]:
         """Return (line, warning)."""
         top = self._mapping(self._document.data, ())
         hooks = self._our_webhooks(top)
         if not hooks:
-            return [(1, "no receiver has a webhook: no alert comes to the incident manager")]
+            return [(1, NO_WEBHOOK)]
         routes = list(self._routes(self._mapping(top.get("route"), ("route",)), ("route",)))
         ours = [route for route in routes if route.receiver in hooks]
         found = [self._stale(route, stale_after_ms) for route in ours]
         if not ours:
-            names = ", ".join(sorted(hooks))
-            found.append((self._line(("route",)), f"no route leads to the receiver {names}"))
+            found.append((self._line(("route",)), _no_route(hooks)))
         for places in hooks.values():
             for place, hook in places:
                 found += self._webhook(place, hook)
@@ -176,6 +197,10 @@ class _Check:
         lines = self._document.lines
         near = (lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines)
         return next(near, 1)
+
+
+def _no_route(hooks: Iterable[str]) -> str:
+    return f"no route leads to the receiver {', '.join(sorted(hooks))}"
 
 
 def _matchers(node: dict[str, Any]) -> str:

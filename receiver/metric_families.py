@@ -213,6 +213,11 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"lane": Closed(LANES)},
         ),
         gauge(
+            f"{_OWN}_agenda_delay_seconds",
+            "How long what is due longest has waited, the same on every replica: use max()",
+            {"lane": Closed(LANES)},
+        ),
+        gauge(
             f"{_OWN}_runbooks",
             "Runbooks in the catalogue, by system",
             {"system": Closed(config.systems)},

@@ -210,11 +210,14 @@ class Metrics:
         for clean, number in totals.items():
             active[clean](number)
 
-    def set_agenda(self, entries: Mapping[str, int], due: int) -> None:
-        """Set the agenda's entries by lane, and how many of all of them are due."""
+    def set_agenda(
+        self, entries: Mapping[str, int], due: int, delays: Mapping[str, float] = {}
+    ) -> None:
+        """Set the agenda's entries by lane, how many of all are due, and for how long (s)."""
         lanes = self._families["incident_manager_agenda_entries"]
         for key in list(lanes):
             lanes[key](entries.get(key[0], 0))
+            self._families["incident_manager_agenda_delay_seconds"][key](delays.get(key[0], 0))
         self._families["incident_manager_processing_queue_size"][()](due)
 
     def set_pool(self, pool: str, in_use: int, most: int) -> None:

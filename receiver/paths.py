@@ -1,4 +1,4 @@
-"""Where the files that are not code are: templates and runbooks."""
+"""Where the files that are not code are: templates, runbooks, rules and dashboards."""
 
 from pathlib import Path
 
@@ -21,3 +21,13 @@ def runbooks_folder(configured: str) -> Path:
     """Return the folder of the runbook catalogue: the configured one, else the one we ship."""
     folder = Path(configured)
     return folder if folder.is_dir() else _bundled("runbooks")
+
+
+def rules_folder() -> Path:
+    """Return the folder of the rules for Prometheus, one file a system."""
+    return _bundled("rules")
+
+
+def dashboards_folder() -> Path:
+    """Return the folder of the dashboards, as JSON."""
+    return _bundled("dashboards") / "json"

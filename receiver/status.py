@@ -103,10 +103,12 @@ class StatusEndpoint:
             self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())
             self._metrics.set_storage(await self._store.used_bytes())
-            waiting = await self._tasks.waiting(self._clock.now())
+            now = self._clock.now()
+            waiting = await self._tasks.waiting(now)
             self._metrics.set_agenda(
                 {lane: total for lane, (total, _) in waiting.items()},
                 sum(due for _, due in waiting.values()),
+                await self._tasks.delays(now),
             )
             self._metrics.set_redis_up(up=True)
         except StoreUnavailableError:

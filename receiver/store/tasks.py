@@ -209,6 +209,19 @@ class TaskStore:
                     counts[lane] = (known[0] + total, known[1] + ready)
         return counts
 
+    async def delays(self, now: int) -> dict[str, float]:
+        """Return for each lane how long (s) the entry that is due longest has waited, 0 for none.
+
+        What is leased or postponed is not late: its time is that of its next attempt.
+        """
+        found: dict[str, float] = {}
+        for shard, keys in enumerate(self.keys):
+            for lane in keys.due:
+                due = await self.next_due(shard, lane)
+                late = max(0.0, (now - due) / 1000) if due is not None else 0.0
+                found[lane] = max(found.get(lane, 0.0), late)
+        return found
+
 
 def _reading(
     record: bytes | None, stored: dict[bytes, bytes], length: int, tail: list[bytes]

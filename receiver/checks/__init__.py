@@ -1,0 +1,1 @@
+"""What is looked at every day and every week, as commands: health, metrics, and the report."""

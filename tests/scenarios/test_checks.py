@@ -1,0 +1,263 @@
+"""The daily checks against a running service, and against everything that can be wrong with what
+they ask."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+
+from receiver.__main__ import main
+from tests.scenarios.conftest import App, alert
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+async def run(*words: str) -> Result:
+    def call() -> Result:
+        return CliRunner().invoke(main, list(words))
+
+    return await asyncio.to_thread(call)
+
+
+async def checks(*words: str) -> tuple[int, dict[str, Any]]:
+    """Run a command with JSON; return its exit code and the checks by name."""
+    result = await run(*words, "-o", "json")
+    body = json.loads(result.output)
+    assert body["exit_code"] == result.exit_code
+    return result.exit_code, {one["name"]: one for one in body["checks"]}
+
+
+@asynccontextmanager
+async def answering(
+    handler: Callable[[web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[str]:
+    """A server that answers everything with ``handler``; yields its URL."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def page(_request: web.Request) -> web.Response:
+    return web.Response(text="<!DOCTYPE html><p>Sign in</p>", content_type="text/html")
+
+
+async def hanging(_request: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def test_a_service_that_is_well_says_so_with_exit_code_0(plain: App) -> None:
+    code, found = await checks("health-check", "--url", plain.url)
+    assert code == 0, found
+    assert {one["state"] for one in found.values()} == {"ok", "skipped"}
+    assert found.keys() >= {
+        *("service", "ready", "redis", "outgoing heartbeat", "notifier log", "metrics", "intake"),
+        *("agenda", "queue", "delivery", "storage", "open incidents", "dead letters"),
+        *("undeliverable", "deadlines", "integration alertmanager", "cache records"),
+        *("Prometheus", "Alertmanager"),
+    }
+    shown = await run("health-check", "--url", plain.url, "-o", "text")
+    assert shown.exit_code == 0
+    assert "OK: " in shown.output
+    assert max(len(line) for line in shown.output.splitlines()) <= 100
+
+
+async def test_what_waits_and_what_was_put_aside_are_warnings(plain: App) -> None:
+    await plain.fire()
+    await plain.post({"hello": "world"})
+    code, found = await checks("health-check", "--url", plain.url, "--storage-limit", "1")
+    assert code == 1
+    assert {name for name, one in found.items() if one["state"] == "warning"} == {
+        *("open incidents", "dead letters", "storage"),
+    }
+    assert found["open incidents"]["found"] == "1 P1; nobody has taken 1 of P1 and P2"
+    assert found["dead letters"]["found"].startswith("1 in the last 24 hours, the last one: ")
+    shown = await run("health-check", "--url", plain.url)
+    assert "-> incident-manager dead-letters list" in shown.output
+
+
+async def test_a_notifier_that_fails_and_a_page_that_reached_nobody_are_failures(app: App) -> None:
+    app.slack.faults.add("500", times=1_000, method="chat.postMessage")
+    await app.fire(alert(labels={"severity": "warning"}))
+
+    async def failing() -> bool:
+        _, body = await app.get("/health")
+        return bool(body["notifiers"]["slack"]["state"] == "failing")
+
+    for _ in range(400):
+        if await failing():
+            break
+        app.clock.move(5)
+        await asyncio.sleep(0.02)
+    code, found = await checks("health-check", "--url", app.url)
+    assert code == 2
+    assert found["notifier slack"]["state"] == "failed"
+    assert "every attempt fails since" in found["notifier slack"]["found"]
+    assert found["notifier pagerduty"]["state"] == "ok"
+    assert found["integration slack"]["state"] == "warning"
+
+
+async def test_redis_that_is_away_is_a_failure_and_the_rest_is_still_told(plain: App) -> None:
+    await plain.service._redis.aclose(close_connection_pool=True)
+    assert plain.service._embedded is not None
+    await plain.service._embedded.stop()
+    code, found = await checks("health-check", "--url", plain.url, "--timeout", "10")
+    assert code == 2
+    assert found["ready"]["state"] == found["redis"]["state"] == "failed"
+    assert found["open incidents"]["state"] == "unknown"
+    assert found["open incidents"]["found"].startswith("the service answers 503 to /v1/incidents")
+    assert found["integration slack"]["state"] == "ok"
+
+
+async def test_credentials_are_asked_for_and_taken(
+    plain: App,
+) -> None:
+    await plain.stop()
+    await plain.start(
+        **{
+            "web.credentials": [{"name": "cron", "token": "secret-of-cron"}],
+            "web.metrics_token": "secret-of-metrics",
+            "slack.token": None,
+            "slack.channel": None,
+            "pagerduty.routing_key": None,
+        }
+    )
+    code, found = await checks("health-check", "--url", plain.url)
+    assert code == 2
+    assert "--metrics-token" in found["metrics"]["found"]
+    assert found["figures"]["state"] == "unknown"
+    assert found["figures"]["advice"] == "give --token (web.credentials)"
+    tokens = ("--token", "secret-of-cron", "--metrics-token", "secret-of-metrics")
+    code, found = await checks("health-check", "--url", plain.url, *tokens)
+    assert code == 0, found
+
+
+async def test_metrics_that_are_off_are_said(plain: App) -> None:
+    await plain.stop()
+    await plain.start(
+        **{
+            "observability.prometheus_enabled": False,
+            "slack.token": None,
+            "slack.channel": None,
+            "pagerduty.routing_key": None,
+        }
+    )
+    code, found = await checks("health-check", "--url", plain.url)
+    assert code == 2
+    assert "observability.prometheus_enabled" in found["metrics"]["found"]
+    assert found["dead letters"]["state"] == "ok"
+    code, found = await checks("validate-metrics", "--url", plain.url)
+    assert code == 2
+    assert "observability.prometheus_enabled" in found["metrics"]["found"]
+
+
+async def test_a_service_that_is_away_is_one_line(plain: App) -> None:
+    result = await run("health-check", "--url", NOWHERE)
+    assert result.exit_code == 2
+    assert "no answer from the service at http://127.0.0.1:9: is it" in result.output
+    assert "FAILED: 1 failed, 2 skipped" in result.output
+    assert "Traceback" not in result.output
+    result = await run("health-check", "--url", "no address")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [(page, "a web page instead of JSON"), (hanging, "did not answer within 1 s")],
+)
+async def test_others_that_answer_nonsense_or_nothing_cost_no_more_than_the_time_limit(
+    plain: App, handler: Any, words: str
+) -> None:
+    started = asyncio.get_running_loop().time()
+    async with answering(handler) as url:
+        asked = ("--prometheus-url", url, "--alertmanager-url", url, "--timeout", "1")
+        code, found = await checks("health-check", "--url", plain.url, *asked)
+    assert asyncio.get_running_loop().time() - started < 5
+    assert code == 2
+    assert words in found["prometheus"]["found"]
+    assert words in found["alertmanager"]["found"]
+    assert found["integration alertmanager"]["state"] == "ok"
+
+
+async def test_a_password_in_a_url_is_never_shown(plain: App) -> None:
+    asked = ("--prometheus-url", "http://ann:hidden@127.0.0.1:9")
+    result = await run("health-check", "--url", plain.url, *asked)
+    assert result.exit_code == 2
+    assert "hidden" not in result.output
+    assert "http://127.0.0.1:9" in result.output
+
+
+async def test_something_else_at_the_address_is_noticed(plain: App) -> None:
+    async with answering(page) as url:
+        code, found = await checks("health-check", "--url", url)
+        assert code == 2
+        assert "is not this service's" in found["service"]["found"]
+        code, found = await checks("validate-metrics", "--url", url)
+        assert code == 2
+        assert "a web page instead of metrics" in found["metrics"]["found"]
+
+    async def elsewhere(_request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "https://login.example/?a=b"})
+
+    async with answering(elsewhere) as url:
+        code, found = await checks("health-check", "--url", url)
+        assert code == 2
+        assert "redirects to https://login.example/: give that URL" in found["service"]["found"]
+
+
+async def test_our_own_metrics_are_as_promised_under_traffic(app: App) -> None:
+    name = await app.fire()
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/acknowledge")
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/escalate")
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/resolve")
+    await app.post({"nothing": "of ours"})
+    code, found = await checks("validate-metrics", "--url", app.url)
+    assert code in (0, 1), [one for one in found.values() if one["state"] == "failed"]
+    for area in ("promised", "values", "cardinality", "names"):
+        assert found[area]["state"] == "ok", found
+    warned = {name for name, one in found.items() if one["state"] == "warning"}
+    assert warned <= {"incident_manager_enrichment_cache_hit_rate"}
+
+
+async def test_metrics_that_are_missing_or_wrong_are_listed_by_name(plain: App) -> None:
+    _, text = await plain.get("/metrics")
+
+    async def broken(_request: web.Request) -> web.Response:
+        lines = [line for line in text.splitlines() if "incident_deadlines_total" not in line]
+        body = "\n".join(lines).replace(
+            "incident_manager_redis_up 1.0", "incident_manager_redis_up NaN"
+        )
+        return web.Response(text=f"{body}\n")
+
+    async with answering(broken) as url:
+        code, found = await checks("validate-metrics", "--metrics-url", f"{url}/metrics")
+        assert code == 2
+        assert found["incident_deadlines_total"]["area"] in ("promised", "asked for")
+        assert found["incident_manager_redis_up"]["area"] == "values"
+        shown = await run("validate-metrics", "--metrics-url", f"{url}/metrics")
+        assert "incident_deadlines_total   is missing" in shown.output
+
+
+async def test_rules_that_cannot_be_read_are_said(plain: App, tmp_path: Any) -> None:
+    for command in ("health-check", "validate-metrics"):
+        result = await run(command, "--url", plain.url, "--rules", str(tmp_path))
+        assert result.exit_code == 1
+        assert "there are no rules" in result.output
+    (tmp_path / "a.yml").write_text("groups: {a: ")
+    result = await run("health-check", "--url", plain.url, "--rules", str(tmp_path))
+    assert "a.yml: cannot be read" in result.output
+    (tmp_path / "a.yml").write_text("[]")
+    result = await run("health-check", "--url", plain.url, "--rules", str(tmp_path))
+    assert "a.yml: is no file of rules" in result.output
