@@ -16,6 +16,7 @@ from receiver.app import VERSION, Service
 from receiver.check_alertmanager import check_alertmanager
 from receiver.checks.health_command import health_check
 from receiver.checks.validate_command import validate_metrics
+from receiver.checks.week_command import weekly_report
 from receiver.command_config import chosen_file, file_option, load
 from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
@@ -216,6 +217,7 @@ main.add_command(slack)
 main.add_command(changes)
 main.add_command(health_check)
 main.add_command(validate_metrics)
+main.add_command(weekly_report)
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ every other way in. Nothing is fetched from anywhere else, and the pages say so 
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -191,13 +191,18 @@ class ConsoleEndpoint:
         return web.Response(text=read_asset(name), content_type=ASSETS[name], headers=headers)
 
     async def figures(self, request: web.Request) -> web.Response:
-        """GET /v1/figures?days=: the same figures for programs, up to 400 days."""
+        """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
         self._access.check(request)
         text = request.query.get("days", "30")
         if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= DAYS_MAX:
             body = {"error": f"days is {text!r}; allowed: 1 to {DAYS_MAX}", "place": "days"}
             return web.json_response(body, status=400)
-        days = await self._figures.days(self._today(), int(text))
+        end = request.query.get("end", "")
+        last = _day(end) if end else self._today()
+        if last is None:
+            body = {"error": f"end is {end!r}; allowed: a day, as 2026-03-02", "place": "end"}
+            return web.json_response(body, status=400)
+        days = await self._figures.days(last, int(text))
         return web.json_response(to_json(days))
 
     def _today(self) -> Any:
@@ -241,6 +246,15 @@ class ConsoleEndpoint:
             "name": _cookie(request.cookies.get(COOKIE, "")),
             "now": present.rfc3339(self._clock.now()),
         }
+
+
+def _day(text: str) -> date | None:
+    """Return a day, None for what is none of this age: 400 days before it have to exist, too."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year >= 2000 else None  # noqa: PLR2004 - long before there was anything
 
 
 def _span(request: web.Request) -> int:

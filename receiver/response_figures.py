@@ -16,7 +16,10 @@ CLOCKS = ("acknowledge", "resolve", "update")
 
 
 class PriorityFigures(msgspec.Struct, frozen=True):
-    """One priority over some days. ``mtta`` and ``mttr_human`` count people's answers alone."""
+    """One priority over some days. ``mtta`` and ``mttr_human`` count people's answers alone.
+
+    ``acknowledged`` and ``resolved`` are how many episodes ``mtta`` and ``mttr`` are means of.
+    """
 
     priority: str
     opened: int
@@ -24,6 +27,8 @@ class PriorityFigures(msgspec.Struct, frozen=True):
     mttr: float | None
     mttr_human: float | None
     mttr_automatic: float | None
+    acknowledged: int
+    resolved: int
     met: int
     missed: int
     escalated: int
@@ -59,6 +64,8 @@ def _of(priority: str, added: dict[tuple[str, ...], int]) -> PriorityFigures:
         mttr=_mean(added, "resolve", priority, ""),
         mttr_human=_mean(added, "resolve", priority, "human"),
         mttr_automatic=_mean(added, "resolve", priority, "automatic"),
+        acknowledged=_sum(added, "acknowledge", priority, "human"),
+        resolved=_sum(added, "resolve", priority),
         met=_sum(added, "deadline", priority, outcome="met"),
         missed=_sum(added, "deadline", priority, outcome="missed"),
         escalated=_sum(added, "escalation", priority),
