@@ -7,6 +7,8 @@ def span(seconds: float | None) -> str:
     """Return a span in its two largest units, as in ``2h 5m``; ms below a second, - for None."""
     if seconds is None:
         return "-"
+    if not seconds:
+        return "0 s"
     if abs(seconds) < 1:
         return f"{seconds * 1000:.0f} ms"
     rest = round(abs(seconds))

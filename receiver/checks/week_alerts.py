@@ -82,7 +82,8 @@ async def read_opened(service: Source, week: Week) -> Opened:
         params = {"state": "all", "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
         body = await service.json("/v1/incidents", params)
         for row in body["incidents"]:
-            if week.start <= datetime.fromisoformat(row["opened_at"]).timestamp() < week.end:
+            # By day, as the figures: the service's clock may be a little before ours.
+            if week.first <= datetime.fromisoformat(row["opened_at"]).date() <= week.last:
                 key = (row["labels"].get("alertname") or row["title"], _system(row))
                 number[key] = number.get(key, 0) + 1
                 taken[key] = taken.get(key, 0) + _is_taken(row)

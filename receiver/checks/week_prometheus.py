@@ -18,7 +18,7 @@ _RANGE = re.compile(r"\[(\d+[smhdw])\]")
 _QUANTILE = re.compile(r"histogram_quantile\(\s*[\d.]+")
 _NOT_SHOWN = frozenset({"__name__", "job", "system", "le"})
 LATENCIES = {
-    "http": 'http_request_duration_seconds_bucket{{{job}, endpoint=~".*/v1/alerts/webhook/?"}}',
+    "webhook": 'http_request_duration_seconds_bucket{{{job}, endpoint=~".*/v1/alerts/webhook/?"}}',
     "page_delivery": "incident_delivery_lag_seconds_bucket{{{job}}}",
 }
 """Our own latencies, which no rule records: of webhooks, and from a decision to its delivery."""
@@ -59,7 +59,8 @@ class Reader:
     async def samples(self, expression: str, week: Week) -> list[Sample]:
         """Return the samples at the end of a week, none where that fails."""
         try:
-            return await self._prometheus.query(expression, week.end)
+            # Both ends of a range belong to it: what begins at midnight is of one day alone.
+            return await self._prometheus.query(expression, week.end - 1)
         except SourceError as error:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
@@ -129,7 +130,7 @@ def _wanted(system: SystemRules) -> list[_Wanted]:
                 continue
             found += _quantiles(base, over, system.recorded, record.removesuffix(end))
         else:
-            found.append(_ratio(record, name, over))
+            found.append(_ratio(record, name, over, per_second=end.startswith("rate")))
     if system.system == OWN:
         job = f'job="{system.job}"'
         for base, bucket in LATENCIES.items():
@@ -142,11 +143,14 @@ def _wanted(system: SystemRules) -> list[_Wanted]:
     return found
 
 
-def _ratio(record: str, name: str, over: str) -> _Wanted:
+def _ratio(record: str, name: str, over: str, *, per_second: bool) -> _Wanted:
     inverted = name.endswith("error_ratio")
     shown = name.replace("error_ratio", "success").replace("success_ratio", "success")
     unit = "ratio" if name.endswith("_ratio") else ""
-    return _Wanted(shown.removesuffix("_ratio").replace("_", " "), unit, over, record, inverted)
+    shown = shown.removesuffix("_ratio").replace("_", " ")
+    if per_second and not unit:
+        shown = f"{shown} per second"
+    return _Wanted(shown, unit, over, record, inverted)
 
 
 def _quantiles(base: str, over: str, recorded: Mapping[str, str], prefix: str) -> list[_Wanted]:

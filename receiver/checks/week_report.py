@@ -128,7 +128,7 @@ def highlights(report: Report) -> list[str]:
             for one in noisy
         ]
     found += [
-        f"{one.system}: {one.name} is full in {one.full_in_days:.0f} days if it goes on like this"
+        f"{one.system}: {one.name} is full in {int(one.full_in_days)} days if it goes on like this"
         for one in report.trends
         if one.full_in_days is not None and one.full_in_days <= SOON_DAYS
     ]

@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -12,14 +12,15 @@ from receiver.checks.times import size, span
 from receiver.checks.week import Pair
 from receiver.checks.week_alerts import Rule
 from receiver.checks.week_capacity import Trend
-from receiver.checks.week_prometheus import SystemWeek
+from receiver.checks.week_prometheus import QUANTILES, Figure, SystemWeek
 from receiver.checks.week_report import Report, highlights
 from receiver.checks.week_response import Response
 from receiver.command_parts import plain
+from routing.escalation import REASONS
 
 RULES_SHOWN = 10
 NOTHING = "-"
-_WIDEST, _CELL = 100, 28
+_WIDEST, _NARROWEST = 100, 8
 _LEFT = 1
 """Columns of words; those of figures are set to the right."""
 
@@ -45,37 +46,35 @@ def tables(report: Report) -> Iterator[Table]:
     if report.systems:
         yield _availability(report.systems)
         for system in report.systems:
-            if system.figures:
-                yield _figures(system)
+            yield from _figures(system)
     if report.trends:
         yield _capacity(report.trends, report.week.days)
 
 
 def _response(response: Response) -> Table:
     head = ("", "opened", "MTTA", "MTTR", "met", "missed", "escalated", "undelivered")
-    rows = [
-        (
-            one.priority,
-            _both(one.opened, str),
-            _both(one.mtta, span),
-            _both(one.mttr, span),
-            _both(one.met, str),
-            _both(one.missed, str),
-            _both(one.escalated, str),
-            _both(one.undeliverable, str),
-        )
-        for one in response.priorities
-    ]
-    return Table("Incidents, in parentheses the week before", head, rows)
+    rows = []
+    for one in response.priorities:
+        numbers = (one.met, one.missed, one.escalated, one.undeliverable)
+        for name, side in ((one.priority, "this"), ("  before", "before")):
+            rows.append(
+                (
+                    name,
+                    str(getattr(one.opened, side)),
+                    span(getattr(one.mtta, side)),
+                    span(getattr(one.mttr, side)),
+                    *(str(getattr(pair, side)) for pair in numbers),
+                )
+            )
+    return Table("Incidents, and in the week before", head, rows)
 
 
 def _escalations(response: Response) -> Table:
-    rows = [(f"step {row['step']}", row["reason"], str(row["number"])) for row in _top(response)]
+    rows = [
+        (f"step {row['step']}", REASONS.get(row["reason"], row["reason"]), str(row["number"]))
+        for row in response.escalations[:RULES_SHOWN]
+    ]
     return Table("Escalations", ("to", "because", "number"), rows, words=2)
-
-
-def _top(response: Response) -> list[dict[str, Any]]:
-    return response.escalations[:RULES_SHOWN]
 
 
 def _rules(rules: Sequence[Rule]) -> Table:
@@ -110,40 +109,57 @@ def _availability(systems: Sequence[SystemWeek]) -> Table:
     return Table("Availability", head, rows)
 
 
-def _figures(system: SystemWeek) -> Table:
-    rows = [
-        (
-            figure.name,
-            figure.of,
-            *_three(figure.value, figure.unit),
-            "recorded" if figure.source == "recorded" else "",
-        )
-        for figure in system.figures
-    ]
-    head = ("", "", "this week", "before", "change", "")
-    return Table(system.system, head, rows, words=2)
+def _figures(system: SystemWeek) -> Iterator[Table]:
+    """Yield the shares and rates of a system, then its latencies with a column a quantile."""
+    plain_ones = [one for one in system.figures if one.unit != "seconds"]
+    if plain_ones:
+        rows: list[tuple[str, ...]] = [
+            (one.name, one.of, *_three(one.value, one.unit), _source([one])) for one in plain_ones
+        ]
+        head = ("", "", "this week", "before", "change", "")
+        yield Table(system.system, head, rows, words=2)
+    latencies: dict[tuple[str, str], dict[str, Figure]] = {}
+    for one in system.figures:
+        if one.unit == "seconds":
+            name, _, quantile = one.name.rpartition(" ")
+            latencies.setdefault((name, one.of), {})[quantile] = one
+    if latencies:
+        rows = [(name, of, *_quantiles(found)) for (name, of), found in latencies.items()]
+        columns = [text for one in QUANTILES for text in (one, "before")]
+        yield Table(f"{system.system}, latency", ("", "", *columns, ""), rows, words=2)
+
+
+def _quantiles(found: dict[str, Figure]) -> tuple[str, ...]:
+    pairs = [found[one].value if one in found else Pair() for one in QUANTILES]
+    cells = [measured(value, "seconds") for pair in pairs for value in (pair.this, pair.before)]
+    return (*cells, _source(found.values()))
+
+
+def _source(figures: Iterable[Figure]) -> str:
+    return "recorded" if any(one.source == "recorded" for one in figures) else ""
 
 
 def _capacity(trends: Sequence[Trend], days: int) -> Table:
-    head = ("system", "", "now", "before", "peak", f"in {days} days", "limit", "full in")
+    head = ("system", "", "now", "before", "peak", f"in {days} days", "full in")
     rows = []
     for one in trends:
-        values = (one.now.this, one.now.before, one.peak, one.predicted, one.limit)
-        full = f"{one.full_in_days:.0f} days" if one.full_in_days is not None else NOTHING
+        values = (one.now.this, one.now.before, one.peak, one.predicted)
+        full = f"{int(one.full_in_days)} days" if one.full_in_days is not None else NOTHING
         rows.append((one.system, one.name, *(measured(value, one.unit) for value in values), full))
     return Table("Capacity, the last day's mean and a line through the week", head, rows, words=2)
 
 
 def _three(pair: Pair, unit: str) -> tuple[str, str, str]:
     """Return this week's figure, the one before, and the change in points or per cent."""
-    shown = measured(pair.this, unit), measured(pair.before, unit)
-    if pair.this is None or pair.before is None:
-        return (*shown, NOTHING)
-    if unit == "ratio":
-        return (*shown, f"{(pair.this - pair.before) * 100:+.2f}")
-    if not pair.before:
-        return (*shown, NOTHING)
-    return (*shown, f"{pair.this / pair.before - 1:+.0%}")
+    change = NOTHING
+    if pair.this is not None and pair.before is not None:
+        if unit == "ratio":
+            change = f"{(pair.this - pair.before) * 100:+.2f}"
+        elif pair.before:
+            change = f"{pair.this / pair.before - 1:+.0%}"
+    # Too small to be shown, it has no direction.
+    change = {"-0.00": "+0.00", "-0%": "+0%"}.get(change, change)
+    return measured(pair.this, unit), measured(pair.before, unit), change
 
 
 def measured(value: float | None, unit: str) -> str:
@@ -163,12 +179,6 @@ def _one(value: Any, shown: Callable[[Any], str]) -> str:
     return NOTHING if value is None else shown(value)
 
 
-def _both(pair: Pair, shown: Callable[[Any], str]) -> str:
-    if pair.this is None and pair.before is None:
-        return NOTHING
-    return f"{_one(pair.this, shown)} ({_one(pair.before, shown)})"
-
-
 def simple(report: Report, service: str) -> str:
     """Return the report for a terminal."""
     lines = [_title(report), service, ""]
@@ -181,12 +191,15 @@ def simple(report: Report, service: str) -> str:
     return "\n".join(lines)
 
 
+def _columns() -> int:
+    return min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
+
+
 def _wrapped(text: str, mark: str) -> list[str]:
     """Return a text in lines of a terminal, the first one with a mark."""
-    width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
     return textwrap.wrap(
         plain(text),
-        width,
+        _columns(),
         initial_indent=f"  {mark}",
         subsequent_indent=" " * (len(mark) + 4),
         break_on_hyphens=False,
@@ -194,22 +207,31 @@ def _wrapped(text: str, mark: str) -> list[str]:
 
 
 def _aligned(table: Table) -> list[str]:
-    rows = [table.head, *([_cut(cell) for cell in row] for row in table.rows)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]
+    rows = [table.head, *(tuple(plain(cell) for cell in row) for row in table.rows)]
+    widths = _widths(rows, table.words)
     lines = []
     for row in rows:
         cells = [
-            f"{cell:<{width}}" if column < table.words else f"{cell:>{width}}"
+            f"{_cut(cell, width):<{width}}" if column < table.words else f"{cell:>{width}}"
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append(f"  {'  '.join(cells)}".rstrip())
     return [*lines, f"  {table.note}"] if table.note else lines
 
 
-def _cut(cell: str) -> str:
-    """Return a cell of a terminal: a name from outside must not push the figures off it."""
-    shown = plain(cell)
-    return shown if len(shown) <= _CELL else f"{shown[: _CELL - 3]}..."
+def _widths(rows: Sequence[Sequence[str]], words: int) -> list[int]:
+    """Return how wide each column is: names give way, figures do not."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    while sum(widths) + 2 * len(widths) > _columns():
+        widest = max(range(words), key=lambda column: widths[column])
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 2]}.."
 
 
 def markdown(report: Report, service: str) -> str:

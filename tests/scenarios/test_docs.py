@@ -1,5 +1,7 @@
 """The documents are complete: an endpoint, metric, setting or command that is missing fails."""
 
+import asyncio
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.scenarios.conftest import App
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
 SETTINGS = (REPOSITORY / "docs" / "configuration.md").read_text()
+OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
 API = (REPOSITORY / "docs" / "api.md").read_text()
 
 
@@ -66,3 +69,42 @@ notifiers:
     file.write_text(accounts + text)
     result = CliRunner().invoke(main, ["check-config", str(file)])
     assert result.exit_code == 0, result.output
+
+
+CHECKS = ("health-check", "validate-metrics", "weekly-report")
+
+
+def test_every_option_of_the_checks_is_documented_and_exists() -> None:
+    documented = set(re.findall(r"`(--[a-z-]+)`?", OPERATIONS.split("## By cron")[0]))
+    parameters = [one for name in CHECKS for one in main.commands[name].params]
+    known = {option for one in parameters for option in one.opts if option.startswith("--")}
+    assert documented <= known
+    assert known - documented <= {"--output", "--storage-limit", "--days", "--end"}
+    for option in ("--storage-limit", "--days", "--end"):
+        assert option in OPERATIONS
+    for one in parameters:
+        if isinstance(one.envvar, str):
+            assert f"`{one.opts[0]}` | `{one.envvar}`" in OPERATIONS
+
+
+@pytest.mark.parametrize("line", re.findall(r"\b(incident-manager [a-z]+-[a-z].*)", OPERATIONS))
+def test_every_command_of_the_operations_exists(line: str) -> None:
+    command = re.split(r"[`)|>]", line)[0]
+    words = shlex.split(command.rpartition("incident-manager ")[2], comments=True)
+    assert words[0] in CHECKS
+    result = CliRunner().invoke(main, [*words, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+async def test_every_check_is_documented(plain: App) -> None:
+    checks = OPERATIONS.partition("## Every day: health-check")[2]
+    named = {
+        name.strip()
+        for row in re.findall(r"^\| ([a-z, ]+) \|", checks, re.MULTILINE)
+        for name in row.split(",")
+    }
+    words = ["health-check", "--url", plain.url, "-o", "json"]
+    result = await asyncio.to_thread(CliRunner().invoke, main, words)
+    for one in json.loads(result.output)["checks"]:
+        name = one["name"].lower()
+        assert name in named or name.split()[0] in named, name

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,9 +125,14 @@ async def test_the_days_can_be_chosen(lived: App) -> None:
 async def test_it_reads_well_in_a_terminal_and_as_markdown(lived: App) -> None:
     shown = (await _run("--url", lived.url, *TODAY)).output
     assert max(len(line) for line in shown.splitlines()) <= 100
-    assert "P1   1 (2)  2m (4m)" in shown
+    assert re.search(r"^  P1 +1 +2m +2m +2 +0 +0 +0$", shown, re.MULTILINE), shown
+    assert re.search(r"^    before +2 +4m +4m +4 +0 +0 +0$", shown, re.MULTILINE), shown
     text = (await _run("--url", lived.url, *TODAY, "-o", "markdown")).output
-    assert "| P1 | 1 (2) | 2m (4m) |" in text
+    assert "| P1 | 1 | 2m | 2m | 2 | 0 | 0 | 0 |" in text
+    narrow = await asyncio.to_thread(
+        CliRunner(env={"COLUMNS": "80"}).invoke, main, ["weekly-report", "--url", lived.url, *TODAY]
+    )
+    assert max(len(line) for line in narrow.output.splitlines()) <= 80
     assert text.startswith("# Report of ")
 
 

@@ -187,6 +187,7 @@ def test_a_text_that_is_no_exposition_is_refused():
     ("number", "shown"),
     [
         (None, "-"),
+        (0, "0 s"),
         (0.0123, "12 ms"),
         (59.7, "1m"),
         (3_725, "1h 2m"),
