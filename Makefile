@@ -75,7 +75,7 @@ lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the new
 	@$(INSTALL) uv
 	@$(COMPILE) pyproject.toml -o requirements.lock >/dev/null
 	@printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock >/dev/null
-	@$(COMPILE) pyproject.toml --extra dev -c requirements.lock -c requirements-build.lock \
+	@$(COMPILE) pyproject.toml --extra dev --extra otel -c requirements.lock -c requirements-build.lock \
 	  -o requirements-dev.lock >/dev/null
 
 clean: ## remove the venv and all caches; incidents (data/) stay

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from receiver.app import VERSION, Service
+from receiver.audit import note_bad_configuration, note_start
 from receiver.check_alertmanager import check_alertmanager
 from receiver.checks.health_command import health_check
 from receiver.checks.validate_command import validate_metrics
@@ -22,7 +23,7 @@ from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
 from receiver.commands_changes import changes
 from receiver.commands_life import LIFE
-from receiver.errors import IncidentManagerError
+from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
 from receiver.logs import LEVELS, redact, setup_logging
@@ -49,19 +50,27 @@ def main() -> None:
 @click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
 def serve(config_file: Path | None, **flags: str | None) -> None:
     """Receive alerts, page people, keep the clocks."""
-    settings = load(
-        config_file,
-        {
-            "storage.path": flags["storage_path"],
-            "web.listen_address": flags["listen_address"],
-            "web.external_url": flags["external_url"],
-            "web.route_prefix": flags["route_prefix"],
-            "log.level": flags["log_level"],
-            "log.format": flags["log_format"],
-        },
-    )
+    try:
+        settings = load(
+            config_file,
+            {
+                "storage.path": flags["storage_path"],
+                "web.listen_address": flags["listen_address"],
+                "web.external_url": flags["external_url"],
+                "web.route_prefix": flags["route_prefix"],
+                "log.level": flags["log_level"],
+                "log.format": flags["log_format"],
+            },
+        )
+    except click.ClickException as error:
+        # A person at a terminal is told anyway.
+        if not sys.stderr.isatty():
+            setup_logging("info", "auto")
+            note_bad_configuration(error.message)
+        raise
     setup_logging(settings.log.level, settings.log.format)
     redact(_secrets(settings))
+    note_start("start", VERSION, str(chosen_file(config_file) or ""))
     # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
     # fifth of the time looking for garbage that reference counting has already freed.
     gc.collect()
@@ -70,8 +79,13 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
+    except ConfigError as error:
+        if not sys.stderr.isatty():
+            note_bad_configuration(str(error))
+        raise click.ClickException(str(error)) from None
     except IncidentManagerError as error:
         raise click.ClickException(str(error)) from None
+    note_start("stop", VERSION, "")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -57,6 +57,7 @@ from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
+from receiver.tracing import Tracing, build_tracing
 from receiver.webhook import WebhookEndpoint
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Service:
         self._redis: Client = None
         self._runners: list[web.AppRunner] = []
         self._background: list[asyncio.Task[None]] = []
+        self._tracing: Tracing | None = None
 
     async def start(self) -> None:
         """Start everything, or raise with nothing left running."""
@@ -146,11 +148,13 @@ class Service:
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self._measure)
+        self._tracing = build_tracing(settings.tracing)
         self.dispatcher = Dispatcher(
             store,
             self.clock,
             lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
             self.metrics.apply,
+            self._tracing,
         )
         self.heartbeats = Heartbeats(
             self.dispatcher,
@@ -177,6 +181,7 @@ class Service:
             self._outages,
             digest_above=settings.budgets.digest_above,
             on_call=self.pagerduty.people,
+            tracing=self._tracing,
         )
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
@@ -353,7 +358,7 @@ class Service:
 
     async def _listen(self) -> None:
         settings = self.settings
-        api = build_application(settings, self._endpoints, self.metrics)
+        api = build_application(settings, self._endpoints, self.metrics, self._tracing)
         self.api_port = await self._bind(api, settings.web.listen_address)
         if settings.observability.prometheus_enabled:
             metrics = build_metrics_application(self._endpoints)
@@ -403,3 +408,5 @@ class Service:
             await self._redis.aclose(close_connection_pool=True)
         if self._embedded is not None:
             await self._embedded.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()

@@ -28,10 +28,11 @@ from receiver.notify.base import (
     Wait,
 )
 from receiver.outages import Outages
-from receiver.settlement import Job, Settlement
+from receiver.settlement import Job, Settlement, status_of
 from receiver.store.budgets import BudgetStore
 from receiver.store.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
+from receiver.tracing import Tracing, delivering
 from routing.incident import Incident
 from routing.receipt import Attempt, Receipt
 
@@ -57,6 +58,7 @@ class Delivery:
         *,
         digest_above: int = 10,
         on_call: Callable[[Iterable[str]], tuple[Person, ...]] = lambda _names: (),
+        tracing: Tracing | None = None,
     ) -> None:
         """``on_call(notifiers)``: whom they ring first; ``digest_above``: see ``Digests``."""
         self.notifiers = notifiers
@@ -68,6 +70,7 @@ class Delivery:
         self._budgets = budgets
         self._outages = outages
         self._on_call = on_call
+        self._tracing = tracing
         self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
         digesters = {name: item for name, item in notifiers.items() if isinstance(item, Digester)}
         self._digests = Digests(tasks, digesters, digest_above, self._opening_view)
@@ -166,8 +169,12 @@ class Delivery:
         if not held:
             log.info("lease lost before the call", extra={"incident": view.incident.id})
             return None
-        outcome = await self._perform(notifier, view, receipt, step)
-        return await self._settlement.handle(job, receipt, outcome)
+        with delivering(self._tracing, notifier.name, step, [view], receipt.failures) as span:
+            outcome = await self._perform(notifier, view, receipt, step)
+            span.set("incident_manager.status", status_of(outcome))
+            span.end("" if isinstance(outcome, Delivered) else outcome.cause)
+            # What follows from a failure, such as the next notifier's page, is part of the trace.
+            return await self._settlement.handle(job, receipt, outcome)
 
     async def _may_call(
         self, job: Job, notifier: Notifier, receipt: Receipt, view: View, step: Step
@@ -213,9 +220,13 @@ class Delivery:
         """Send one message for many openings, and settle each of them."""
         first = folded.sent[0][0].view
         started = time.perf_counter()
-        outcome = await folded.send()
-        took = time.perf_counter() - started
-        await self._settlement.count(first, "digest", notifier.name, outcome, took)
+        views = [member.view for member, _ in folded.sent]
+        with delivering(self._tracing, notifier.name, step, views) as span:
+            outcome = await folded.send()
+            took = time.perf_counter() - started
+            span.set("incident_manager.status", status_of(outcome))
+            span.end("" if isinstance(outcome, Delivered) else outcome.cause)
+            await self._settlement.count(first, "digest", notifier.name, outcome, took)
         await self._settlement.heed(notifier.budget(first, step), outcome)
         number = len(folded.sent)
         await asyncio.gather(

@@ -8,17 +8,21 @@ back what is there now, and the events are decided again from that.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from receiver.audit import note_action
 from receiver.clock import Clock
 from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
+from receiver.logs import trace_context
 from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
 from receiver.store.record import decode_incident
+from receiver.tracing import Span, Tracing
 from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Observation
 from routing.event import AlertsReceived, Event, HeartbeatSeen
@@ -48,12 +52,19 @@ class _Waiting(msgspec.Struct):
     incident: str
     event_id: str
     done: "asyncio.Future[Outcome]"
+    trace: str
     attempts: int = 0
+    span: Span | None = None
 
     @property
     def key(self) -> str:
         """What events are folded by: the group for alerts, else the record they change."""
         return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
+
+    def end_span(self, error: str = "") -> None:
+        """End the span of the commit; ``error``: why it stored nothing."""
+        if self.span is not None:
+            self.span.end(error)
 
 
 class Dispatcher:
@@ -65,12 +76,14 @@ class Dispatcher:
         clock: Clock,
         rules: Callable[[str], Rules],
         observe: Callable[[Observation], None],
+        tracing: Tracing | None = None,
     ) -> None:
         """``rules(route id)`` gives the rules of a route, ``observe`` takes durable metrics."""
         self.store = store
         self.rules = rules
         self._clock = clock
         self._observe = observe
+        self._tracing = tracing
         self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
         self.cache = RecordCache()
@@ -101,7 +114,8 @@ class Dispatcher:
         """
         if isinstance(event, HeartbeatSeen):
             incident = watch_id(event.key)
-        waiting = _Waiting(event, incident, event_id, asyncio.get_running_loop().create_future())
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(event, incident, event_id, done, trace_context.get())
         try:
             if isinstance(event, AlertsReceived):
                 shard = int(event.key[: event.key.index("-")])
@@ -139,6 +153,7 @@ class Dispatcher:
             log.error("commit failed", exc_info=error)
             error = StoreUnavailableError("the change could not be stored")
         for waiting in batch:
+            waiting.end_span(type(error).__name__)
             if not waiting.done.done():
                 waiting.done.set_exception(error)
 
@@ -220,6 +235,7 @@ class Dispatcher:
                 rules = self.rules(event.group.route)
             else:
                 rules = self.rules(state.group.route if state else "")
+            began = time.time_ns()
             try:
                 decision = decide(state, event, now, rules)
             except Exception as error:  # see the docstring
@@ -228,6 +244,10 @@ class Dispatcher:
                 continue
             if is_next_generation(decision) and any(known.changed for known in decisions):
                 return alive, decisions, waiters[place:]
+            if self._tracing is not None:
+                decision, waiting.span = self._tracing.decided(
+                    waiting.trace, event, state, decision, began
+                )
             if decision.changed:
                 state = decision.incident
             alive.append(waiting)
@@ -247,6 +267,8 @@ class Dispatcher:
                 self._observe(observation)
             if log.isEnabledFor(logging.INFO):
                 tell(decisions)
+            for waiting in alive:
+                waiting.end_span()
             self._answer(alive, decisions)
             return []
         key = alive[0].key
@@ -260,6 +282,7 @@ class Dispatcher:
                 current = decode_incident(result.record)
                 self.cache.remember(stem, current.generation, result.record)
         for waiting in alive:
+            waiting.end_span("conflict")
             waiting.attempts += 1
         tired = [waiting for waiting in alive if waiting.attempts > ATTEMPTS]
         self._fail(tired, StoreUnavailableError("too many concurrent changes; try again"))
@@ -270,6 +293,7 @@ class Dispatcher:
     ) -> list[_Waiting]:
         applied = {write.event_ids[place] for place in result.places}
         for waiting in alive:
+            waiting.end_span("duplicate" if waiting.event_id in applied else "conflict")
             if waiting.event_id in applied and not waiting.done.done():
                 waiting.done.set_result(Outcome("duplicate", write.decision.base))
         return [waiting for waiting in alive if waiting.event_id not in applied]
@@ -277,6 +301,7 @@ class Dispatcher:
     @staticmethod
     def _answer(alive: list[_Waiting], decisions: list[Decision]) -> None:
         for waiting, decision in zip(alive, decisions, strict=True):
+            note_action(waiting.event, decision, waiting.trace)
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
 

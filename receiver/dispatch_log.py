@@ -39,5 +39,9 @@ def tell(decisions: list[Decision]) -> None:
                 decision.reason,
                 incident.priority,
                 incident.title,
-                extra={"incident": incident.id, "correlation_id": incident.correlation_id},
+                extra={
+                    "incident": incident.id,
+                    "correlation_id": incident.correlation_id,
+                    "trace_context": incident.trace,
+                },
             )

@@ -26,15 +26,23 @@ FORMATS = ("auto", "json", "console")
 FIXED = (
     "timestamp",
     "level",
+    "class",
     "logger",
     "message",
     "correlation_id",
+    "trace_id",
+    "span_id",
     "duration_ms",
     "status",
     "exception",
     "stack",
 )
-"""The fields of a line, in their order; those from ``duration_ms`` on only where there is one."""
+"""The fields of a line, in their order; those from ``trace_id`` on only where there is one."""
+
+AUDIT = "audit"
+"""Name of the logger for what people did, and of the class of its lines."""
+CLASSES = ("application", AUDIT, "debug", "error")
+"""What kind of line it is, for how long it is kept (docs/logging.md)."""
 
 MAX_DEPTH = 6
 """Levels of nesting shown of a value; also ends a value that contains itself."""
@@ -42,8 +50,12 @@ MAX_DEPTH = 6
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 """What the current task works for: set per request, and per delivery from the incident."""
 
+trace_context: ContextVar[str] = ContextVar("trace_context", default="")
+"""The trace and span the current task works in, as a W3C traceparent; "" for none."""
+
 _CORRELATION_HEADERS = ("X-Request-ID", "X-Correlation-ID")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-")
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "asctime", "message", "taskName"})
 _QUIET = ("aiohttp", "asyncio", "pdpyras", "slack_sdk", "urllib3")
 """Libraries that log each call, some of them with headers: only their warnings are shown."""
@@ -154,13 +166,29 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {
         name: _plain(value)
         for name, value in vars(record).items()
-        if name not in _STANDARD and name not in FIXED
+        if name not in _STANDARD and name not in FIXED and name != trace_context.name
     }
 
 
 def _correlation(record: logging.LogRecord) -> str:
     """The record's own id, for a worker that speaks of many incidents, else the context's."""
     return _SECRETS.hide(_text(getattr(record, "correlation_id", "") or correlation_id.get()))
+
+
+def _class(record: logging.LogRecord) -> str:
+    """Audit by logger, the others by level; a warning is no error: nothing was lost by it."""
+    if record.name == AUDIT:
+        return AUDIT
+    if record.levelno >= logging.ERROR:
+        return "error"
+    return "debug" if record.levelno <= logging.DEBUG else "application"
+
+
+def _trace_ids(record: logging.LogRecord) -> dict[str, str]:
+    """The record's own trace, as for the correlation id, else the context's."""
+    own = getattr(record, trace_context.name, "") or trace_context.get()
+    found = _TRACE.match(own) if isinstance(own, str) else None
+    return {"trace_id": found[1], "span_id": found[2]} if found else {}
 
 
 def _timestamp(created: float) -> str:
@@ -181,9 +209,11 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "timestamp": _timestamp(record.created),
             "level": record.levelname,
+            "class": _class(record),
             "logger": record.name,
             "message": _SECRETS.hide(_message(record)),
             "correlation_id": _correlation(record),
+            **_trace_ids(record),
         }
         for name in ("duration_ms", "status"):
             value = getattr(record, name, None)
@@ -225,6 +255,7 @@ class ConsoleFormatter(logging.Formatter):
             "status": _plain(getattr(record, "status", None)),
             **_extras(record),
             "correlation_id": _correlation(record),
+            "trace_id": _trace_ids(record).get("trace_id"),
         }
         pairs = "".join(
             f"  {key}={_pair(value)}" for key, value in fields.items() if value not in (None, "")
@@ -277,6 +308,8 @@ def setup_logging(level: str, format: str, stream: TextIO | None = None) -> None
     root.addHandler(handler)
     number = logging.getLevelNamesMapping()[level.upper()]
     root.setLevel(number)
+    # What people did is kept whatever else is not wanted.
+    logging.getLogger(AUDIT).setLevel(min(number, logging.INFO))
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     logging.captureWarnings(capture=True)

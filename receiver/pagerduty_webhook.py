@@ -116,7 +116,6 @@ class PagerDutyWebhookEndpoint:
         header = ",".join(request.headers.getall("X-PagerDuty-Signature", []))
         if not is_signed(header, body, self._secrets):
             self._count("refused")
-            log.warning("a request with a wrong PagerDuty signature was refused")
             raise web.HTTPUnauthorized(text="the PagerDuty signature is wrong\n")
 
     async def _put_aside(self, error: PayloadError, body: bytes, request: web.Request) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.api import ApiEndpoint
+from receiver.audit import note_refusal
 from receiver.changes import ChangeEndpoint
 from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
@@ -22,6 +23,7 @@ from receiver.silences import SilenceError
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
+from receiver.tracing import Tracing
 from receiver.webhook import WebhookEndpoint
 
 log = logging.getLogger("http")
@@ -137,11 +139,11 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
 
 
 def build_application(
-    settings: Settings, endpoints: Endpoints, metrics: Metrics
+    settings: Settings, endpoints: Endpoints, metrics: Metrics, tracing: Tracing | None = None
 ) -> web.Application:
     """Return the application of the API port."""
     application = web.Application(
-        client_max_size=settings.web.max_body_bytes, middlewares=[_common(metrics)]
+        client_max_size=settings.web.max_body_bytes, middlewares=[_common(metrics, tracing)]
     )
     enabled = settings.observability.prometheus_enabled
     for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
@@ -153,14 +155,14 @@ def build_application(
 
 def build_metrics_application(endpoints: Endpoints) -> web.Application:
     """Return the application of the metrics port: /metrics alone; the other may be public."""
-    application = web.Application()
+    application = web.Application(middlewares=[_refusals])
     application.router.add_get("/metrics", endpoints.status.metrics)
     return application
 
 
 def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Application:
     """Return the application of the status page's own port, which may be public."""
-    application = web.Application(client_max_size=1024, middlewares=[_common(metrics)])
+    application = web.Application(client_max_size=1024, middlewares=[_common(metrics, None)])
     page = endpoints.status_page
     for path in ("/", "/status"):
         application.router.add_get(path, page.page)
@@ -169,19 +171,30 @@ def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Appl
     return application
 
 
-def _common(metrics: Metrics) -> Middleware:
-    """Return the middleware: correlation id, timing, and errors in words."""
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        note_refusal(request, error)
+        raise
+
+
+def _common(metrics: Metrics, tracing: Tracing | None) -> Middleware:
+    """Return the middleware: correlation id, trace, timing, and errors in words."""
 
     @web.middleware
     async def common(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         correlation_id.set(correlation_id_of(request.headers))
+        span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:
             response = await handler(request)
             status = response.status
         except web.HTTPException as error:
             status = error.status
+            note_refusal(request, error)
             raise
         except (StoreUnavailableError, PayloadError, SilenceError) as error:
             response = _refused(error)
@@ -196,6 +209,8 @@ def _common(metrics: Metrics) -> Middleware:
             template = resource.canonical if resource is not None else "other"
             took = time.perf_counter() - started
             metrics.request(request.method, template, status, took)
+            if tracing is not None and span is not None:
+                tracing.answered(span, status)
             if template.endswith("/integrations/{name}/events"):
                 metrics.exchanged(request.match_info["name"], status, took)
         return response

@@ -22,6 +22,7 @@ from receiver.integration_config import IntegrationsConfig
 from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
 from receiver.status_config import StatusPageConfig
+from receiver.tracing_config import TracingConfig
 from routing.calendar_config import CalendarConfig
 from routing.config import (
     ClassifyConfig,
@@ -252,6 +253,7 @@ class Settings(Section):
     redis: RedisConfig = RedisConfig()
     log: LogConfig = LogConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
+    tracing: TracingConfig = TracingConfig()
     slack: SlackConfig = SlackConfig()
     permissions: Permissions = Field(default={})
     pagerduty: PagerDutyConfig = PagerDutyConfig()

@@ -9,6 +9,7 @@ from receiver.settings import Settings
 from receiver.settings_problem import Place, Problem
 from receiver.settings_times import check_times
 from receiver.settings_types import is_loopback
+from receiver.tracing_config import INSTALL, is_installed
 from routing.calendar_config import CalendarConfig
 from routing.config import NotifierConfig, Priority
 from routing.response_config import EscalationConfig, PriorityConfig, StepConfig
@@ -145,6 +146,9 @@ def _check_sections(settings: Settings) -> Iterable[Problem]:
             yield Problem(("slack", "channel"), "needed with slack.token: where to post incidents")
         if slack.channel is not None and slack.token is None:
             yield Problem(("slack", "token"), "needed with slack.channel (or slack.token_file)")
+    if settings.tracing.asked_for and not is_installed():
+        message = f"OpenTelemetry is not installed: {INSTALL}, or set tracing.enabled to false"
+        yield Problem(("tracing",), message)
     policies = [settings.pagerduty.escalation_policy]
     policies += [config.escalation_policy for config in settings.notifiers.values()]
     if settings.pagerduty.rest_token is None and any(policies):

@@ -69,7 +69,7 @@ class Settlement:
 
     async def count(self, view: View, what: str, name: str, outcome: Outcome, took: float) -> None:
         """Count and log one call; ``took`` in seconds."""
-        status = _status(outcome)
+        status = status_of(outcome)
         if isinstance(outcome, Delivered):
             self._outages.worked(name)
         else:
@@ -208,7 +208,8 @@ class Settlement:
             receipt = merge_receipts(settled.current or Receipt(), receipt)
 
 
-def _status(outcome: Outcome) -> str:
+def status_of(outcome: Outcome) -> str:
+    """Return how a call ended: success, retry, unknown (a retry, too) or failed."""
     if isinstance(outcome, Delivered):
         return "success"
     if isinstance(outcome, Rejected):

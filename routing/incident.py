@@ -71,7 +71,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``seq`` rises with each page, the receipt holds the last one delivered; ``since`` is the first
     of this episode and ``step`` the escalation step that asked for it. ``insists``: it is wanted
-    although somebody acknowledged, who then answered the pages up to ``answered_seq``.
+    although somebody acknowledged, who then answered the pages up to ``answered_seq``. ``trace``:
+    that of whatever asked for it, as for incidents.
     """
 
     seq: int
@@ -83,6 +84,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     failed_seq: int = 0
     insists: bool = False
     answered_seq: int = 0
+    trace: str = ""
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -231,7 +233,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
     episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
-    episodes. ``published``: what outsiders read of it.
+    episodes. ``published``: what outsiders read of it. ``trace``: W3C trace context of the latest
+    change ("": not traced), which no rule looks at.
     """
 
     id: str
@@ -295,6 +298,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     clock_ends: tuple[ClockEnd, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
     published: Publication | None = None
+    trace: str = ""
 
     @property
     def is_open(self) -> bool:

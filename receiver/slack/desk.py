@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from receiver.audit import note_denial
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
 from receiver.errors import PayloadError, StoreUnavailableError
@@ -88,7 +89,7 @@ class Desk:
         """Return why somebody may not do this, "" when they may; a refusal is in the audit."""
         refused = await self._permissions.refusal(action, ask)
         if refused:
-            log.warning("%s may not %s %s", ask.user_id, action, incident or "anything")
+            note_denial(ask.actor, action, incident)
         if refused and incident:
             event_id = f"slack:denied:{action}:{ask.moment}" if ask.moment else ""
             await self.finish(self.dispatcher.submit(Denied(ask.actor, action), incident, event_id))
@@ -97,9 +98,6 @@ class Desk:
     async def submit(self, event: PersonEvent, incident: str, event_id: str) -> str:
         """Decide and commit; return what whoever asked should know, "" when it shows anyway."""
         outcome = await self.finish(self.dispatcher.submit(event, incident, event_id))
-        log.info(
-            "%s of %s by %s: %s", type(event).__name__, incident, event.actor.id, outcome.reason
-        )
         return said(outcome)
 
     @staticmethod

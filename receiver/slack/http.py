@@ -85,7 +85,6 @@ class SlackEndpoint:
             # slack-sdk raises for a timestamp, a signature or a body it cannot read.
             known = False
         if not known:
-            log.warning("a request with a wrong or old Slack signature was refused")
             raise web.HTTPUnauthorized(text="the Slack signature is wrong or too old\n")
         return body.decode()
 

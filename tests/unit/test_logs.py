@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 
 from receiver import logs
 from receiver.logs import (
+    CLASSES,
     ConsoleFormatter,
     JsonFormatter,
     Secrets,
@@ -21,6 +22,7 @@ from receiver.logs import (
     new_correlation_id,
     redact,
     setup_logging,
+    trace_context,
 )
 
 
@@ -74,11 +76,67 @@ def raised(error):
 # JSON.
 
 
+@pytest.mark.parametrize(
+    ("level", "name", "shown"),
+    [
+        (logging.DEBUG, "webhook", "debug"),
+        (logging.INFO, "agenda", "application"),
+        (logging.WARNING, "agenda", "application"),
+        (logging.ERROR, "agenda", "error"),
+        (logging.CRITICAL, "agenda", "error"),
+        (logging.INFO, "audit", "audit"),
+        (logging.ERROR, "audit", "audit"),
+    ],
+)
+def test_each_line_says_its_class(level, name, shown):
+    line = as_json(level=level, name=name)
+    assert line["class"] == shown
+    assert line["class"] in CLASSES
+
+
+def test_no_extra_makes_a_line_something_else():
+    one = record()
+    vars(one)["class"] = "audit"
+    assert json.loads(JsonFormatter().format(one))["class"] == "application"
+
+
+@pytest.mark.parametrize("level", ["warning", "error", "critical"])
+def test_the_audit_is_written_at_any_level(level):
+    stream = io.StringIO()
+    setup_logging(level, "json", stream)
+    logging.getLogger("audit").info("Ann did it")
+    logging.getLogger("agenda").info("not wanted")
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
+        "Ann did it"
+    ]
+
+
+def test_a_line_carries_the_trace_of_its_task_or_its_own():
+    context, own = f"00-{'a' * 32}-{'b' * 16}-01", f"00-{'c' * 32}-{'d' * 16}-00 rojo=1"
+    assert "trace_id" not in as_json()
+    token = trace_context.set(context)
+    try:
+        assert as_json()["trace_id"] == "a" * 32
+        assert as_json()["span_id"] == "b" * 16
+        line = as_json(trace_context=own)
+        assert (line["trace_id"], line["span_id"]) == ("c" * 32, "d" * 16)
+        assert f"trace_id={'a' * 32}" in console()
+    finally:
+        trace_context.reset(token)
+
+
+@pytest.mark.parametrize("value", ["nonsense", 7, object(), "00-zz-1-1"])
+def test_a_trace_that_is_none_is_left_out(value):
+    line = as_json(trace_context=value)
+    assert "trace_id" not in line
+    assert "trace_context" not in line
+
+
 def test_fields_come_in_their_order_and_extras_last():
     line = as_json("done %d", 3, duration_ms=12.5, status="success", incident="0-A-1", attempt=2)
     assert list(line) == [
-        *("timestamp", "level", "logger", "message", "correlation_id", "duration_ms", "status"),
-        *("incident", "attempt"),
+        *("timestamp", "level", "class", "logger", "message", "correlation_id"),
+        *("duration_ms", "status", "incident", "attempt"),
     ]
     assert line["message"] == "done 3"
     assert line["level"] == "INFO"
@@ -88,7 +146,9 @@ def test_fields_come_in_their_order_and_extras_last():
 
 
 def test_what_is_not_known_is_left_out_but_the_correlation_id():
-    assert list(as_json()) == ["timestamp", "level", "logger", "message", "correlation_id"]
+    assert list(as_json()) == [
+        *("timestamp", "level", "class", "logger", "message", "correlation_id")
+    ]
     assert as_json()["correlation_id"] == ""
 
 

@@ -1,0 +1,156 @@
+"""Who did what, and who was refused: the lines of the class ``audit``.
+
+They are written at any ``log.level``. Texts that people wrote stay in the timeline, which is the
+record of an incident; these lines say that something was done, by whom and with what outcome.
+"""
+
+import json
+import logging
+import time
+
+from aiohttp import web
+
+from receiver.logs import AUDIT
+from routing.decision import Decision
+from routing.event import (
+    Acknowledged,
+    AlertsReceived,
+    Escalated,
+    Event,
+    Merged,
+    Noted,
+    PriorityChanged,
+    Reassigned,
+    Reopened,
+    Resolved,
+    Silenced,
+    SilenceExpired,
+    Snoozed,
+    Unacknowledged,
+)
+from routing.incident import Actor
+
+log = logging.getLogger(AUDIT)
+
+REFUSALS_MAX = 20
+WINDOW_S = 60.0
+"""Refused requests logged at most in so many seconds: anybody can cause them, at any rate."""
+
+_ACTIONS: dict[type, str] = {
+    Acknowledged: "acknowledge",
+    Unacknowledged: "unacknowledge",
+    Resolved: "resolve",
+    Reopened: "reopen",
+    Snoozed: "snooze",
+    Reassigned: "assign",
+    Escalated: "escalate",
+    Noted: "note",
+    PriorityChanged: "priority",
+    Silenced: "silence",
+    SilenceExpired: "unsilence",
+    Merged: "merge",
+}
+"""The names of docs/api.md. ``Denied`` is missing: ``note_denial`` says it, stored or not."""
+
+
+def note_action(event: Event, decision: Decision, trace: str) -> None:
+    """Log what a person asked for and what came of it; nothing for what no person did.
+
+    ``trace``: the context it was asked in.
+    """
+    if isinstance(event, AlertsReceived):
+        actor, action = event.by, "open"
+    else:
+        actor, action = getattr(event, "actor", None), _ACTIONS.get(type(event), "")
+    if actor is None or not action:
+        return
+    incident = decision.incident
+    _say(
+        logging.INFO,
+        actor,
+        action,
+        incident.id if incident is not None else "",
+        decision.reason,
+        trace_context=trace,
+        correlation_id=incident.correlation_id if incident is not None else "",
+    )
+
+
+def note_denial(actor: Actor, action: str, incident: str) -> None:
+    """Log that somebody asked for what is not theirs to do; ``incident`` "": of none."""
+    _say(logging.WARNING, actor, action, incident, "denied")
+
+
+def note_start(what: str, version: str, file: str) -> None:
+    """Log that the service starts (or ``what`` else), with its configuration file ("": none)."""
+    log.info("%s", what, extra={"action": what, "version": version, "config_file": file})
+
+
+def note_bad_configuration(problems: str) -> None:
+    """Log why a configuration was refused, one line for each problem."""
+    for problem in problems.splitlines():
+        extra = {"action": "configure", "outcome": "refused"}
+        log.error("configuration refused: %s", problem, extra=extra)
+
+
+def note_refusal(request: web.Request, error: web.HTTPException) -> None:
+    """Log a request that nobody vouched for (401) or that is not allowed (403)."""
+    if error.status not in (web.HTTPUnauthorized.status_code, web.HTTPForbidden.status_code):
+        return
+    unlogged = _sparing.admit(time.monotonic())
+    if unlogged is None:
+        return
+    extra = {
+        "action": "request",
+        "outcome": "refused",
+        "status": error.status,
+        "method": request.method,
+        "path": request.path[:200],
+        "remote": request.remote or "",
+    } | ({"unlogged": unlogged} if unlogged else {})
+    log.warning("refused: %s", _reason(error), extra=extra)
+
+
+def _say(level: int, actor: Actor, action: str, incident: str, outcome: str, **more: str) -> None:
+    words = f"{actor.name} ({actor.via}): {action} {incident or 'nothing'}: {outcome}"
+    extra = {
+        "action": action,
+        "outcome": outcome,
+        "incident": incident,
+        "actor": actor.name,
+        "actor_id": actor.id,
+        "via": actor.via,
+    }
+    log.log(level, "%s", words, extra=extra | {name: text for name, text in more.items() if text})
+
+
+def _reason(error: web.HTTPException) -> str:
+    """Return an answer's own words; those of the API are in JSON."""
+    text = (error.text or error.reason).strip()
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
+class _Sparing:
+    """Lets some through in each window, and counts the rest."""
+
+    def __init__(self) -> None:
+        self._since = -WINDOW_S
+        self._passed = 0
+        self._held = 0
+
+    def admit(self, now: float) -> int | None:
+        """Return how many were held back before this one, None to hold this one back too."""
+        if now - self._since >= WINDOW_S:
+            self._since, self._passed = now, 0
+        if self._passed >= REFUSALS_MAX:
+            self._held += 1
+            return None
+        self._passed += 1
+        held, self._held = self._held, 0
+        return held
+
+
+_sparing = _Sparing()
