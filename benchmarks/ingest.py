@@ -168,9 +168,11 @@ async def _listens(rig: Rig, port: int) -> bool:
 class _service:  # noqa: N801 - used as a function
     """The real service without accounts: deliveries go to the ``log`` notifier."""
 
-    def __init__(self, folder: Path, module: str) -> None:
+    def __init__(self, folder: Path, module: str, **env: str) -> None:
+        """``env``: further settings."""
         self.rig = Rig(folder)
         self.module = module
+        self.env = env
 
     async def __aenter__(self) -> tuple[Rig, Measured]:
         accounts = ("SLACK__TOKEN", "SLACK__CHANNEL", "PAGERDUTY__ROUTING_KEY")
@@ -178,6 +180,7 @@ class _service:  # noqa: N801 - used as a function
             module=self.module,
             LLM_IM__LOG__LEVEL="warning",
             **{f"LLM_IM__{name}": "" for name in accounts},
+            **self.env,
         )
         pids = [self.rig.service.pid, self.rig.valkey_pid()]
         socket = EmbeddedValkey(self.rig.storage / "valkey").socket_path

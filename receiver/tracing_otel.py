@@ -67,6 +67,21 @@ class OtelSpan:
         self._span.end()
 
 
+class _Unsampled:
+    """What stands for a span where somebody decided before that this trace is not sent."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: str) -> None:
+        self.context = context
+
+    def set(self, name: str, value: str | int) -> None:
+        pass
+
+    def end(self, error: str = "") -> None:
+        pass
+
+
 class OtelTracer:
     """A tracer of its own, not the process's global one."""
 
@@ -78,6 +93,7 @@ class OtelTracer:
         self._provider = TracerProvider(
             sampler=_sampler(config), resource=_resource(config), shutdown_on_exit=False
         )
+        self._heeds_parents = isinstance(self._provider.sampler, ParentBased)
         exporter = _Exporter(OTLPSpanExporter(endpoint=endpoint))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("llm-incident-manager", _version())
@@ -91,8 +107,11 @@ class OtelTracer:
         attributes: dict[str, str | int],
         links: Sequence[str] = (),
         began: int = 0,
-    ) -> OtelSpan:
+    ) -> OtelSpan | _Unsampled:
         """Return a span below ``parent``; see ``tracing.Tracer``."""
+        if parent and self._heeds_parents and not _flags(parent) & TraceFlags.SAMPLED:
+            # The SDK would take as long to decide so as to make half a span.
+            return _Unsampled(parent)
         span = self._tracer.start_span(
             name,
             # Without a context the SDK would take the thread's.
@@ -124,10 +143,14 @@ def _other(context: str, *, remote: bool = True) -> trace.Span:
         int(text[3:35], 16),
         int(text[36:52], 16),
         is_remote=remote,
-        trace_flags=TraceFlags(int(text[53:55], 16)),
+        trace_flags=TraceFlags(_flags(text)),
         trace_state=TraceState.from_header([state]) if state else None,
     )
     return trace.NonRecordingSpan(known)
+
+
+def _flags(context: str) -> int:
+    return int(context[53:55], 16)
 
 
 def _sampler(config: TracingConfig) -> Sampler | None:

@@ -128,6 +128,7 @@ async def test_a_request_nobody_vouches_for(
     assert status == 401
     (found,) = lines()
     assert words in found["message"]
+    assert "{" not in found["message"]
     assert told([found], "action", "outcome", "status", "method", "path", "remote") == [
         ("request", "refused", 401, "POST", path, "127.0.0.1")
     ]
