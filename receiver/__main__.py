@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from receiver.app import VERSION, Service
-from receiver.audit import note_bad_configuration, note_start
+from receiver.audit import note_bad_configuration, note_start, note_stop
 from receiver.check_alertmanager import check_alertmanager
 from receiver.checks.health_command import health_check
 from receiver.checks.validate_command import validate_metrics
@@ -70,7 +70,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         raise
     setup_logging(settings.log.level, settings.log.format)
     redact(_secrets(settings))
-    note_start("start", VERSION, str(chosen_file(config_file) or ""))
+    note_start(VERSION, str(chosen_file(config_file) or ""))
     # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
     # fifth of the time looking for garbage that reference counting has already freed.
     gc.collect()
@@ -85,7 +85,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         raise click.ClickException(str(error)) from None
     except IncidentManagerError as error:
         raise click.ClickException(str(error)) from None
-    note_start("stop", VERSION, "")
+    note_stop()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -81,9 +81,15 @@ def note_denial(actor: Actor, action: str, incident: str) -> None:
     _say(logging.WARNING, actor, action, incident, "denied")
 
 
-def note_start(what: str, version: str, file: str) -> None:
-    """Log that the service starts (or ``what`` else), with its configuration file ("": none)."""
-    log.info("%s", what, extra={"action": what, "version": version, "config_file": file})
+def note_start(version: str, file: str) -> None:
+    """Log that the service starts, with its configuration file ("": none)."""
+    extra = {"action": "start", "version": version, "config_file": file}
+    log.info("the service starts", extra=extra)
+
+
+def note_stop() -> None:
+    """Log that the service was asked to stop and did."""
+    log.info("the service stopped", extra={"action": "stop"})
 
 
 def note_bad_configuration(problems: str) -> None:

@@ -5,8 +5,10 @@ import logging
 import re
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -466,3 +468,32 @@ def test_field_names_stay_readable_whatever_the_secret():
 def test_without_secrets_nothing_changes():
     redact([])
     assert as_json("*** plain")["message"] == "*** plain"
+
+
+# What the documentation says.
+
+
+def test_every_class_is_documented_with_its_retention_and_loki_keeps_them_as_long():
+    text = (Path(__file__).parents[2] / "docs" / "logging.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| .+ \| ([^|]+) \|$", text, re.MULTILINE))
+    assert rows == {
+        "application": "30 days",
+        "audit": "1 year",
+        "debug": "7 days",
+        "error": "90 days",
+    }
+    assert sorted(rows) == sorted(CLASSES)
+    days = {"audit": 365, "debug": 7, "error": 90}
+    streams = dict(re.findall(r'class="(\w+)"}\', priority: 1, period: (\d+)h', text))
+    assert {name: int(hours) / 24 for name, hours in streams.items()} == days
+    assert f"retention_period: {30 * 24}h" in text
+    for block in re.findall(r"^```yaml\n(.+?)^```", text, re.MULTILINE | re.DOTALL):
+        assert all(yaml.safe_load_all(block))
+
+
+def test_the_documented_line_has_the_fields_in_their_order():
+    text = (Path(__file__).parents[2] / "docs" / "logging.md").read_text()
+    (example,) = re.findall(r"^```json\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    names = list(json.loads(example))
+    shown = as_json(name="audit", action="a", outcome="b", incident="c", actor="d", actor_id="e")
+    assert names == [*shown, "via"]

@@ -1,10 +1,12 @@
 """When traces are wanted, what the settings say about them, and what comes with a request."""
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from multidict import CIMultiDict
@@ -13,8 +15,12 @@ from receiver import tracing
 from receiver.__main__ import main
 from receiver.errors import ConfigError
 from receiver.settings_load import load_settings
-from receiver.tracing import build_tracing, read_context
+from receiver.tracing import Tracing, build_tracing, read_context
 from receiver.tracing_config import TracingConfig, is_installed, is_wanted
+from routing.decision import Decision
+from routing.event import Noted
+from routing.incident import AUTOMATIC, Incident, Page
+from tests.unit.builders import GROUP
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
@@ -146,3 +152,43 @@ def test_nothing_is_imported_where_nothing_is_traced():
 )
 def test_headers_are_read_as_the_w3c_says(headers, context):
     assert read_context(CIMultiDict(headers)) == context
+
+
+def test_the_documented_settings_are_accepted(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "im.yml"
+    file.write_text(example)
+    assert is_wanted(load_settings(file, {}, {}).tracing, {})
+
+
+class Steps:
+    """A tracer whose spans are all one: their context is this change's."""
+
+    context = f"00-{TRACE}-{SPAN}-01"
+
+    def start(self, *args, **kwargs):
+        return self
+
+    def set(self, name, value):
+        pass
+
+    def end(self, error=""):
+        pass
+
+
+def test_a_page_keeps_the_trace_of_what_asked_for_it_and_a_new_one_gets_its_own():
+    old = f"00-{'a' * 32}-{SPAN}-01"
+    known = Page(seq=1, since=1, step=0, reason="opened", trace=old)
+    before = Incident(
+        id="0-A-1", group=GROUP, state="triggered", pages={"slack": known, "pager": known}
+    )
+    again = msgspec.structs.replace(known, seq=2)
+    after = msgspec.structs.replace(before, pages={"slack": again, "pager": known, "new": known})
+    decision = Decision("escalated", before, after, changed=True)
+    kept, _ = Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, decision, 0)
+    assert kept.incident.trace == Steps.context
+    traces = {name: page.trace for name, page in kept.incident.pages.items()}
+    assert traces == {"slack": Steps.context, "pager": old, "new": Steps.context}
+    same = msgspec.structs.replace(decision, changed=False)
+    assert Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, same, 0)[0] is same
