@@ -24,6 +24,7 @@ PROOFS = (
     "slack-screens",
     "systems",
     "seed-commands",
+    "enrichment",
     "dashboards",
     "status-page",
     "ingest",
