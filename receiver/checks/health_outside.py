@@ -135,18 +135,22 @@ async def _alerts(prometheus: Prometheus, system: SystemRules, area: str) -> Fin
 
 async def _figures(prometheus: Prometheus, system: SystemRules, area: str) -> Finding:
     """Say what is recorded; whether it is too much or too little is for the alerts to say."""
-    samples = await prometheus.query(f'{{__name__=~".+:.+", system="{system.system}"}}')
+    series = f'{{__name__=~".+:.+", system="{system.system}"}}'
+    samples = await prometheus.query(series)
     shown = []
     for name in system.recorded:
         mine = [one for one in samples if one.labels.get("__name__") == name]
         if mine:
             shown.append(_recorded(name, max(mine, key=lambda one: one.value)))
+    if not shown and await prometheus.value(f"count({series})"):
+        # Ratios of nothing: they are recorded, and no number.
+        return Finding(area, "figures", "ok", "no traffic now")
     missing = len(system.recorded) - len(shown)
     words = ", ".join(shown) or "nothing is recorded"
     if missing and shown:
         words += f"; no data: {missing} of {len(system.recorded)}"
     state: State = "ok" if shown else "unknown"
-    advice = "" if shown else "no traffic yet, or rules/ not loaded"
+    advice = "" if shown else "are rules/ loaded, and does the job expose these metrics?"
     return Finding(area, "figures", state, words, advice=advice)
 
 

@@ -27,7 +27,10 @@ class Page:
                 name = family.name if bare else f"{family.name}_total"
                 family.samples = [sample._replace(name=name) for sample in family.samples]
                 family.name = name
-            self.families[family.name] = family
+            # Without a ``# TYPE`` each line is a family of its own.
+            known = self.families.setdefault(family.name, family)
+            if known is not family:
+                known.samples += family.samples
         if not any(family.samples for family in self.families.values()):
             raise ValueError("there is not one sample")
 

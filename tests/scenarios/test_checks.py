@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -261,3 +262,98 @@ async def test_rules_that_cannot_be_read_are_said(plain: App, tmp_path: Any) -> 
     (tmp_path / "a.yml").write_text("[]")
     result = await run("health-check", "--url", plain.url, "--rules", str(tmp_path))
     assert "a.yml: is no file of rules" in result.output
+
+
+def prometheus(**changed: Any) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """What a Prometheus answers by the last word of the path; a query by its expression."""
+    group = {
+        "name": "incident-manager",
+        "interval": 30,
+        "lastEvaluation": datetime.now(UTC).isoformat(),
+        "rules": [{"name": "ServiceDown", "health": "ok"}],
+    }
+    target = {"labels": {"job": "llm-incident-manager"}, "health": "up", "scrapeUrl": "http://a/"}
+    answers: dict[str, Any] = {
+        "targets": {"activeTargets": [target | one for one in changed.get("targets", [{}])]},
+        "rules": {"groups": [group | changed.get("group", {})]},
+        "alertmanagers": {"activeAlertmanagers": [{"url": "http://b/"}]},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        rows = []
+        for metric, value in changed.get("recorded", {"system:memory_ratio": "0.5"}).items():
+            if "count(" in request.query.get("query", ""):
+                rows.append({"metric": {}, "value": [0, "1"]})
+            elif "ALERTS" not in request.query.get("query", ""):
+                rows.append({"metric": {"__name__": metric}, "value": [0, value]})
+        data = answers.get(name, {"resultType": "vector", "result": rows})
+        return web.json_response({"status": "success", "data": data})
+
+    return answer
+
+
+async def looked_at(app: App, **changed: Any) -> dict[str, Any]:
+    async with answering(prometheus(**changed)) as url:
+        _, found = await checks("health-check", "--url", app.url, "--prometheus-url", url)
+    return found
+
+
+async def test_what_is_wrong_with_prometheus_is_named(plain: App) -> None:
+    found = await looked_at(plain)
+    assert found["rules"]["state"] == "warning"
+    assert found["sends to"]["state"] == found["prometheus"]["state"] == "ok"
+    rule = {"name": "Broken", "health": "err", "lastError": "many-to-many matching"}
+    found = await looked_at(plain, group={"rules": [rule]})
+    assert found["rules"]["state"] == "failed"
+    assert found["rules"]["found"] == "Broken fails: many-to-many matching"
+    found = await looked_at(plain, group={"lastEvaluation": "2026-03-02T10:00:00.123456789Z"})
+    assert found["rules"]["found"] == "not evaluated in time: incident-manager"
+    found = await looked_at(plain, group={"name": "other"})
+    assert found["rules"]["found"].startswith("not loaded: incident-manager-recording")
+
+
+async def own(app: App, **changed: Any) -> dict[str, Any]:
+    """The checks of this service's own system."""
+    async with answering(prometheus(**changed)) as url:
+        asked = ("--url", app.url, "--prometheus-url", url)
+        result = await run("health-check", *asked, "-o", "json")
+    rows = json.loads(result.output)["checks"]
+    return {row["name"]: row for row in rows if row["area"] == "system incident-manager"}
+
+
+async def test_targets_and_figures_of_a_system(plain: App) -> None:
+    down = {"health": "down", "lastError": "connection refused"}
+    for targets, state in (
+        ([{}, {}], "ok"),
+        ([{}, down], "warning"),
+        ([down, down], "failed"),
+        ([{"health": "unknown"}], "unknown"),
+    ):
+        assert (await own(plain, targets=targets))["targets"]["state"] == state
+    found = await own(plain)
+    assert found["figures"]["found"] == "memory 50.00%; no data: 4 of 5"
+    found = await own(plain, recorded={"system:memory_ratio": "NaN"})
+    assert (found["figures"]["state"], found["figures"]["found"]) == ("ok", "no traffic now")
+    found = await own(plain, recorded={})
+    assert found["figures"]["state"] == "unknown"
+
+
+async def test_an_agenda_that_nobody_works_on_is_a_failure(app: App) -> None:
+    await app.service.agenda.stop()
+    await app.fire()
+    app.clock.move(200)
+    assert await app.metric('incident_manager_agenda_delay_seconds{lane="urgent"}') >= 199
+    code, found = await checks("health-check", "--url", app.url)
+    assert code == 2
+    assert found["agenda"]["state"] == "failed"
+    assert found["agenda"]["found"].startswith("what is due has waited 3m 2")
+
+
+async def test_the_form_of_the_json_stays(plain: App) -> None:
+    for command, more in (("health-check", "service"), ("validate-metrics", "metrics")):
+        body = json.loads((await run(command, "--url", plain.url, "-o", "json")).output)
+        assert body.keys() == {"status", "exit_code", "at", more, "summary", "checks"}
+        assert body["summary"].keys() == {"ok", "warning", "failed", "unknown", "skipped"}
+        for one in body["checks"]:
+            assert one.keys() == {"area", "name", "state", "found", "limit", "advice"}

@@ -107,6 +107,21 @@ async def test_incidents_are_read_page_by_page(lived: App, monkeypatch: pytest.M
     assert "incidents by alert: there were too many to count all of them" in body["no_data"]
 
 
+async def test_the_form_of_the_json_stays(lived: App) -> None:
+    _, body = await report(lived, *TODAY)
+    assert body.keys() == {
+        *("exit_code", "from", "to", "days", "service", "prometheus", "highlights", "priorities"),
+        *("escalations", "alerts", "systems", "capacity", "failed", "no_data"),
+    }
+    assert body["priorities"][0].keys() == {
+        *("priority", "opened", "acknowledged", "resolved", "mtta", "mttr", "met", "missed"),
+        *("escalated", "reopened", "undeliverable"),
+    }
+    assert body["alerts"][0].keys() == {
+        *("alertname", "system", "severity", "fired", "firing_seconds", "incidents", "taken"),
+    }
+
+
 async def test_the_days_can_be_chosen(lived: App) -> None:
     last = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
     _, body = await report(lived, "--end", last, "--days", "3")

@@ -3,6 +3,7 @@
 import pytest
 
 from receiver.checks.finding import EXIT_CODES, Finding, judged, worst
+from receiver.checks.health_page import from_page
 from receiver.checks.metric_names import complaints
 from receiver.checks.metric_values import sums_that_differ, too_many, wrong_values
 from receiver.checks.page import Page
@@ -238,3 +239,49 @@ def test_things_are_counted():
         "2 entries",
         "0 alerts",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "state"),
+    [
+        (['incident_manager_agenda_delay_seconds{lane="urgent"} 30'], "agenda", "ok"),
+        (['incident_manager_agenda_delay_seconds{lane="urgent"} 31'], "agenda", "warning"),
+        (['incident_manager_agenda_delay_seconds{lane="urgent"} 121'], "agenda", "failed"),
+        (['incident_manager_agenda_delay_seconds{lane="normal"} 9999'], "agenda", "warning"),
+        (["incident_manager_processing_queue_size 1000"], "queue", "ok"),
+        (["incident_manager_processing_queue_size 1001"], "queue", "warning"),
+        (["incident_manager_config_last_reload_successful 0"], "configuration", "warning"),
+        (
+            [
+                'incident_manager_connection_pool_connections{state="in_use"} 31',
+                'incident_manager_connection_pool_connections{state="max"} 32',
+            ],
+            "connections",
+            "warning",
+        ),
+        (
+            [
+                'incident_manager_alerts_processed_total{result="failed"} 2',
+                'incident_manager_alerts_processed_total{result="committed"} 98',
+            ],
+            "intake",
+            "warning",
+        ),
+        (
+            [
+                'incident_delivery_lag_seconds_count{priority="P1"} 10',
+                'incident_delivery_lag_seconds_bucket{priority="P1",le="60.0"} 9',
+            ],
+            "delivery",
+            "warning",
+        ),
+        (["incident_manager_storage_used_bytes 1001"], "storage", "warning"),
+    ],
+)
+def test_what_the_metrics_say_of_our_health(lines, name, state):
+    series = 'incident_manager_agenda_delay_seconds{lane="%s"}'
+    idle = [f"{series % lane} 0" for lane in ("urgent", "normal") if series % lane not in lines[0]]
+    found = {one.name: one for one in from_page(page(*lines, *idle), 1_000)}
+    assert found[name].state == state
+    assert {one.state for one in found.values() if one.name != name} == {"ok"}
+    assert bool(found[name].advice) == (state != "ok") or name == "connections"
