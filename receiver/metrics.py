@@ -233,10 +233,9 @@ class Metrics:
         self._families[f"{prefix}_size_bytes"][(cache,)](shown["size_bytes"] or 0)
         self._families[f"{prefix}_hit_rate"][(cache,)](shown["hit_rate"] or 0)
         if cache == "enrichment":
-            # Before the first question there is no rate, and a rate of 0 would be an alarm.
-            rate = shown["hit_rate"]
-            known = float("nan") if rate is None else rate
-            self._families["incident_manager_enrichment_cache_hit_rate"][()](known)
+            # Before the first question nothing was missed, and a rate of 0 would be an alarm.
+            rate = 1.0 if shown["hit_rate"] is None else shown["hit_rate"]
+            self._families["incident_manager_enrichment_cache_hit_rate"][()](rate)
 
     def set_storage(self, used: int) -> None:
         """Set how many bytes Redis uses."""
