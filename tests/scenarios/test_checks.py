@@ -85,7 +85,7 @@ async def test_what_waits_and_what_was_put_aside_are_warnings(plain: App) -> Non
     assert found["open incidents"]["found"] == "1 P1; nobody has taken 1 of P1 and P2"
     assert found["dead letters"]["found"].startswith("1 in the last 24 hours, the last one: ")
     shown = await run("health-check", "--url", plain.url)
-    assert "-> incident-manager dead-letters list" in shown.output
+    assert "-> incident-manager dead-letters list" in " ".join(shown.output.split())
 
 
 async def test_a_notifier_that_fails_and_a_page_that_reached_nobody_are_failures(app: App) -> None:
@@ -166,9 +166,8 @@ async def test_metrics_that_are_off_are_said(plain: App) -> None:
 async def test_a_service_that_is_away_is_one_line(plain: App) -> None:
     result = await run("health-check", "--url", NOWHERE)
     assert result.exit_code == 2
-    # However wide the terminal is.
-    shown = " ".join(result.output.split())
-    assert "no answer from the service at http://127.0.0.1:9: is it" in shown
+    words = " ".join(result.output.split())
+    assert "no answer from the service at http://127.0.0.1:9: is it running?" in words
     assert "FAILED: 1 failed, 2 skipped" in result.output
     assert "Traceback" not in result.output
     result = await run("health-check", "--url", "no address")
@@ -250,7 +249,7 @@ async def test_metrics_that_are_missing_or_wrong_are_listed_by_name(plain: App) 
         assert found["incident_deadlines_total"]["area"] in ("promised", "asked for")
         assert found["incident_manager_redis_up"]["area"] == "values"
         shown = await run("validate-metrics", "--metrics-url", f"{url}/metrics")
-        assert "incident_deadlines_total   is missing" in shown.output
+        assert "incident_deadlines_total is missing" in " ".join(shown.output.split())
 
 
 async def test_rules_that_cannot_be_read_are_said(plain: App, tmp_path: Any) -> None:
