@@ -308,6 +308,7 @@ class Service:
         for name, notifier in self.notifiers.items():
             if isinstance(notifier, WebhookNotifier):
                 self.metrics.set_pool(name, notifier.in_use, notifier.connections)
+                self.metrics.set_breaker(name, notifier.breaker.state(self.clock.now()))
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
         self.metrics.set_cache("enrichment", self.enrichment.shown())
 

@@ -229,6 +229,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"pool": Closed((*POOLS, *config.channels)), "state": Closed(POOL_STATES)},
             every(POOLS, POOL_STATES),
         ),
+        gauge(
+            f"{_OWN}_circuit_breaker_open",
+            "1 while the circuit breaker of an integration that is told is open or half open",
+            {"channel": Closed(config.channels)},
+            (),
+        ),
         gauge(f"{_OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
         gauge(
             f"{_OWN}_cache_size_bytes",

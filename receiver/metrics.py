@@ -226,6 +226,11 @@ class Metrics:
         family[(pool, "in_use")](in_use)
         family[(pool, "max")](most)
 
+    def set_breaker(self, channel: str, state: str) -> None:
+        """Set the state of an integration's circuit breaker (``CircuitBreaker.state``)."""
+        family = self._families["incident_manager_circuit_breaker_open"]
+        family[(channel,)](state != "closed")
+
     def set_cache(self, cache: str, shown: Mapping[str, float | None]) -> None:
         """Set what a cache says of itself (``RecordCache.shown``)."""
         prefix = "incident_manager_cache"

@@ -26,8 +26,8 @@ class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
 
     ``says`` is the summary, ``means`` what it is for the users. Series are written as promtool
     writes them, without their job; ``at`` is when they are judged (default: some time after
-    ``for``). ``live``: whether it can be shown with real time in minutes. In expressions ``$job``
-    stands for the job's matcher.
+    ``for``). ``history``: the time they cover before the alert is shown live, for one that looks
+    back at hours or weeks. In expressions ``$job`` stands for the job's matcher.
     """
 
     alert: str
@@ -44,7 +44,7 @@ class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
     escalate: str = ""
     at: str = ""
     job: str = ""
-    live: bool = True
+    history: str = ""
 
 
 class System(msgspec.Struct, forbid_unknown_fields=True):

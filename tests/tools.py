@@ -4,6 +4,7 @@ Run as a program it prints the Debian packages of those that are missing.
 """
 
 import shutil
+import subprocess
 
 # Program: (Debian package, the name upstream gives it).
 _TOOLS = {
@@ -26,6 +27,15 @@ def require_tool(name: str) -> str:
     if path is None:
         raise RuntimeError(f"{name} is not installed; on Debian: apt install {_TOOLS[name][0]}")
     return path
+
+
+def promtool(*arguments: str) -> str:
+    """Run promtool and return what it says; AssertionError with that when it fails."""
+    made = subprocess.run(
+        [require_tool("promtool"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
 
 
 def missing_packages() -> list[str]:

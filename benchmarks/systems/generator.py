@@ -1,10 +1,9 @@
 """The monitored systems as Prometheus sees them: an endpoint a job, with series that move."""
 
 import contextlib
-import itertools
 import re
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from aiohttp import web
 
@@ -40,7 +39,7 @@ class Generator:
     """Serves ``/JOB``; a job whose series say ``up 0`` does not answer."""
 
     def __init__(self, alerts: Iterable[tuple[System, Alert]]) -> None:
-        self._series: dict[str, list[tuple[str, str, str]]] = {}
+        self._series: dict[str, list[tuple[str, str, str, float]]] = {}
         self.down: set[str] = set()
         for system, alert in alerts:
             job = alert.job or system.job
@@ -50,8 +49,8 @@ class Generator:
                 own = _OWN.sub("", labels.rstrip("}")).strip(",")
                 if name == "up":
                     self.down.add(job)
-                self._series.setdefault(job, []).append((name, own, values))
-        self._started = time.monotonic()
+                self._series.setdefault(job, []).append((name, own, values, _past(alert)))
+        self.began = time.time()
         self.address = ""
 
     @property
@@ -61,7 +60,7 @@ class Generator:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Generator"]:
-        """Serve, from the first minute on."""
+        """Serve, from the first minute on, or from the end of what is past."""
         application = web.Application()
         application.router.add_get("/{job}", self._metrics)
         runner = web.AppRunner(application, access_log=None)
@@ -69,28 +68,48 @@ class Generator:
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         self.address = f"127.0.0.1:{port}"
-        self._started = time.monotonic()
+        self.began = time.time()
         try:
             yield self
         finally:
             await runner.cleanup()
 
+    def past(self) -> Iterator[tuple[str, str, float]]:
+        """Yield (series as it is scraped, its values, minutes of it before ``began``)."""
+        for job, series in self._series.items():
+            for name, labels, values, past in series:
+                scraped = f'job="{job}",instance="{self.address}"'
+                yield f"{name}{{{','.join(filter(None, (labels, scraped)))}}}", values, past
+
     async def _metrics(self, request: web.Request) -> web.Response:
         job = request.match_info["job"]
         if job in self.down:
             return web.Response(status=503)
-        minutes = time.monotonic() - self._started
+        minutes = time.time() - self.began
         lines = [
-            f"{name}{{{labels}}} {value_at(values, minutes)}"
-            for name, labels, values in self._series.get(job, [])
+            f"{name}{{{labels}}} {value_at(values, minutes + past)}"
+            for name, labels, values, past in self._series.get(job, [])
         ]
         return web.Response(text="\n".join(lines) + "\n")
 
 
+def _past(alert: Alert) -> float:
+    return parse_duration(alert.history) / 60_000 if alert.history else 0.0
+
+
 def rounds(systems: Iterable[System]) -> list[list[tuple[System, Alert]]]:
-    """Return the alerts in rounds within which no two say different things of a metric."""
+    """Return the alerts in rounds within which no two say different things of a metric.
+
+    Those that look back at hours or weeks come last, in rounds of their own.
+    """
+    every = [(system, alert) for system in systems for alert in system.alerts]
+    plain = [pair for pair in every if not pair[1].history]
+    return _rounds(plain) + _rounds(pair for pair in every if pair[1].history)
+
+
+def _rounds(pairs: Iterable[tuple[System, Alert]]) -> list[list[tuple[System, Alert]]]:
     found: list[tuple[set[tuple[str, str]], list[tuple[System, Alert]]]] = []
-    for system, alert in ((one, alert) for one in systems for alert in one.alerts if alert.live):
+    for system, alert in pairs:
         job = alert.job or system.job
         names = {(job, line.partition(" ")[0].partition("{")[0]) for line in alert.fires}
         if (job, "up") in names:
@@ -109,5 +128,5 @@ def rounds(systems: Iterable[System]) -> list[list[tuple[System, Alert]]]:
 def longest(members: Iterable[tuple[System, Alert]]) -> float:
     """Return how many seconds the slowest alert of a round may take, with some to spare."""
     return max(
-        parse_duration(alert.at or alert.span) / 60_000 for _, alert in itertools.chain(members)
+        parse_duration(alert.at or alert.span) / 60_000 - _past(alert) for _, alert in members
     )

@@ -140,6 +140,8 @@ async def test_a_breaker_opens_probes_and_closes(app: App, sentinel: FakeIntegra
         await asyncio.sleep(0.02)
     found = await _breaker(app)
     assert (found["state"], found["problem"]) == ("open", "answers 500: upstream error")
+    gauge = 'incident_manager_circuit_breaker_open{channel="sentinel"}'
+    assert await app.metric(gauge) == 1
     # A moment for calls that had begun; from then on it is left in peace.
     await asyncio.sleep(0.3)
     calls = len(sentinel.calls)
@@ -160,6 +162,7 @@ async def test_a_breaker_opens_probes_and_closes(app: App, sentinel: FakeIntegra
         await asyncio.sleep(0.05)
     assert len({body["incident"]["id"] for body in sentinel.told.values()}) == 8
     assert (await _breaker(app))["state"] == "closed"
+    assert await app.metric(gauge) == 0
     # People were paged meanwhile, and none of this was a request of theirs.
     assert len(app.pagerduty.incidents) == 8
 
