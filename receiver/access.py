@@ -24,6 +24,22 @@ class Access:
                 self._basic.append((pair.encode(), credential))
         self.open = not self._bearer and not self._basic
 
+    def knows(self, request: web.Request) -> bool:
+        """Return whether a request may be told what is not for everybody; it is never refused."""
+        try:
+            self.check(request)
+        except web.HTTPUnauthorized:
+            return False
+        return True
+
+    def check_browser(self, request: web.Request) -> CredentialConfig | None:
+        """As ``check``, for pages: a browser asks for name and password only when told so."""
+        try:
+            return self.check(request)
+        except web.HTTPUnauthorized as error:
+            error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
+            raise
+
     def check(self, request: web.Request) -> CredentialConfig | None:
         """Return the credential used, None when none is needed; HTTP 401 otherwise."""
         if self.open:

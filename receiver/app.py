@@ -131,7 +131,8 @@ class Service:
         )
         self.tasks = TaskStore(self._redis, shards)
         self.figures = FigureStore(self._redis, shards)
-        runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path))
+        self._access = Access(settings.web.credentials)
+        runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path), self._access)
         self.assignment = build_assignment(settings, runbooks.catalogue)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
@@ -223,7 +224,7 @@ class Service:
 
     def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
         settings = self.settings
-        access = Access(settings.web.credentials)
+        access = self._access
         dead_letters = DeadLetterStore(self._redis)
         webhook = WebhookEndpoint(
             self.dispatcher,
@@ -237,7 +238,12 @@ class Service:
         webhook.max_alerts = settings.web.max_alerts
         token = settings.web.metrics_token
         status = StatusEndpoint(
-            store, self.tasks, self.clock, self.metrics, token.get_secret_value() if token else ""
+            store,
+            self.tasks,
+            self.clock,
+            self.metrics,
+            access,
+            token.get_secret_value() if token else "",
         )
         status.components = self._components
         status.notifiers = lambda: self._outages.up(self.notifiers)

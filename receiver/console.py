@@ -80,7 +80,7 @@ class ConsoleEndpoint:
 
     async def index(self, request: web.Request) -> web.Response:
         """GET /: open incidents, most urgent first, and the figures of the last days."""
-        credential = self._check(request)
+        credential = self._access.check_browser(request)
         days = _span(request)
         found = await self._store.newest("open", SHOWN + 1, None)
         counted = await self._store.active()
@@ -105,7 +105,7 @@ class ConsoleEndpoint:
 
     async def one(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}: everything about one incident."""
-        credential = self._check(request)
+        credential = self._access.check_browser(request)
         incident = await self._load(request)
         timeline = await self._store.timeline(incident.id)
         receipts = await self._tasks.receipts(incident.id)
@@ -120,7 +120,7 @@ class ConsoleEndpoint:
 
     async def review(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
-        credential = self._check(request)
+        credential = self._access.check_browser(request)
         review = await self._reviews.load(await self._load(request))
         page = await asyncio.to_thread(
             self._reviews.pages.page, review, **self._base(request, credential)
@@ -129,7 +129,7 @@ class ConsoleEndpoint:
 
     async def act(self, request: web.Request) -> web.Response:
         """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
-        credential = self._check(request)
+        credential = self._access.check_browser(request)
         _refuse_other_sites(request)
         action = request.match_info["action"]
         if action not in (*_ACTIONS, *_ITEM_ACTIONS):
@@ -167,7 +167,7 @@ class ConsoleEndpoint:
 
     async def chart(self, request: web.Request) -> web.Response:
         """GET /console/charts/{name}.svg?days=: a chart of the last days."""
-        self._check(request)
+        self._access.check_browser(request)
         figures = await self._figures.days(self._today(), _span(request))
         name = request.match_info["name"]
         if name == "response":
@@ -207,14 +207,6 @@ class ConsoleEndpoint:
 
     def _today(self) -> Any:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
-
-    def _check(self, request: web.Request) -> CredentialConfig | None:
-        try:
-            return self._access.check(request)
-        except web.HTTPUnauthorized as error:
-            # A browser asks for name and password only when it is told this word.
-            error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
-            raise
 
     async def _load(self, request: web.Request) -> Incident:
         name = request.match_info["id"]

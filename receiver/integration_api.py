@@ -73,6 +73,8 @@ class IntegrationEndpoint:
         name = request.match_info["name"]
         config = self._configs.get(name)
         if config is None:
+            # Which ones there are is for those who may send to some.
+            self._access.check(request)
             known = ", ".join(self._configs) or "none"
             text = f"no integration {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)

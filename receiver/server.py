@@ -134,7 +134,7 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         status.health,
         status.healthy,
         status.ready,
-        status.metrics,
+        status.metrics_beside,
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from receiver.access import Access
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
@@ -17,6 +18,17 @@ from receiver.present import rfc3339
 from receiver.render import render
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
+
+_HEADERS = {
+    # The page brings its own style, and nothing else applies to it.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
 
 SKEW_LIMIT_MS = 7_500
 """A quarter of a lease: beyond it two replicas could both believe to hold one."""
@@ -31,8 +43,10 @@ class StatusEndpoint:
         tasks: TaskStore,
         clock: Clock,
         metrics: Metrics,
+        access: Access,
         metrics_token: str = "",
     ) -> None:
+        self._access = access
         self._store = store
         self._tasks = tasks
         self._clock = clock
@@ -46,26 +60,26 @@ class StatusEndpoint:
         """GET /-/healthy: the process answers."""
         return web.Response(text="healthy\n")
 
-    async def ready(self, _request: web.Request) -> web.Response:
+    async def ready(self, request: web.Request) -> web.Response:
         """GET /-/ready: Redis answers a write, and the clock can be trusted with leases."""
         problem = await self._problem()
         if problem:
-            return web.Response(status=503, text=f"not ready: {problem}\n")
+            why = f": {problem}" if self._access.knows(request) else ""
+            return web.Response(status=503, text=f"not ready{why}\n")
         return web.Response(text="ready\n")
 
-    async def health(self, _request: web.Request) -> web.Response:
-        """GET /health: the same for people and scripts, with what each part says."""
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /health: the same for people and scripts, with what each part says.
+
+        Where credentials are configured, whoever has none learns the status alone: problems name
+        hosts and channels.
+        """
         problem = await self._problem()
-        parts = {"redis": problem or "ok", **self.components()}
-        status = 503 if problem else 200
-        return web.json_response(
-            {
-                "status": "unhealthy" if problem else "ok",
-                "components": parts,
-                "notifiers": self._notifiers(),
-            },
-            status=status,
-        )
+        found: dict[str, Any] = {"status": "unhealthy" if problem else "ok"}
+        if self._access.knows(request):
+            found["components"] = {"redis": problem or "ok", **self.components()}
+            found["notifiers"] = self._notifiers()
+        return web.json_response(found, status=503 if problem else 200)
 
     def _notifiers(self) -> dict[str, Any]:
         """Return how each notifier does; one that fails makes nothing unhealthy but itself."""
@@ -93,12 +107,26 @@ class StatusEndpoint:
         return ""
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """GET /metrics. Gauges come from Redis, so that every replica says the same."""
-        if self._token and not hmac.compare_digest(
-            request.headers.get("Authorization", "").encode("utf-8", "surrogateescape"),
-            f"Bearer {self._token}".encode(),
-        ):
+        """GET /metrics on its own port, which others need not reach."""
+        if self._token and not self._is_scraper(request):
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
+        return await self._page(request)
+
+    async def metrics_beside(self, request: web.Request) -> web.Response:
+        """GET /metrics beside the API: where anything there is guarded, so is this."""
+        if not self._is_scraper(request):
+            self._access.check(request)
+            if self._token and self._access.open:
+                raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
+        return await self._page(request)
+
+    def _is_scraper(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        wanted = f"Bearer {self._token}".encode()
+        return bool(self._token) and hmac.compare_digest(given, wanted)
+
+    async def _page(self, request: web.Request) -> web.Response:
+        """Return the page. Gauges come from Redis, so that every replica says the same."""
         try:
             self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())
@@ -122,7 +150,8 @@ class StatusEndpoint:
 class RunbookEndpoint:
     """Serves the catalogue of runbooks, by system and alert, else by alert alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, access: Access) -> None:
+        self._access = access
         self._files = {
             file.relative_to(folder).with_suffix("").as_posix(): file
             for file in sorted(folder.rglob("*.md"))
@@ -144,12 +173,13 @@ class RunbookEndpoint:
 
     async def show(self, request: web.Request) -> web.Response:
         """GET /runbooks/{name}: the Markdown text, readable as it is."""
+        self._access.check_browser(request)
         name = request.match_info["name"].removesuffix(".md")
         file = self.file_of(name)
         if file is None:
-            raise web.HTTPNotFound(text=f"there is no runbook {name}\n")
+            raise web.HTTPNotFound(text=f"there is no runbook {name}\n", headers=_HEADERS)
         text = file.read_text(encoding="utf-8")
         if "text/html" not in request.headers.get("Accept", ""):
-            return web.Response(text=text, content_type="text/markdown")
+            return web.Response(text=text, content_type="text/markdown", headers=_HEADERS)
         page = render("console/runbook.html.j2", name=name, text=text)
-        return web.Response(text=page, content_type="text/html")
+        return web.Response(text=page, content_type="text/html", headers=_HEADERS)

@@ -73,7 +73,8 @@ async def _health(source: Source) -> list[Finding]:
     except SourceError as error:
         return [_unasked("health", error)]
     except (KeyError, TypeError, ValueError):
-        return [Finding(AREA, "health", "unknown", "/health has no components and notifiers")]
+        words, advice = "/health has no components and notifiers", "give --token (web.credentials)"
+        return [Finding(AREA, "health", "unknown", words, advice=advice)]
     found = []
     for name, words in parts.items():
         state: State = "ok" if words in FINE else ("failed" if name == "redis" else "warning")

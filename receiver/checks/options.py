@@ -81,7 +81,9 @@ def sources(options: Mapping[str, Any], deadline: Deadline) -> tuple[Source, Sou
     """Return the service, its page of metrics, and Prometheus if it is to be asked."""
     service = Source("the service", options["url"], deadline, options["token"])
     page = options["metrics_url"] or f"{options['url'].rstrip('/')}/metrics"
-    metrics = Source("the metrics", page, deadline, options["metrics_token"])
+    # Beside the API the page wants what the API wants; another address never gets that.
+    token = options["metrics_token"] or ("" if options["metrics_url"] else options["token"])
+    metrics = Source("the metrics", page, deadline, token)
     given = options["prometheus_url"]
     prometheus = (
         Source("Prometheus", given, deadline, options["prometheus_token"]) if given else None

@@ -1,0 +1,252 @@
+"""Who may ask for what: for every route, what a request without credentials gets and learns."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.server import PATHS
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
+
+Fakes = tuple[FakeSlack, FakePagerDuty]
+TOKEN = "the-token-of-ops"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+BASIC = {"Authorization": "Basic " + base64.b64encode(b"ann:her-password").decode()}
+
+GUARDED, SIGNED, OWN_TOKEN, PUBLIC = 401, 401, 401, 200
+ROUTES: dict[tuple[str, str], int] = {
+    ("POST", "/v1/alerts/webhook"): GUARDED,
+    ("POST", "/v1/alerts/webhook/"): GUARDED,
+    ("POST", "/v1/heartbeats/{name}"): GUARDED,
+    ("POST", "/v1/slack/actions"): SIGNED,
+    ("POST", "/v1/slack/commands"): SIGNED,
+    ("POST", "/v1/slack/events"): SIGNED,
+    ("POST", "/v1/pagerduty/webhook"): SIGNED,
+    ("GET", "/v1/on-call"): GUARDED,
+    ("GET", "/v1/incidents"): GUARDED,
+    ("POST", "/v1/incidents"): GUARDED,
+    ("GET", "/v1/incidents/{id}"): GUARDED,
+    ("GET", "/v1/incidents/{id}/review"): GUARDED,
+    ("POST", "/v1/incidents/{id}/{action}"): GUARDED,
+    ("GET", "/v1/dead-letters"): GUARDED,
+    ("GET", "/runbooks/{name:.+}"): GUARDED,
+    ("GET", "/"): GUARDED,
+    ("GET", "/incidents/{id}"): GUARDED,
+    ("GET", "/incidents/{id}/review"): GUARDED,
+    ("POST", "/incidents/{id}/{action}"): GUARDED,
+    ("GET", "/console/{name}"): PUBLIC,
+    ("GET", "/console/charts/{name}.svg"): GUARDED,
+    ("GET", "/v1/figures"): GUARDED,
+    ("POST", "/v1/integrations/{name}/events"): OWN_TOKEN,
+    ("GET", "/v1/metrics/integrations"): GUARDED,
+    ("GET", "/v1/metrics/integrations/{name}"): GUARDED,
+    ("GET", "/v1/metrics/caches"): GUARDED,
+    ("GET", "/v1/health/circuit-breakers"): GUARDED,
+    ("GET", "/v1/changes"): GUARDED,
+    ("POST", "/v1/changes"): GUARDED,
+    ("GET", "/status"): PUBLIC,
+    ("GET", "/status.json"): PUBLIC,
+    ("GET", "/status/{name}"): PUBLIC,
+    ("HEAD", "/status"): PUBLIC,
+    ("HEAD", "/status.json"): PUBLIC,
+    ("GET", "/health"): PUBLIC,
+    ("GET", "/-/healthy"): PUBLIC,
+    ("GET", "/-/ready"): PUBLIC,
+    ("GET", "/metrics"): GUARDED,
+}
+"""What each route answers to a request that nobody vouches for."""
+
+BROWSED = ("/", "/incidents", "/console/charts", "/runbooks")
+INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path, fakes: Fakes) -> AsyncIterator[App]:
+    running = App(tmp_path, *fakes)
+    await running.start(
+        **{
+            "web.credentials": [
+                {"name": "ops", "token": TOKEN},
+                {"name": "ann", "username": "ann", "password": "her-password"},
+            ],
+            "pagerduty.webhook_secret": "signed",
+            "heartbeats": {"backup": {"interval": "1h"}},
+            "integrations": {"sentinel": {"token": "of-sentinel"}},
+            "status_page.title": "Example",
+            "status_page.components": [
+                {"name": "Shop", "matchers": ['service="checkout"'], "description": "buying"}
+            ],
+        }
+    )
+    yield running
+    await running.stop()
+
+
+def address(path: str, incident: str) -> str:
+    """Return a path that the route serves when it is asked by somebody it knows."""
+    names = {
+        "/v1/heartbeats/{name}": "/v1/heartbeats/backup",
+        "/v1/incidents/{id}/{action}": f"/v1/incidents/{incident}/note",
+        "/incidents/{id}/{action}": f"/incidents/{incident}/acknowledge",
+        "/runbooks/{name:.+}": "/runbooks/incident-manager/SampleAlert",
+        "/console/{name}": "/console/style.css",
+        "/status/{name}": "/status/style.css",
+        "/console/charts/{name}.svg": "/console/charts/response.svg",
+        "/v1/integrations/{name}/events": "/v1/integrations/sentinel/events",
+        "/v1/metrics/integrations/{name}": "/v1/metrics/integrations/slack",
+    }
+    return names.get(path, path.replace("{id}", incident))
+
+
+async def opened(app: App) -> str:
+    body = {"alerts": [alert(labels={"instance": "checkout-db-7"})], "groupKey": "g"}
+    _, answer = await app.post(body, headers=BEARER)
+    return str(answer["incidents"][0])
+
+
+async def asked(app: App, method: str, path: str, **more: Any) -> tuple[int, str, Any]:
+    async with app.session.request(method, app.url + path, allow_redirects=False, **more) as answer:
+        return answer.status, await answer.text(), answer.headers
+
+
+def test_every_route_is_in_the_table() -> None:
+    assert set(ROUTES) == set(PATHS)
+
+
+async def test_without_credentials_each_route_answers_as_the_table_says(guarded: App) -> None:
+    incident = await opened(guarded)
+    wrong = {"Authorization": "Bearer another"}
+    for (method, path), status in ROUTES.items():
+        for headers in ({}, wrong):
+            got, text, _ = await asked(guarded, method, address(path, incident), headers=headers)
+            assert got == status, (method, path, text)
+            told = [word for word in INTERNAL if word.lower() in text.lower()]
+            assert not told, (method, path, told)
+
+
+async def test_with_credentials_no_guarded_route_is_a_riddle(guarded: App) -> None:
+    """The table proves nothing about a path that would be refused to everybody."""
+    incident = await opened(guarded)
+    for (method, path), status in ROUTES.items():
+        signed = "/slack/" in path or "/pagerduty/" in path or "/integrations/{name}/ev" in path
+        if status == PUBLIC or signed:
+            continue
+        for headers in (BEARER, BASIC):
+            got, text, _ = await asked(guarded, method, address(path, incident), headers=headers)
+            assert got not in (401, 403, 404, 405, 500), (method, path, got, text)
+
+
+async def test_a_browser_is_asked_for_name_and_password_where_people_read(guarded: App) -> None:
+    incident = await opened(guarded)
+    for (method, path), status in ROUTES.items():
+        if status == PUBLIC or method != "GET":
+            continue
+        _, _, headers = await asked(guarded, method, address(path, incident))
+        page = path == "/" or path.startswith(BROWSED[1:])
+        wanted = "Basic" if page else "Bearer"
+        assert headers["WWW-Authenticate"].startswith(wanted), path
+
+
+async def test_health_tells_its_details_to_those_who_may_know(guarded: App) -> None:
+    guarded.service._outages.failed("slack", "channel_not_found: C0ALERTS")
+    assert await guarded.get("/health") == (200, {"status": "ok"})
+    _, known = await guarded.get("/health", headers=BEARER)
+    assert known["notifiers"]["slack"]["problem"] == "channel_not_found: C0ALERTS"
+
+
+async def test_without_redis_nobody_outside_learns_where_it_is(
+    guarded: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from receiver.errors import StoreUnavailableError  # noqa: PLC0415
+
+    async def away(_now: int) -> None:
+        raise StoreUnavailableError("Redis: Error 111 connecting to redis.internal:6379")
+
+    monkeypatch.setattr(guarded.service.dispatcher.store, "probe", away)
+    assert await guarded.get("/health") == (503, {"status": "unhealthy"})
+    assert await guarded.get("/-/ready") == (503, "not ready\n")
+    assert "redis.internal" in (await guarded.get("/-/ready", headers=BASIC))[1]
+
+
+async def test_an_unknown_integration_names_the_others_to_nobody_outside(guarded: App) -> None:
+    status, text, _ = await asked(guarded, "POST", "/v1/integrations/x/events")
+    assert (status, "sentinel" in text) == (401, False)
+    status, answer = await guarded.post({}, "/v1/integrations/x/events", headers=BEARER)
+    assert (status, "sentinel" in answer["error"]) == (404, True)
+
+
+@pytest.mark.parametrize("token", [None, "of-prometheus"])
+async def test_metrics_beside_the_api_are_as_guarded_as_the_api(
+    tmp_path: Path, fakes: Fakes, token: str | None
+) -> None:
+    running = App(tmp_path, *fakes)
+    credential = {"name": "ops", "token": TOKEN}
+    await running.start(
+        **NO_ACCOUNTS, **{"web.credentials": [credential], "web.metrics_token": token}
+    )
+    alone = f"http://127.0.0.1:{running.service.metrics_port}/metrics"
+    try:
+        assert (await running.get("/metrics"))[0] == 401
+        assert (await running.get("/metrics", headers=BEARER))[0] == 200
+        if token is None:
+            async with running.session.get(alone) as answer:
+                assert answer.status == 200
+        else:
+            scraper = {"Authorization": f"Bearer {token}"}
+            assert (await running.get("/metrics", headers=scraper))[0] == 200
+            for headers, status in (({}, 401), (BEARER, 401), (scraper, 200)):
+                async with running.session.get(alone, headers=headers) as answer:
+                    assert answer.status == status
+    finally:
+        await running.stop()
+
+
+async def test_a_token_of_metrics_alone_guards_them_on_both_ports(
+    tmp_path: Path, fakes: Fakes
+) -> None:
+    running = App(tmp_path, *fakes)
+    await running.start(**NO_ACCOUNTS, **{"web.metrics_token": "of-prometheus"})
+    try:
+        assert (await running.get("/metrics"))[0] == 401
+        scraper = {"Authorization": "Bearer of-prometheus"}
+        assert (await running.get("/metrics", headers=scraper))[0] == 200
+        assert (await running.get("/v1/incidents"))[0] == 200
+    finally:
+        await running.stop()
+
+
+async def test_a_refused_body_is_not_read(guarded: App) -> None:
+    """Whoever is not known cannot fill the memory before being refused."""
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64 << 20:
+            sent += 1 << 16
+            yield bytes(1 << 16)
+
+    try:
+        async with guarded.session.post(
+            f"{guarded.url}/v1/alerts/webhook", data=endless()
+        ) as answer:
+            assert answer.status == 401
+    except OSError:
+        pass
+    assert sent < 32 << 20
+
+
+async def test_a_runbook_page_cannot_be_framed_or_run_anything(plain: App) -> None:
+    headers = {"Accept": "text/html"}
+    _, text, sent = await asked(
+        plain, "GET", "/runbooks/incident-manager/SampleAlert", headers=headers
+    )
+    assert "<pre>" in text
+    policy = sent["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert sent["X-Content-Type-Options"] == "nosniff"
