@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -30,6 +29,7 @@ from receiver.logs import LEVELS, redact, setup_logging
 from receiver.oncall_command import oncall
 from receiver.review_command import review
 from receiver.settings import Settings
+from receiver.settings_model import secret_values
 from receiver.slack_check import slack
 from receiver.status_command import STATUS
 
@@ -69,7 +69,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
             note_bad_configuration(error.message)
         raise
     setup_logging(settings.log.level, settings.log.format)
-    redact(_secrets(settings))
+    redact(secret_values(settings))
     note_start(VERSION, str(chosen_file(config_file) or ""))
     # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
     # fifth of the time looking for garbage that reference counting has already freed.
@@ -156,29 +156,6 @@ def _short(command: Path) -> Path:
     with contextlib.suppress(ValueError):
         return command.relative_to(Path.cwd())
     return command
-
-
-def _secrets(settings: Settings) -> list[str]:
-    """Return every secret of the settings, so that no log line can show one."""
-    found = [
-        settings.slack.token,
-        settings.slack.signing_secret,
-        settings.pagerduty.routing_key,
-        settings.pagerduty.webhook_secret,
-        settings.pagerduty.webhook_secret_previous,
-        settings.pagerduty.rest_token,
-        settings.web.metrics_token,
-        settings.outgoing_heartbeat.url,
-    ]
-    for credential in settings.web.credentials:
-        found += [credential.token, credential.password]
-    for alertmanager in settings.alertmanagers:
-        found += [alertmanager.token, alertmanager.password]
-    for notifier in settings.notifiers.values():
-        found += [notifier.token, notifier.routing_key]
-    password = urlsplit(settings.redis.url).password
-    shown = [secret.get_secret_value() for secret in found if secret is not None]
-    return [*shown, password] if password else shown
 
 
 def _warn_of(alertmanager_file: Path, settings: Settings) -> None:

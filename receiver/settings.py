@@ -107,6 +107,14 @@ class RedisConfig(Section):
     def _scheme(cls, value: str) -> str:
         if value and not re.match(r"(rediss?|unix)://\S+\Z", value):
             raise ValueError("not a redis://, rediss:// or unix:// URL")
+        try:
+            urlsplit(value).port  # noqa: B018 - raises ValueError for a port that is none
+        except ValueError:
+            # Its own words would repeat a part of the password.
+            raise ValueError(
+                "host and port cannot be read; in a user's name and password write / # ? @ :"
+                " as %2F %23 %3F %40 %3A"
+            ) from None
         return value
 
 

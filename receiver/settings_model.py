@@ -1,7 +1,9 @@
 """What the models of the settings say about a place: its type, its keys, its secrets."""
 
+from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -70,6 +72,33 @@ def secrets_of(annotation: Any) -> list[str]:
         for name, field in (model.model_fields if model else {}).items()
         if plain(field.annotation) is SecretStr or not field.repr
     ]
+
+
+def secret_values(value: Any) -> Iterator[str]:
+    """Yield every secret that settings hold, of a URL the password as it is written and as meant.
+
+    It follows the models, so that a new secret needs no place where it is named again.
+    """
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from secret_values(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secret_values(item)
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            held = getattr(value, name)
+            yield from secret_values(held) if field.repr else _of_url(held)
+        yield from secret_values(value.model_extra or {})
+
+
+def _of_url(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    for written in filter(None, found):
+        yield from (written, unquote(written))
 
 
 def keys_of(annotation: Any) -> list[str]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from receiver.__main__ import _secrets
 from receiver.errors import ConfigError
 from receiver.settings import Settings
 from receiver.settings_load import load_settings
+from receiver.settings_model import secret_values
 
 URL = "https://hc.example/3f1c-secret?create=1"
 
@@ -32,7 +32,7 @@ alertmanagers:
     assert first.urls == ("http://am-0:9093", "https://am-1/prefix")
     assert (first.cluster, first.warm_up, second.warm_up) == ("eu", 300_000, 0)
     assert "t0ken" not in repr(settings)
-    assert {"t0ken", "p:w"} <= set(_secrets(settings))
+    assert {"t0ken", "p:w"} <= set(secret_values(settings))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_url_of_a_heartbeat_is_a_secret(tmp_path: Path, url: str) -> None:
     assert config.url.get_secret_value() == url
     assert (config.method, config.interval) == ("post", 30_000)
     assert url not in repr(settings)
-    assert url in _secrets(settings)
+    assert url in secret_values(settings)
     assert load(tmp_path, "", LLM_IM__OUTGOING_HEARTBEAT__URL="").outgoing_heartbeat.url is None
 
 

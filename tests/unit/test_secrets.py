@@ -1,0 +1,110 @@
+"""Every secret that a configuration can hold is one that no log line shows."""
+
+import json
+import logging
+import traceback
+from io import StringIO
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from receiver import logs
+from receiver.errors import ConfigError
+from receiver.settings import Settings
+from receiver.settings_load import load_settings
+from receiver.settings_model import extra_of, model_of, secret_values, secrets_of
+
+EVERYTHING: dict[str, Any] = {
+    "web.credentials": [
+        {"name": "a", "token": "S-web-token"},
+        {"name": "b", "username": "ann", "password": "S-web-password"},
+    ],
+    "web.metrics_token": "S-metrics",
+    "redis.url": "redis://user:S-redis%2Fpass@host:6379/0?password=S-query",
+    "slack.token": "S-slack",
+    "slack.signing_secret": "S-signing",
+    "slack.app_token": "xapp-S-app",
+    "slack.channel": "C0",
+    "pagerduty.routing_key": "S-routing-key-of-32-characters-x",
+    "pagerduty.webhook_secret": "S-hook",
+    "pagerduty.webhook_secret_previous": "S-hook-before",
+    "pagerduty.rest_token": "S-rest",
+    "alertmanagers": [
+        {"urls": ["http://am"], "token": "S-am-token"},
+        {"cluster": "b", "urls": ["http://b"], "username": "ann", "password": "S-am-password"},
+    ],
+    "integrations": {
+        "sentinel": {"token": "S-in", "url": "http://s", "url_token": "S-out"},
+    },
+    "enrichment.prometheus": {"url": "http://p", "username": "ann", "password": "S-prom"},
+    "enrichment.summary": {"url": "http://llm/v1", "token": "S-llm", "model": "small"},
+    "outgoing_heartbeat.url": "https://beats.example/S-beat",
+    "notifiers": {
+        "other": {"type": "slack", "channel": "C1", "token": "S-other"},
+        "third": {"type": "pagerduty", "routing_key": "S-third-key-with-32-characters-x"},
+    },
+}
+
+
+def _possible(annotation: Any, seen: frozenset[Any] = frozenset()) -> set[tuple[str, str]]:
+    """Return (model, field) of every secret that a type can hold."""
+    if get_args(annotation):
+        return set().union(*(_possible(one, seen) for one in get_args(annotation)))
+    kind = model_of(annotation)
+    if kind is None or kind in seen:
+        return set()
+    below = [*(field.annotation for field in kind.model_fields.values()), extra_of(kind)]
+    own = {(kind.__name__, name) for name in secrets_of(kind)}
+    return own.union(*(_possible(one, seen | {kind}) for one in below if one is not None))
+
+
+def _held(value: Any) -> set[tuple[str, str]]:
+    """Return (model, field) of every secret that is there."""
+    if isinstance(value, dict):
+        return set().union(*map(_held, value.values()))
+    if isinstance(value, tuple):
+        return set().union(*map(_held, value))
+    if not isinstance(value, BaseModel):
+        return set()
+    given = dict(value) | (value.model_extra or {})
+    own = {(type(value).__name__, name) for name in secrets_of(type(value)) if given[name]}
+    return own | _held(given)
+
+
+def test_the_configuration_above_has_every_kind_of_secret() -> None:
+    possible = _possible(Settings)
+    assert ("IntegrationConfig", "url_token") in possible
+    # Prometheus is asked with a token or a password, not with both.
+    held = _held(load_settings(None, {}, EVERYTHING)) | {("PrometheusConfig", "token")}
+    assert held == possible
+
+
+def test_every_secret_is_hidden_in_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
+    logs.redact(secret_values(load_settings(None, {}, EVERYTHING)))
+    stream = StringIO()
+    logs.setup_logging("info", "json", stream)
+    words = [word.strip('",]}') for word in json.dumps(EVERYTHING).split() if "S-" in word]
+    words += ["S-redis/pass", "S-redis%2Fpass", "S-query"]
+    for word in words:
+        logging.getLogger("test").warning("it said %s", word, extra={"more": {"deep": [word]}})
+    assert len(words) >= 20
+    assert "S-" not in stream.getvalue()
+
+
+def test_a_configuration_without_secrets_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
+    logs.redact(secret_values(load_settings(None, {}, {"redis.url": "redis://host:6379/0"})))
+    assert logs._SECRETS.hide("redis://host:6379/0 is fine") == "redis://host:6379/0 is fine"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:hun/ter2@host:6379", "redis://u:hun#ter2@host", "redis://[x:hunter2@host"]
+)
+def test_a_password_that_breaks_its_url_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, {"LLM_IM__REDIS__URL": url}, {})
+    assert "LLM_IM__REDIS__URL: redis.url: host and port cannot be read" in str(caught.value)
+    assert "hun" not in str(caught.value)
+    assert "hun" not in "".join(traceback.format_exception(caught.value))
