@@ -121,6 +121,11 @@ def redact(values: Iterable[str]) -> None:
     _SECRETS.add(values)
 
 
+def hide(text: str) -> str:
+    """Return a text that others wrote, for people to read, with the secrets known as ``***``."""
+    return _SECRETS.hide(text)
+
+
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()

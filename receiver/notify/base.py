@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from receiver.budget import Budget
+from receiver.logs import hide
 from routing.incident import Entry, Incident, Page
 from routing.receipt import AlertKey, Attempt, Receipt
 
@@ -91,6 +92,10 @@ class Retry(msgspec.Struct, frozen=True):
     blocks: int = 0
     cause: str = "other"
 
+    def __post_init__(self) -> None:
+        """Whatever a service repeats of what it was sent, no secret of ours goes on from here."""
+        msgspec.structs.force_setattr(self, "reason", hide(self.reason))
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """It will never work as it stands: the page moves on.
@@ -102,6 +107,10 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
     repairable: bool = False
     cause: str = "other"
+
+    def __post_init__(self) -> None:
+        """As for ``Retry``: the reason is shown in the incident, by /health and in messages."""
+        msgspec.structs.force_setattr(self, "reason", hide(self.reason))
 
 
 class Absent(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import (
     ClientConnectorError,
     ClientError,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
@@ -119,8 +120,12 @@ class WebhookNotifier:
         except ClientConnectorError as error:
             words = error.os_error.strerror or type(error).__name__
             return Retry(f"cannot connect: {words}", cause="network")
+        except ClientResponseError as error:
+            # Its text has the whole address, and some put what authorizes into the path.
+            return Retry(f"not an answer of HTTP: {error.message}", cause="network", unknown=True)
         except (ClientError, OSError, ValueError) as error:
-            return Retry(str(error) or type(error).__name__, cause="network", unknown=True)
+            words = str(error).replace(self._url, "its url")
+            return Retry(words or type(error).__name__, cause="network", unknown=True)
         told = msgspec.structs.replace(
             receipt,
             version=incident.version,

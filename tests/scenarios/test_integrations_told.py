@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from receiver import logs
 from receiver.errors import ConfigError
 from receiver.settings_load import load_settings
+from receiver.settings_model import secret_values
 from tests.fakes.integration import FakeIntegration
-from tests.scenarios.conftest import App, alert, notification, until
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ async def test_it_is_told_of_each_change_in_order(app: App, sentinel: FakeIntegr
     assert numbers == list(range(1, numbers[-1] + 1))
     found = app.service.metrics.integrations.get("sentinel")
     assert found is not None
-    assert found.successful == len(sentinel.told)
+    await until(lambda: found.successful == len(sentinel.told))
     # It may be told in the same moment in which the incident says so.
     deliveries = {one["notifier"]: one["state"] for one in (await app.incident(name))["deliveries"]}
     assert deliveries["sentinel"] in ("delivered", "pending")
@@ -185,3 +187,52 @@ def test_a_notifiers_name_is_taken() -> None:
     }
     with pytest.raises(ConfigError, match=r"integrations\.slack\.url: slack is a notifier already"):
         load_settings(None, {}, flags)
+
+
+async def _problem(app: App, name: str) -> str:
+    """Return what the incident says of the last attempt, once there was one."""
+
+    async def said() -> str:
+        deliveries = (await app.incident(name))["deliveries"]
+        found = next(one for one in deliveries if one["notifier"] == "sentinel")
+        return str(found["last_error"] or "")
+
+    return str(await until(said))
+
+
+async def test_no_answer_has_the_address_or_the_token_told(
+    tmp_path: Path, fakes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some put what authorizes into the path, and a careless proxy repeats what it was sent."""
+    answers = [b"nonsense\r\n\r\n", b"HTTP/1.1 401 No\r\n\r\nwrong: Bearer out-going-token"]
+
+    async def careless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0) if len(answers) > 1 else answers[0])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(careless, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks/path-is-secret"
+    running = App(tmp_path, *fakes)
+    told = {"url": url, "url_token": "out-going-token"}
+    await running.start(**NO_ACCOUNTS, integrations={"sentinel": told})
+    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
+    logs.redact(secret_values(running.service.settings))
+    try:
+        name = await running.fire()
+        assert "path-is-secret" not in await _problem(running, name)
+        for _ in range(100):
+            running.clock.move(2)
+            if "401" in await _problem(running, name):
+                break
+            await asyncio.sleep(0.05)
+        assert await _problem(running, name) == "answers 401: wrong: Bearer ***"
+        for path in ("/health", f"/v1/incidents/{name}", "/v1/health/circuit-breakers"):
+            _, body = await running.get(path)
+            assert "401" in str(body)
+            assert "path-is-secret" not in str(body)
+            assert "out-going-token" not in str(body)
+    finally:
+        await running.stop()
+        server.close()
