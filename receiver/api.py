@@ -4,6 +4,7 @@ What a person does is the same event as a click in Slack, decided by the same ru
 """
 
 import asyncio
+import hashlib
 import json
 import uuid
 from typing import Any
@@ -15,7 +16,7 @@ from receiver.access import Access
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher, Outcome
 from receiver.opening import OpenBody, Opening
-from receiver.person_actions import ACTIONS, read_body, read_event, read_json
+from receiver.person_actions import ACTIONS, read_body, read_event, read_json, whole
 from receiver.review_facts import Review, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
@@ -36,6 +37,9 @@ from routing.incident import Actor, Incident
 STATES = ("open", "closed", "all")
 FORMATS = ("json", "markdown", "html")
 LIMIT_MAX = 1_000
+KEY_MAX = 200
+SHOWN = 40
+"""Characters of a wrong value that are repeated."""
 
 
 def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
@@ -79,7 +83,7 @@ class ApiEndpoint:
         if state not in STATES:
             raise refuse(
                 web.HTTPBadRequest,
-                f"state is {state!r}; allowed: {', '.join(STATES)}",
+                f"state is {state[:SHOWN]!r}; allowed: {', '.join(STATES)}",
                 place="state",
             )
         limit = _number(request, "limit", 100, LIMIT_MAX)
@@ -117,7 +121,7 @@ class ApiEndpoint:
         if shape not in FORMATS:
             known = ", ".join(FORMATS)
             raise refuse(
-                web.HTTPBadRequest, f"format is {shape!r}; allowed: {known}", place="format"
+                web.HTTPBadRequest, f"format is {shape[:SHOWN]!r}; allowed: {known}", place="format"
             )
         review = await self._reviews.load(await self._load(request))
         # A long timeline takes longer to print than a webhook may wait.
@@ -148,7 +152,7 @@ class ApiEndpoint:
             actor, now = _actor(request, asked.by, credential), self._clock.now()
             return _answer(await silence_act(self._silencer, incident, asked, actor, now))
         event = await self._event(request, action, raw, credential)
-        key = request.headers.get("Idempotency-Key", "")[:200]
+        key = _idempotency_key(request)
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
         outcome = await self._dispatcher.submit(event, incident.id, event_id)
         refuse_no_component(outcome.reason, self._components)
@@ -169,7 +173,7 @@ class ApiEndpoint:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
         credential = self._access.check(request)
         body = read_json(OpenBody, await request.read())
-        key = request.headers.get("Idempotency-Key", "")[:200] or uuid.uuid4().hex
+        key = _idempotency_key(request) or uuid.uuid4().hex
         outcome = await self._opening.open(body, _actor(request, body.by, credential), key)
         shown = present.summary(outcome.incident) if outcome.incident else None
         status = 201 if outcome.reason == "opened" else 200
@@ -220,8 +224,19 @@ def _number(request: web.Request, name: str, default: int, greatest: int) -> int
     text = request.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= greatest:
-        raise refuse(
-            web.HTTPBadRequest, f"{name} is {text!r}; allowed: 1 to {greatest}", place=name
-        )
-    return int(text)
+    found = whole(text, greatest)
+    if found is None:
+        words = f"{name} is {text[:SHOWN]!r}; allowed: 1 to {greatest}"
+        raise refuse(web.HTTPBadRequest, words, place=name)
+    return found
+
+
+def _idempotency_key(request: web.Request) -> str:
+    """Return the key under which a request counts once, short and of plain characters; "" for none.
+
+    It becomes part of a key's name; cutting it would make one of two.
+    """
+    given = request.headers.get("Idempotency-Key", "")
+    if len(given) <= KEY_MAX and given.isascii():
+        return given
+    return hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()

@@ -18,19 +18,27 @@ from receiver.clock import Clock
 from receiver.console_view import card, details
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
-from receiver.person_actions import ActionItemBody, ActionItemDoneBody, Body, read_event
+from receiver.person_actions import (
+    ActionItemBody,
+    ActionItemDoneBody,
+    Body,
+    read_event,
+    whole,
+)
 from receiver.render import read_asset, render
 from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
 from receiver.store.tasks import TaskStore
+from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
 from routing.incident import Actor, Incident
 
 SHOWN = 200
 NAME_MAX = 80
+EPISODE_MAX = 1_000_000_000
 COOKIE = "incident_manager_name"
 SPANS = (7, 30)
 ASSETS = {
@@ -157,12 +165,14 @@ class ConsoleEndpoint:
         """Return what a button's form asks for; PayloadError when it cannot be."""
         kind = _ACTIONS.get(action)
         if kind is not None:
-            episode = form.get("episode", "")
-            return kind(actor, int(episode) if episode.isdecimal() else None)
-        number = form.get("number", "")
+            seen = form.get("episode", "")
+            episode = whole(seen, EPISODE_MAX, 0)
+            # What is no episode was none that is the case now: nothing is done.
+            return kind(actor, -1 if seen and episode is None else episode)
         body: Body = ActionItemBody(text=form.get("text", ""), owner=form.get("owner", ""))
         if action == "action-item-done":
-            body = ActionItemDoneBody(number=int(number) if number.isdecimal() else 0)
+            number = whole(form.get("number", ""), ITEMS_MAX)
+            body = ActionItemDoneBody(number=number or 0)
         return await read_event(action, body, actor, self._clock.now(), self._store.find)
 
     async def chart(self, request: web.Request) -> web.Response:
@@ -194,15 +204,22 @@ class ConsoleEndpoint:
         """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
         self._access.check(request)
         text = request.query.get("days", "30")
-        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= DAYS_MAX:
-            body = {"error": f"days is {text!r}; allowed: 1 to {DAYS_MAX}", "place": "days"}
+        number = whole(text, DAYS_MAX)
+        if number is None:
+            body = {
+                "error": f"days is {text[:NAME_MAX]!r}; allowed: 1 to {DAYS_MAX}",
+                "place": "days",
+            }
             return web.json_response(body, status=400)
         end = request.query.get("end", "")
         last = _day(end) if end else self._today()
         if last is None:
-            body = {"error": f"end is {end!r}; allowed: a day, as 2026-03-02", "place": "end"}
+            body = {
+                "error": f"end is {end[:NAME_MAX]!r}; allowed: a day, as 2026-03-02",
+                "place": "end",
+            }
             return web.json_response(body, status=400)
-        days = await self._figures.days(last, int(text))
+        days = await self._figures.days(last, number)
         return web.json_response(to_json(days))
 
     def _today(self) -> Any:

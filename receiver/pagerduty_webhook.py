@@ -17,6 +17,7 @@ from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.metrics import Metrics
 from receiver.pagerduty_origin import Match, PagerDutyOrigin
 from receiver.pagerduty_payload import Told, is_signed, read_event
+from receiver.payload_fields import clean_text
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.store.incidents import LONG_EVENT, LONG_EVENT_TTL
 from routing.event import (
@@ -120,7 +121,7 @@ class PagerDutyWebhookEndpoint:
 
     async def _put_aside(self, error: PayloadError, body: bytes, request: web.Request) -> None:
         raw = body[:RAW_KEPT].decode("utf-8", "replace")
-        sender = request.headers.get("User-Agent", "")[:100]
+        sender = clean_text(request.headers.get("User-Agent", ""), 100)
         letter = DeadLetter(self._clock.now(), error.message, error.position, raw, sender)
         await self._dead_letters.push([letter])
         self._metrics.dead_letter("event")

@@ -6,7 +6,7 @@ same result for a well-formed body.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -57,8 +57,9 @@ class _Webhook(msgspec.Struct, gc=False):
     externalURL: str  # noqa: N815
     alerts: list[_Alert]
     truncatedAlerts: Annotated[int, Meta(ge=0, le=MAX_TRUNCATED)] = 0  # noqa: N815
-    version: Any = None
-    orgId: Any = msgspec.UNSET  # noqa: N815
+    # Raw: they may hold millions of values, and nobody wants one of them.
+    version: msgspec.Raw = msgspec.Raw()
+    orgId: msgspec.Raw = msgspec.Raw()  # noqa: N815
 
 
 _decode = msgspec.json.Decoder(_Webhook).decode
@@ -96,9 +97,10 @@ def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
     cut = max(0, len(items) - max_alerts)
     if cut:
         items = items[:max_alerts]
-    seen = {"version": webhook.version}
-    if webhook.orgId is not msgspec.UNSET:
-        seen["orgId"] = webhook.orgId
+    known = 0 < len(webhook.version) <= MAX_TIME
+    seen = {"version": msgspec.json.decode(webhook.version) if known else None}
+    if len(webhook.orgId):
+        seen["orgId"] = None
     return Payload(
         unquote_receiver(webhook.receiver),
         webhook.groupKey,

@@ -22,11 +22,14 @@ from receiver.heartbeats import Heartbeats
 from receiver.logs import correlation_id
 from receiver.metrics import Metrics
 from receiver.payload import JunkPayloadError, Payload, parse_payload
+from receiver.payload_fields import clean_text
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from routing.assign import Assignment, Sender
 
 log = logging.getLogger("webhook")
 RAW_KEPT = 4_096
+SENDER_MAX = 100
+CLUSTER_MAX = 200
 
 
 class WebhookEndpoint:
@@ -57,7 +60,7 @@ class WebhookEndpoint:
         started = time.perf_counter()
         credential = self._access.check(request)
         body = await request.read()
-        sender = request.headers.get("User-Agent", "")[:100]
+        sender = clean_text(request.headers.get("User-Agent", ""), SENDER_MAX)
         try:
             payload = parse_payload(body, self._clock.now(), max_alerts=self.max_alerts)
         except JunkPayloadError as error:
@@ -67,11 +70,11 @@ class WebhookEndpoint:
         alerts, beaten = self._heartbeats.take_out(payload.alerts)
         for name in beaten:
             await self._heartbeats.beat(name)
-        cluster = (credential.cluster if credential else "") or request.query.get("cluster", "")
+        cluster = (credential.cluster if credential else "") or _cluster(request)
         events = self._assignment().assign(
             alerts,
             Sender(
-                cluster[:200],
+                cluster,
                 payload.receiver,
                 payload.group_key,
                 payload.group_labels,
@@ -146,3 +149,8 @@ class WebhookEndpoint:
         await self._dead_letters.push(letters)
         self._metrics.dead_letter("alert", len(letters))
         log.warning("%d alerts of a payload put aside: %s", len(letters), letters[0].reason)
+
+
+def _cluster(request: web.Request) -> str:
+    """Return the cluster that a sender names itself: one line, as it is shown and looked up."""
+    return " ".join(clean_text(request.query.get("cluster", ""), CLUSTER_MAX).split())

@@ -1,0 +1,185 @@
+"""Requests that nobody sends by mistake: each gets a clear answer, none an internal error."""
+
+import asyncio
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from receiver.server import PATHS
+from tests.scenarios.conftest import App, alert, notification
+
+DIGITS = "9" * 5_000
+
+
+async def raw(app: App, request: bytes) -> tuple[int, bytes]:
+    """Send bytes as they are; return status and everything that came back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", app.service.api_port)
+    writer.write(request)
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return int(answer.split(b" ", 2)[1]), answer
+
+
+def post(path: str, body: bytes = b"{}", *headers: bytes) -> bytes:
+    lines = [
+        b"POST " + path.encode("utf-8", "surrogateescape") + b" HTTP/1.1",
+        b"Host: localhost",
+        b"Connection: close",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (f"/v1/incidents?limit={DIGITS}", "limit"),
+        (f"/v1/incidents?cursor={DIGITS}", "cursor"),
+        (f"/v1/dead-letters?limit={DIGITS}", "limit"),
+        (f"/v1/figures?days={DIGITS}", "days"),
+    ],
+)
+async def test_a_number_of_thousands_of_digits_is_too_large(
+    plain: App, path: str, place: str
+) -> None:
+    status, answer = await plain.get(path)
+    assert (status, answer["place"]) == (400, place)
+    assert len(answer["error"]) < 300
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "action-item-done"])
+async def test_a_button_with_a_huge_number_is_no_error(plain: App, action: str) -> None:
+    incident = await plain.fire()
+    form = {"episode": DIGITS, "number": DIGITS, "name": "Ann"}
+    async with plain.session.post(
+        f"{plain.url}/incidents/{incident}/{action}", data=form, allow_redirects=False
+    ) as answer:
+        assert answer.status == 303
+    assert (await plain.incident(incident))["state"] == "triggered"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"User-Agent: \xff\xfe",
+        b"Idempotency-Key: \xff\xfe",
+        b"X-Request-ID: \xff\xfe",
+        b"Authorization: Bearer \xff\xfe",
+        b"Accept: \xff",
+        b"Cookie: incident_manager_name=\xff",
+        b"traceparent: \xff",
+        b"Origin: \xff",
+    ],
+)
+async def test_bytes_beyond_utf8_in_a_header(plain: App, header: bytes) -> None:
+    incident = await plain.fire()
+    requests = [
+        post("/v1/alerts/webhook", b"[]", header),
+        post("/v1/incidents", b'{"title": "x"}', header),
+        post(f"/v1/incidents/{incident}/note", b'{"text": "x"}', header),
+        post(f"/incidents/{incident}/acknowledge", b"", header),
+        post("/v1/slack/actions", b"", header),
+        *(
+            post(path, b"", header).replace(b"POST", b"GET", 1)
+            for path in ("/", "/metrics", "/status", "/v1/incidents")
+        ),
+    ]
+    for request in requests:
+        status, answer = await raw(plain, request)
+        assert status < 500, answer
+
+
+async def test_hostile_paths_are_answered_without_an_internal_error(plain: App) -> None:
+    await plain.fire()
+    hostile = ["%00", "%ff%fe", "..%2f..%2fetc", "%0d%0aX:y", "\udcff", "a" * 4000, "%F0%9F%98%80"]
+    hostile += ["{0}", "*", "%7b0%7d", "__proto__", "%ed%a0%80"]
+    for method, path in PATHS:
+        for name in hostile if "{" in path else ():
+            for place in ("{id}", "{name}", "{name:.+}", "{action}"):
+                path = path.replace(place, name)  # noqa: PLW2901 - one after the other
+            request = post(path, b"{}").replace(b"POST", method.encode(), 1)
+            status, answer = await raw(plain, request)
+            assert status < 500, (path, answer)
+            assert b"\r\nX:y" not in answer
+
+
+@pytest.mark.parametrize("query", ["cluster=%ff%fe", "cluster=%00%0aevil", "cluster=%ed%a0%80"])
+async def test_a_hostile_cluster_stays_on_its_line(plain: App, query: str) -> None:
+    status, answer = await raw(
+        plain,
+        post(f"/v1/alerts/webhook?{query}", json.dumps(notification(alert())).encode()),
+    )
+    assert status == 202, answer
+    _, found = await plain.get("/v1/incidents")
+    (incident,) = found["incidents"]
+    shown = await plain.incident(incident["id"])
+    assert shown["group"]["cluster"].isprintable()
+
+
+async def test_methods_of_ones_own_make_no_series(plain: App) -> None:
+    for number in range(3):
+        status, _ = await raw(plain, post("/x").replace(b"POST", b"ZAP%d" % number, 1))
+        assert status in (400, 404, 405)
+    _, page = await plain.get("/metrics")
+    assert "ZAP" not in page
+
+
+BOMBS: dict[str, bytes] = {
+    "deep lists": b"[" * 200_000,
+    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "deep in a field that nobody reads": b'{"alerts":[],"x":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "a huge number": b'{"alerts":[],"truncatedAlerts":' + b"9" * 100_000 + b"}",
+    "infinite": b'{"alerts":[],"truncatedAlerts":1e999999}',
+    "NaN": b'{"alerts":[],"truncatedAlerts":NaN}',
+    "lone surrogates": rb'{"alerts":[{"labels":{"a":"\ud800","\udfff":"x"}}],"groupKey":"\udc00"}',
+    "duplicate keys": b'{"alerts":[],"alerts":[{"labels":{"a":"b","a":"c"}}],"alerts":[]}',
+    "a byte order mark": b"\xef\xbb\xbf" + b'{"alerts":[]}',
+    "UTF-16": '{"alerts":[]}'.encode("utf-16"),
+    "not UTF-8": b'{"alerts":[],"x":"\xff"}',
+}
+
+
+@pytest.mark.parametrize("body", BOMBS.values(), ids=BOMBS)
+async def test_a_bomb_costs_its_sender_alone(plain: App, body: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    for path in ("/v1/alerts/webhook", "/v1/incidents", "/v1/changes"):
+        began = loop.time()
+        status, answer = await plain.post(body, path)
+        assert status in (201, 202, 400), (path, answer)
+        assert loop.time() - began < 2, path
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_unpacks_to_more_than_allowed_is_refused(
+    plain: App, encoding: str
+) -> None:
+    packer = zlib.compressobj(9, wbits=31 if encoding == "gzip" else 15)
+    body = packer.compress(b" " * (256 << 20)) + packer.flush()
+    assert len(body) < 1 << 20
+    status, answer = await plain.post(
+        body, headers={"Content-Encoding": encoding, "Content-Type": "application/json"}
+    )
+    assert status == 413, answer
+
+
+async def test_a_field_nobody_reads_takes_no_time(plain: App) -> None:
+    loop = asyncio.get_running_loop()
+    empty: Any = notification(alert())
+    body = json.dumps(empty).replace('"4"', "[" + "[]," * 5_000_000 + "[]]").encode()
+    assert 14 << 20 < len(body) < 16 << 20
+    began = loop.time()
+    status, _ = await plain.post(body)
+    assert status in (202, 400)
+    assert loop.time() - began < 2
+
+
+async def test_long_idempotency_keys_are_not_cut_to_the_same_one(plain: App) -> None:
+    for end in ("a", "b", "a"):
+        headers = {"Idempotency-Key": "k" * 300 + end}
+        await plain.post({"title": f"trouble {end}"}, "/v1/incidents", headers=headers)
+    _, found = await plain.get("/v1/incidents")
+    assert sorted(one["title"] for one in found["incidents"]) == ["trouble a", "trouble b"]
