@@ -10,6 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from receiver.api import ApiEndpoint
 from receiver.audit import note_refusal
+from receiver.browsers import Browsers
 from receiver.changes import ChangeEndpoint
 from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
@@ -142,8 +143,10 @@ def build_application(
     settings: Settings, endpoints: Endpoints, metrics: Metrics, tracing: Tracing | None = None
 ) -> web.Application:
     """Return the application of the API port."""
+    browsers = Browsers(settings.web.external_url, guarded=bool(settings.web.credentials))
     application = web.Application(
-        client_max_size=settings.web.max_body_bytes, middlewares=[_common(metrics, tracing)]
+        client_max_size=settings.web.max_body_bytes,
+        middlewares=[_common(metrics, tracing, browsers)],
     )
     enabled = settings.observability.prometheus_enabled
     for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
@@ -180,7 +183,9 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         raise
 
 
-def _common(metrics: Metrics, tracing: Tracing | None) -> Middleware:
+def _common(
+    metrics: Metrics, tracing: Tracing | None, browsers: Browsers | None = None
+) -> Middleware:
     """Return the middleware: correlation id, trace, timing, and errors in words."""
 
     @web.middleware
@@ -190,6 +195,8 @@ def _common(metrics: Metrics, tracing: Tracing | None) -> Middleware:
         span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:
+            if browsers is not None:
+                browsers.check(request)
             response = await handler(request)
             status = response.status
         except web.HTTPException as error:
