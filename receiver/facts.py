@@ -78,4 +78,4 @@ class Facts:
         told = news(incident)
         outcome = await self._dispatcher.submit(told, incident.merged_into)
         lost = outcome.reason == "unknown_incident"
-        return TimerDue("merge", told=told.firing, lost=lost)
+        return TimerDue("merge", told=told.firing, told_priority=told.priority, lost=lost)

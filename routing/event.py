@@ -222,8 +222,8 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
 
     ``paged``: what receipts say was delivered; ``seen_at``: when a payload last spoke of it (ms);
     ``alerts``: what Alertmanager says by fingerprint, None when nobody could be asked; ``told``:
-    how many firing alerts the target of a merge was told of, ``lost``: it is not known any more;
-    ``context``: what was found out about the incident.
+    how many firing alerts the target of a merge was told of and (``told_priority``) how urgent they
+    are, ``lost``: it is not known any more; ``context``: what was found out about the incident.
     """
 
     task: str
@@ -231,6 +231,7 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
     seen_at: int = 0
     alerts: dict[str, Seen] | None = None
     told: int = 0
+    told_priority: str = ""
     lost: bool = False
     context: tuple[Finding, ...] = ()
 

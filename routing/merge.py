@@ -20,7 +20,7 @@ from routing.episode import (
     watch_for_news,
 )
 from routing.event import Merged, MergeNews, TimerDue
-from routing.incident import Incident, Part
+from routing.incident import Incident, Part, firing_of
 from routing.rules import Rules
 
 UNTOLD = -1
@@ -84,10 +84,16 @@ def _count(alerts: object, parts: dict[str, Part]) -> int:
 
 
 def follow_merged(draft: Draft, rules: Rules) -> str:
-    """Keep what fires quiet here, and have the target told when it is more or less than before."""
+    """Keep what fires quiet here, and have the target told when it is more, less or worse."""
     silence(draft)
+    firing = firing_of(draft.get("alerts"), {})
+    if firing:
+        # Nobody is paged here, so how urgent it has become is for the target to know.
+        name_incident(draft, rules, firing)
+    else:
+        raise_to_parts(draft)
     count = _count(draft.get("alerts").values(), draft.get("parts"))
-    if count != draft.get("merged_firing"):
+    if count != draft.get("merged_firing") or draft.get("priority") != draft.start.priority:
         draft.timer("merge", draft.now)
         if "stale" not in draft.get("timers"):
             watch_for_news(draft, rules)
@@ -103,7 +109,8 @@ def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
         still = _count(draft.get("alerts").values(), draft.get("parts"))
         return reopen(draft, rules, draft.firing(), said) if still else "target_gone"
     draft.set(merged_firing=event.told)
-    if _count(draft.get("alerts").values(), draft.get("parts")) != event.told:
+    still = _count(draft.get("alerts").values(), draft.get("parts"))
+    if still != event.told or (still and draft.get("priority") != event.told_priority):
         draft.timer("merge", draft.now)
     elif not event.told:
         # From here on the time counts within which it still belongs to the target.
@@ -141,6 +148,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     firing = draft.firing()
     if draft.get("state") == "resolved":
         more = part.firing > (known.firing if known else 0)
+        more |= bool(part.firing and known and part.priority < known.priority)
         said = f"Merged {event.source} fires: {event.title}"
         return reopen(draft, rules, firing, said) if more else "updated"
     if not firing and not part.firing:

@@ -156,7 +156,7 @@ def test_two_merged_into_each_other_at_once_leave_one_open() -> None:
             if "merge" in incident.timers:
                 told = news(incident)
                 world.do(incident.merged_into, told)
-                world.do(name, TimerDue("merge", told=told.firing))
+                world.do(name, TimerDue("merge", told=told.firing, told_priority=told.priority))
     assert sorted(world.states(one, other)) == ["resolved", "triggered"]
     assert not any("merge" in item.timers for item in world.incidents.values())
     world.tell("t", over("a"))
@@ -167,7 +167,7 @@ def test_two_merged_into_each_other_at_once_leave_one_open() -> None:
             if "merge" in incident.timers:
                 told = news(incident)
                 world.do(incident.merged_into, told)
-                world.do(name, TimerDue("merge", told=told.firing))
+                world.do(name, TimerDue("merge", told=told.firing, told_priority=told.priority))
     assert world.states(one, other) == ["resolved", "resolved"]
 
 

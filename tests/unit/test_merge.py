@@ -6,7 +6,7 @@ import msgspec
 
 from routing.alert import Alert
 from routing.decide import decide
-from routing.event import AlertsReceived, Event, Merged, MergeNews, TimerDue
+from routing.event import AlertsReceived, Event, Merged, MergeNews, Resolved, TimerDue
 from routing.group import Group, group_stem
 from routing.incident import Actor, Incident
 from routing.merge import news
@@ -55,7 +55,10 @@ class World:
             for source in due:
                 told = news(source)
                 lost = self.do(source.merged_into, told) == "unknown_incident"
-                self.do(source.id, TimerDue("merge", told=told.firing, lost=lost))
+                self.do(
+                    source.id,
+                    TimerDue("merge", told=told.firing, told_priority=told.priority, lost=lost),
+                )
         raise AssertionError("it never comes to rest")
 
     def states(self, *names: str) -> list[str]:
@@ -113,6 +116,47 @@ def test_a_more_urgent_part_raises_the_target() -> None:
     world.work()
     found = world.incidents[target]
     assert (found.priority, found.pages["slack"].reason) == ("P1", "priority_raised")
+
+
+def test_what_gets_worse_in_the_source_raises_the_target() -> None:
+    world = World()
+    target = world.tell("t", firing("a", priority="P3"))
+    source = world.tell("s", firing("b", priority="P3"))
+    world.do(source, Merged(ANN, target))
+    world.work()
+    # As many fire as before, but what fires now is worse.
+    world.tell("s", over("b", priority="P3"), firing("c", priority="P1"))
+    world.work()
+    assert world.incidents[target].pages["slack"].reason == "priority_raised"
+    world.tell("s", firing("b", priority="P3", starts_at=NOW), over("c", priority="P1"))
+    world.work()
+    assert world.incidents[target].priority == "P3"
+
+
+def test_what_gets_worse_while_the_target_is_told_is_told_again() -> None:
+    world = World()
+    target = world.tell("t", firing("a", priority="P3"))
+    source = world.tell("s", firing("b", priority="P3"))
+    world.do(source, Merged(ANN, target))
+    told = news(world.incidents[source])
+    world.do(target, told)
+    world.tell("s", over("b", priority="P3"), firing("c", priority="P1"))
+    world.do(source, TimerDue("merge", told=told.firing, told_priority=told.priority))
+    world.work()
+    assert world.incidents[target].priority == "P1"
+
+
+def test_what_gets_worse_reopens_a_target_that_a_person_resolved() -> None:
+    world = World()
+    target = world.tell("t", firing("a", priority="P3"))
+    source = world.tell("s", firing("b", priority="P3"))
+    world.do(source, Merged(ANN, target))
+    world.work()
+    world.do(target, Resolved(ANN))
+    world.tell("s", over("b", priority="P3"), firing("c", priority="P1"))
+    world.work()
+    found = world.incidents[target]
+    assert (found.state, found.priority, found.episode) == ("triggered", "P1", 1)
 
 
 def test_a_part_that_fires_again_reopens_the_target_and_later_stands_alone() -> None:
