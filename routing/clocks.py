@@ -1,17 +1,24 @@
 """Response clocks: acknowledge, resolve and status update, and the reminder of who forgot.
 
 Acknowledging stops the first and starts the second; the third starts with the incident and again
-with each note. A snooze lets them all stand still.
+with each note. A snooze lets them all stand still. Whether one was kept is a matter of time
+alone: what ends after it was due is missed, though the agenda has not come to say so yet.
 """
 
 import msgspec
 
 from routing.decision import Draft
+from routing.duration import format_moment
 from routing.incident import ClockEnd, Deadline
 from routing.rules import Clock
 
 NAMES = ("acknowledge", "resolve", "update")
 ENDS_KEPT = 100
+_LATE = {
+    "acknowledge": "Not acknowledged by {}",
+    "resolve": "Not resolved by {}",
+    "update": "No status update by {}",
+}
 _MISSED = {
     "acknowledge": "Not acknowledged within {}",
     "resolve": "Not resolved within {} of acknowledging",
@@ -25,14 +32,16 @@ def start(draft: Draft, clock: Clock, name: str) -> None:
     if within is None:
         drop(draft, name)
         return
+    _judge(draft, name)
     due = within.due(draft.now, clock.calendar)
     _set(draft, name, Deadline(due=due, since=draft.now))
     draft.timer(name, due)
 
 
 def drop(draft: Draft, name: str) -> None:
-    """Take a clock away without counting it."""
+    """Take a clock away without counting it, unless it had run out already."""
     draft.stop(name)
+    _judge(draft, name)
     known: dict[str, Deadline] = draft.get("deadlines")
     if name in known:
         draft.set(deadlines={key: value for key, value in known.items() if key != name})
@@ -44,11 +53,23 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
     ``by``: ``human`` or ``automatic``.
     """
     draft.stop(name)
+    _judge(draft, name)
     deadline = draft.get("deadlines").get(name)
     if deadline is None or not deadline.running:
         return
     _set(draft, name, Deadline(due=deadline.due, met_at=draft.now, since=deadline.since))
     _ended(draft, name, outcome, by)
+
+
+def _judge(draft: Draft, name: str) -> None:
+    """Note that a clock ran out before what ends it now."""
+    deadline: Deadline | None = draft.get("deadlines").get(name)
+    if deadline is None or not deadline.running:
+        return
+    if (deadline.paused_at or draft.now) > deadline.due:
+        _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
+        _ended(draft, name, "missed", "nobody")
+        draft.say("deadline_missed", _LATE[name].format(format_moment(deadline.due)))
 
 
 def miss(draft: Draft, clock: Clock, name: str) -> None:
@@ -100,6 +121,9 @@ def resume(draft: Draft, clock: Clock) -> None:
             drop(draft, name)
             continue
         due = within.resume(draft.now, deadline.remaining, clock.calendar)
+        if deadline.paused_at > deadline.due:
+            # It had run out when it was put off, which no sleep makes undone.
+            due = deadline.due
         # What a lower priority would have left is counted as if it had begun that much later.
         slept = draft.now - deadline.paused_at
         _set(draft, name, Deadline(due=due, since=deadline.since + slept))
@@ -150,12 +174,12 @@ def _set(draft: Draft, name: str, deadline: Deadline) -> None:
 
 def _ended(draft: Draft, name: str, outcome: str, by: str) -> None:
     """Count how a clock ended, and keep it for the review; status updates are too many to keep."""
-    priority: str = draft.get("priority")
-    draft.observe("incident_deadlines_total", priority=priority, clock=name, outcome=outcome, by=by)
+    # What is over is shown under its most urgent alert's priority, and a rise begins anew: the
+    # clock that ended ran under the priority before.
+    ran = draft.start.priority
+    draft.observe("incident_deadlines_total", priority=ran, clock=name, outcome=outcome, by=by)
     if name == "update":
         return
     due = draft.get("deadlines")[name].due
-    # What is over is counted under its most urgent alert's priority; the clock ran under the last.
-    ran = draft.start.priority
     end = ClockEnd(draft.get("episode"), name, ran, due, draft.now, outcome)
     draft.set(clock_ends=(*draft.get("clock_ends"), end)[-ENDS_KEPT:])

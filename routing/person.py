@@ -77,22 +77,32 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
         clocks.start(draft, _clock(draft, rules), "resolve")
     clocks.remind_later(draft, _clock(draft, rules))
     draft.say("acknowledged", f"Acknowledged by {actor.name}", actor)
-    # An automation's answer is counted as one, and leaves the first human one to be counted.
-    counted = "acknowledge_counted" if actor.ends == "human" else "automation_counted"
-    if not (incident.acknowledge_counted or draft.get(counted)):
-        draft.set(**{counted: True})
-        observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
+    _count_answer(draft, actor, rules)
     return "acknowledged"
 
 
+def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
+    """Count the first human answer; an automation's is counted as one, and leaves that one open."""
+    counted = "acknowledge_counted" if actor.ends == "human" else "automation_counted"
+    if not (draft.start.acknowledge_counted or draft.get(counted)):
+        draft.set(**{counted: True})
+        observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
+
+
 def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
-    """Answer what was asked since: a reminder, or a page that insisted."""
-    if not draft.start.asks_again:
+    """Answer what was asked since, or take over what only automation had answered."""
+    by: Actor | None = draft.start.acknowledged_by
+    takes_over = actor.ends == "human" and by is not None and by.ends == "automatic"
+    if not (draft.start.asks_again or takes_over):
         return "already_acknowledged"
     answer_pages(draft)
     draft.stop("delivery")
     clocks.remind_later(draft, _clock(draft, rules))
-    draft.say("acknowledged", f"{actor.name} is on it", actor)
+    if takes_over:
+        draft.set(acknowledged_at=draft.now, acknowledged_by=actor)
+        _count_answer(draft, actor, rules)
+    words = f"Acknowledged by {actor.name}" if takes_over else f"{actor.name} is on it"
+    draft.say("acknowledged", words, actor)
     return "acknowledged"
 
 
