@@ -96,9 +96,15 @@ def spawn_stranger(directory: Path, socket_path: str, *options: str) -> subproce
         [*command, "--unixsocket", socket_path, *options], stdout=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 5
-    while not Path(socket_path).exists() and time.monotonic() < deadline:
+    # The file is there a moment before anybody listens.
+    while not _listens(socket_path) and time.monotonic() < deadline:
         time.sleep(0.01)
     return stranger
+
+
+def _listens(socket_path: str) -> bool:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+        return client.connect_ex(socket_path) == 0
 
 
 def is_alive(pid: int) -> bool:
