@@ -1,5 +1,6 @@
-"""Who may send: bearer token or basic credentials, compared in constant time."""
+"""Who may send: bearer token or basic credentials, compared in constant time; or a signature."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -8,6 +9,24 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from receiver.settings import CredentialConfig
+
+SIGNED_MAX = 2 << 20
+"""Bytes of a signed body. Slack's and PagerDuty's have some tens of kilobytes; a message with all
+its blocks, written as a form, stays below one megabyte."""
+READ_WITHIN_S = 5.0
+"""Slack and PagerDuty have given up by then."""
+
+
+async def read_signed(request: web.Request) -> bytes:
+    """Return the body that a signature is over: of a bounded size, in a bounded time.
+
+    It has to be read before anybody can be believed, so strangers can have it read. HTTP 408, 413.
+    """
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            return await request.clone(client_max_size=SIGNED_MAX).read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not come in time\n") from None
 
 
 class Access:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from receiver.access import read_signed
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
@@ -73,8 +74,7 @@ class PagerDutyWebhookEndpoint:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one webhook: 202, 401, 403 without a secret, 503 to have it sent again."""
-        body = await request.read()
-        self._verify(request, body)
+        body = await self._verified(request)
         try:
             told = read_event(body)
         except PayloadError as error:
@@ -107,7 +107,8 @@ class PagerDutyWebhookEndpoint:
     def _count(self, outcome: str) -> None:
         self._metrics.observe("incident_manager_pagerduty_webhooks_total", 1, {"outcome": outcome})
 
-    def _verify(self, request: web.Request, body: bytes) -> None:
+    async def _verified(self, request: web.Request) -> bytes:
+        """Return the body, once it is known to be PagerDuty's."""
         if not self._secrets:
             self._count("refused")
             raise web.HTTPForbidden(
@@ -115,9 +116,11 @@ class PagerDutyWebhookEndpoint:
             )
         # The header may come more than once; that is one list.
         header = ",".join(request.headers.getall("X-PagerDuty-Signature", []))
-        if not is_signed(header, body, self._secrets):
+        body = await read_signed(request) if header else b""
+        if not header or not is_signed(header, body, self._secrets):
             self._count("refused")
             raise web.HTTPUnauthorized(text="the PagerDuty signature is wrong\n")
+        return body
 
     async def _put_aside(self, error: PayloadError, body: bytes, request: web.Request) -> None:
         raw = body[:RAW_KEPT].decode("utf-8", "replace")

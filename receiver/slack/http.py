@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from slack_sdk.signature import Clock as SignatureClock
 from slack_sdk.signature import SignatureVerifier
 
+from receiver.access import read_signed
 from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.slack.front import Front
@@ -78,7 +79,9 @@ class SlackEndpoint:
             raise web.HTTPForbidden(
                 text="slack.signing_secret is not configured, so nobody can be believed\n"
             )
-        body = await request.read()
+        if "X-Slack-Signature" not in request.headers:
+            raise web.HTTPUnauthorized(text="there is no Slack signature\n")
+        body = await read_signed(request)
         try:
             known = self._verifier.is_valid_request(body, dict(request.headers))
         except (ValueError, TypeError):
