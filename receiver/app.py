@@ -15,6 +15,7 @@ from receiver.api import ApiEndpoint
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
+from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
@@ -68,6 +69,8 @@ log = logging.getLogger("app")
 VERSION = version("llm-incident-manager")
 SYNC_EVERY_S = 30.0
 START_WITHIN_S = 60.0
+PUBLIC_CONNECTIONS = 500
+"""At once on the status page's own port: whatever the public does, file descriptors are left."""
 
 
 class Service:
@@ -372,12 +375,17 @@ class Service:
             self.metrics_port = await self._bind(metrics, settings.web.metrics_address)
         if settings.status_page.listen_address and self.status_page.enabled:
             status = build_status_application(self._endpoints, self.metrics)
-            self.status_port = await self._bind(status, settings.status_page.listen_address)
+            crowd = Connections(first_s=10, idle_s=60, most=PUBLIC_CONNECTIONS)
+            self.status_port = await self._bind(status, settings.status_page.listen_address, crowd)
 
-    async def _bind(self, application: web.Application, address: str) -> int:
+    async def _bind(
+        self, application: web.Application, address: str, connections: Connections | None = None
+    ) -> int:
         host, port = split_address(address)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5.0)
+        watched = connections or Connections()
+        runner = watched.runner(application)
         await runner.setup()
+        self._background.append(asyncio.create_task(watched.watch()))
         self._runners.append(runner)
         site = web.TCPSite(runner, host or None, port, reuse_address=True)
         try:

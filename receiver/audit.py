@@ -139,7 +139,7 @@ def _reason(error: web.HTTPException) -> str:
         return text
 
 
-class _Sparing:
+class Sparing:
     """Lets some through in each window, and counts the rest."""
 
     def __init__(self) -> None:
@@ -159,4 +159,4 @@ class _Sparing:
         return held
 
 
-_sparing = _Sparing()
+_sparing = Sparing()

@@ -166,6 +166,8 @@ def build_metrics_application(endpoints: Endpoints) -> web.Application:
 def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Application:
     """Return the application of the status page's own port, which may be public."""
     application = web.Application(client_max_size=1024, middlewares=[_common(metrics, None)])
+    # Also of what is refused: which server this is, in which version, is nobody's business.
+    application.on_response_prepare.append(endpoints.status_page.dress)
     page = endpoints.status_page
     for path in ("/", "/status"):
         application.router.add_get(path, page.page)

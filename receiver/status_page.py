@@ -150,6 +150,13 @@ class StatusPageEndpoint:
         self._known = {name: kept for name, kept in self._known.items() if name in versions}
         return [incident for _, incident in self._known.values()]
 
+    async def dress(self, _request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Give every answer of the page's own port what an answer of the page has."""
+        for name, value in _COMMON.items():
+            response.headers.setdefault(name, value)
+        # aiohttp has put its own there already.
+        response.headers["Server"] = _COMMON["Server"]
+
     async def page(self, request: web.Request) -> web.Response:
         """GET /status: the page."""
         return self._answer(request, "html")

@@ -24,7 +24,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     """Return the audit lines so far, of a service that logs nothing else."""
-    monkeypatch.setattr(audit, "_sparing", audit._Sparing())
+    monkeypatch.setattr(audit, "_sparing", audit.Sparing())
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
     stream = io.StringIO()
