@@ -207,10 +207,11 @@ class ApiEndpoint:
 
 
 def _actor(request: web.Request, by: str, credential: CredentialConfig | None) -> Actor:
-    """Return who acts: as the body says, else the credential's name."""
-    name = by or (credential.name if credential else "") or "somebody"
+    """Return who acts: as the body says, else the credential's name, which is kept anyway."""
+    known = credential.name if credential else ""
     agent = request.headers.get("User-Agent", "")
-    return Actor(name, "cli" if agent.startswith("incident-manager") else "api")
+    via = "cli" if agent.startswith("incident-manager") else "api"
+    return Actor(by or known or "somebody", via, known)
 
 
 def _answer(outcome: Outcome) -> web.Response:

@@ -14,6 +14,8 @@ from receiver.logs import AUDIT
 from routing.decision import Decision
 from routing.event import (
     Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     AlertsReceived,
     Escalated,
     Event,
@@ -26,6 +28,8 @@ from routing.event import (
     Silenced,
     SilenceExpired,
     Snoozed,
+    StatusHidden,
+    StatusUpdated,
     Unacknowledged,
 )
 from routing.incident import Actor
@@ -49,6 +53,10 @@ _ACTIONS: dict[type, str] = {
     Silenced: "silence",
     SilenceExpired: "unsilence",
     Merged: "merge",
+    ActionItemAdded: "action-item",
+    ActionItemDone: "action-item-done",
+    StatusUpdated: "status-update",
+    StatusHidden: "status-hide",
 }
 """The names of docs/api.md. ``Denied`` is missing: ``note_denial`` says it, stored or not."""
 
@@ -64,6 +72,8 @@ def note_action(event: Event, decision: Decision, trace: str) -> None:
         actor, action = getattr(event, "actor", None), _ACTIONS.get(type(event), "")
     if actor is None or not action:
         return
+    if isinstance(event, StatusHidden) and not event.hidden:
+        action = "status-show"
     incident = decision.incident
     _say(
         logging.INFO,

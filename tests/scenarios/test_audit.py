@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from receiver import audit
 from receiver.__main__ import main
 from receiver.logs import setup_logging
+from routing.event import Denied, PersonEvent
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification, until
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 Lines = Callable[[], list[dict[str, Any]]]
@@ -170,3 +171,49 @@ def test_a_refused_configuration_is_in_the_audit(tmp_path: Path, lines: Lines) -
     )
     assert f"{file}:1" in written[0]["message"]
     assert "xoxb-hidden" not in result.stderr
+
+
+def test_everything_a_person_can_do_has_its_name() -> None:
+    assert set(audit._ACTIONS) == set(get_args(PersonEvent)) - {Denied}
+
+
+async def test_what_the_public_reads_and_what_is_to_be_done_is_audited(
+    tmp_path: Path, fakes: Fakes, lines: Lines
+) -> None:
+    running = App(tmp_path, *fakes)
+    await running.start(
+        **NO_ACCOUNTS,
+        **{"status_page.components": [{"name": "Shop", "matchers": ['service="checkout"']}]},
+    )
+    try:
+        incident = await running.fire()
+        for action, body in (
+            ("status-update", {"status": "identified", "text": "to be kept out of here"}),
+            ("status-hide", {}),
+            ("status-show", {}),
+            ("action-item", {"text": "to be kept out of here"}),
+            ("action-item-done", {"number": 1}),
+        ):
+            path = f"/v1/incidents/{incident}/{action}"
+            assert (await running.post({"by": "Ann"} | body, path))[0] == 200
+        assert told(lines(), "actor", "action", "outcome") == [
+            ("Ann", "status-update", "status_updated"),
+            ("Ann", "status-hide", "status_hidden"),
+            ("Ann", "status-show", "status_shown"),
+            ("Ann", "action-item", "action_item_added"),
+            ("Ann", "action-item-done", "action_item_done"),
+        ]
+        assert "kept out" not in str(lines())
+    finally:
+        await running.stop()
+
+
+async def test_whoever_says_who_they_are_is_still_known_by_their_credential(
+    strict: App, lines: Lines
+) -> None:
+    headers = {"Authorization": "Bearer the-token"}
+    _, answer = await strict.post(notification(alert()), headers=headers)
+    (incident,) = answer["incidents"]
+    path = f"/v1/incidents/{incident}/resolve"
+    assert (await strict.post({"by": "Bob"}, path, headers=headers))[0] == 200
+    assert told(lines(), "actor", "actor_id", "via") == [("Bob", "am", "api")]
