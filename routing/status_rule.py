@@ -25,6 +25,8 @@ WORDINGS: Mapping[str, str] = {
     "reopened": "The problem with {components} has come back. We are investigating it.",
 }
 """What is said when nobody words it: it names components and nothing else."""
+LABEL_MAX = 100
+"""Characters of a label that a template tells outsiders."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -62,8 +64,11 @@ class StatusRule(msgspec.Struct, frozen=True):
 
     def word(self, name: str, components: Iterable[str], labels: Mapping[str, str]) -> str:
         """Return a default wording; labels are in it only where its template names them."""
-        values = {**labels, "components": listed(components)}
-        text = _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), self.wordings[name])
+        known = listed(components)
+        text = _PLACEHOLDER.sub(
+            lambda found: known if found[1] == "components" else _told(labels.get(found[1], "")),
+            self.wordings[name],
+        )
         return " ".join(text.split())
 
 
@@ -71,6 +76,12 @@ def check_wording(text: str) -> None:
     """Raise ValueError unless a template's braces are all placeholders."""
     if {"{", "}"} & set(_PLACEHOLDER.sub("", text)) or not text.strip():
         raise ValueError("not a text with placeholders such as {components} or {a_label}")
+
+
+def _told(label: str) -> str:
+    """Return a label's value for outsiders: whoever sends alerts could put anything into it."""
+    shown = " ".join("".join(char if char.isprintable() else " " for char in label).split())
+    return shown if len(shown) <= LABEL_MAX else f"{shown[: LABEL_MAX - 1]}…"
 
 
 def listed(names: Iterable[str]) -> str:

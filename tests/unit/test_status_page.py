@@ -19,6 +19,7 @@ from routing.event import (
     TimerDue,
 )
 from routing.incident import Actor, Incident
+from routing.status_rule import StatusRule
 from routing.within import parse_within
 from tests.unit.builders import MINUTE, NOW, rules
 from tests.unit.builders import alert as any_alert
@@ -372,3 +373,13 @@ def test_the_page_is_closed_with_the_incident_though_the_rule_is_gone() -> None:
 def test_a_wrong_page_is_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         config(**wrong)
+
+
+def test_a_label_that_a_template_tells_stays_short_and_on_its_line() -> None:
+    rule = StatusRule((), frozenset(), {"title": "Problem in {region} with {components}"})
+    labels = {"region": "eu\u202e\x00\n<b>\u200b" + "x" * 5_000}
+    text = rule.word("title", ["Shop", "Search"], labels)
+    assert text.isprintable()
+    assert text.startswith("Problem in eu <b> xxx")
+    assert text.endswith("x… with Shop and Search")
+    assert len(text) < 200
