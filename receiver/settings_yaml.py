@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import yaml
 
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_STANDARD = "tag:yaml.org,2002:"
+_QUOTE = "put a value that begins with ! or * or & into quotes"
 Path = tuple[str | int, ...]
 
 
@@ -30,13 +32,22 @@ def read_yaml(text: str) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reader.problems.append((_line(mark), f"not valid YAML: {error.problem or error.context}"))
+        what = error.problem or error.context or ""
+        if isinstance(error, yaml.composer.ComposerError) and "alias" in what:
+            what = f"an alias of nothing; {_QUOTE}"
+        reader.problems.append((_line(mark), f"not valid YAML: {what}"))
         return Document(None, {}, reader.problems)
     except (yaml.YAMLError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else "bad character"
         return Document(None, {}, [(1, f"not valid YAML: {what}")])
     data = None if node is None else reader.read(node, ())
     return Document(data, reader.lines, reader.problems)
+
+
+def _shown(tag: str) -> str:
+    """Return a tag for a message; one of no standard may be a secret that begins with "!"."""
+    known = tag.startswith(_STANDARD)
+    return f"the tag {tag}" if known else f"its tag; {_QUOTE}"
 
 
 def _line(mark: yaml.Mark | None) -> int:
@@ -62,7 +73,7 @@ class _Reader:
         self._open.add(id(node))
         try:
             if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
-                message = f"not a value for the tag {node.tag}"
+                message = f"not a value for {_shown(node.tag)}"
                 self.problems.append((_line(node.start_mark), message))
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
@@ -115,6 +126,6 @@ class _Reader:
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
         except (yaml.YAMLError, ValueError):
-            message = f"not a value for the tag {node.tag}"
+            message = f"not a value for {_shown(node.tag)}"
             self.problems.append((_line(node.start_mark), message))
             return None

@@ -97,11 +97,16 @@ def _none_if_empty(value: Any) -> Any:
 
 def check_url(value: str) -> str:
     """Return an http or https URL without user part, query and fragment; ValueError otherwise."""
-    parts = urlsplit(value)
+    found = ValueError("not an http or https URL (without user, query and fragment)")
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises ValueError for a port that is none
+    except ValueError:
+        # Its own words would repeat a part of the value, such as a password that is none of ours.
+        raise found from None
     plain = parts.scheme in ("http", "https") and parts.hostname and value.isprintable()
     if not plain or "@" in parts.netloc or parts.query or parts.fragment or " " in value:
-        raise ValueError("not an http or https URL (without user, query and fragment)")
-    parts.port  # noqa: B018 - raises ValueError for a port that is none
+        raise found
     return value
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import traceback
 from io import StringIO
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -108,3 +109,43 @@ def test_a_password_that_breaks_its_url_is_refused_without_a_word_of_it(url: str
     assert "LLM_IM__REDIS__URL: redis.url: host and port cannot be read" in str(caught.value)
     assert "hun" not in str(caught.value)
     assert "hun" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "slack: {token: !hunter2}",
+        "slack: {token: *hunter2}",
+        "slack: {token: &hunter2 !hunter2 x}",
+        "slack:\n  token: !<hunter2> x",
+        "pagerduty: {rest_token: !hunter2 [x]}",
+        "integrations: {s: {url: 'http://ann:hunter2/x@host/'}}",
+        "enrichment: {prometheus: {url: 'http://[hunter2]/'}}",
+        "alertmanagers: [{urls: ['http://ann:hunter2#@host']}]",
+        "tracing: {endpoint: 'http://ann:hunter2@host'}",
+        "slack: {base_url: 'http://[hunter2'}",
+        "web: {external_url: 'http://ann:hunter2@[::1'}",
+        "hunter2",
+        "slack: hunter2",
+        "slack: {token: {hunter2: x}}",
+        "slack: {token: [hunter2]}",
+        "web: {credentials: [hunter2]}",
+        "web: {credentials: hunter2}",
+        'web: {metrics_token: "hunter2\\nx"}',
+        "redis: {url: 'hunter2@host'}",
+        "redis: {url: [hunter2]}",
+        "pagerduty: {routing_key: hunter2}",
+        "slack: {app_token: hunter2}",
+        "outgoing_heartbeat: {url: 'hunter2'}",
+        "slack: {token: hunter2",
+        "slack: {token: 'hunter2",
+        "slack: {token: hunter2: x: y}",
+    ],
+)
+def test_no_problem_of_a_configuration_repeats_a_secret(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "im.yml"
+    file.write_text(line + "\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, {}, {})
+    assert "hunter" not in str(caught.value)
+    assert f"{file}:" in str(caught.value)
