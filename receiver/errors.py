@@ -47,10 +47,15 @@ class PayloadError(IncidentManagerError):
     """The body of a request cannot be parsed or is beyond its bounds.
 
     ``position`` says where, as exactly as the parser knows: ``line 3 column 14``, ``byte 120`` or
-    a path such as ``$.alerts[2].labels``; it is empty when the whole body is meant.
+    a path such as ``$.alerts[2].labels``; it is empty when the whole body is meant. A message may
+    repeat what was sent, so it is cut.
     """
 
+    LONGEST = 4_000
+
     def __init__(self, message: str, position: str = "") -> None:
+        if len(message) > self.LONGEST:
+            message = f"{message[: self.LONGEST]}…"
         super().__init__(f"{position}: {message}" if position else message)
         self.message = message
         self.position = position

@@ -183,3 +183,26 @@ async def test_long_idempotency_keys_are_not_cut_to_the_same_one(plain: App) -> 
         await plain.post({"title": f"trouble {end}"}, "/v1/incidents", headers=headers)
     _, found = await plain.get("/v1/incidents")
     assert sorted(one["title"] for one in found["incidents"]) == ["trouble a", "trouble b"]
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ("priority", "priority"),
+        ("merge", "into"),
+        ("snooze", "for"),
+        ("snooze", "until"),
+        ("silence", "matchers"),
+        ("unsilence", "silence"),
+    ],
+)
+async def test_a_wrong_value_is_not_repeated_at_any_length(
+    plain: App, action: str, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    incident = await plain.fire()
+    long: Any = "x" * 1_000_000
+    body = {field: [long] if field == "matchers" else long}
+    status, answer = await plain.post(body, f"/v1/incidents/{incident}/{action}")
+    assert status == 400
+    assert len(answer["error"]) <= 5_000
+    assert max(len(record.getMessage()) for record in caplog.records) <= 5_000
