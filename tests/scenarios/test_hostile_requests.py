@@ -206,3 +206,37 @@ async def test_a_wrong_value_is_not_repeated_at_any_length(
     assert status == 400
     assert len(answer["error"]) <= 5_000
     assert max(len(record.getMessage()) for record in caplog.records) <= 5_000
+
+
+NUMBERS: list[tuple[str, dict[str, Any]]] = [
+    ("snooze", {"for": "9" * 30 + "h"}),
+    ("snooze", {"for": "9" * 5_000 + "h"}),
+    ("snooze", {"for": "-1h"}),
+    ("snooze", {"until": "9999-12-31T23:59:59+00:00"}),
+    ("snooze", {"until": "9999-12-31T23:59:59-23:59"}),
+    ("snooze", {"until": "0001-01-01T00:00:00+23:59"}),
+    ("silence", {"for": "9" * 30 + "h"}),
+    ("acknowledge", {"episode": 10**40}),
+    ("acknowledge", {"episode": -(10**40)}),
+    ("status-hide", {"update": 10**40}),
+    ("action-item-done", {"number": 10**40}),
+    ("action-item-done", {"number": 1.5e300}),
+]
+
+
+@pytest.mark.parametrize(("action", "body"), NUMBERS)
+async def test_numbers_and_times_beyond_all_measure(
+    plain: App, action: str, body: dict[str, Any]
+) -> None:
+    incident = await plain.fire()
+    status, answer = await plain.post(body, f"/v1/incidents/{incident}/{action}")
+    assert status in (200, 400, 409), answer
+    assert (await plain.incident(incident))["state"] in ("triggered", "snoozed")
+
+
+@pytest.mark.parametrize(
+    "at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "1e999", "٣", "2026-W01-1"]
+)
+async def test_a_change_at_no_time_of_this_world_is_refused(plain: App, at: str) -> None:
+    status, answer = await plain.post({"summary": "x", "at": at}, "/v1/changes")
+    assert (status, answer["place"]) == (400, "at")
