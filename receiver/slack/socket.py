@@ -6,6 +6,7 @@ request that is not acknowledged in 3 s is an error for whoever made it.
 
 import asyncio
 import logging
+import re
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -24,15 +25,22 @@ CHECK_S = 5.0
 
 
 class _Brief(logging.Filter):
-    """Takes the stack traces out of what slack-sdk says whenever Slack is away for a moment."""
+    """Takes the stack traces out of what slack-sdk says whenever Slack is away for a moment.
+
+    The address of a connection has a ticket in it, which lets anybody open that connection.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if "ticket=" in message:
+            record.msg, record.args = _TICKET.sub("ticket=***", message), ()
         if record.exc_info:
             record.exc_info = None
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 
+_TICKET = re.compile(r"ticket=[^&'\"\s)]+")
 _sdk_log = logging.getLogger("slack.socket")
 _sdk_log.addFilter(_Brief())
 

@@ -149,3 +149,12 @@ def test_no_problem_of_a_configuration_repeats_a_secret(tmp_path: Path, line: st
         load_settings(file, {}, {})
     assert "hunter" not in str(caught.value)
     assert f"{file}:" in str(caught.value)
+
+
+def test_the_ticket_of_a_socket_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    from receiver.slack import socket  # noqa: PLC0415 - slack-sdk is slow to import
+
+    error = "429, url='wss://wss.example/link/?ticket=hunter2-a&app_id=1'"
+    socket._sdk_log.error("Failed to connect (error: %s); Retrying...", error)
+    assert "hunter2" not in caplog.text
+    assert "ticket=***&app_id=1'); Retrying" in caplog.text
