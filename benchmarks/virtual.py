@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from receiver.clock import Clock
+from routing.incident import LANES
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App
 
-LANES = ("urgent", "normal")
 SETTLED_WITHIN_S = 20.0
 
 

@@ -1,15 +1,16 @@
 """The agenda's workers: claim what is due, in two lanes, and hand it on.
 
-P1 and P2 have a lane and places of their own. Timers claimed together are decided together. Where
-there are several notifiers, a hung one fills only its share of the places: what finds none is not
-claimed, and what is behind it is.
+P1 and P2 have a lane and places of their own, and so has what pages nobody: context from services
+that may be slow, and integrations. Timers claimed together are decided together, and find places
+when hung notifiers hold all of theirs. Of several notifiers each has its share of the places: what
+finds none is not claimed, and what is behind it is.
 """
 
 import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from receiver.clock import Clock
@@ -30,10 +31,12 @@ PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
 BUSY_S = 0.1
 """How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
-PLACES = {"urgent": 96, "normal": 48}
+PLACES = {"urgent": 96, "normal": 48, "background": 64}
 """Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
-UNHURRIED = {"enrich": 12, "summarize": 4}
-"""Timers that ask slow services, and how many of each may be under way: they delay no other."""
+TIMERS = 32
+"""Batches of timers that may be under way beside that."""
+UNHURRIED = {"enrich": 24, "summarize": 8}
+"""Timers that ask slow services, and how many of each may be under way: half of their lane."""
 
 
 class Agenda:
@@ -48,9 +51,16 @@ class Agenda:
         clock: Clock,
         notifiers: Mapping[str, Notifier],
     ) -> None:
-        """A lease outlasts the slowest call that any of the ``notifiers`` may make."""
-        slowest = max((notifier.timeout for notifier in notifiers.values()), default=0)
-        self._lease = max(LEASE_MS, int(slowest * 1000) + 2 * LEASE_MARGIN_MS)
+        """A lease outlasts the slowest call that a notifier of its lane may make."""
+        told = {name for name, notifier in notifiers.items() if notifier.kind == "webhook"}
+        lanes = {"urgent": notifiers.keys() - told, "normal": notifiers.keys() - told}
+        self._bounds = {lane: _shares(names, PLACES[lane]) for lane, names in lanes.items()}
+        left = PLACES["background"] - sum(UNHURRIED.values())
+        self._bounds["background"] = UNHURRIED | _shares(told, left)
+        lanes["background"] = told
+        self._lease = {
+            lane: _lease(notifiers[name].timeout for name in names) for lane, names in lanes.items()
+        }
         self._tasks = tasks
         self._delivery = delivery
         self._dispatcher = dispatcher
@@ -121,17 +131,17 @@ class Agenda:
     async def _claim(self, shard: int, lane: str) -> int:
         """Lease what is due and start it; return how many tasks that were."""
         running = self._running[lane]
-        if len(running) >= PLACES[lane]:
+        if len(running) >= PLACES[lane] + TIMERS:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         # One shard at a time: each claim has to see the places that the one before has taken.
         async with self._claiming[lane]:
-            free = PLACES[lane] - len(running)
+            free = PLACES[lane] + TIMERS - len(running)
             return await self._start(shard, lane, free) if free > 0 else 0
 
     async def _start(self, shard: int, lane: str, free: int) -> int:
         now = self._clock.now()
-        token, room = uuid.uuid4().hex, self._room(lane)
-        found = await self._tasks.claim(shard, lane, now, now + self._lease, token, free, room)
+        token, until = uuid.uuid4().hex, now + self._lease[lane]
+        found = await self._tasks.claim(shard, lane, now, until, token, free, self._room(lane))
         if not found:
             return 0
         readings = {}
@@ -155,10 +165,8 @@ class Agenda:
         return len(found)
 
     def _room(self, lane: str) -> dict[str, int]:
-        """Return how many more tasks of a name may be under way; a lone notifier has no bound."""
-        names = [f"notify:{name}" for name in self._delivery.notifiers]
-        share = PLACES[lane] // 2
-        bounds = {name: share for name in names if len(names) > 1} | UNHURRIED
+        """Return how many more tasks of a name may be under way."""
+        bounds = self._bounds[lane]
         return {name: max(0, most - self._held[lane, name]) for name, most in bounds.items()}
 
     def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
@@ -199,3 +207,14 @@ class Agenda:
             log.warning("%s of %s: %s", task.task, task.incident, error)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
+
+
+def _shares(names: Iterable[str], places: int) -> dict[str, int]:
+    """Return how many deliveries of each notifier may be under way, of so many in all."""
+    tasks = [f"notify:{name}" for name in names]
+    return {task: max(1, places // len(tasks)) for task in tasks}
+
+
+def _lease(timeouts: Iterable[float]) -> int:
+    """Return how long (ms) a lease lasts; ``timeouts``: seconds a call may take."""
+    return max(LEASE_MS, int(max(timeouts, default=0) * 1000) + 2 * LEASE_MARGIN_MS)

@@ -21,7 +21,7 @@ from routing.receipt import Receipt, merge_receipts
 log = logging.getLogger("notify")
 
 BACKOFF_MS = 1_000
-BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000}
+BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000, "background": 60_000}
 REPAIR_MS, REPAIR_MAX_MS = 60_000, 600_000
 GIVE_UP_AFTER_MS = 24 * 3_600_000
 """A notifier that failed for a day is treated as one that says no."""

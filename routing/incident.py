@@ -20,7 +20,10 @@ State = Literal[
 ]
 """The last two are those of a watched heartbeat, which is no incident itself."""
 OPEN_STATES = ("triggered", "acknowledged", "snoozed")
-LANES = ("urgent", "normal")
+LANES = ("urgent", "normal", "background")
+"""Of the agenda: P1 and P2, P3 and P4, and what pages nobody and asks services that may be slow."""
+BACKGROUND = frozenset({"enrich", "summarize"})
+"""Timers of the last lane, beside the deliveries to notifiers that ring nobody."""
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -307,8 +310,14 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def lane(self) -> str:
-        """P1 and P2 have their own lane of the agenda and never wait behind P3 and P4."""
+        """Its lane of the agenda: P1 and P2 have their own and never wait behind P3 and P4."""
         return lane_of(self.priority)
+
+    def lane_of_task(self, task: str) -> str:
+        """Return the agenda lane of one task: what pages nobody delays nothing that does."""
+        page = self.pages.get(task.removeprefix("notify:")) if task.startswith("notify:") else None
+        informs = page is not None and page.step == INFORMED
+        return "background" if informs or task in BACKGROUND else self.lane
 
     def wants(self, page: Page) -> bool:
         """Return whether a page is still wanted."""

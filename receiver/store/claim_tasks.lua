@@ -2,13 +2,15 @@
 -- that a task whose worker died comes due again by itself. A task of a name that has no room left
 -- is passed over untouched: it stays due, and what is behind it is found.
 -- KEYS: due:<lane>, task
--- ARGV: now, lease token, end of lease (times in ms), limit, how many may be passed over,
---       then for each name with bounds: name, how many of it at most
--- Returns a flat list: member, want, due time, ...
-local limit, patience = tonumber(ARGV[4]), tonumber(ARGV[5])
+-- ARGV: now, lease token, end of lease (times in ms), limit, how many may be passed over, behind how
+--       many to begin, then for each name with bounds: name, how many of it at most
+-- Returns a flat list: behind how many to begin the next time (0 unless so many were passed over that
+-- the rest was not looked at), then member, want, due time, ...
+local limit, passed = tonumber(ARGV[4]), tonumber(ARGV[6])
+local last = passed + tonumber(ARGV[5])
 local room = {}
-for i = 6, #ARGV, 2 do room[ARGV[i]] = tonumber(ARGV[i + 1]) end
-local claimed, taken, passed, page = {}, 0, 0, limit
+for i = 7, #ARGV, 2 do room[ARGV[i]] = tonumber(ARGV[i + 1]) end
+local claimed, taken, page = {0}, 0, limit
 
 local function lease(member, score)
   local kept = redis.call('HGET', KEYS[2], member)
@@ -38,5 +40,6 @@ repeat
       passed = passed + 1
     end
   end
-until #found == 0 or taken == limit or passed >= patience
+until #found == 0 or taken == limit or passed >= last
+if taken < limit and passed >= last then claimed[1] = passed end
 return claimed

@@ -1,5 +1,6 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-9: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published
+-- KEYS 1-10: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
+--      due:background
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
 -- ARGV 1: msgpack list of decisions; 2: now (ms); 3: how long figures are kept (ms)
@@ -9,7 +10,7 @@
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
 -- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
 local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
-local due = {urgent = KEYS[3], normal = KEYS[4]}
+local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call = redis.call
 
@@ -28,7 +29,7 @@ local function conflict(d, group, base)
 end
 
 local function schedule(d, s, scores)
-  local member, score = d.id .. '|' .. s[1], s[2]
+  local member, score, from, lane = d.id .. '|' .. s[1], s[2], s[4], s[5]
   if s[3] > 0 then
     local want, token, till, after = 0, '', 0, 0
     local kept = d.version ~= '' and call('HGET', task, member)
@@ -38,13 +39,15 @@ local function schedule(d, s, scores)
     local leased = token ~= '' and tonumber(till) > now
     want = math.max(tonumber(want), s[3])
     -- What waits in the normal lane must not wait on in the urgent one.
-    if d.from ~= d.lane then after = 0 end
+    if from ~= lane then after = 0 end
     if not leased then token, till = '', 0 end
     call('HSET', task, member, string.format('%.0f|%s|%s|%s', want, token, till, after))
     if leased then return end
     score = math.max(score, tonumber(after))
   end
-  scores[#scores + 1], scores[#scores + 2] = score, member
+  local row = scores[lane] or {}
+  row[#row + 1], row[#row + 2] = score, member
+  scores[lane] = row
 end
 
 local function forget(d, record, timeline, receipts, group)
@@ -70,24 +73,24 @@ local function write(d, body, next_key, timeline, receipts, group)
       call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
     end
     for _, m in ipairs(d.moves) do
-      local score = call('ZSCORE', due[d.from], m)
-      if score then call('ZREM', due[d.from], m) call('ZADD', due[d.lane], score, m) end
+      local score = call('ZSCORE', due[m[2]], m[1])
+      if score then call('ZREM', due[m[2]], m[1]) call('ZADD', due[m[3]], score, m[1]) end
     end
   end
   for _, f in ipairs(d.figures) do
     call('HINCRBY', KEYS[8], f[1], f[2]) call('PEXPIRE', KEYS[8], kept_for)
   end
   for _, t in ipairs(d.cancel) do
-    call('ZREM', due.urgent, id .. '|' .. t) call('ZREM', due.normal, id .. '|' .. t)
+    for _, lane in pairs(due) do call('ZREM', lane, id .. '|' .. t) end
     call('HDEL', task, id .. '|' .. t)
   end
   local scores = {}
   for _, s in ipairs(d.schedule) do schedule(d, s, scores) end
-  if #scores > 0 then call('ZADD', due[d.lane], unpack(scores)) end
+  for lane, row in pairs(scores) do call('ZADD', due[lane], unpack(row)) end
   if d.seen then call('HSET', seen, id, now) end
 end
 
-local results, at = {}, 9
+local results, at = {}, 10
 for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}

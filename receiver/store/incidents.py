@@ -102,7 +102,7 @@ class IncidentStore:
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published]
+        names += [keys.published, keys.due["background"]]
         payload = []
         bodies = []
         for write in writes:

@@ -19,6 +19,8 @@
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 """
 
+from routing.incident import LANES
+
 PREFIX = "im"
 VERSION_DIGITS = 16
 REVISION_DIGITS = 8
@@ -34,7 +36,7 @@ class Keys:
         self._base = base
         self.open = f"{base}open"
         self.closed = f"{base}closed"
-        self.due = {lane: f"{base}due:{lane}" for lane in ("urgent", "normal")}
+        self.due = {lane: f"{base}due:{lane}" for lane in LANES}
         self.task = f"{base}task"
         self.seen = f"{base}seen"
         self.active = f"{base}active"

@@ -109,10 +109,8 @@ def encode_decision(
         "forget": decision.forget,
         "figures": figures_of(decision.observations),
         "moves": _moves(known, incident),
-        "from": known.lane if known else incident.lane,
-        "lane": incident.lane,
         "cancel": decision.cancel,
-        "schedule": [(item.task, item.due, item.want) for item in decision.schedule],
+        "schedule": _schedule(known, decision),
         "seen": pointer and not changed and incident.state != "tombstone",
     }
 
@@ -135,9 +133,23 @@ def _published(before: Incident | None, after: Incident) -> str | bool:
     return str(now.resolved_at) if now.resolved_at else "inf"
 
 
-def _moves(before: Incident | None, after: Incident) -> list[str]:
-    """Return the agenda members that change lanes with the priority."""
-    if before is None or before.lane == after.lane:
+def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object, ...]]:
+    """Return what to schedule, each with the lane it may wait in now and the one it belongs to."""
+    after = decision.incident
+    if after is None:
+        return []
+    rows: list[tuple[object, ...]] = []
+    for item in decision.schedule:
+        lane = after.lane_of_task(item.task)
+        known = before.lane_of_task(item.task) if before is not None else lane
+        rows.append((item.task, item.due, item.want, known, lane))
+    return rows
+
+
+def _moves(before: Incident | None, after: Incident) -> list[tuple[str, str, str]]:
+    """Return the agenda members that change lanes, each with the one it leaves and enters."""
+    if before is None:
         return []
     tasks = [*before.timers, *(f"notify:{name}" for name in before.pages)]
-    return [f"{after.id}|{task}" for task in tasks]
+    lanes = [(task, before.lane_of_task(task), after.lane_of_task(task)) for task in tasks]
+    return [(f"{after.id}|{task}", old, new) for task, old, new in lanes if old != new]

@@ -15,7 +15,8 @@ from routing.receipt import Receipt
 TAIL = 30
 """Timeline entries read with a task; a receipt that is further behind reads them itself."""
 PASSED_OVER = 5_000
-"""Due tasks without room that a claim looks behind; it bounds how long the script runs."""
+"""Due tasks without room that a claim looks behind; it bounds how long the script runs. The next
+claim goes on from there."""
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Receipt)
 
@@ -65,6 +66,7 @@ class TaskStore:
     def __init__(self, redis: Client, shards: int) -> None:
         self.redis = redis
         self.keys = [Keys(shard) for shard in range(shards)]
+        self._behind: dict[tuple[int, str], int] = {}
         self._claim = load_script(redis, "claim_tasks")
         self._claim_named = load_script(redis, "claim_members")
         self._settle = load_script(redis, "settle_task")
@@ -85,12 +87,14 @@ class TaskStore:
         """
         keys = self.keys[shard]
         bounds = [part for name, most in room.items() for part in (name, most)]
+        behind = self._behind.get((shard, lane), 0)
         async with unavailable_is_503():
             raw = await self._claim(
                 keys=[keys.due[lane], keys.task],
-                args=[now, token, until, limit, PASSED_OVER, *bounds],
+                args=[now, token, until, limit, PASSED_OVER, behind, *bounds],
             )
-        return _leased(raw, lane, token, until)
+        self._behind[shard, lane] = int(raw[0])
+        return _leased(raw[1:], lane, token, until)
 
     async def waiting_for(self, task: Task, limit: int, now: int) -> list[Task]:
         """Return other tasks of the same notifier and lane among the next ``limit`` of its shard.
@@ -150,12 +154,7 @@ class TaskStore:
         notifier = task.task.removeprefix("notify:")
         async with unavailable_is_503():
             held, saved, current = await self._settle(
-                keys=[
-                    keys.due["urgent"],
-                    keys.due["normal"],
-                    keys.task,
-                    keys.receipts(task.incident),
-                ],
+                keys=[keys.task, keys.receipts(task.incident), *keys.due.values()],
                 args=[
                     member(task.incident, task.task),
                     task.token,

@@ -179,6 +179,24 @@ async def test_no_more_connections_than_allowed(app: App, sentinel: FakeIntegrat
     assert await app.metric(text) == 2
 
 
+async def test_hung_ones_hold_no_place_of_a_page(
+    tmp_path: Path, fakes: Any, sentinel: FakeIntegration
+) -> None:
+    sentinel.faults.add("hang", times=None, seconds=60)
+    told = {"url": sentinel.url, "timeout_secs": 6}
+    running = App(tmp_path, *fakes)
+    await running.start(
+        integrations={"one": told, "other": told}, slack__token=None, slack__channel=None
+    )
+    try:
+        for number in range(130):
+            await running.post(notification(alert(f"Alert{number}"), group=f"g{number}"))
+        await until(lambda: len(running.pagerduty.incidents) == 130, timeout=5)
+        assert not sentinel.told
+    finally:
+        await running.stop()
+
+
 def test_a_notifiers_name_is_taken() -> None:
     flags = {
         "slack.token": "x",

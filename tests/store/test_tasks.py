@@ -9,8 +9,10 @@ import pytest
 from receiver.store.incidents import IncidentStore, Write
 from receiver.store.tasks import Task, TaskStore
 from routing.decide import decide
-from routing.incident import Incident
+from routing.event import Resolved
+from routing.incident import Actor, Incident
 from routing.receipt import AlertKey, Receipt, merge_receipts
+from routing.rules import Step
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
@@ -153,6 +155,48 @@ async def test_claims_are_bounded_and_oldest_first(store: Any, tasks: TaskStore)
     assert [task.due for task in found] == sorted(task.due for task in found)
     assert len(found) == 3
     assert await tasks.next_due(0, "normal") is None
+
+
+async def test_however_many_have_no_room_what_is_behind_them_is_found(
+    store: Any, tasks: TaskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.store.tasks.PASSED_OVER", 2)
+    only = rules(Step(("slack",)))
+    for number in range(7):
+        event = msgspec.structs.replace(received(alert()), key=f"0-{'abcdef0'[number] * 16}")
+        found = only if number < 6 else rules(Step(("pagerduty",)))
+        await store.commit(0, [Write(decide(None, event, NOW + number, found), pointer=True)], NOW)
+    hung = {"notify:slack": 0}
+    claims = [await tasks.claim(0, "urgent", NOW + 10, UNTIL, f"t{n}", 8, hung) for n in range(6)]
+    assert [task.task for found in claims for task in found] == ["notify:pagerduty"]
+    again = [await tasks.claim(0, "urgent", NOW + 10, UNTIL, f"u{n}", 8) for n in range(4)]
+    assert len([task for found in again for task in found]) == 6
+
+
+async def test_what_pages_nobody_waits_in_a_lane_of_its_own(store: Any, tasks: TaskStore) -> None:
+    found = rules(Step(("slack",)), inform=("sentinel",), enrich=True)
+    minor = decide(None, received(alert(priority="P3")), NOW, found)
+    await store.commit(0, [Write(minor, pointer=True)], NOW)
+    raised = decide(minor.incident, received(alert("b")), NOW + 1, found)
+    await store.commit(0, [Write(raised, pointer=True)], NOW + 1)
+
+    async def due(lane: str, token: str) -> dict[str, Task]:
+        claimed = await tasks.claim(0, lane, NOW + 2, UNTIL, token, 9)
+        return {task.task: task for task in claimed}
+
+    assert set(await due("urgent", "a")) == {"notify:slack"}
+    assert not await due("normal", "a")
+    background = await due("background", "a")
+    assert set(background) == {"notify:sentinel", "enrich"}
+    told = background["notify:sentinel"]
+    await tasks.settle(told, "again", NOW + 2, delivered=2, due=NOW + 2, not_before=NOW + 2)
+    again = (await due("background", "b"))["notify:sentinel"]
+    await tasks.settle(again, "done", NOW + 2, delivered=2)
+    assert raised.incident is not None
+    over = decide(raised.incident, Resolved(Actor("ann", "api")), NOW + 3, found)
+    await store.commit(0, [Write(over, pointer=False)], NOW + 3)
+    waiting = await tasks.waiting(NOW + 3)
+    assert waiting == {"urgent": (1, 0), "normal": (0, 0), "background": (1, 1)}
 
 
 async def test_a_name_without_room_is_passed_over_and_stays_due(
