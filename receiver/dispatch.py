@@ -219,7 +219,7 @@ class Dispatcher:
         """Decide the events one after another; one that raises fails alone.
 
         The last ones returned have to wait: a commit writes one incident of a group, and they
-        begin the next one.
+        begin the next one, or come for one that is forgotten by then.
         """
         state = base
         alive: list[_Waiting] = []
@@ -252,6 +252,8 @@ class Dispatcher:
                 state = decision.incident
             alive.append(waiting)
             decisions.append(decision)
+            if decision.forget:
+                return alive, decisions, waiters[place + 1 :]
         return alive, decisions, []
 
     def _settle(

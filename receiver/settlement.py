@@ -173,6 +173,8 @@ class Settlement:
         if repairable:
             await self.save(job.task, "again", failed, due=now + _repair_delay(receipt))
             return
+        # What is wanted later has its own day of retries, however long ago this failed.
+        failed = msgspec.structs.replace(failed, first_failed_at=0)
         # Whoever was paged anew meanwhile has a higher "want" than this, and is due again.
         await self.save(job.task, "done", failed, delivered=job.incident.version)
 

@@ -116,11 +116,17 @@ def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> str:
 def _forget(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Forget a closed incident, unless it still keeps something quiet."""
     start = draft.start
+    draft.stop("forget")
+    if not rules.retention:
+        return "kept"
+    if start.resolved_at + rules.retention > draft.now:
+        # It is to be kept for longer than when it ended.
+        draft.timer("forget", start.resolved_at + rules.retention)
+        return "kept"
     # What nobody reports any more needs no silence: a newer generation may have taken over.
     told = max(event.seen_at, start.seen_at) + rules.retention > draft.now
-    quiet = start.suppressed and (told or is_merged_open(start))
-    if start.is_open or quiet or start.suspects:
-        draft.stop("forget")
+    quiet = bool(start.suppressed) and told
+    if start.is_open or quiet or start.suspects or is_merged_open(start):
         retire(draft, rules)
         return "kept"
     draft.stop(*draft.get("timers"))

@@ -285,3 +285,26 @@ async def test_two_notifiers_that_both_refuse_do_not_keep_each_other_busy(app: A
     before = (await app.incident(name))["version"]
     await asyncio.sleep(1)
     assert (await app.incident(name))["version"] == before
+
+
+async def test_what_failed_for_ever_days_ago_is_tried_again_when_a_new_page_is_slow(
+    app: App,
+) -> None:
+    app.pagerduty.faults.add("error:invalid key")
+    name = await app.fire()
+
+    async def failed() -> bool:
+        timeline = (await app.incident(name))["timeline"]
+        return any(entry["kind"] == "delivery_failed" for entry in timeline)
+
+    await until(failed)
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/resolve")
+    app.clock.move(25 * 3600)
+    app.pagerduty.faults.add("500")
+    await app.post({"by": "Ann"}, f"/v1/incidents/{name}/reopen")
+    for _ in range(50):
+        if app.pagerduty.incidents:
+            break
+        app.clock.move(1)
+        await asyncio.sleep(0.05)
+    assert len(app.pagerduty.incidents) == 1

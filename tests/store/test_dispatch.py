@@ -7,11 +7,11 @@ import pytest
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.store.incidents import IncidentStore
-from routing.event import Acknowledged, AlertsReceived
+from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
 from routing.incident import Actor
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
-RULES = rules()
+RULES = rules(retention=24 * 60 * MINUTE)
 
 
 class _Set(Clock):
@@ -57,6 +57,23 @@ async def test_a_batch_that_begins_a_generation_keeps_what_it_told_the_one_befor
     assert (old.id, new.generation) == (opened.incident.id, 2)
     assert "echo" not in old.timers
     assert await store.load(old.id) == calm.incident
+
+
+async def test_what_comes_with_its_forgetting_finds_it_gone(store: IncidentStore) -> None:
+    """Or the change would keep a record that no timer forgets any more."""
+    await _told(store, NOW, received(alert()))
+    (over,) = await _told(store, NOW + MINUTE, received(alert(resolved=True)))
+    clock = _Set()
+    clock.at = over.incident.timers["forget"]
+    dispatcher = Dispatcher(store, clock, lambda _: RULES, lambda _: None)
+    sent = (TimerDue("forget"), Noted(Actor("ann", "api"), "why?"))
+    waiting = [dispatcher.submit(event, over.incident.id) for event in sent]
+    dispatcher.start(lambda: None)
+    reasons = [(await one).reason for one in waiting]
+    await dispatcher.stop()
+    assert reasons == ["forgotten", "unknown_incident"]
+    assert await store.load(over.incident.id) is None
+    assert await store.timeline(over.incident.id) == []
 
 
 @pytest.mark.parametrize("made_up", ["", "nonsense", "7-aaaaaaaaaaaaaaaa-1", "0-../..-1"])

@@ -160,6 +160,19 @@ def test_whoever_fell_silent_is_asked_and_asked_again() -> None:
     assert alive.timers["remind"] == NOW + 130 * MINUTE
 
 
+def test_retention_is_what_is_configured_when_it_ends() -> None:
+    short, longer, ever = (rules(retention=minutes * MINUTE) for minutes in (60, 90, 0))
+    over, _ = play((0, FIRING), (1, CALM), found=short)
+    due = over.timers["forget"]
+    kept = decide(over, TimerDue("forget"), due, longer)
+    assert kept.incident is not None
+    assert (kept.reason, kept.incident.timers["forget"]) == ("kept", NOW + 91 * MINUTE)
+    assert decide(kept.incident, TimerDue("forget"), NOW + 91 * MINUTE, longer).forget
+    stays = decide(over, TimerDue("forget"), due, ever)
+    assert stays.incident is not None
+    assert (stays.reason, stays.forget, stays.incident.timers) == ("kept", False, {})
+
+
 def test_a_note_is_the_status_update() -> None:
     moves = ((0, FIRING), (5, Noted(ANN, "looking")), (25, TimerDue("update")))
     incident, decisions = play(*moves)

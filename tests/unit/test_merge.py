@@ -118,6 +118,28 @@ def test_a_more_urgent_part_raises_the_target() -> None:
     assert (found.priority, found.pages["slack"].reason) == ("P1", "priority_raised")
 
 
+def test_what_the_target_still_counts_is_not_forgotten() -> None:
+    world = World(rules(retention=60 * MINUTE))
+    first, second, third = (world.tell(name, firing(name)) for name in "tsu")
+    world.do(first, Merged(ANN, second))
+    world.work()
+    world.do(second, Merged(ANN, third))
+    world.work()
+    world.tell("s", over("s"))
+    world.tell("u", over("u"))
+    world.work()
+    assert world.incidents[third].parts[second].firing == 1
+    world.now += 70 * MINUTE
+    forget = TimerDue("forget")
+    kept = decide(world.incidents[second], forget, world.now, world.rules)
+    assert (kept.reason, kept.forget) == ("kept", False)
+    world.tell("t", over("t"))
+    world.work()
+    assert world.states(third) == ["resolved"]
+    world.now += 70 * MINUTE
+    assert decide(world.incidents[second], forget, world.now, world.rules).forget
+
+
 def test_what_gets_worse_in_the_source_raises_the_target() -> None:
     world = World()
     target = world.tell("t", firing("a", priority="P3"))
