@@ -17,7 +17,7 @@ from routing.event import StatusHidden, StatusUpdated
 from routing.incident import OPEN_STATES, Incident, Publication, PublicUpdate
 from routing.merge import UNTOLD
 from routing.rules import Rules
-from routing.status_rule import StatusRule, listed, worst
+from routing.status_rule import StatusRule, joined, listed
 
 UPDATES_KEPT = 50
 _TOLD_BY = frozenset({"state", "episode", "priority", "alerts", "parts", "merged_firing"})
@@ -39,16 +39,28 @@ def follow(draft: Draft, rules: Rules) -> None:
 
 
 def _open(draft: Draft, rule: StatusRule, published: Publication | None) -> None:
-    found = _affected(draft, rule)
+    merged = _of_parts(draft)
+    found = joined(_hit(draft, rule), merged)
     if published is not None and published.episode == draft.get("episode"):
         _grow(draft, rule, published, found)
-    elif published is None and rule.automatic and found:
+    elif published is None:
+        # What a person published before it was merged into this goes on with this.
+        _begin(draft, rule, found if rule.automatic else merged)
+    elif not published.resolved_at or (rule.automatic and _is_back(draft, published, found)):
+        _come_back(draft, rule, published, found)
+
+
+def _begin(draft: Draft, rule: StatusRule, found: dict[str, str]) -> None:
+    if found:
         first = _by_rule(draft, rule, "investigating", "investigating", found)
         fresh = Publication(_word(draft, rule, "title", found), draft.now, found, (first,))
         _set(draft, fresh, episode=draft.get("episode"))
         _tell(draft, fresh, f"On the status page: {_shown(found)}")
-    elif published is not None and (rule.automatic or not published.resolved_at):
-        _come_back(draft, rule, published, found)
+
+
+def _is_back(draft: Draft, published: Publication, found: Mapping[str, str]) -> bool:
+    """Return whether what opened again is what outsiders read of: the rule or a person says so."""
+    return bool(found) or draft.get("by_hand") or published.pinned
 
 
 def _come_back(
@@ -67,12 +79,13 @@ def _come_back(
 def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping[str, str]) -> None:
     """More components, or worse: nothing gets better by itself before the incident is over."""
     if published.resolved_at:
+        if merged := _merged_now(draft):
+            # That is not over, and says no more of itself from now on.
+            _come_back(draft, rule, published, merged)
         return
     if published.pinned:
         found = _merged_now(draft)
-    components = dict(published.components)
-    for name, impact in found.items():
-        components[name] = worst(components.get(name, impact), impact)
+    components = joined(published.components, found)
     if components != published.components:
         title = published.title if published.titled else _word(draft, rule, "title", components)
         _set(draft, published, components=components, title=title)
@@ -210,7 +223,8 @@ def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> str:
         changed = msgspec.structs.replace(updates[event.update - 1], hidden=event.hidden)
         updates[event.update - 1] = changed
         after = msgspec.structs.replace(published, updates=tuple(updates))
-        after = msgspec.structs.replace(after, resolved_at=_end_of(after, is_open=incident.is_open))
+        goes_on = incident.is_open and published.episode == incident.episode
+        after = msgspec.structs.replace(after, resolved_at=_end_of(after, goes_on=goes_on))
     else:
         after = msgspec.structs.replace(published, hidden=event.hidden)
     if after == published:
@@ -223,9 +237,9 @@ def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> str:
     return "status_hidden" if event.hidden else "status_shown"
 
 
-def _end_of(published: Publication, *, is_open: bool) -> int:
+def _end_of(published: Publication, *, goes_on: bool) -> int:
     """Return when it is over for outsiders: with its incident, or when a person last said so."""
-    if not is_open:
+    if not goes_on:
         return published.resolved_at
     shown = [update for update in published.updates if not update.hidden]
     return shown[-1].at if shown and shown[-1].status == "resolved" else 0
@@ -241,14 +255,18 @@ def remind(draft: Draft) -> None:
     _tell(draft, published, f"Outsiders still read: {published.status}, since {since}")
 
 
-def _affected(draft: Draft, rule: StatusRule) -> dict[str, str]:
-    """Return component -> impact of what fires, here and in what was merged into it."""
+def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
+    """Return component -> impact of what fires here."""
+    if draft.get("priority") not in rule.priorities:
+        return {}
+    return rule.hit((alert.labels for alert in draft.firing()), draft.get("priority"))
+
+
+def _of_parts(draft: Draft) -> dict[str, str]:
+    """Return component -> impact of what fires in what was merged into this."""
     found: dict[str, str] = {}
-    if draft.get("priority") in rule.priorities:
-        found = rule.hit((alert.labels for alert in draft.firing()), draft.get("priority"))
     for part in draft.get("parts").values():
-        for name, impact in part.components.items() if part.firing else ():
-            found[name] = worst(found.get(name, impact), impact)
+        found = joined(found, part.components if part.firing else {})
     return found
 
 

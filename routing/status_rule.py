@@ -93,3 +93,11 @@ def listed(names: Iterable[str]) -> str:
 def worst(one: str, other: str) -> str:
     """Return the worse of two impacts."""
     return max(one, other, key=IMPACTS.index)
+
+
+def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return all components, of each the worse impact."""
+    found = dict(one)
+    for name, impact in other.items():
+        found[name] = worst(found.get(name, impact), impact)
+    return found

@@ -223,6 +223,55 @@ def test_what_comes_back_opens_again() -> None:
     assert site.going_on() == ["Problem with Checkout: investigating"]
 
 
+@pytest.mark.parametrize(
+    ("service", "priority"), [("checkout", "P4"), ("checkout", "P3"), ("billing", "P1")]
+)
+def test_what_no_rule_names_does_not_come_back_either(service: str, priority: str) -> None:
+    site = Site()
+    incident = site.tell("a", alert())
+    site.tell("a", alert(resolved=True))
+    site.now += MINUTE
+    site.tell("a", alert(service, starts_at=site.now, priority=priority))
+    assert (site.incidents[incident].episode, site.going_on()) == (1, [])
+    assert site.do(incident, StatusHidden(ANN, update=2)) == "status_hidden"
+    assert site.going_on() == []
+    site.tell("a", alert(starts_at=site.now, fingerprint="worse"))
+    assert site.going_on() == ["Problem with Checkout: investigating"]
+
+
+def test_what_a_person_chose_comes_back_with_whatever_fires() -> None:
+    site = Site()
+    incident = site.tell("a", alert("billing", priority="P3"))
+    site.say(incident, "investigating", components=("Partners",))
+    site.tell("a", alert("billing", priority="P3", resolved=True))
+    site.now += MINUTE
+    site.tell("a", alert("billing", priority="P3", starts_at=site.now))
+    assert site.going_on() == ["Problem with Partners: investigating"]
+
+
+def test_what_a_person_published_goes_on_with_the_target_where_nothing_opens_by_itself() -> None:
+    site = Site(automatic=False)
+    source, target = site.tell("a", alert()), site.tell("b", alert("billing"))
+    site.say(source, "identified", "We know what it is.", title="Payments fail")
+    site.do(source, Merged(ANN, target))
+    site.work()
+    assert site.going_on() == ["Payments fail: identified"]
+    site.tell("a", alert(resolved=True))
+    site.tell("b", alert("billing", resolved=True))
+    site.work()
+    assert site.going_on() == []
+
+
+def test_what_goes_on_is_not_ended_by_merging_it_into_what_a_person_ended() -> None:
+    site = Site()
+    source, target = site.tell("a", alert("search")), site.tell("b", alert())
+    site.say(target, "resolved", "All good again.")
+    site.do(source, Merged(ANN, target))
+    site.work()
+    assert site.state()["Search"] == "degraded"
+    assert site.state()["Checkout"] == "operational"
+
+
 def test_a_merged_incident_is_told_with_its_target() -> None:
     site = Site()
     source, target = site.tell("a", alert()), site.tell("b", alert("billing"))
@@ -247,6 +296,9 @@ def test_a_merged_incident_is_told_with_its_target() -> None:
     ]
     site.now += MINUTE
     site.tell("b", alert("billing", starts_at=site.now))
+    assert site.going_on() == []  # what fires is nothing outsiders ever read of
+    site.tell("a", alert(starts_at=site.now))
+    site.work()
     assert site.going_on() == ["Payments fail: investigating"]
 
 
