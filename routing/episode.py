@@ -153,8 +153,9 @@ def follow_lower(draft: Draft, rules: Rules) -> None:
     """Let clocks and policy go by a lower priority: it pages nobody now, and strands nobody."""
     clock = rules.clocks[draft.get("priority")]
     clocks.follow_priority(draft, clock)
-    paged = draft.get("state") == "triggered" and draft.get("step") >= 0
-    if paged and "escalate" not in draft.get("timers"):
+    # What quiet hours hold back is paged at their end.
+    climbs = draft.get("step") >= 0 or "quiet" not in draft.get("timers")
+    if draft.get("state") == "triggered" and climbs and "escalate" not in draft.get("timers"):
         arm_next(draft, clock, draft.get("step") + 1)
 
 

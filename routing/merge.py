@@ -107,7 +107,10 @@ def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
         draft.set(merged_into="", merged_firing=0, suppressed={})
         said = "The incident it was merged into is gone"
         still = _count(draft.get("alerts").values(), draft.get("parts"))
-        return reopen(draft, rules, draft.firing(), said) if still else "target_gone"
+        if still:
+            return reopen(draft, rules, draft.firing(), said)
+        draft.stop("stale")
+        return "target_gone"
     draft.set(merged_firing=event.told)
     still = _count(draft.get("alerts").values(), draft.get("parts"))
     if still != event.told or (still and draft.get("priority") != event.told_priority):

@@ -11,6 +11,8 @@ from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Schedule
 from routing.event import (
     Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
@@ -28,18 +30,28 @@ from routing.event import (
     Silenced,
     SilenceExpired,
     Snoozed,
+    StatusHidden,
+    StatusUpdated,
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident, Silence
+from routing.incident import INFORMED, Actor, Finding, Incident, Silence
+from routing.matcher import parse_matchers
+from routing.merge import UNTOLD
 from routing.rules import Clock, Rules, Step
+from routing.status_rule import STATUSES, WORDINGS, Component, StatusRule
 from routing.timers import TIMER_TASKS
 from routing.within import parse_within
 from tests.unit.builders import CALENDAR, KEY, MINUTE, NOW, alert, received
 from tests.unit.histories import SNAPSHOTS, Snapshot
 
 NOTIFIERS = ("slack", "pagerduty", "log")
-PEOPLE = st.builds(Actor, name=st.text(max_size=5), via=st.sampled_from(["slack", "api"]))
+PEOPLE = st.builds(
+    Actor,
+    name=st.text(max_size=5),
+    via=st.sampled_from(["slack", "api"]),
+    human=st.sampled_from([True, True, False]),
+)
 EPISODES = st.sampled_from([None, None, 0, 1])
 PAGED = st.dictionaries(st.sampled_from(NOTIFIERS), st.integers(0, 4))
 
@@ -66,6 +78,18 @@ _HUMAN = st.one_of(
     st.builds(Silenced, actor=PEOPLE, silence=st.just(Silence("s", NOW, "a", "b"))),
     st.builds(SilenceExpired, actor=PEOPLE, silence_id=st.just("s")),
     st.builds(Denied, actor=PEOPLE, action=st.just("resolve")),
+    st.builds(ActionItemAdded, actor=PEOPLE, text=st.sampled_from(["a", "b"])),
+    st.builds(ActionItemDone, actor=PEOPLE, number=st.integers(1, 2), done=st.booleans()),
+    st.builds(
+        StatusUpdated,
+        actor=PEOPLE,
+        status=st.sampled_from(STATUSES),
+        components=st.sampled_from([(), (), ("Checkout",)]),
+        impact=st.sampled_from(["", "operational"]),
+    ),
+    st.builds(
+        StatusHidden, actor=PEOPLE, hidden=st.booleans(), update=st.integers(0, 2), episode=EPISODES
+    ),
     st.builds(Merged, actor=PEOPLE, target=st.sampled_from([f"{KEY}-1", "0-bbbbbbbbbbbbbbbb-1"])),
 )
 _PARTS = st.builds(
@@ -74,6 +98,7 @@ _PARTS = st.builds(
     title=st.text(max_size=5),
     priority=st.sampled_from(["P1", "P3"]),
     firing=st.integers(0, 2),
+    components=st.sampled_from([{}, {"Checkout": "degraded"}]),
 )
 _ASKED = st.none() | st.dictionaries(
     st.sampled_from(["a", "b", "c"]),
@@ -105,6 +130,8 @@ TIME_PASSES = st.builds(
     paged=PAGED,
     alerts=_ASKED,
     told=st.integers(0, 2),
+    told_priority=st.sampled_from(["P1", "P3"]),
+    context=st.sampled_from([(), (Finding("changes", "deployed"),)]),
     lost=st.booleans(),
 )
 """Stands for the next timer the incident has, when it is due."""
@@ -132,6 +159,19 @@ CLOCKS = st.builds(
     remind_after=st.sampled_from([0, 10 * MINUTE]),
     remind=st.sampled_from([(), ("slack",), ("slack", "log")]),
     repage_when=st.sampled_from([None, Condition("new_alerts >= 2")]),
+    inform=st.sampled_from([(), ("sentinel",)]),
+)
+CHECKOUT = Component(
+    "Checkout",
+    (parse_matchers('alertname=~".+"')),
+    {"P1": "major_outage", "P2": "partial_outage", "P3": "degraded", "P4": "degraded"},
+)
+STATUS = st.builds(
+    StatusRule,
+    components=st.just((CHECKOUT,)),
+    priorities=st.just(frozenset({"P1", "P2"})),
+    wordings=st.just(WORDINGS),
+    automatic=st.booleans(),
 )
 ANY_RULES = st.builds(
     Rules,
@@ -142,6 +182,9 @@ ANY_RULES = st.builds(
     flap_changes=st.sampled_from([0, 3, 5]),
     stale_after=st.sampled_from([0, 30 * MINUTE]),
     retention=st.sampled_from([0, 90 * MINUTE]),
+    enrich=st.booleans(),
+    summarize=st.booleans(),
+    status=st.none() | STATUS,
 )
 _STEP = st.tuples(st.one_of(EVENTS, TIME_PASSES), WAITS)
 _OPENED: Event = received(alert("a", starts_at=NOW - MINUTE))
@@ -151,7 +194,7 @@ WALKS = st.builds(
     st.lists(_STEP, min_size=1, max_size=20),
 )
 
-BESIDE = {"echo", "stale", "flap"}
+BESIDE = {"echo", "stale", "flap", "enrich", "summarize"}
 """Timers that may run beside any open state."""
 Agenda = dict[tuple[str, str], Schedule]
 """What the commit makes of decisions: (incident, task) -> when it is due and what is wanted."""
@@ -186,7 +229,7 @@ def test_every_sequence_of_events_is_decided_soundly(
 ) -> None:
     incident, now = None, NOW
     agenda: Agenda = {}
-    figures: Counter[tuple[str, str, int]] = Counter()
+    figures: Counter[tuple[str, str, int, str]] = Counter()
     for sent, wait in events:
         event, now = _due(incident, sent, now + wait)
         before = msgspec.json.encode(incident)
@@ -200,9 +243,13 @@ def test_every_sequence_of_events_is_decided_soundly(
             assert (decision.schedule, decision.timeline, decision.observations) == ((), (), ())
             continue
         _check(incident, decision, event)
+        _check_care(incident, decision, found)
         incident = decision.incident
         assert incident is not None
         assert _timers(agenda, incident) == incident.timers
+        if decision.forget:
+            assert not any(owner == incident.id for owner, _ in agenda)
+            return
 
 
 def _due(incident: Incident | None, event: Event, now: int) -> tuple[Event, int]:
@@ -253,6 +300,46 @@ def _check(before: Incident | None, decision: Decision, event: Event) -> None:
     _check_updates(known, decision, event)
 
 
+def _check_care(before: Incident | None, decision: Decision, found: Rules) -> None:
+    """Somebody or something sees to it that it goes on, ends and is forgotten."""
+    after = decision.incident
+    assert after is not None
+    timers, clock = after.timers, found.clocks[after.priority]
+    if after.state == "triggered":
+        number = after.step + 1
+        while (step := clock.step(number)) is not None and not step.notify:
+            number += 1
+        assert step is None or timers.keys() & {"escalate", "quiet", "acknowledge"}
+        assert "acknowledge" in timers or after.deadlines["acknowledge"].missed_at
+    if after.state == "acknowledged":
+        assert not clock.remind_after or "remind" in timers
+        assert not clock.resolve_within or "resolve" in after.deadlines
+    if after.state in ("triggered", "acknowledged"):
+        assert not clock.update_within or "update" in timers
+    if after.is_open:
+        parts = [part.priority for part in after.parts.values() if part.firing]
+        worst = min([*parts, *(alert.priority for alert in after.firing())], default="P4")
+        assert after.priority <= worst or after.pin is not None
+        assert not found.stale_after or "stale" in timers or after.kind == "manual"
+    elif after.state == "resolved":
+        assert not found.retention or "forget" in timers or decision.forget
+        assert not any(deadline.running for deadline in after.deadlines.values())
+    assert not after.suspects or "echo" in timers
+    known = before if before is not None and before.id == after.id else None
+    slept = known is not None and known.state == "snoozed"
+    for end in after.clock_ends[len(known.clock_ends) if known else 0 :]:
+        # Whether it was kept is a matter of time alone; a snooze lets time stand still.
+        in_time = slept or (end.at <= end.due if end.outcome == "met" else end.at >= end.due)
+        assert end.outcome == "void" or in_time
+    for name, page in after.pages.items():
+        assert (page.step == INFORMED) == (name == "sentinel")
+        assert page.step != INFORMED or (page.seq, page.insists) == (1, False)
+    public = after.published
+    if public is not None and not public.resolved_at:
+        untold = bool(after.merged_into) and after.merged_firing == UNTOLD
+        assert after.is_open or untold, "it would stay on the status page for ever"
+
+
 def _check_updates(known: Incident | None, decision: Decision, event: Event) -> None:
     """Whoever has the incident is told of what shows, and of nothing else."""
     after = decision.incident
@@ -280,24 +367,24 @@ def _shown(incident: Incident) -> Incident:
         changes=(),
         grown=0,
         merged_firing=0,
+        clock_ends=(),
         seen_at=0,
         version=0,
         updated_at=0,
     )
 
 
-def _check_figures(decision: Decision, figures: Counter[tuple[str, str, int]]) -> None:
+def _check_figures(decision: Decision, figures: Counter[tuple[str, str, int, str]]) -> None:
     after = decision.incident
     for item in decision.observations:
         assert item.value >= 0
         assert after is not None
         if "duration" in item.name:
-            figures[(item.name, after.id, after.episode)] += 1
-            human = item.labels["by"] == "human"
-            assert human or item.name == "incident_resolution_duration_seconds"
+            by = item.labels["by"] if "acknowledge" in item.name else ""
+            figures[(item.name, after.id, after.episode, by)] += 1
             assert not after.merged_into or item.name != "incident_resolution_duration_seconds"
         if item.name == "incidents_total":
-            figures[(item.name, after.id, 0)] += 1
+            figures[(item.name, after.id, 0, "")] += 1
     assert not figures or max(figures.values()) == 1
 
 

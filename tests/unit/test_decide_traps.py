@@ -54,6 +54,13 @@ def test_a_fall_to_a_policy_with_times_still_escalates() -> None:
     assert "pagerduty" in incident.pages or "escalate" in incident.timers
 
 
+def test_a_fall_from_a_policy_that_reaches_nobody_pages_somebody() -> None:
+    found = rules_of(P1=clock(Step(())), P3=clock(Step(("slack",))))
+    late = (5, TimerDue("acknowledge"))
+    incident, _ = play((0, BOTH), late, (6, FALLS), (11, TimerDue("escalate")), found=found)
+    assert "slack" in incident.pages
+
+
 def test_a_reload_that_adds_times_strands_nobody() -> None:
     old, new = (
         rules(Step(("slack",)), Step(("pagerduty",))),

@@ -118,6 +118,16 @@ def test_a_more_urgent_part_raises_the_target() -> None:
     assert (found.priority, found.pages["slack"].reason) == ("P1", "priority_raised")
 
 
+def test_what_is_over_when_its_target_is_gone_is_watched_no_more() -> None:
+    world = World(rules(stale_after=60 * MINUTE))
+    target, source = merged(world)
+    world.tell("s", over("b"))
+    assert "stale" in world.incidents[source].timers
+    del world.incidents[target]
+    world.work()
+    assert (world.states(source), world.incidents[source].timers) == (["resolved"], {})
+
+
 def test_what_the_target_still_counts_is_not_forgotten() -> None:
     world = World(rules(retention=60 * MINUTE))
     first, second, third = (world.tell(name, firing(name)) for name in "tsu")

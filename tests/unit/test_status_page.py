@@ -221,6 +221,11 @@ def test_what_comes_back_opens_again() -> None:
     site.do(incident, Resolved(ANN))
     site.do(incident, Reopened(ANN))
     assert site.going_on() == ["Problem with Checkout: investigating"]
+    site.tell("a", alert(starts_at=site.now, resolved=True, ends_at=site.now))
+    site.do(incident, Resolved(ANN))
+    assert site.going_on() == []
+    site.do(incident, Reopened(ANN))  # though nothing fires
+    assert site.going_on() == ["Problem with Checkout: investigating"]
 
 
 @pytest.mark.parametrize(
