@@ -24,42 +24,49 @@ def pack_alerts(incident: Incident) -> Incident:
         return incident
     model = msgspec.structs.replace(next(iter(alerts.values())), fingerprint=MODEL)
     packed = {
-        key: _reduced(alert, model)
-        if key == alert.fingerprint and _has_all_of(alert, model)
-        else alert
+        key: _reduced(alert, model) if key == alert.fingerprint else alert
         for key, alert in alerts.items()
     }
     packed[MODEL] = model
     return msgspec.structs.replace(incident, alerts=packed)
 
 
-def _has_all_of(alert: Alert, model: Alert) -> bool:
-    return bool(
-        model.labels.keys() <= alert.labels.keys()
-        and model.annotations.keys() <= alert.annotations.keys()
-        and (alert.generator_url or not model.generator_url)
-        and (alert.runbook_url or not model.runbook_url)
-        and (alert.runbook_source or not model.runbook_source)
-        and (alert.priority_reason or not model.priority_reason)
-    )
-
-
 def _reduced(alert: Alert, model: Alert) -> Alert:
-    labels, notes = model.labels, model.annotations
+    """Return what is the alert's own; all of it where it lacks something the model has."""
+    labels = _own(alert.labels, model.labels)
+    notes = _own(alert.annotations, model.annotations)
     url, reason = alert.generator_url, alert.priority_reason
     book, source = alert.runbook_url, alert.runbook_source
+    whole = (
+        (url or not model.generator_url)
+        and (reason or not model.priority_reason)
+        and (book or not model.runbook_url)
+        and (source or not model.runbook_source)
+    )
+    if labels is None or notes is None or not whole:
+        return alert
     return msgspec.structs.replace(
         alert,
         fingerprint="",
-        labels={key: text for key, text in alert.labels.items() if labels.get(key) != text},
-        annotations={
-            key: text for key, text in alert.annotations.items() if notes.get(key) != text
-        },
+        labels=labels,
+        annotations=notes,
         generator_url="" if url == model.generator_url else url,
         runbook_url="" if book == model.runbook_url else book,
         runbook_source="" if source == model.runbook_source else source,
         priority_reason="" if reason == model.priority_reason else reason,
     )
+
+
+def _own(texts: dict[str, str], model: dict[str, str]) -> dict[str, str] | None:
+    """Return what differs from the model's texts; None where one of those is missing."""
+    if texts == model:
+        return {}
+    own = {key: text for key, text in texts.items() if model.get(key) != text}
+    # Those that are equal, and those that only differ, are all of the model's.
+    known = len(texts) - len(own)
+    for key in own:
+        known += key in model
+    return own if known == len(model) else None
 
 
 def unpack_alerts(incident: Incident) -> Incident:
@@ -79,10 +86,15 @@ def _completed(key: str, alert: Alert, model: Alert) -> Alert:
     return msgspec.structs.replace(
         alert,
         fingerprint=key,
-        labels={**model.labels, **alert.labels},
-        annotations={**model.annotations, **alert.annotations},
+        labels=_with(alert.labels, model.labels),
+        annotations=_with(alert.annotations, model.annotations),
         generator_url=alert.generator_url or model.generator_url,
         runbook_url=alert.runbook_url or model.runbook_url,
         runbook_source=alert.runbook_source or model.runbook_source,
         priority_reason=alert.priority_reason or model.priority_reason,
     )
+
+
+def _with(own: dict[str, str], model: dict[str, str]) -> dict[str, str]:
+    """Return the model's texts with an alert's own; nobody changes them, so they may be shared."""
+    return model | own if own else model
