@@ -101,14 +101,16 @@ class Draft:
 
     def timer(self, task: str, due: int) -> None:
         """Set a timer of the incident, or move it."""
-        self.fields["timers"] = {**self.get("timers"), task: due}
+        if "timers" not in self.fields:
+            self.fields["timers"] = dict(self.start.timers)
+        self.fields["timers"][task] = due
         self.schedule[task] = due
         self.cancel.discard(task)
 
     def stop(self, *tasks: str) -> None:
         """Stop timers of the incident; stopping one that does not run is nothing."""
         timers = self.get("timers")
-        gone = [task for task in tasks if task in timers]
+        gone = [task for task in tasks if task in timers] if timers else ()
         if gone:
             self.fields["timers"] = {task: due for task, due in timers.items() if task not in gone}
             self.cancel.update(gone)
@@ -117,14 +119,16 @@ class Draft:
 
     def done(self, reason: str) -> Decision:
         """Return the decision. Every notifier that has the incident is brought up to date."""
-        start = self.start
-        fields = {name: to for name, to in self.fields.items() if getattr(start, name) != to}
+        start, fields = self.start, self.fields
+        told = any(entry.kind not in _UNTOLD for entry in self.timeline)
+        if not told:
+            # What has no line of its own for people counts only if it is different now.
+            fields = {name: to for name, to in fields.items() if getattr(start, name) != to}
         if not fields and not self.timeline and not self.schedule:
             return Decision(reason, self.base, self.base, cancel=tuple(self.cancel))
         version = start.version + 1
         incident = msgspec.structs.replace(start, **fields, version=version, updated_at=self.now)
         schedule = [Schedule(task, due) for task, due in self.schedule.items()]
-        told = any(entry.kind not in _UNTOLD for entry in self.timeline)
         if told or fields.keys() - _UNSEEN:
             schedule += [
                 Schedule(f"notify:{name}", self.now, want=version)
