@@ -52,6 +52,8 @@ def merge_alert(known: Alert, incoming: Alert) -> Alert:
 
     Of equal rank the incoming copy wins, so that annotations show the current value.
     """
+    if known.resolved is incoming.resolved and known == incoming:
+        return known  # the very value, so that comparing the two again costs nothing
     if known.starts_at != incoming.starts_at:
         return known if known.starts_at > incoming.starts_at else incoming
     winner, loser = (incoming, known) if incoming.rank >= known.rank else (known, incoming)

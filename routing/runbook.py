@@ -30,6 +30,13 @@ def is_link(text: str) -> bool:
     return len(text) <= MAX_LINK and text.isprintable() and _LINK.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=4096)
+def _link(text: str) -> str:
+    """Return the link that a text holds, "" when it may not be shown as one."""
+    text = text.strip()
+    return text if is_link(text) else ""
+
+
 def check_template(template: str) -> None:
     """Raise ValueError unless filling ``{label}`` placeholders gives a link on a fixed host."""
     sample = _PLACEHOLDER.sub("x", template)
@@ -64,8 +71,8 @@ class Runbooks:
         """Return (url, source); source is one of ``SOURCES``, and url "" for "none"."""
         for name in ("runbook_url", "runbook"):
             text = annotations.get(name)
-            if text and is_link(text.strip()):
-                return text.strip(), "annotation"
+            if text and (link := _link(text)):
+                return link, "annotation"
         if self._catalogue:
             key = self._entry(labels)
             if key:

@@ -121,6 +121,7 @@ def test_joining_copies_is_commutative_associative_and_idempotent(
     left = merge_alert(merge_alert(one, two), three)
     assert _known(left) == _known(merge_alert(one, merge_alert(two, three)))
     assert merge_alert(one, one) == one
+    assert merge_alert(one, msgspec.structs.replace(one)) is one
     assert merge_alert(left, left) == left
     assert _known(merge_alert(left, one)) == _known(left)
 
