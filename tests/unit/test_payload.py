@@ -422,3 +422,11 @@ class TestAnything:
             assert fast == lenient_payload(load_json(body), NOW, 10000)
             assert len(fast.alerts) == len(alerts)
             assert fast.rejected == ()
+
+
+def test_alerts_in_a_row_share_the_annotations_they_have_in_common() -> None:
+    said = [{"summary": "a"}, {"summary": "a"}, {"summary": "b"}, {}]
+    payload = parse(webhook(*[firing(annotations=notes) for notes in said]))
+    found = [alert.annotations for alert in payload.alerts]
+    assert found == said
+    assert found[0] is found[1]
