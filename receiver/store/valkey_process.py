@@ -13,6 +13,9 @@ _LAST_WORDS_LINES = 5
 
 # The server gets no other variable: the service's environment may hold its secrets.
 _ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+# glibc keeps freed memory ready, 7 pieces of each size: the script frees as many as its batch has
+# decisions times their parts, and finding memory anew was a quarter of what a webhook costs there.
+_TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4000"}
 
 
 def find_binary() -> Path:
@@ -46,7 +49,7 @@ def spawn_server(config: Path, log: Path, lock_fd: int) -> subprocess.Popen[byte
         return subprocess.Popen(  # noqa: S603 - our binary, our configuration
             [binary, config],
             cwd=config.parent,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            env=_TUNABLES | {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
