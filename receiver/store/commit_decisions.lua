@@ -13,6 +13,12 @@ local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEY
 local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call = redis.call
+-- What the batch adds to the numbers of open incidents and to the day, written once at its end.
+local counts, figures = {}, {}
+
+local function add(sums, changes)
+  for _, c in ipairs(changes) do sums[c[1]] = (sums[c[1]] or 0) + c[2] end
+end
 
 local function conflict(d, group, base)
   if d.pointer then
@@ -64,7 +70,7 @@ local function write(d, body, next_key, timeline, receipts, group)
     call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
     if #d.timeline > 0 then call('RPUSH', timeline, unpack(d.timeline)) end
-    for _, c in ipairs(d.counts) do call('HINCRBY', active, c[1], c[2]) end
+    add(counts, d.counts)
     if d.opened then call('ZADD', open, d.opened, id) end
     if d.opened and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
@@ -77,9 +83,7 @@ local function write(d, body, next_key, timeline, receipts, group)
       if score then call('ZREM', due[m[2]], m[1]) call('ZADD', due[m[3]], score, m[1]) end
     end
   end
-  for _, f in ipairs(d.figures) do
-    call('HINCRBY', KEYS[8], f[1], f[2]) call('PEXPIRE', KEYS[8], kept_for)
-  end
+  add(figures, d.figures)
   for _, t in ipairs(d.cancel) do
     for _, lane in pairs(due) do call('ZREM', lane, id .. '|' .. t) end
     call('HDEL', task, id .. '|' .. t)
@@ -106,4 +110,7 @@ for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   end
   at = at + 5 + #d.events
 end
+for field, number in pairs(counts) do call('HINCRBY', active, field, number) end
+for field, number in pairs(figures) do call('HINCRBY', KEYS[8], field, number) end
+if next(figures) then call('PEXPIRE', KEYS[8], kept_for) end
 return results
