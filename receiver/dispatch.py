@@ -196,10 +196,11 @@ class Dispatcher:
         """Read what events other than alerts need and the cache does not have, all at once."""
         wanted = []
         for key, waiters in groups.items():
+            if isinstance(waiters[0].event, AlertsReceived):
+                continue
             stem, _, generation = key.rpartition("-")
             known = self.cache.get(stem)[0]
-            alerts = isinstance(waiters[0].event, AlertsReceived)
-            if not alerts and (not known or str(known) != generation):
+            if not known or str(known) != generation:
                 wanted.append(key)
         return await self.store.load_records(wanted) if wanted else {}
 

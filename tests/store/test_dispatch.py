@@ -86,3 +86,13 @@ async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, mad
     dispatcher.start(lambda: None)
     assert [(await one).reason for one in waiting] == ["acknowledged", "unknown_incident"]
     await dispatcher.stop()
+
+
+async def test_alerts_ask_the_cache_once(store: IncidentStore) -> None:
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, lambda _: None)
+    dispatcher.start(lambda: None)
+    for _ in range(3):
+        await dispatcher.submit(received(alert()))
+    await dispatcher.stop()
+    shown = dispatcher.cache.shown()
+    assert (shown["hits"], shown["misses"]) == (2, 1)
