@@ -30,10 +30,10 @@ test: lint ## lint and run every test, the fast ones first
 	@echo "Testing units and store ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/store
 	@echo "Testing scenarios ..."
-	@$(BIN)/pytest tests/scenarios
+	@$(BIN)/pytest -n $(WORKERS) tests/scenarios
 	@$(MAKE) --no-print-directory tools
 	@echo "Testing the whole system ..."
-	@$(BIN)/pytest tests/system
+	@$(BIN)/pytest -n $(WORKERS) tests/system
 
 lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
 	@echo "Checking style, types and imports ..."
