@@ -26,7 +26,7 @@ class OnCallEnricher:
     async def ask(self, incident: Incident, now: int) -> list[Finding]:
         """Return one line with their names."""
         names = [person.name for person in self._people(incident.pages)[:SHOWN]]
-        return [Finding(self.name, ", ".join(names), at=now)] if names else []
+        return [Finding(self.name, f"on call: {', '.join(names)}", at=now)] if names else []
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -68,6 +68,7 @@ _FOUND = {
     "changes": ("🚀", "change"),
     "similar": ("🕘", "incident"),
     "runbook": ("📖", ""),
+    "on_call": ("📟", ""),
 }
 """What was found out, in the order and with the looks of a message, and the word of its link."""
 _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
@@ -268,7 +269,7 @@ def _context(view: View) -> Block:
 
 
 def _findings(incident: Incident) -> list[Block]:
-    """Return what was found out beside the alerts; who is on call is rung, not told."""
+    """Return what was found out beside the alerts; it names who is on call, and rings nobody."""
     lines: list[str] = []
     left = FOUND_MAX
     for found in incident.context:
