@@ -66,7 +66,9 @@ def _body(answer: requests.Response) -> Any:
     except ValueError:
         body = {"error": answer.text.strip()}
     if answer.status_code >= 400 and answer.status_code != 409:  # noqa: PLR2004 - 409 is a result
-        raise click.ClickException(f"{answer.status_code}: {body.get('error', body)}")
+        place = body.get("place")
+        where = f"{plain(place)}: " if place else ""
+        raise click.ClickException(f"{answer.status_code}: {where}{body.get('error', body)}")
     return body
 
 

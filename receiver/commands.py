@@ -74,6 +74,11 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
     if body["published"]:
         _show_published(body["published"])
+    if body["context"]:
+        click.echo("context")
+    for found in body["context"]:
+        link = f"  {found['url']}" if found["url"] else ""
+        click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
     click.echo("alerts")
     for item in body["alerts"]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))

@@ -8,7 +8,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
-from tests.scenarios.conftest import App
+from tests.scenarios.conftest import App, until
 
 
 async def _run(app: App, *words: str) -> Result:
@@ -55,6 +55,12 @@ async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
     )
     assert nobody.exit_code == 1
     assert "is it running" in nobody.output
+    (name,) = (await _json(plain, "alert", "send", "Sample", "severity=info"))["incidents"]
+    refused = await _run(plain, "incidents", "priority", name, "P9", "--reason", "x")
+    assert (refused.exit_code, refused.output) == (
+        1,
+        "Error: 400: priority: is 'P9'; allowed: P1, P2, P3, P4\n",
+    )
     wrong = await _run(plain, "alert", "send", "A", "severity")
     assert wrong.exit_code == 2
 
@@ -112,3 +118,19 @@ def test_check_config_names_file_line_field_and_what_is_allowed(tmp_path: Path) 
     good = CliRunner().invoke(main, ["check-config", str(file)])
     assert good.exit_code == 0
     assert "slack (slack)" in good.output
+
+
+async def test_changes_are_told_and_shown_with_the_incident(plain: App) -> None:
+    label = ("--label", "service=checkout")
+    told = await _run(plain, "changes", "add", "deploy v2.3", *label, "--source", "ci")
+    assert told.output == "stored: deploy v2.3\n"
+    assert "service=checkout" in (await _run(plain, "changes", "list")).output
+    wrong = await _run(plain, "changes", "add", "x", "--label", "service")
+    assert (wrong.exit_code, "NAME=VALUE" in wrong.output) == (2, True)
+    sent = await _json(plain, "alert", "send", "Sample", "severity=critical", "service=checkout")
+
+    async def shown() -> bool:
+        output = (await _run(plain, "incidents", "show", *sent["incidents"])).output
+        return "context\n" in output and "before: deploy v2.3 (ci)" in output
+
+    await until(shown)
