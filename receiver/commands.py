@@ -74,15 +74,8 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
     if body["published"]:
         _show_published(body["published"])
-    if body["context"]:
-        click.echo("context")
-    for found in body["context"]:
-        link = f"  {found['url']}" if found["url"] else ""
-        click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
-    click.echo("alerts")
-    for item in body["alerts"]:
-        labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
-        click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
+    _show_findings(body["context"])
+    _show_alerts(body["alerts"])
     click.echo("timeline")
     for entry in body["timeline"]:
         click.echo(f"  {entry['at']}  {plain(entry['text'])}")
@@ -90,6 +83,21 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     for item in body["deliveries"]:
         error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
         click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
+
+
+def _show_findings(context: list[dict[str, Any]]) -> None:
+    if context:
+        click.echo("context")
+    for found in context:
+        link = f"  {found['url']}" if found["url"] else ""
+        click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
+
+
+def _show_alerts(alerts: list[dict[str, Any]]) -> None:
+    click.echo("alerts")
+    for item in alerts:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
+        click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
 
 
 def _show_published(page: dict[str, Any]) -> None:
