@@ -8,6 +8,7 @@ import msgspec
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import REVISION_DIGITS, Keys, member, split_member
 from receiver.store.record import decode_entry
+from receiver.store.settling import Settling
 from routing.group import split_id
 from routing.incident import Entry
 from routing.receipt import Receipt
@@ -69,7 +70,7 @@ class TaskStore:
         self._behind: dict[tuple[int, str], int] = {}
         self._claim = load_script(redis, "claim_tasks")
         self._claim_named = load_script(redis, "claim_members")
-        self._settle = load_script(redis, "settle_task")
+        self._settling = [Settling(redis, keys) for keys in self.keys]
 
     async def claim(  # noqa: PLR0913, PLR0917 - a lease, and what it may take
         self,
@@ -146,28 +147,27 @@ class TaskStore:
         further than ``not_before``.
         ``receipt.revision`` is the one it was made from; it is stored with the next one.
         """
-        keys = self.keys[split_id(task.incident)[0]]
+        shard = split_id(task.incident)[0]
         before, body = "", b""
         if receipt is not None:
             before = _revision(receipt.revision) if receipt.revision else ""
             body = encode_receipt(msgspec.structs.replace(receipt, revision=receipt.revision + 1))
         notifier = task.task.removeprefix("notify:")
-        async with unavailable_is_503():
-            held, saved, current = await self._settle(
-                keys=[keys.task, keys.receipts(task.incident), *keys.due.values()],
-                args=[
-                    member(task.incident, task.task),
-                    task.token,
-                    verb,
-                    delivered,
-                    due,
-                    not_before,
-                    notifier,
-                    before,
-                    body,
-                    now,
-                ],
-            )
+        held, saved, current = await self._settling[shard].settle(
+            self.keys[shard].receipts(task.incident),
+            [
+                member(task.incident, task.task),
+                task.token,
+                verb,
+                delivered,
+                due,
+                not_before,
+                notifier,
+                before,
+                body,
+                now,
+            ],
+        )
         if saved:
             return Settled(held=bool(held))
         return Settled(bool(held), decode_receipt(current) if current else None, clash=True)

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import IncidentStore, Write
-from receiver.store.tasks import Task, TaskStore
+from receiver.store.keys import Keys, member
+from receiver.store.tasks import Settled, Task, TaskStore
 from routing.decide import decide
 from routing.event import Resolved
 from routing.incident import Actor, Incident
@@ -214,3 +216,73 @@ async def test_a_name_without_room_is_passed_over_and_stays_due(
     assert [task.task for task in found] == [names[1]] * 4
     found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "three", 8)
     assert [task.task for task in found] == [names[0]] * 3
+
+
+async def _many(store: IncidentStore, tasks: TaskStore, number: int) -> list[Task]:
+    for place in range(number):
+        event = msgspec.structs.replace(received(alert()), key=f"0-{place:016x}")
+        await store.commit(0, [Write(decide(None, event, NOW, RULES), pointer=True)], NOW)
+    found = await tasks.claim(0, "urgent", NOW, UNTIL, "one", 10 * number)
+    return [task for task in found if task.task == "notify:slack"]
+
+
+async def test_what_is_settled_at_once_shares_calls_and_keeps_its_own_answer(
+    store: Any, tasks: TaskStore, redis: Any
+) -> None:
+    held = await _many(store, tasks, 100)
+    assert len(held) == 100
+    before = await _calls(redis)
+    settled = await asyncio.gather(
+        *[
+            tasks.settle(
+                msgspec.structs.replace(task, token="two") if place % 10 == 0 else task,
+                "hold",
+                NOW,
+                receipt=Receipt(ts=str(place)),
+            )
+            for place, task in enumerate(held)
+        ]
+    )
+    assert [one.held for one in settled] == [place % 10 != 0 for place in range(100)]
+    assert await _calls(redis) - before <= 3
+    for place, task in enumerate(held):
+        assert (await tasks.receipts(task.incident))["slack"].ts == str(place)
+
+
+async def _calls(redis: Any) -> int:
+    found = await redis.info("commandstats")
+    return sum(found.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("eval", "evalsha"))
+
+
+async def test_a_task_that_cannot_be_settled_is_nobody_elses_problem(
+    store: Any, tasks: TaskStore, redis: Any
+) -> None:
+    broken, whole = await _many(store, tasks, 2)
+    await redis.hset(Keys(0).task, member(broken.incident, broken.task), "nonsense")
+    await redis.set(Keys(0).receipts(broken.incident), "no hash")
+    failed, settled = await asyncio.gather(
+        *[
+            tasks.settle(one, "done", NOW, delivered=9, receipt=Receipt())
+            for one in (broken, whole)
+        ],
+        return_exceptions=True,
+    )
+    assert isinstance(failed, StoreUnavailableError)
+    assert "WRONGTYPE" in str(failed)
+    assert settled == Settled(held=True)
+
+
+async def test_a_server_that_is_away_is_said_to_everybody(store: Any, tasks: TaskStore) -> None:
+    held = await _many(store, tasks, 3)
+
+    async def away(**_: Any) -> None:
+        raise ConnectionError
+
+    settling = tasks._settling[0]
+    script, settling._script = settling._script, away
+    found = await asyncio.gather(
+        *[tasks.settle(task, "hold", NOW) for task in held], return_exceptions=True
+    )
+    assert [type(one) for one in found] == [StoreUnavailableError] * 3
+    settling._script = script
+    assert (await tasks.settle(held[0], "hold", NOW)).held

@@ -1,0 +1,48 @@
+-- Save receipts, and say what becomes of the leased tasks they belong to.
+-- KEYS: task, due:<lane> of every lane, then the receipts of each task
+-- ARGV: number of lanes, then for each task: member, token, verb (hold | done | again), version
+--       delivered, next due time, not before, notifier, revision the receipt was made from ('' for
+--       none), receipt ('' saves none), now
+-- Returns for each task {lease held (1 or 0), receipt saved (1), or 0 with the receipt as it is now},
+-- or a text that says why it failed: one that cannot be read is nobody else's problem.
+-- The receipt is saved even when the lease is lost: what was sent was sent. A receipt somebody else
+-- changed meanwhile is handed back to be merged.
+local call = redis.call
+local task, lanes = KEYS[1], tonumber(ARGV[1])
+
+local function settle(receipts, member, owner, verb, delivered, due, after, notifier, before, body, now)
+  local saved, current = 1, ''
+  if body ~= '' then
+    local kept = call('HGET', receipts, notifier)
+    if (kept and string.sub(kept, 1, 8) or '') == before then
+      call('HSET', receipts, notifier, body)
+    else
+      saved, current = 0, kept or ''
+    end
+  end
+  local kept = call('HGET', task, member)
+  if not kept then return {0, saved, current} end
+  local want, token, till = string.match(kept, '^(%d+)|([^|]*)|(%d+)|%d+$')
+  if token ~= owner then return {0, saved, current} end
+  if saved == 0 or verb == 'hold' then
+    return {tonumber(till) > tonumber(now) and 1 or 0, saved, current}
+  end
+  local newer = tonumber(want) > tonumber(delivered)
+  if verb == 'done' and not newer then
+    for lane = 2, lanes + 1 do call('ZREM', KEYS[lane], member) end
+    call('HDEL', task, member)
+  else
+    -- Whoever wants more than this task knew of does not wait for what it waits for.
+    if newer then due = math.max(tonumber(now), tonumber(after)) end
+    for lane = 2, lanes + 1 do call('ZADD', KEYS[lane], 'XX', due, member) end
+    call('HSET', task, member, want .. '||0|' .. after)
+  end
+  return {1, saved, current}
+end
+
+local results = {}
+for i = 1, #KEYS - lanes - 1 do
+  local ok, found = pcall(settle, KEYS[lanes + 1 + i], unpack(ARGV, i * 10 - 8, i * 10 + 1))
+  results[i] = ok and found or (type(found) == 'table' and found.err or tostring(found))
+end
+return results
