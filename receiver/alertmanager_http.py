@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-from receiver.http_credentials import authorization
+from receiver.http_client import authorization, read_at_most
 from receiver.settings import AlertmanagerConfig
 
 
@@ -88,12 +88,10 @@ class AlertmanagerHttp:
             headers=peer.headers | kind,
             allow_redirects=False,
         ) as answer:
-            read = bytearray()
-            async for chunk in answer.content.iter_any():
-                read += chunk
-                if len(read) > most:
-                    raise UnusableError(f"/api/v2/{path} answers more than {most} bytes")
-            return Answer(answer.status, bytes(read), _date(answer.headers.get("Date", "")))
+            read = await read_at_most(answer, most)
+            if read is None:
+                raise UnusableError(f"/api/v2/{path} answers more than {most} bytes")
+            return Answer(answer.status, read, _date(answer.headers.get("Date", "")))
 
     async def close(self) -> None:
         """Close the connections."""

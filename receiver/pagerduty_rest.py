@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from receiver.clock import Clock
+from receiver.http_client import read_at_most
 from receiver.notify.base import Person
 from receiver.store.changes import Change
 
@@ -166,11 +167,9 @@ class PagerDutyRest:
                 if answer.status != 200:  # noqa: PLR2004 - HTTP
                     passing = answer.status in (408, 429) or answer.status >= 500  # noqa: PLR2004
                     return NoAnswer(f"HTTP {answer.status}", passing)
-                body = await answer.content.read(ANSWER_MAX)
-                while chunk := await answer.content.read(ANSWER_MAX):
-                    body += chunk
-                    if len(body) > ANSWER_MAX:
-                        return NoAnswer("an answer beyond all bounds", passing=False)
+                body = await read_at_most(answer, ANSWER_MAX)
+                if body is None:
+                    return NoAnswer("an answer beyond all bounds", passing=False)
                 found = msgspec.json.decode(body)
         except (ClientError, TimeoutError, OSError) as error:
             return NoAnswer(f"network: {str(error)[:200] or type(error).__name__}")

@@ -14,7 +14,7 @@ from receiver.enrichment.runbook import RunbookEnricher
 from receiver.enrichment.similar import SimilarEnricher
 from receiver.enrichment.summary import Summarizer
 from receiver.enrichment_config import EnrichmentConfig, PrometheusConfig, SummaryConfig
-from receiver.http_credentials import authorization
+from receiver.http_client import authorization
 from receiver.metrics import Metrics
 from receiver.notify.base import Person
 from receiver.store.changes import ChangeStore

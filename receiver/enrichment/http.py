@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 from receiver.enrichment.base import EnrichmentError
+from receiver.http_client import read_at_most
 
 ANSWER_MAX = 4 << 20
 SAID_MAX = 200
@@ -44,13 +45,11 @@ class JsonClient:
                 headers=self._headers,
                 allow_redirects=False,
             ) as answer:
-                raw = bytearray()
-                async for chunk in answer.content.iter_any():
-                    raw += chunk
-                    if len(raw) > ANSWER_MAX:
-                        raise EnrichmentError(f"an answer of more than {ANSWER_MAX} bytes")
+                raw = await read_at_most(answer, ANSWER_MAX)
+                if raw is None:
+                    raise EnrichmentError(f"an answer of more than {ANSWER_MAX} bytes")
                 if answer.status != 200:  # noqa: PLR2004 - HTTP
-                    said = bytes(raw[:SAID_MAX]).decode("utf-8", "replace")
+                    said = raw[:SAID_MAX].decode("utf-8", "replace")
                     shown = "".join(char if char.isprintable() else " " for char in said)
                     raise EnrichmentError(f"HTTP {answer.status}: {' '.join(shown.split())}")
                 return msgspec.json.decode(raw)

@@ -1,7 +1,8 @@
-"""As whom another service is asked over HTTP."""
+"""How another service is asked over HTTP: as whom, and how much of its answer is read."""
 
 import base64
 
+from aiohttp import ClientResponse
 from pydantic import SecretStr
 
 
@@ -15,3 +16,13 @@ def authorization(
         pair = f"{username}:{password.get_secret_value()}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}
+
+
+async def read_at_most(answer: ClientResponse, most: int) -> bytes | None:
+    """Return the body of an answer, None when it is longer than ``most`` bytes."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
