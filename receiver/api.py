@@ -32,7 +32,8 @@ from receiver.status_requests import (
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.tasks import TaskStore
 from routing.event import PersonEvent
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 
 STATES = ("open", "closed", "all")
 FORMATS = ("json", "markdown", "html")

@@ -32,7 +32,7 @@ from routing.event import (
     StatusUpdated,
     Unacknowledged,
 )
-from routing.incident import Actor
+from routing.incident_parts import Actor
 
 log = logging.getLogger(AUDIT)
 

@@ -34,7 +34,8 @@ from receiver.store.tasks import TaskStore
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 
 SHOWN = 200
 NAME_MAX = 80

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from receiver.present import rfc3339
 from routing.duration import format_duration
-from routing.incident import Deadline, Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import Deadline, Silence
 from routing.runbook import is_link
 
 _VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}

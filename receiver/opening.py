@@ -13,7 +13,7 @@ from receiver.payload_fields import fingerprint_of
 from receiver.person_actions import check_text
 from routing.alert import PRIORITIES, Alert
 from routing.assign import Assignment, Sender
-from routing.incident import Actor
+from routing.incident_parts import Actor
 
 TITLE_MAX = 200
 DETAILS_MAX = 2_000

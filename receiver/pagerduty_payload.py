@@ -14,7 +14,7 @@ import msgspec
 
 from receiver.errors import PayloadError
 from routing.group import split_id
-from routing.incident import Actor
+from routing.incident_parts import Actor
 
 ACTIONS = {
     "incident.acknowledged": "acknowledged",

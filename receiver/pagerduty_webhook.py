@@ -31,7 +31,7 @@ from routing.event import (
     Resolved,
     Unacknowledged,
 )
-from routing.incident import Actor
+from routing.incident_parts import Actor
 
 log = logging.getLogger("pagerduty_webhook")
 

@@ -29,7 +29,8 @@ from routing.event import (
     Snoozed,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 
 NAME_MAX = 80
 TEXT_MAX = 2_000

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from routing.incident import INFORMED, Actor, Entry, Incident, Publication
+from routing.incident import Incident
+from routing.incident_parts import INFORMED, Actor, Entry, Publication
 from routing.receipt import Receipt
 
 

@@ -20,7 +20,8 @@ from receiver.review_facts import (
     Review,
     SilenceFact,
 )
-from routing.incident import Entry, Incident, describe
+from routing.incident import Incident, describe
+from routing.incident_parts import Entry
 from routing.receipt import Receipt
 
 TRIED = frozenset(

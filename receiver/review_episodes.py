@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from receiver.review_facts import Clock, Episode
-from routing.incident import Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import Entry
 
 _OUTCOMES = {"void": "not needed"}
 _CLOCKS = ("acknowledge", "resolve")

@@ -15,7 +15,8 @@ from receiver.outages import Outages
 from receiver.store.budgets import BudgetStore
 from receiver.store.tasks import Task, TaskStore
 from routing.event import DeliveryFailed, DeliveryNoted
-from routing.incident import Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import Entry
 from routing.receipt import Receipt, merge_receipts
 
 log = logging.getLogger("notify")

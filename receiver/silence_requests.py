@@ -6,7 +6,8 @@ from receiver.dispatch import Outcome
 from receiver.errors import PayloadError
 from receiver.person_actions import TEXT_MAX, Body, check_text, read_json, read_until
 from receiver.silencer import Silencer
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.matcher import Matcher, parse_matchers
 
 MATCHERS_MAX = 50

@@ -15,7 +15,8 @@ from receiver.errors import PayloadError
 from receiver.silences import Silences
 from routing.duration import format_duration
 from routing.event import Silenced, SilenceExpired
-from routing.incident import Actor, Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import Actor, Silence
 from routing.matcher import Matcher
 from routing.silence import FOR_MAX_MS, FOR_MIN_MS, check_matchers, default_matchers
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from receiver.errors import PayloadError
 from receiver.person_actions import TEXT_MAX, Body, check_text, read_json
 from routing.event import StatusHidden, StatusUpdated
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from routing.status_rule import IMPACTS, STATUSES
 
 TITLE_MAX = 120

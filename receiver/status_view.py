@@ -12,7 +12,8 @@ import msgspec
 
 from receiver.present import rfc3339
 from receiver.status_config import StatusPageConfig
-from routing.incident import Incident, Publication, PublicUpdate
+from routing.incident import Incident
+from routing.incident_parts import Publication, PublicUpdate
 from routing.status_rule import IMPACTS, worst
 
 FOR_EVER = float("inf")

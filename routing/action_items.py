@@ -7,7 +7,7 @@ import msgspec
 
 from routing.decision import Draft
 from routing.event import ActionItemAdded, ActionItemDone
-from routing.incident import ActionItem
+from routing.incident_parts import ActionItem
 from routing.rules import Rules
 
 ITEMS_MAX = 50

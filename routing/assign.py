@@ -7,7 +7,7 @@ import msgspec
 from routing.alert import Alert
 from routing.event import AlertsReceived
 from routing.group import Group, group_stem, regroup
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from routing.priority import Classifier
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Rules

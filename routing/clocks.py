@@ -9,7 +9,7 @@ import msgspec
 
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.incident import ClockEnd, Deadline
+from routing.incident_parts import ClockEnd, Deadline
 from routing.rules import Clock
 
 NAMES = ("acknowledge", "resolve", "update")

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from routing.alert import Alert
-from routing.incident import Actor, Entry, Incident, firing_of
+from routing.incident import Incident, firing_of
+from routing.incident_parts import Actor, Entry
 
 _UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at", "clock_ends"})
 """Fields that show nowhere: nobody needs an update for them alone."""

@@ -9,7 +9,8 @@ from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
 from routing.escalation import arm_next, start_clocks
-from routing.incident import AUTOMATIC, Actor, Part, Pin, describe
+from routing.incident import describe
+from routing.incident_parts import AUTOMATIC, Actor, Part, Pin
 from routing.rules import Rules
 
 

@@ -12,7 +12,8 @@ import msgspec
 from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.incident import INFORMED, Page, page_wanted
+from routing.incident import page_wanted
+from routing.incident_parts import INFORMED, Page
 from routing.rules import Clock, Step
 
 REASONS = {

@@ -4,7 +4,7 @@ import msgspec
 
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Actor, Finding, Silence
+from routing.incident_parts import Actor, Finding, Silence
 
 
 class AlertsReceived(msgspec.Struct, frozen=True, gc=False):

@@ -20,7 +20,8 @@ from routing.episode import (
     watch_for_news,
 )
 from routing.event import Merged, MergeNews, TimerDue
-from routing.incident import Incident, Part, firing_of
+from routing.incident import Incident, firing_of
+from routing.incident_parts import Part
 from routing.rules import Rules
 
 UNTOLD = -1

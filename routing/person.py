@@ -36,7 +36,8 @@ from routing.event import (
     Snoozed,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident, Pin, page_wanted
+from routing.incident import Incident, page_wanted
+from routing.incident_parts import Actor, Pin
 from routing.rules import Clock, Rules
 
 SILENCES_KEPT = 20

@@ -14,7 +14,8 @@ from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.event import StatusHidden, StatusUpdated
-from routing.incident import OPEN_STATES, Incident, Publication, PublicUpdate
+from routing.incident import OPEN_STATES, Incident
+from routing.incident_parts import Publication, PublicUpdate
 from routing.merge import UNTOLD
 from routing.rules import Rules
 from routing.status_rule import StatusRule, joined, listed

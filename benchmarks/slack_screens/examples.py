@@ -44,7 +44,8 @@ from routing.event import (
     Snoozed,
     TimerDue,
 )
-from routing.incident import Actor, Entry, Incident, Publication, PublicUpdate, Silence
+from routing.incident import Incident
+from routing.incident_parts import Actor, Entry, Publication, PublicUpdate, Silence
 from routing.silence import default_matchers
 
 NOW = 1_772_532_600_000

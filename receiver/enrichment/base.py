@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from routing.incident import Finding, Incident
+from routing.incident import Incident
+from routing.incident_parts import Finding
 
 __all__ = ["Enricher", "EnrichmentError", "Finding"]
 

@@ -9,7 +9,8 @@ from receiver.enrichment.base import EnrichmentError, Finding
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import IncidentStore
 from routing.duration import format_duration
-from routing.incident import Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import Entry
 
 LOOKED_AT = 200
 """The newest closed incidents among which similar ones are looked for."""

@@ -12,7 +12,8 @@ import msgspec
 
 from receiver.budget import Budget
 from receiver.logs import hide
-from routing.incident import Entry, Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Entry, Page
 from routing.receipt import AlertKey, Attempt, Receipt
 
 __all__ = [

@@ -14,7 +14,8 @@ from receiver.settings_types import is_user_id
 from routing.alert import Alert
 from routing.duration import format_duration
 from routing.escalation import REASONS
-from routing.incident import Entry, Finding, Incident
+from routing.incident import Incident
+from routing.incident_parts import Entry, Finding
 from routing.runbook import is_link
 
 HEADER_MAX = 150

@@ -24,7 +24,8 @@ from routing.event import (
     StatusHidden,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.silence import default_matchers
 
 HOUR_MS = 3_600_000

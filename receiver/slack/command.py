@@ -24,7 +24,8 @@ from receiver.slack.request import Ask
 from receiver.slack.windows import quoted
 from routing.alert import PRIORITIES
 from routing.group import split_id
-from routing.incident import Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Page
 
 Answer = dict[str, Any]
 SHOWN = 15

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from routing.incident import Actor
+from routing.incident_parts import Actor
 
 NAME_MAX = 80
 Json = Mapping[str, Any]

@@ -20,7 +20,8 @@ from receiver.slack.window_parts import (
     section,
 )
 from receiver.status_requests import TITLE_MAX
-from routing.incident import Incident, Publication
+from routing.incident import Incident
+from routing.incident_parts import Publication
 from routing.status_rule import IMPACT_WORDS, IMPACTS, STATUSES
 
 CALLBACK = "status_update"

@@ -28,7 +28,8 @@ from receiver.slack.window_parts import (
     somebody,
 )
 from routing.alert import PRIORITIES
-from routing.incident import Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import Silence
 
 ITEM_MAX = 500
 OPTIONS_MAX = 100

@@ -15,7 +15,8 @@ from receiver.store.keys import LAYOUT, VERSION_DIGITS, Keys
 from receiver.store.record import decode_entry, decode_incident, encode_decision, encode_incident
 from routing.decision import Decision
 from routing.group import split_id
-from routing.incident import Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import Entry
 
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000

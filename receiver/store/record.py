@@ -10,7 +10,8 @@ from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import severity_label
 from routing.decision import Decision
-from routing.incident import SCHEMA, Entry, Incident
+from routing.incident import SCHEMA, Incident
+from routing.incident_parts import Entry
 
 _incident_decoder = msgspec.json.Decoder(Incident)
 _entry_decoder = msgspec.json.Decoder(Entry)

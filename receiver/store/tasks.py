@@ -10,7 +10,7 @@ from receiver.store.keys import REVISION_DIGITS, Keys, member, split_member
 from receiver.store.record import decode_entry
 from receiver.store.settling import Settling
 from routing.group import split_id
-from routing.incident import Entry
+from routing.incident_parts import Entry
 from routing.receipt import Receipt
 
 TAIL = 30

@@ -16,7 +16,8 @@ from aiohttp import web
 from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View, Wait
 from receiver.notify.pagerduty import PagerDutyNotifier
 from routing.group import Group
-from routing.incident import Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Page
 from routing.receipt import AlertKey, Attempt, Receipt
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 

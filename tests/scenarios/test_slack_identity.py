@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from routing.event import Acknowledged
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
 from tests.scenarios.conftest import App, until
 from tests.scenarios.test_slack_actions import Work

@@ -12,7 +12,8 @@ from receiver.notify.slack import SlackNotifier
 from receiver.notify.slack_posts import PAGES_SEARCHED
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Actor, Entry, Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Actor, Entry, Page
 from routing.receipt import Attempt, Receipt
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App, until

@@ -13,7 +13,8 @@ from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
-from routing.incident import SCHEMA, Actor, Incident
+from routing.incident import SCHEMA, Incident
+from routing.incident_parts import Actor
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()

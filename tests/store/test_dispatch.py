@@ -8,7 +8,7 @@ from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.store.incidents import IncidentStore
 from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules(retention=24 * 60 * MINUTE)

@@ -12,7 +12,8 @@ from receiver.store.keys import Keys, member
 from receiver.store.tasks import Settled, Task, TaskStore
 from routing.decide import decide
 from routing.event import Resolved
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.receipt import AlertKey, Receipt, merge_receipts
 from routing.rules import Step
 from tests.unit.builders import MINUTE, NOW, alert, received, rules

@@ -14,7 +14,8 @@ from routing.event import (
     SilenceExpired,
     TimerDue,
 )
-from routing.incident import Actor, Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import Actor, Silence
 from routing.rules import Rules
 from tests.unit import builders
 from tests.unit.builders import MINUTE, NOW, alert, received, rules

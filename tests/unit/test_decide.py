@@ -7,7 +7,8 @@ from routing.alert import merge_alert
 from routing.decide import decide, fold
 from routing.decision import Decision
 from routing.event import Acknowledged, DeliveryFailed, Event, Resolved, TimerDue
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.rules import Step
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 

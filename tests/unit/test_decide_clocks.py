@@ -14,7 +14,7 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from routing.rules import Rules
 from routing.within import parse_within
 from tests.unit.builders import MINUTE, NOW, alert, clock, play, received, rules, rules_of

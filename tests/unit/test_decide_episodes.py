@@ -5,7 +5,8 @@ import pytest
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import Acknowledged, Event, Resolved, TimerDue
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.rules import Rules
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 

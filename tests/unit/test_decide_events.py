@@ -35,7 +35,8 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import INFORMED, Actor, Finding, Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import INFORMED, Actor, Finding, Silence
 from routing.matcher import parse_matchers
 from routing.merge import UNTOLD
 from routing.rules import Clock, Rules, Step

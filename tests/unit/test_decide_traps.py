@@ -17,7 +17,7 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import Actor
+from routing.incident_parts import Actor
 from routing.merge import news
 from routing.rules import Step
 from routing.within import parse_within

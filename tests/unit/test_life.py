@@ -19,7 +19,8 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.rules import Rules, Step
 from routing.within import parse_within
 from tests.unit import builders

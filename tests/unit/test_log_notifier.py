@@ -10,7 +10,8 @@ from receiver.notify.base import Delivered, Step, View
 from receiver.notify.log import LogNotifier
 from routing.decide import decide
 from routing.event import Acknowledged, Resolved, TimerDue
-from routing.incident import Actor, Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor, Entry
 from routing.receipt import Receipt
 from routing.rules import Step as PolicyStep
 from tests.unit.builders import MINUTE, NOW, alert, received, rules

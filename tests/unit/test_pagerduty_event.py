@@ -12,7 +12,8 @@ from receiver.notify.base import View
 from receiver.notify.pagerduty_event import EVENT_MAX, dedup_key, episode_of, trigger_event
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Page
 from tests.fakes.pagerduty_events import check_event
 
 NOW = 1_772_445_600_000

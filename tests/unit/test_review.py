@@ -25,7 +25,8 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.receipt import Receipt
 from routing.within import parse_within
 from tests.unit.builders import GROUP, KEY, MINUTE, NOW, alert, play, received, rules

@@ -16,7 +16,8 @@ from receiver.notify.slack_text import visible
 from receiver.review import review_of
 from receiver.review_pages import ReviewPages, problem_of
 from routing.event import Acknowledged, Resolved
-from routing.incident import ActionItem, Entry, Incident
+from routing.incident import Incident
+from routing.incident_parts import ActionItem, Entry
 from tests.unit.builders import alert, received
 from tests.unit.test_review import ANN, fire, reviewed
 from tests.unit.test_slack_blocks import INCIDENTS

@@ -14,7 +14,8 @@ from receiver.silencer import Silencer
 from receiver.silences import Silences
 from routing.event import Silenced, SilenceExpired
 from routing.group import Group
-from routing.incident import Actor, Incident, Silence
+from routing.incident import Incident
+from routing.incident_parts import Actor, Silence
 from routing.matcher import parse_matchers
 from tests.fakes.alertmanager import FakeAlertmanager
 

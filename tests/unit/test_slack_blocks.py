@@ -19,7 +19,8 @@ from receiver.notify.slack_digest import DIGEST_MAX, digest_message
 from receiver.notify.slack_text import escaped, mrkdwn, plain
 from routing.alert import Alert
 from routing.group import Group
-from routing.incident import Actor, Deadline, Entry, Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import Actor, Deadline, Entry, Page
 from tests.fakes import slack_blocks as strict
 from tests.fakes.slack_text import links, mentions
 

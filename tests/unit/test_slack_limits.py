@@ -19,7 +19,8 @@ from receiver.slack.status_window import status_update
 from receiver.slack.users import User
 from receiver.status_config import COMPONENTS_MAX, NAME_MAX
 from receiver.status_requests import TITLE_MAX
-from routing.incident import ActionItem, Entry, Incident, Publication, PublicUpdate, Silence
+from routing.incident import Incident
+from routing.incident_parts import ActionItem, Entry, Publication, PublicUpdate, Silence
 from routing.silence import check_matchers, default_matchers
 from routing.status_rule import IMPACTS, STATUSES
 from tests.fakes import slack_blocks as strict

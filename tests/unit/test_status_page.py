@@ -18,7 +18,8 @@ from routing.event import (
     StatusUpdated,
     TimerDue,
 )
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from routing.status_rule import StatusRule
 from routing.within import parse_within
 from tests.unit.builders import MINUTE, NOW, rules

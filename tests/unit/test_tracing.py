@@ -19,7 +19,8 @@ from receiver.tracing import Tracing, build_tracing, read_context
 from receiver.tracing_config import TracingConfig, is_installed, is_wanted
 from routing.decision import Decision
 from routing.event import Noted
-from routing.incident import AUTOMATIC, Incident, Page
+from routing.incident import Incident
+from routing.incident_parts import AUTOMATIC, Page
 from tests.unit.builders import GROUP
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

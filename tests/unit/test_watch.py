@@ -3,7 +3,8 @@
 from routing.decide import decide
 from routing.event import Acknowledged, HeartbeatSeen, TimerDue
 from routing.group import Group
-from routing.incident import Actor, Incident
+from routing.incident import Incident
+from routing.incident_parts import Actor
 from tests.unit.builders import KEY, MINUTE, NOW, rules
 
 GROUP = Group(cluster="", receiver="watch", group_key="backup", labels={"heartbeat": "backup"})
