@@ -6,8 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from receiver.access import Access
 from receiver.agenda import Agenda
 from receiver.alertmanager import Alertmanagers
@@ -20,11 +18,11 @@ from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.build import build_enrichment
-from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.heartbeats import Heartbeats
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
+from receiver.listening import Listening
 from receiver.metrics import Metrics
 from receiver.notify.webhook import WebhookNotifier
 from receiver.opening import Opening
@@ -44,7 +42,6 @@ from receiver.server import (
     build_status_application,
 )
 from receiver.settings import Settings
-from receiver.settings_types import split_address
 from receiver.silencer import Silencer
 from receiver.silences import Silences
 from receiver.slack.build import build_front, build_socket
@@ -53,10 +50,11 @@ from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
-from receiver.store.client import Client, connect, unavailable_is_503
+from receiver.store.client import Client, connect
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
+from receiver.store.reach import check_server, keep_time, reach
 from receiver.store.tasks import TaskStore
 from receiver.tracing import Tracing, build_tracing
 from receiver.webhook import WebhookEndpoint
@@ -67,8 +65,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("app")
 
 VERSION = version("llm-incident-manager")
-SYNC_EVERY_S = 30.0
-START_WITHIN_S = 60.0
 PUBLIC_CONNECTIONS = 500
 """At once on the status page's own port: whatever the public does, file descriptors are left."""
 
@@ -85,7 +81,7 @@ class Service:
         self.status_port = 0
         self._embedded: EmbeddedValkey | None = None
         self._redis: Client = None
-        self._runners: list[web.AppRunner] = []
+        self._listening = Listening()
         self._background: list[asyncio.Task[None]] = []
         self._tracing: Tracing | None = None
 
@@ -110,13 +106,16 @@ class Service:
             url = self._embedded.url
         self._redis = connect(url)
         self._build()
-        await self._reach_redis(external=bool(settings.redis.url))
+        await reach(self.clock, self._redis)
+        await self.dispatcher.store.check_layout()
+        if settings.redis.url:
+            await check_server(self._redis)
         self.dispatcher.start(self._committed)
         await self.status_page.start()
         await self.heartbeats.expect()
         self.agenda.start()
         self.pagerduty.start()
-        self._background.append(asyncio.create_task(self._keep_time()))
+        self._background.append(asyncio.create_task(keep_time(self.clock, self._redis)))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -328,74 +327,18 @@ class Service:
             found["slack_socket"] = self.slack_socket.status
         return found
 
-    async def _reach_redis(self, *, external: bool) -> None:
-        """Wait for Redis; it may be starting at the same time as this service."""
-        give_up = asyncio.get_running_loop().time() + START_WITHIN_S
-        while True:
-            try:
-                await self.clock.sync(self._redis)
-                break
-            except StoreUnavailableError as error:
-                if asyncio.get_running_loop().time() > give_up:
-                    raise
-                log.warning("waiting for Redis: %s", error)
-                await asyncio.sleep(1)
-        self.clock.skew = 0
-        await self.dispatcher.store.check_layout()
-        if external:
-            await self._check_server()
-
-    async def _check_server(self) -> None:
-        """Refuse a server that may forget incidents, and report how durable it is."""
-        async with unavailable_is_503():
-            # Of all answers redis-py decodes this one.
-            config = await self._redis.config_get("maxmemory", "maxmemory-policy", "appendfsync")
-        policy = config.get("maxmemory-policy", "noeviction")
-        if config.get("maxmemory", "0") != "0" and policy != "noeviction":
-            raise ConfigError(
-                f"redis.url: the server may evict incidents (maxmemory-policy {policy}); "
-                "set maxmemory-policy noeviction"
-            )
-        log.info("external Redis, appendfsync %s", config.get("appendfsync", "unknown"))
-
-    async def _keep_time(self) -> None:
-        while True:
-            await asyncio.sleep(SYNC_EVERY_S)
-            try:
-                await self.clock.sync(self._redis)
-            except StoreUnavailableError as error:
-                log.warning("clock not measured: %s", error)
-
     async def _listen(self) -> None:
         settings = self.settings
         api = build_application(settings, self._endpoints, self.metrics, self._tracing)
-        self.api_port = await self._bind(api, settings.web.listen_address)
+        self.api_port = await self._listening.open(api, settings.web.listen_address)
         if settings.observability.prometheus_enabled:
             metrics = build_metrics_application(self._endpoints)
-            self.metrics_port = await self._bind(metrics, settings.web.metrics_address)
+            self.metrics_port = await self._listening.open(metrics, settings.web.metrics_address)
         if settings.status_page.listen_address and self.status_page.enabled:
             status = build_status_application(self._endpoints, self.metrics)
             crowd = Connections(first_s=10, idle_s=60, most=PUBLIC_CONNECTIONS)
-            self.status_port = await self._bind(status, settings.status_page.listen_address, crowd)
-
-    async def _bind(
-        self, application: web.Application, address: str, connections: Connections | None = None
-    ) -> int:
-        host, port = split_address(address)
-        watched = connections or Connections()
-        runner = watched.runner(application)
-        await runner.setup()
-        self._background.append(asyncio.create_task(watched.watch()))
-        self._runners.append(runner)
-        site = web.TCPSite(runner, host or None, port, reuse_address=True)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {address}: {error.strerror or error}; another process may use "
-                "the port: choose others with --web.listen-address and METRICS_PORT"
-            ) from error
-        return int(runner.addresses[0][1])
+            address = settings.status_page.listen_address
+            self.status_port = await self._listening.open(status, address, crowd)
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
@@ -403,8 +346,7 @@ class Service:
             await self.outgoing_heartbeat.stop()
         if hasattr(self, "slack_socket") and self.slack_socket is not None:
             await self.slack_socket.close()
-        for runner in self._runners:
-            await runner.cleanup()
+        await self._listening.close()
         if hasattr(self, "agenda"):
             await self.agenda.stop()
             await self.status_page.stop()

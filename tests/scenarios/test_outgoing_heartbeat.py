@@ -281,7 +281,7 @@ async def test_intake_that_does_not_answer_is_a_problem(plain: App) -> None:
 async def test_silence_while_intake_is_closed(start: Start, watcher: Watcher) -> None:
     app = await start()
     await watcher.beats_again()
-    await app.service._runners[0].cleanup()
+    await app.service._listening.close()
     await until(lambda: app.service.outgoing_heartbeat.status.startswith("withheld: intake: "))
     assert await watcher.is_silent()
 

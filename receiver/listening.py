@@ -1,0 +1,45 @@
+"""The ports that are listened on."""
+
+import asyncio
+
+from aiohttp import web
+
+from receiver.connections import Connections
+from receiver.errors import ConfigError
+from receiver.settings_types import split_address
+
+
+class Listening:
+    """Every open port, with what watches its connections."""
+
+    def __init__(self) -> None:
+        self._runners: list[web.AppRunner] = []
+        self._watches: list[asyncio.Task[None]] = []
+
+    async def open(
+        self, application: web.Application, address: str, connections: Connections | None = None
+    ) -> int:
+        """Listen on ``host:port`` and return the port; ConfigError when it is not to be had."""
+        host, port = split_address(address)
+        watched = connections or Connections()
+        runner = watched.runner(application)
+        await runner.setup()
+        self._watches.append(asyncio.create_task(watched.watch()))
+        self._runners.append(runner)
+        site = web.TCPSite(runner, host or None, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {address}: {error.strerror or error}; another process may use "
+                "the port: choose others with --web.listen-address and METRICS_PORT"
+            ) from error
+        return int(runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Accept nothing more; what is under way is answered."""
+        for runner in self._runners:
+            await runner.cleanup()
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
