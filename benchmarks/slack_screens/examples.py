@@ -45,7 +45,7 @@ from routing.event import (
     TimerDue,
 )
 from routing.incident import Incident
-from routing.incident_parts import Actor, Entry, Publication, PublicUpdate, Silence
+from routing.incident_parts import Actor, Entry, Finding, Publication, PublicUpdate, Silence
 from routing.silence import default_matchers
 
 NOW = 1_772_532_600_000
@@ -57,6 +57,18 @@ SETTINGS = load_settings(None, {}, {"slack.token": "xoxb-example", "slack.channe
 RULES = build_assignment(SETTINGS, frozenset({"orchestrator/HighErrorRate"}))
 COMPONENTS = ("Checkout", "Search", "Partner API")
 URL = "https://incidents.example.com/incidents/x"
+
+
+FOUND = (
+    Finding(
+        "summary", "Six of a hundred tool calls fail since tool-runner v2.3. Roll it back first."
+    ),
+    Finding("prometheus", "HighErrorRate is 0.062 now, 0.055 when it fired", f"{URL}/graph"),
+    Finding("changes", "12m before: deploy tool-runner v2.3 (ci)", f"{URL}/deploy"),
+    Finding("similar", "resolved by Bob after 24m: rolled back", URL, NOW - 13_000 * MINUTE),
+    Finding("runbook", "More than five of a hundred requests fail: tools fail for everybody."),
+    Finding("on_call", "on call: Ann"),
+)
 
 
 class Screen(msgspec.Struct):
@@ -151,6 +163,8 @@ def messages() -> Iterator[Screen]:
     yield _message(
         "triggered", "Triggered: who is on call is mentioned", Story(), "on call: <@U0ANN>"
     )
+    known = Story().due("enrich", context=FOUND)
+    yield _message("context", "A moment later: what was found out about it", known)
     group = Story(*[alert(instance=f"api-{n}") for n in range(1, 8)])
     yield _message("triggered-group", "Seven alerts of one group", group)
     late = Story().due("acknowledge", paged={"slack": 1})
@@ -294,9 +308,9 @@ def _reviewed() -> dict[str, Any]:
 def homes() -> Iterator[Screen]:
     """Yield the App Home."""
     figures = [
-        PriorityFigures("P1", 3, 84.0, 1260.0, 1260.0, None, 5, 1, 2, 0, 0, 0),
-        PriorityFigures("P2", 7, 310.0, 4020.0, 3600.0, 5400.0, 12, 2, 3, 1, 0, 0),
-        PriorityFigures("P3", 0, None, None, None, None, 0, 0, 0, 0, 0, 0),
+        PriorityFigures("P1", 3, 84.0, 1260.0, 1260.0, None, 3, 3, 5, 1, 2, 0, 0, 0),
+        PriorityFigures("P2", 7, 310.0, 4020.0, 3600.0, 5400.0, 7, 6, 12, 2, 3, 1, 0, 0),
+        PriorityFigures("P3", 0, None, None, None, None, 0, 0, 0, 0, 0, 0, 0, 0),
     ]
     mine = Story().happen(Acknowledged(ANN), 3)
     free = Story(
