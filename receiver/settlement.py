@@ -172,7 +172,9 @@ class Settlement:
             repairable=repairable,
         )
         if repairable:
-            await self.save(job.task, "again", failed, due=now + _repair_delay(receipt))
+            # Only what is wanted beyond this version is tried before that.
+            known, later = job.incident.version, now + _repair_delay(receipt)
+            await self.save(job.task, "again", failed, delivered=known, due=later)
             return
         # What is wanted later has its own day of retries, however long ago this failed.
         failed = msgspec.structs.replace(failed, first_failed_at=0)

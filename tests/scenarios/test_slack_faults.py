@@ -87,6 +87,23 @@ async def test_an_incident_of_slack_alone_is_not_lost_in_an_archived_channel(app
     await until(lambda: "RESOLVED" in str(app.slack.top_level(CHANNEL)[0].blocks))
 
 
+async def test_what_must_be_repaired_is_tried_now_and_then_not_all_the_time(app: App) -> None:
+    app.slack.faults.add("error:token_revoked", times=None)
+    incident = await app.fire()
+    await until(lambda: _failed_twice(app, incident, "token_revoked"))
+    await asyncio.sleep(0.5)
+    tried = len(app.slack.calls)
+    # One for each page of the policy, and one for what was found out meanwhile.
+    assert tried <= 4
+    await asyncio.sleep(1)
+    assert len(app.slack.calls) == tried
+    for _ in range(10):
+        app.clock.move(61)
+        app.service.agenda.wake()
+        await asyncio.sleep(0.1)
+    assert tried < len(app.slack.calls) <= tried + 10
+
+
 async def test_an_update_that_was_refused_follows_when_it_is_repaired(app: App) -> None:
     incident = await app.fire()
     message = (await until(lambda: app.slack.top_level(CHANNEL)))[0]
