@@ -49,6 +49,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+SEEN = "set slack.channel to the id (C...) of a channel the app can see"
+"""What somebody has to do about a channel that is gone."""
+
+
 class Story(NamedTuple):
     """What is done to one incident (time, action), and its whole timeline after the week."""
 
@@ -155,8 +159,7 @@ STORIES: tuple[Story, ...] = (
         (
             "0d00:00:00 opened: A0",
             "0d00:00:00 paged: Step 1, new incident: notify gone",
-            "0d00:00:00 delivery_failed: gone: channel_not_found: set slack.channel to the id (C...) of"
-            " a channel the app can see",
+            f"0d00:00:00 delivery_failed: gone: channel_not_found: {SEEN}",
             "0d00:00:00 escalated: Step 2, a notifier failed: notify chat",
             "0d00:01:00 resolved: Resolved by ann while 1 of its alerts still fire",
         ),

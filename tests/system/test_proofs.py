@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["race", "order", "kill", "system", "status_page"])
+@pytest.mark.parametrize("name", ["race", "order", "kill", "system", "status_page", "clocks"])
 async def test_every_line_of_the_proof_holds(name: str) -> None:
     lines: list[tuple[str, str, str, bool]] = []
 
