@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver import app as composition
+from receiver import listening
 from receiver.connections import Connections
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -24,7 +25,8 @@ async def site(
     def hasty(**more: float) -> Connections:
         return Connections(first_s=0.2, idle_s=0.6, most=int(more.get("most", 0)))
 
-    monkeypatch.setattr(composition, "Connections", hasty)
+    for module in (composition, listening):
+        monkeypatch.setattr(module, "Connections", hasty)
     monkeypatch.setattr(composition, "PUBLIC_CONNECTIONS", 5)
     running = App(tmp_path, *fakes)
     await running.start(
