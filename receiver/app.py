@@ -13,6 +13,7 @@ from receiver.api import ApiEndpoint
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
+from receiver.conditions import Conditions
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
@@ -76,6 +77,7 @@ class Service:
         """``clock``: another source of time, for tests that move it."""
         self.settings = settings
         self.clock = clock or Clock()
+        self.conditions = Conditions(self.clock.now)
         self.api_port = 0
         self.metrics_port = 0
         self.status_port = 0
@@ -245,6 +247,7 @@ class Service:
             self.clock,
             self.metrics,
             access,
+            self.conditions,
             token.get_secret_value() if token else "",
         )
         status.components = self._components

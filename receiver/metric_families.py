@@ -9,6 +9,7 @@ families begin with the combinations that this configuration leads to (``first``
 page stays under some 3,000 lines, and add others when they happen.
 """
 
+from receiver.conditions import Subject
 from receiver.enrichment_families import enrichment_families
 from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
 from receiver.response_families import (
@@ -221,6 +222,11 @@ def _service(config: Configured) -> tuple[Family, ...]:
             f"{_OWN}_runbooks",
             "Runbooks in the catalogue, by system",
             {"system": Closed(config.systems)},
+        ),
+        gauge(
+            f"{_OWN}_condition",
+            "1 while something is wrong with this replica: see problems in /health",
+            {"subject": Closed(tuple(Subject))},
         ),
         gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
         gauge(

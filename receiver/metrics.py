@@ -246,6 +246,13 @@ class Metrics:
         """Set how many bytes Redis uses."""
         self._families["incident_manager_storage_used_bytes"][()](used)
 
+    def set_conditions(self, present: Iterable[str]) -> None:
+        """Set what is wrong (``conditions.Subject``); what is not given is well."""
+        family = self._families["incident_manager_condition"]
+        wrong = set(present)
+        for key in list(family):
+            family[key](key[0] in wrong)
+
     def set_redis_up(self, *, up: bool) -> None:
         """Say whether Redis answered; while it does not, gauges from it keep their last value."""
         self._families["incident_manager_redis_up"][()](up)

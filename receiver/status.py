@@ -11,6 +11,7 @@ from aiohttp import web
 
 from receiver.access import Access
 from receiver.clock import Clock
+from receiver.conditions import Conditions
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
 from receiver.outages import Outage
@@ -37,16 +38,18 @@ SKEW_LIMIT_MS = 7_500
 class StatusEndpoint:
     """Everything that asks how the service is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         store: IncidentStore,
         tasks: TaskStore,
         clock: Clock,
         metrics: Metrics,
         access: Access,
+        conditions: Conditions,
         metrics_token: str = "",
     ) -> None:
         self._access = access
+        self._conditions = conditions
         self._store = store
         self._tasks = tasks
         self._clock = clock
@@ -75,8 +78,19 @@ class StatusEndpoint:
         hosts and channels.
         """
         problem = await self._problem()
-        found: dict[str, Any] = {"status": "unhealthy" if problem else "ok"}
+        conditions = self._conditions.present()
+        status = "unhealthy" if problem else "degraded" if conditions else "ok"
+        found: dict[str, Any] = {"status": status}
         if self._access.knows(request):
+            found["problems"] = [
+                {
+                    "subject": item.subject,
+                    "problem": item.problem,
+                    "since": rfc3339(item.since),
+                    "unready": item.unready,
+                }
+                for item in conditions
+            ]
             found["components"] = {"redis": problem or "ok", **self.components()}
             found["notifiers"] = self._notifiers()
         return web.json_response(found, status=503 if problem else 200)
@@ -104,7 +118,7 @@ class StatusEndpoint:
             self._metrics.set_redis_up(up=False)
             return str(error)
         self._metrics.set_redis_up(up=True)
-        return ""
+        return self._conditions.unready()
 
     async def metrics(self, request: web.Request) -> web.Response:
         """GET /metrics on its own port, which others need not reach."""
@@ -127,6 +141,7 @@ class StatusEndpoint:
 
     async def _page(self, request: web.Request) -> web.Response:
         """Return the page. Gauges come from Redis, so that every replica says the same."""
+        self._metrics.set_conditions(item.subject for item in self._conditions.present())
         try:
             self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())

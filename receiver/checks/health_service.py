@@ -70,12 +70,16 @@ async def _health(source: Source) -> list[Finding]:
     try:
         body = source.parse(await source.get("/health"), "/health")
         parts, notifiers = dict(body["components"]), dict(body["notifiers"])
+        problems = list(body["problems"])
     except SourceError as error:
         return [_unasked("health", error)]
     except (KeyError, TypeError, ValueError):
-        words, advice = "/health has no components and notifiers", "give --token (web.credentials)"
+        words, advice = (
+            "/health has no components, notifiers and problems",
+            "give --token (web.credentials)",
+        )
         return [Finding(AREA, "health", "unknown", words, advice=advice)]
-    found = []
+    found = [_problem(row) for row in problems]
     for name, words in parts.items():
         state: State = "ok" if words in FINE else ("failed" if name == "redis" else "warning")
         advice = "" if state == "ok" else _COMPONENTS.get(name, "see the log")
@@ -88,6 +92,12 @@ async def _health(source: Source) -> list[Finding]:
             advice = "repair what it says; runbook NotifierDown"
             found.append(Finding(AREA, f"notifier {name}", "failed", words, advice=advice))
     return found
+
+
+def _problem(row: dict[str, Any]) -> Finding:
+    state: State = "failed" if row["unready"] else "warning"
+    words = f"since {row['since']}: {row['problem']}"
+    return Finding(AREA, row["subject"].replace("_", " "), state, words, advice="see the log")
 
 
 _COMPONENTS = {

@@ -70,6 +70,7 @@ REQUIRED = {
     "incident_manager_dead_letters_total": {"reason"},
     "incident_manager_agenda_entries": {"lane"},
     "incident_manager_build_info": {"version", "python"},
+    "incident_manager_condition": {"subject"},
     "incident_manager_redis_up": set(),
     "incident_manager_config_last_reload_successful": set(),
     "incident_manager_config_last_reload_success_timestamp_seconds": set(),

@@ -1,0 +1,81 @@
+"""What is wrong with this replica right now, since when, and whether it may still serve.
+
+Whoever notices reports here, under one name, and reports "" when it is over. From this one list
+come /health, /-/ready, the gauge ``incident_manager_condition`` and a log line each way.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+log = logging.getLogger("conditions")
+
+
+class Subject(StrEnum):
+    """What can be wrong; also the value of the metric's label."""
+
+    STORE = "store"
+    """A commit like the real ones fails."""
+    DURABILITY = "durability"
+    """The server may lose what was acknowledged."""
+    CLOCK = "clock"
+    """Clocks disagree, or one of them stepped."""
+    DISK = "disk"
+    """Little disk space is left for the embedded server."""
+    MEMORY = "memory"
+    """The server is near its maxmemory."""
+    AGENDA = "agenda"
+    """Due work is taken up late, or was put off wrongly."""
+    DAMAGED_RECORDS = "damaged_records"
+    """Something stored cannot be read and was put aside."""
+    UNREACHED = "unreached"
+    """There are open incidents of which nobody could be told."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One thing that is wrong since ``since`` (ms), in words for people.
+
+    ``unready``: nothing may be accepted meanwhile.
+    """
+
+    subject: Subject
+    problem: str
+    since: int
+    unready: bool
+
+
+class Conditions:
+    """What is wrong now, at most one condition a subject."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        """``now()`` returns the time in ms."""
+        self._now = now
+        self._present: dict[Subject, Condition] = {}
+
+    def report(self, subject: Subject, problem: str, *, unready: bool = False) -> None:
+        """Say how a subject is: in words what is wrong, "" for nothing.
+
+        The time is that of the first report; a line is logged when it begins, when it becomes or
+        ceases to be a reason to refuse work, and when it ends.
+        """
+        known = self._present.get(subject)
+        if not problem:
+            if known is not None:
+                del self._present[subject]
+                log.info("%s: well again, was: %s", subject, known.problem)
+            return
+        since = known.since if known is not None else self._now()
+        self._present[subject] = Condition(subject, problem, since, unready)
+        if known is None or known.unready != unready:
+            level = logging.ERROR if unready else logging.WARNING
+            log.log(level, "%s%s: %s", subject, " (not ready)" if unready else "", problem)
+
+    def present(self) -> list[Condition]:
+        """Return what is wrong, what makes unready first, then what lasts longest."""
+        return sorted(self._present.values(), key=lambda item: (not item.unready, item.since))
+
+    def unready(self) -> str:
+        """Return why nothing may be accepted, "" when it may."""
+        return "; ".join(item.problem for item in self.present() if item.unready)
