@@ -11,6 +11,7 @@ from routing.condition import Condition
 from routing.config import Duration, Priority, Section, Span, upper
 
 NEW_ALERTS = "new_alerts"
+_MENTION = re.compile(r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+")
 
 
 def _off(value: Any) -> Any:
@@ -108,8 +109,7 @@ class StepConfig(Section):
     @field_validator("mention")
     @classmethod
     def _mention(cls, value: str) -> str:
-        pattern = r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+"
-        if not re.fullmatch(pattern, value):
+        if not _MENTION.fullmatch(value):
             raise ValueError("not a mention (!here, !channel, @U0123ABCD or !subteam^S0123ABCD)")
         return value
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,16 @@ def one(text: str) -> Matcher:
         ('severity="a, b {c} = d"', "a, b {c} = d", True),
         ("severity=a b", "a b", True),
         ('"severity"="x"', "x", True),
+        # As RE2 reads them, and Go, so as Alertmanager does.
+        ('severity=~"[[:alpha:]]+"', "abc", True),
+        ('severity=~".ber"', "über", True),
+        (r'severity=~"\w+"', "über", False),
+        (r'severity=~"\pL+"', "über", True),
+        ('severity=~"(?P<a>x)(?<b>y)"', "xy", True),
+        ('severity=~"(?s)a.b"', "a\nb", True),
+        (r'severity=~"\Qa.b\E"', "a.b", True),
+        (r'severity=~"\\\\C"', r"\C", True),
+        ('severity=~".*"', "\ud800", True),
     ],
 )
 def test_operators_and_quotes(text: str, value: str, *, holds: bool) -> None:
@@ -54,6 +66,23 @@ def test_a_missing_label_is_empty(text: str) -> None:
 @pytest.mark.parametrize("text", ['a="x"', 'a!=""', 'a=~".+"', 'a!~".*"'])
 def test_a_missing_label_is_not_something(text: str) -> None:
     assert not one(text).matches({})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ("(?:|){40}", "x"),
+        (r"(\w+-?)+-prod", "checkout-service-eu-central-1x"),
+        ("(a+)+b", "a" * 100_000),
+        ("(?:a?){1000}a{1000}", "a" * 4_096),
+        ("(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)[^a]{1000}", "a" * 4_096),
+    ],
+)
+def test_no_pattern_takes_long(pattern: str, value: str) -> None:
+    """With a backtracking engine the first never ends, and the others take minutes to years."""
+    started = time.process_time()
+    Matcher("a", "=~", pattern).matches({"a": value})
+    assert time.process_time() - started < 2
 
 
 def test_several_with_and_without_braces() -> None:
@@ -95,7 +124,13 @@ def test_utf8_names_in_quotes() -> None:
         ('a="b",,c="d"', "label name"),
         ('""="x"', "empty"),
         ('severity=~"("', "regular expression"),
-        ('severity=~"[[:alpha:]]"', "regular expression"),
+        ('severity=~"(?=x)y"', "regular expression"),
+        (r'severity=~"(a)\\1"', "regular expression"),
+        ('severity=~"a*+"', "regular expression"),
+        ('severity=~"a{1001}"', "regular expression"),
+        (r'severity=~"x\Z"', "regular expression"),
+        (r'severity=~"\C"', r"regular expression.*\\C"),
+        (r'severity=~"a\\C"', r"regular expression.*\\C"),
         ('severity=~"a{99999999999}"', "regular expression"),
         ('severity>"x"', "expected ="),
     ],

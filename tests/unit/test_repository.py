@@ -1,5 +1,6 @@
 """Rules of the house that a machine can check."""
 
+import ast
 import re
 import stat
 import tomllib
@@ -81,3 +82,30 @@ def test_ci_runs_the_command_of_the_developer():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
     assert "\nmake test\n" in script.read_text()
+
+
+def _is_ours(node):
+    """A text written out or composed of constants, or an alternation of escaped texts."""
+    names = [item for item in ast.walk(node) if isinstance(item, ast.Name)]
+    local = {item.id for item in names if isinstance(item.ctx, ast.Store)}
+    composed = all(item.id in local or item.id.isupper() for item in names)
+    return composed or ast.unparse(node).startswith("'|'.join(map(re.escape, ")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [path for folder in ("routing", "receiver") for path in sorted((ROOT / folder).rglob("*.py"))],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_patterns_of_people_are_matched_by_re2_alone(file):
+    """Python's engine backtracks: one pattern could keep the event loop busy for hours."""
+    matcher = file == ROOT / "routing" / "matcher.py"
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [getattr(node, "module", None), *(alias.name for alias in node.names)]
+            assert matcher or "re2" not in names
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "re")
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "re":
+            assert node.func.attr == "escape" or _is_ours(node.args[0]), ast.unparse(node)
