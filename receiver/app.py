@@ -24,6 +24,7 @@ from receiver.heartbeats import Heartbeats
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
 from receiver.listening import Listening
+from receiver.loop_lag import LoopLag
 from receiver.metrics import Metrics
 from receiver.notify.webhook import WebhookNotifier
 from receiver.opening import Opening
@@ -84,6 +85,7 @@ class Service:
         self._embedded: EmbeddedValkey | None = None
         self._redis: Client = None
         self._listening = Listening()
+        self.loop_lag = LoopLag()
         self._background: list[asyncio.Task[None]] = []
         self._tracing: Tracing | None = None
 
@@ -118,6 +120,7 @@ class Service:
         self.agenda.start()
         self.pagerduty.start()
         self._background.append(asyncio.create_task(keep_time(self.clock, self._redis)))
+        self._background.append(asyncio.create_task(self.loop_lag.watch()))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -313,6 +316,7 @@ class Service:
 
     def _measure(self) -> None:
         """Set the gauges of what this process holds."""
+        self.metrics.set_loop_lag(self.loop_lag.worst())
         pool = self._redis.connection_pool
         # redis-py has no public word for it.
         self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001

@@ -224,6 +224,10 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"system": Closed(config.systems)},
         ),
         gauge(
+            f"{_OWN}_event_loop_lag_seconds",
+            "Longest time within the last minute for which this process did nothing else",
+        ),
+        gauge(
             f"{_OWN}_condition",
             "1 while something is wrong with this replica: see problems in /health",
             {"subject": Closed(tuple(Subject))},

@@ -246,6 +246,10 @@ class Metrics:
         """Set how many bytes Redis uses."""
         self._families["incident_manager_storage_used_bytes"][()](used)
 
+    def set_loop_lag(self, seconds: float) -> None:
+        """Set how long the event loop was held at most within the last minute."""
+        self._families["incident_manager_event_loop_lag_seconds"][()](seconds)
+
     def set_conditions(self, present: Iterable[str]) -> None:
         """Set what is wrong (``conditions.Subject``); what is not given is well."""
         family = self._families["incident_manager_condition"]
