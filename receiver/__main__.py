@@ -26,6 +26,7 @@ from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
 from receiver.logs import LEVELS, redact, setup_logging
+from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
 from receiver.review_command import review
 from receiver.settings import Settings
@@ -76,6 +77,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+    give_way_soon()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))

@@ -1,0 +1,31 @@
+"""Work that takes long and waits for nothing is done beside the event loop, a piece at a time.
+
+A thread shares the interpreter with the loop, which gets its turn after ``SWITCH_S``; one thread
+does all such work, so that several large pieces at once slow the loop no more than one, and hold
+the memory of one.
+"""
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+SWITCH_S = 0.0005
+"""How soon a thread gives way. Python's 5 ms would be a webhook's time several times over: each
+step of the loop would wait so long."""
+
+_T = TypeVar("_T")
+_worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="off-the-loop")
+
+
+def give_way_soon() -> None:
+    """Have threads give way to the event loop soon, in this process."""
+    sys.setswitchinterval(SWITCH_S)
+
+
+async def off_the_loop(work: Callable[[], _T]) -> _T:
+    """Return what ``work()`` returns or raises, run in the thread; the context goes with it."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_worker, context.run, work)
