@@ -103,6 +103,7 @@ def details(
     incident: Incident, timeline: list[Entry], receipts: dict[str, Receipt], last_seen: int
 ) -> dict[str, Any]:
     """Return everything there is to know of one incident."""
+    shown = incident.complete_alerts()
     return summary(incident) | {
         "version": incident.version,
         "group": {
@@ -139,8 +140,9 @@ def details(
                 "priority_reason": alert.priority_reason,
                 "runbook_url": alert.runbook_url or None,
             }
-            for alert in incident.alerts.values()
+            for alert in shown
         ],
+        "alerts_summarized": len(incident.alerts) - len(shown),
         "action_items": [
             {
                 "number": item.number,

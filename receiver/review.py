@@ -199,7 +199,7 @@ def _deliveries(incident: Incident, receipts: Mapping[str, Receipt]) -> tuple[De
 
 def _alerts(incident: Incident) -> tuple[AlertFact, ...]:
     """Return the alerts, the first to begin first."""
-    alerts = sorted(incident.alerts.values(), key=lambda one: (one.starts_at, one.fingerprint))
+    alerts = sorted(incident.complete_alerts(), key=lambda one: (one.starts_at, one.fingerprint))
     return tuple(
         AlertFact(
             name=alert.labels.get("alertname", "alert"),

@@ -24,7 +24,8 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``starts_at`` had, so that the order of copies cannot change it and a value that wobbles
     around a threshold does not lower the urgency while the alert fires. ``seen_firing`` tells a
     late first firing copy from an echo, and ``source_group`` is the sender's groupKey where a
-    route regroups.
+    route regroups. Of an incident's many alerts most are ``summarized`` and have no labels: what
+    asks for labels passes over those without.
     """
 
     fingerprint: str
@@ -45,6 +46,19 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def rank(self) -> tuple[int, bool, int]:
         """The greatest of these wins: a later start, then resolved, then the later end."""
         return (self.starts_at, self.resolved, self.ends_at)
+
+
+def summarized(alert: Alert) -> Alert:
+    """Return what decisions need of an alert: no text, and no label."""
+    return Alert(
+        fingerprint=alert.fingerprint,
+        labels={},
+        starts_at=alert.starts_at,
+        resolved=alert.resolved,
+        ends_at=alert.ends_at,
+        priority=alert.priority,
+        seen_firing=alert.seen_firing,
+    )
 
 
 def merge_alert(known: Alert, incoming: Alert) -> Alert:

@@ -9,7 +9,7 @@ from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
 from routing.escalation import arm_next, start_clocks
-from routing.incident import describe
+from routing.incident import describe, labelled
 from routing.incident_parts import AUTOMATIC, Actor, Part, Pin
 from routing.rules import Rules
 
@@ -127,7 +127,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
     lead = shown[0]
     priority, reason = lead.priority, lead.priority_reason
     if rules.classify_group is not None:
-        for alert in shown:
+        for alert in labelled(shown):
             priority, reason = min(
                 (priority, reason),
                 rules.classify_group(alert, len(shown)),

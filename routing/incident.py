@@ -4,7 +4,7 @@ Receipts (what each notifier has) and ``last_seen`` live outside it, or every de
 the version it was made from stale.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -37,6 +37,11 @@ LANES = ("urgent", "normal", "background")
 """Of the agenda: P1 and P2, P3 and P4, and what pages nobody and asks services that may be slow."""
 BACKGROUND = frozenset({"enrich", "summarize"})
 """Timers of the last lane, beside the deliveries to notifiers that ring nobody."""
+
+
+COMPLETE_KEPT = 1_000
+"""Alerts kept with labels and text, the most urgent ones; nobody reads more, and a change of an
+incident costs what it weighs. Of the others state and times are kept."""
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -148,6 +153,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Return the alerts somebody still counts as firing, here or in the target of a merge."""
         return firing_of(self.alerts, {}) if self.merged_into else self.firing()
 
+    def complete_alerts(self) -> list[Alert]:
+        """Return the alerts that are worth showing: all of few, of many those with labels."""
+        shown = list(self.alerts.values())
+        return shown if len(shown) <= COMPLETE_KEPT else labelled(shown)
+
     def firing(self) -> list[Alert]:
         """Return the alerts that keep the incident open, most urgent first, then oldest."""
         return firing_of(self.alerts, self.suppressed)
@@ -165,6 +175,11 @@ def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> lis
     return alive
 
 
+def labelled(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts whose labels are kept; see ``alert.summarized``."""
+    return [alert for alert in alerts if alert.labels]
+
+
 def page_wanted(state: str, page: Page) -> bool:
     """Return whether a page is still wanted in this state: nobody has answered it."""
     if state == "triggered":
@@ -179,7 +194,7 @@ def lane_of(priority: str) -> str:
 
 def describe(alert: Alert) -> str:
     """Return one line that names an alert: its name and, when there is one, its summary."""
-    name = alert.labels.get("alertname", "alert")
+    name = alert.labels.get("alertname") or "alert"
     annotations = alert.annotations
     summary = (
         annotations.get("summary") or annotations.get("title") or annotations.get("message") or ""

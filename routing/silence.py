@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from routing.incident import Incident
+from routing.incident import Incident, labelled
 from routing.matcher import Matcher
 
 FIRST = "alertname"
@@ -16,7 +16,7 @@ def default_matchers(incident: Incident) -> tuple[Matcher, ...]:
     All of its firing alerts match, and nothing that differs in any of these labels does. Without a
     label in common there is nothing safe to propose: ().
     """
-    alerts = incident.firing() or list(incident.alerts.values())
+    alerts = labelled(incident.firing()) or labelled(incident.alerts.values())
     if not alerts:
         return ()
     shared = dict(alerts[0].labels)

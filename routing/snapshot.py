@@ -7,7 +7,7 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 from collections.abc import Mapping
 
 from routing import status_page
-from routing.alert import Alert, merge_alert
+from routing.alert import Alert, merge_alert, summarized
 from routing.decision import Decision, Draft
 from routing.episode import (
     begin,
@@ -22,7 +22,7 @@ from routing.episode import (
 )
 from routing.escalation import page_again
 from routing.event import AlertsReceived
-from routing.incident import SCHEMA, Incident, describe
+from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
 from routing.merge import follow_merged, is_merged_open
 from routing.rules import Rules
 
@@ -136,14 +136,40 @@ def _merge(draft: Draft, incoming: tuple[Alert, ...], rules: Rules) -> bool:
     alerts = _bounded(alerts, suspects)
     if alerts != draft.start.alerts:
         draft.set(alerts=alerts)
+        _say_summarized(draft)
     if suspects != draft.start.suspects:
         _watch_echoes(draft, suspects, rules)
     return bool(draft.fields)
 
 
+def _say_summarized(draft: Draft) -> None:
+    """Say once that not all is kept of each alert."""
+    before, after = (len(of) > COMPLETE_KEPT for of in (draft.start.alerts, draft.get("alerts")))
+    if after and not before:
+        words = (
+            f"Over {COMPLETE_KEPT} alerts: of the less urgent ones only state and times are kept"
+        )
+        draft.say("summarized", words)
+
+
 def _bounded(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:
+    """Return the alerts without what is over for long, and of too many only the state.
+
+    Which ones depends on the alerts alone, not on the order they came in.
+    """
     if len(alerts) <= RESOLVED_KEPT:
         return alerts
+    alerts = _without_oldest(alerts, suspects)
+    if len(alerts) <= COMPLETE_KEPT:
+        return alerts
+    ranked = sorted(
+        alerts.values(),
+        key=lambda one: (one.resolved, one.priority, one.starts_at, one.fingerprint),
+    )
+    return alerts | {one.fingerprint: summarized(one) for one in ranked[COMPLETE_KEPT:]}
+
+
+def _without_oldest(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:
     resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspects]
     resolved.sort(key=lambda alert: (alert.ends_at, alert.fingerprint))
     forgotten = {alert.fingerprint for alert in resolved[:-RESOLVED_KEPT]}

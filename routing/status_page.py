@@ -14,7 +14,7 @@ from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.event import StatusHidden, StatusUpdated
-from routing.incident import OPEN_STATES, Incident
+from routing.incident import OPEN_STATES, Incident, labelled
 from routing.incident_parts import Publication, PublicUpdate
 from routing.merge import UNTOLD
 from routing.rules import Rules
@@ -197,7 +197,7 @@ def _chosen(
     draft: Draft, event: StatusUpdated, rule: StatusRule, published: Publication | None
 ) -> dict[str, str]:
     """Return the components a person named, else those known, else those the alerts are about."""
-    labels = [alert.labels for alert in draft.start.alerts.values()]
+    labels = [alert.labels for alert in labelled(draft.start.alerts.values())]
     hit = rule.hit(labels, draft.start.priority)
     known = dict(published.components) if published is not None else {}
     if event.components:
@@ -260,7 +260,7 @@ def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
     """Return component -> impact of what fires here."""
     if draft.get("priority") not in rule.priorities:
         return {}
-    return rule.hit((alert.labels for alert in draft.firing()), draft.get("priority"))
+    return rule.hit((alert.labels for alert in labelled(draft.firing())), draft.get("priority"))
 
 
 def _of_parts(draft: Draft) -> dict[str, str]:

@@ -7,7 +7,7 @@ from receiver.enrichment.base import EnrichmentError, Finding
 from receiver.errors import StoreUnavailableError
 from receiver.store.changes import Change, ChangeStore
 from routing.duration import format_duration
-from routing.incident import Incident
+from routing.incident import Incident, labelled
 
 ASKED = 500
 SHOWN = 3
@@ -83,7 +83,7 @@ class ChangeEnricher:
 
 def _labels(incident: Incident) -> dict[str, str]:
     """Return what all firing alerts have in common, with the group's own labels."""
-    alerts = incident.firing()
+    alerts = labelled(incident.firing())
     common = dict(alerts[0].labels) if alerts else {}
     for alert in alerts[1:]:
         common = {key: value for key, value in common.items() if alert.labels.get(key) == value}

@@ -9,7 +9,7 @@ from receiver.enrichment.base import EnrichmentError, Finding
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import IncidentStore
 from routing.duration import format_duration
-from routing.incident import Incident
+from routing.incident import Incident, labelled
 from routing.incident_parts import Entry
 
 LOOKED_AT = 200
@@ -88,7 +88,7 @@ class SimilarEnricher:
 
 
 def _traits(incident: Incident) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    alerts = incident.firing() or list(incident.alerts.values())
+    alerts = labelled(incident.firing()) or labelled(incident.alerts.values())
     names = frozenset(alert.labels.get("alertname", "") for alert in alerts)
     common = set(alerts[0].labels.items()) if alerts else set()
     for alert in alerts[1:]:
