@@ -25,7 +25,7 @@ def host(number: int, *, resolved: bool = False, **more: str) -> Alert:
             "service": "checkout",
             "instance": f"host-{number}",
         },
-        annotations={"summary": f"host-{number}", "description": f"{number} " * 100, **more},
+        annotations={"summary": f"host-{number}", "description": f"{number} " * 300, **more},
         starts_at=NOW - MINUTE - number,
         priority="P1" if urgent else "P3",
         priority_reason="severity critical" if urgent else "severity warning",
