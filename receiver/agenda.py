@@ -199,7 +199,7 @@ class Agenda:
     async def _fire_one(self, task: Task, reading: Reading) -> None:
         """A timer is an event like any other; the commit takes its entry off the agenda."""
         try:
-            event = await self._facts.event(task, reading.paged)
+            event = await self._facts.event(task, reading)
             outcome = await self._dispatcher.submit(event, task.incident)
             if outcome.reason == "unknown_incident":
                 await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)

@@ -13,7 +13,7 @@ from receiver.api import ApiEndpoint
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
-from receiver.conditions import Conditions
+from receiver.conditions import Condition, Conditions
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
@@ -59,6 +59,7 @@ from receiver.store.incidents import IncidentStore
 from receiver.store.reach import check_server, keep_time, reach
 from receiver.store.tasks import TaskStore
 from receiver.tracing import Tracing, build_tracing
+from receiver.unreached import Unreached
 from receiver.webhook import WebhookEndpoint
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Service:
         self.pagerduty.start()
         self._background.append(asyncio.create_task(keep_time(self.clock, self._redis)))
         self._background.append(asyncio.create_task(self.loop_lag.watch()))
+        self._background.append(asyncio.create_task(self.unreached.run()))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -138,6 +140,7 @@ class Service:
         )
         self.tasks = TaskStore(self._redis, shards)
         self.figures = FigureStore(self._redis, shards)
+        self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)
         runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path), self._access)
         self.assignment = build_assignment(settings, runbooks.catalogue)
@@ -256,6 +259,7 @@ class Service:
         status.components = self._components
         status.notifiers = lambda: self._outages.up(self.notifiers)
         status.outages = self._outages.present
+        status.look = self.unreached.look
         return Endpoints(
             webhook=webhook,
             slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
@@ -284,6 +288,7 @@ class Service:
                 self.clock,
                 settings.web.route_prefix,
                 self.reviews,
+                self._problems,
             ),
             integrations=IntegrationEndpoint(
                 self.metrics.integrations,
@@ -326,6 +331,11 @@ class Service:
                 self.metrics.set_breaker(name, notifier.breaker.state(self.clock.now()))
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
         self.metrics.set_cache("enrichment", self.enrichment.shown())
+
+    async def _problems(self) -> list[Condition]:
+        """Return what is wrong, for the console."""
+        await self.unreached.look()
+        return self.conditions.present()
 
     def _components(self) -> dict[str, str]:
         """Return how what is beside Redis is, for /health."""

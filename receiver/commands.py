@@ -44,6 +44,8 @@ def list_incidents(state: str, limit: int, output: str, url: str, token: str) ->
             f"{row['id']:<22} {row['priority']:<4} {row['state']:<13} "
             f"{ago(row['opened_at']):>5}  {row['firing']:>6}  {plain(row['title'])[:100]}"
         )
+        if row.get("unreached"):
+            click.echo(f"  ! {_unreached(row['unreached'])[:200]}")
     if body["next"]:
         click.echo(f"... more: use --limit or the API's cursor={body['next']}")
 
@@ -65,6 +67,8 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     for name, deadline in body["deadlines"].items():
         ended = deadline["met_at"] or deadline["missed_at"]
         click.echo(f"  {name:<11} by {deadline['due']}: {_how(deadline)} {ended or ''}".rstrip())
+    if body.get("unreached"):
+        click.echo(f"  ! {_unreached(body['unreached'])}")
     for mark in _marks(body):
         click.echo(f"  {mark}")
     for what in ("acknowledged", "resolved"):
@@ -83,6 +87,10 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
     for item in body["deliveries"]:
         error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
         click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
+
+
+def _unreached(found: dict[str, Any]) -> str:
+    return f"NOBODY COULD BE REACHED since {found['since']}: {plain(found['why'])}"
 
 
 def _show_findings(context: list[dict[str, Any]]) -> None:

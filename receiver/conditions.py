@@ -54,11 +54,14 @@ class Conditions:
         self._now = now
         self._present: dict[Subject, Condition] = {}
 
-    def report(self, subject: Subject, problem: str, *, unready: bool = False) -> None:
+    def report(
+        self, subject: Subject, problem: str, *, unready: bool = False, since: int = 0
+    ) -> None:
         """Say how a subject is: in words what is wrong, "" for nothing.
 
-        The time is that of the first report; a line is logged when it begins, when it becomes or
-        ceases to be a reason to refuse work, and when it ends.
+        The time is ``since`` (ms) where that is known, else that of the first report; a line is
+        logged when it begins, when it becomes or ceases to be a reason to refuse work, and when it
+        ends.
         """
         known = self._present.get(subject)
         if not problem:
@@ -66,7 +69,7 @@ class Conditions:
                 del self._present[subject]
                 log.info("%s: well again, was: %s", subject, known.problem)
             return
-        since = known.since if known is not None else self._now()
+        since = since or (known.since if known is not None else self._now())
         self._present[subject] = Condition(subject, problem, since, unready)
         if known is None or known.unready != unready:
             level = logging.ERROR if unready else logging.WARNING

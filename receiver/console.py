@@ -5,7 +5,7 @@ every other way in. Nothing is fetched from anywhere else, and the pages say so 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -15,7 +15,8 @@ from aiohttp import web
 from receiver import charts, present
 from receiver.access import Access
 from receiver.clock import Clock
-from receiver.console_view import card, details
+from receiver.conditions import Condition
+from receiver.console_view import card, details, problem
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.person_actions import (
@@ -76,8 +77,10 @@ class ConsoleEndpoint:
         clock: Clock,
         prefix: str,
         reviews: Reviews,
+        problems: Callable[[], Awaitable[Iterable[Condition]]],
     ) -> None:
-        """``prefix``: the path before every route, "" for none."""
+        """``prefix``: the path before every route, "" for none; ``problems()``: of the service."""
+        self._problems = problems
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._tasks = tasks
@@ -132,7 +135,7 @@ class ConsoleEndpoint:
         credential = self._access.check_browser(request)
         review = await self._reviews.load(await self._load(request))
         page = await asyncio.to_thread(
-            self._reviews.pages.page, review, **self._base(request, credential)
+            self._reviews.pages.page, review, **await self._base(request, credential)
         )
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
 
@@ -241,15 +244,17 @@ class ConsoleEndpoint:
         **values: Any,
     ) -> web.Response:
         """Render off the event loop: a page of 200 incidents takes longer than a webhook may."""
-        page = await asyncio.to_thread(
-            render, template, **self._base(request, credential), **values
-        )
+        base = await self._base(request, credential)
+        page = await asyncio.to_thread(render, template, **base, **values)
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
 
-    def _base(self, request: web.Request, credential: CredentialConfig | None) -> dict[str, Any]:
+    async def _base(
+        self, request: web.Request, credential: CredentialConfig | None
+    ) -> dict[str, Any]:
         """Return what every page shows."""
         return {
             "prefix": self._prefix,
+            "problems": [problem(found) for found in await self._problems()],
             "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
             "name": _cookie(request.cookies.get(COOKIE, "")),

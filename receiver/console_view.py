@@ -1,14 +1,17 @@
 """What the console's templates show of an incident: words and times, ready to print."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
+from receiver.conditions import Condition
 from receiver.present import rfc3339
 from routing.duration import format_duration
 from routing.incident import Incident
 from routing.incident_parts import Deadline, Silence
 from routing.runbook import is_link
 
+_INCIDENT = re.compile(r"\b[0-9]+-[0-9a-f]{16}-[0-9]+\b")
 _VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}
 
 
@@ -28,6 +31,7 @@ def card(incident: Incident, now: int) -> dict[str, Any]:
         "runbook": incident.runbook_url if is_link(incident.runbook_url) else "",
         "clock": _clock(incident, now),
         "step": incident.step + 1,
+        "unreached": _unreached(incident, now),
         "marks": _marks(incident, now),
         "can_acknowledge": incident.state in ("triggered", "snoozed") or incident.asks_again,
         "is_open": incident.is_open,
@@ -55,6 +59,19 @@ def details(incident: Incident, now: int) -> dict[str, Any]:
     }
 
 
+def _unreached(incident: Incident, now: int) -> dict[str, Any]:
+    """Return that nobody could be told of the incident, since when and why; {}: somebody was."""
+    found = incident.unreached
+    if found is None or found.until:
+        return {}
+    return {
+        "since": rfc3339(found.since),
+        "length": _length(now - found.since),
+        "why": found.why,
+        "exhausted": found.exhausted,
+    }
+
+
 def _silence(incident: Incident, silence: Silence, now: int) -> dict[str, Any]:
     """Return a silence with its page in Alertmanager, "" where its address is not known."""
     ended = silence.expired_at or (silence.until if silence.until <= now else 0)
@@ -65,6 +82,19 @@ def _silence(incident: Incident, silence: Silence, now: int) -> dict[str, Any]:
         "over": bool(ended),
         "until": moment(ended or silence.until, now),
         "link": page if is_link(page) else "",
+    }
+
+
+def problem(found: Condition) -> dict[str, str]:
+    """Return what is wrong with the service, with the incident that it names, "" for none."""
+    words = found.problem[:1].upper() + found.problem[1:]
+    named = _INCIDENT.search(words)
+    place = named.span() if named else (len(words), len(words))
+    return {
+        "before": words[: place[0]],
+        "incident": words[slice(*place)],
+        "after": words[place[1] :],
+        "since": rfc3339(found.since) or "",
     }
 
 
@@ -141,7 +171,11 @@ def _marks(incident: Incident, now: int) -> list[str]:
     assigned = incident.assigned_to
     held = incident.timers.get("quiet")
     published = incident.published
+    waited = incident.unreached
     found = [
+        f"nobody reached for {_length(waited.until - waited.since)}"
+        if waited and waited.until
+        else "",
         f"public: {published.status}" if published and not published.hidden else "",
         "flapping" if incident.flapping else "",
         "not reported any more" if incident.stale_at else "",

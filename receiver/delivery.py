@@ -89,6 +89,7 @@ class Delivery:
         correlation_id.set(incident.correlation_id)
         receipt: Receipt | None = reading.receipts.get(name, Receipt())
         job = await self._job(task, incident, receipt or Receipt(), reading)
+        await self._settlement.check_reached(job)
         notifier = self.notifiers.get(name)
         if notifier is None:
             await self._settlement.reject(job, receipt or Receipt(), "not configured any more")

@@ -6,14 +6,13 @@ alert) before. All of it may be repeated after a crash.
 """
 
 import asyncio
-from collections.abc import Mapping
 
 from receiver.alertmanager import Alertmanagers
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.enrichment import Enrichment
 from receiver.heartbeats import Heartbeats
-from receiver.store.tasks import Task
+from receiver.store.tasks import Reading, Task
 from routing.event import Seen, TimerDue
 from routing.incident import Incident
 from routing.merge import news
@@ -40,12 +39,12 @@ class Facts:
         self._enrichment = enrichment
         self._clock = clock
 
-    async def event(self, task: Task, paged: Mapping[str, int]) -> TimerDue:
-        """Return the event of a due timer; ``paged`` is what receipts say was delivered.
+    async def event(self, task: Task, reading: Reading) -> TimerDue:
+        """Return the event of a due timer; ``reading`` is what was stored when it was claimed.
 
         StoreUnavailableError when something could not be made durable: the task comes again.
         """
-        plain = TimerDue(task.task, dict(paged))
+        plain = TimerDue(task.task, reading.paged, errors=reading.errors)
         if task.task not in ASKS:
             return plain
         incident = await self._store.load(task.incident)
@@ -62,7 +61,7 @@ class Facts:
         seen_at, alerts = await asyncio.gather(
             self._store.last_seen(incident), self._ask(task, incident)
         )
-        return TimerDue(task.task, dict(paged), seen_at, alerts)
+        return TimerDue(task.task, reading.paged, seen_at, alerts)
 
     async def _ask(self, task: Task, incident: Incident) -> dict[str, Seen] | None:
         """Return what Alertmanager says of the alerts in question, None when it says nothing."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from routing.incident import Incident
-from routing.incident_parts import INFORMED, Actor, Entry, Publication
+from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
 
 
@@ -66,12 +66,20 @@ def summary(incident: Incident) -> dict[str, Any]:
         "opened_by": _actor(incident.opened_by),
         "published": _published(incident.published),
         "flapping": incident.flapping,
+        "unreached": _unreached(incident.unreached),
         "stale_since": rfc3339(incident.stale_at),
         "merged_into": incident.merged_into or None,
         "merged": sorted(incident.parts),
         "firing": firing,
         "resolved": len(incident.alerts) - firing,
     }
+
+
+def _unreached(found: Unreached | None) -> dict[str, Any] | None:
+    """Return that nobody could be told of an incident, and why; null: somebody was, or is to be."""
+    if found is None or found.until:
+        return None
+    return {"since": rfc3339(found.since), "why": found.why, "exhausted": found.exhausted}
 
 
 def _published(published: Publication | None) -> dict[str, Any] | None:

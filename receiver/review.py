@@ -52,6 +52,8 @@ _ESCALATION = frozenset(
         "reminded",
         "exhausted",
         "undeliverable",
+        "reached",
+        "delivery_recovered",
         "delivery_failed",
         "delivery_late",
         "delivery_note",

@@ -14,9 +14,9 @@ from receiver.notify.base import Delivered, Outcome, Rejected, Retry, View
 from receiver.outages import Outages
 from receiver.store.budgets import BudgetStore
 from receiver.store.tasks import Task, TaskStore
-from routing.event import DeliveryFailed, DeliveryNoted
+from routing.event import DeliveryFailed, DeliveryNoted, DeliveryRecovered
 from routing.incident import Incident
-from routing.incident_parts import Entry
+from routing.incident_parts import INFORMED, Entry
 from routing.receipt import Receipt, merge_receipts
 
 log = logging.getLogger("notify")
@@ -26,6 +26,8 @@ BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000, "background": 60_000}
 REPAIR_MS, REPAIR_MAX_MS = 60_000, 600_000
 GIVE_UP_AFTER_MS = 24 * 3_600_000
 """A notifier that failed for a day is treated as one that says no."""
+SAID_MS = 30_000
+"""A notifier that was tried again for so long has failed for people; below it is a hiccup."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -106,6 +108,7 @@ class Settlement:
         job = Job(member.task, member.incident, (), 0, {}, receipt)
         if isinstance(outcome, Delivered):
             self.paged(member.view, job.name)
+            receipt = await self._worked(job, receipt, receipt)
             await self.note(job, f"listed in a digest of {number} incidents")
             version = member.incident.version
             await self.save(job.task, "done", receipt, delivered=version, due=member.view.now)
@@ -120,14 +123,7 @@ class Settlement:
         if isinstance(outcome, Delivered):
             if outcome.note:
                 await self.note(job, outcome.note)
-            return msgspec.structs.replace(
-                outcome.receipt,
-                attempt=None,
-                failures=0,
-                first_failed_at=0,
-                last_error="",
-                repairable=False,
-            )
+            return await self._worked(job, receipt, outcome.receipt)
         now = self._clock.now()
         since = receipt.first_failed_at or now
         if isinstance(outcome, Retry) and now - since < GIVE_UP_AFTER_MS:
@@ -137,6 +133,7 @@ class Settlement:
                 receipt,
                 attempt=receipt.attempt if outcome.unknown else None,
                 failures=receipt.failures + 1,
+                failed_since=receipt.failed_since or now,
                 first_failed_at=since,
                 last_error=outcome.reason,
             )
@@ -160,26 +157,73 @@ class Settlement:
         seq = job.incident.pages[job.name].seq
         if receipt.failed_seq < seq:
             unpaged = receipt.paged_seq < seq
-            event = DeliveryFailed(job.name, seq if unpaged else 0, reason, job.paged)
+            # What others delivered since this was claimed may have reached somebody.
+            known = await self._tasks.receipts(job.incident.id)
+            paged = {name: item.paged_seq for name, item in known.items()}
+            errors = {name: item.last_error for name, item in known.items() if item.last_error}
+            event = DeliveryFailed(
+                job.name, seq if unpaged else 0, reason, paged, errors | {job.name: reason}
+            )
             await self._dispatcher.submit(event, job.incident.id)
         failed = msgspec.structs.replace(
             receipt,
             attempt=None,
             failed_seq=seq,
             failures=receipt.failures + 1,
+            failed_since=receipt.failed_since or now,
             first_failed_at=since,
             last_error=reason,
             repairable=repairable,
         )
         if repairable:
             # Only what is wanted beyond this version is tried before that.
-            known, later = job.incident.version, now + _repair_delay(receipt)
-            await self.save(job.task, "again", failed, delivered=known, due=later)
+            shown, later = job.incident.version, now + _repair_delay(receipt)
+            await self.save(job.task, "again", failed, delivered=shown, due=later)
             return
         # What is wanted later has its own day of retries, however long ago this failed.
         failed = msgspec.structs.replace(failed, first_failed_at=0)
         # Whoever was paged anew meanwhile has a higher "want" than this, and is due again.
         await self.save(job.task, "done", failed, delivered=job.incident.version)
+
+    async def check_reached(self, job: Job) -> None:
+        """Take back that nobody was reached where receipts say otherwise.
+
+        The mark may have been made while a page was on its way. It is a change like any other, so
+        that every notifier of the incident comes by here.
+        """
+        if not job.incident.is_unreached:
+            return
+        for name, page in job.incident.pages.items():
+            if page.step != INFORMED and job.paged.get(name, 0) >= page.since:
+                await self._recovered(job, DeliveryRecovered(name, job.paged))
+                return
+
+    async def _worked(self, job: Job, before: Receipt, after: Receipt) -> Receipt:
+        """Return the receipt of a success, and have it said where people were told of a failure."""
+        since = before.failed_since
+        pages = job.incident.pages[job.name].step != INFORMED
+        unreached = pages and job.incident.is_unreached
+        # Of the failures a person was told of, the refused ones are tried no more, or after repair.
+        refused = before.failures > 0 and (before.repairable or not before.first_failed_at)
+        lasted = since > 0 and self._clock.now() - since >= SAID_MS
+        if unreached or refused or lasted:
+            paged = job.paged | {job.name: after.paged_seq}
+            await self._recovered(job, DeliveryRecovered(job.name, paged, since))
+        return msgspec.structs.replace(
+            after,
+            attempt=None,
+            failures=0,
+            failed_since=0,
+            first_failed_at=0,
+            last_error="",
+            repairable=False,
+        )
+
+    async def _recovered(self, job: Job, event: DeliveryRecovered) -> None:
+        # Once, although a crash before the receipt is stored repeats the delivery.
+        seq = event.paged.get(event.notifier, 0)
+        key = f"recovered:{job.incident.id}:{event.notifier}:{seq}:{event.failed_since}"
+        await self._dispatcher.submit(event, job.incident.id, key)
 
     async def note(self, job: Job, text: str) -> None:
         """Put a line about a delivery into the timeline."""

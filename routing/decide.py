@@ -3,9 +3,9 @@
 A payload is a snapshot, not a delta: any order and any duplication of the same notifications ends
 in the same alerts, state and priority. What an event does is in the module named after who or what
 it came from: ``snapshot`` (alerts), ``person``, ``action_items``, ``timers``, ``merge``, ``watch``
-(heartbeats). They share ``episode`` (opening and ending), ``clocks`` (deadlines) and
-``escalation`` (pages). What outsiders read of it (``status_page``) follows from what came of all
-that.
+(heartbeats). They share ``episode`` (opening and ending), ``clocks`` (deadlines), ``escalation``
+(pages) and ``reach`` (whether they reached anybody). What outsiders read of it (``status_page``)
+follows from what came of all that.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from routing import action_items, person, status_page
+from routing import action_items, person, reach, status_page
 from routing.decision import Decision, Draft
 from routing.event import (
     Acknowledged,
@@ -22,6 +22,7 @@ from routing.event import (
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
+    DeliveryRecovered,
     Denied,
     Escalated,
     Event,
@@ -43,6 +44,7 @@ from routing.event import (
 )
 from routing.incident import Incident
 from routing.merge import hear_of_part, merge
+from routing.reach import delivery_recovered
 from routing.rules import Rules
 from routing.snapshot import decide_alerts
 from routing.timers import delivery_failed, timer_due
@@ -66,6 +68,7 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
     handler: Callable[[Draft, Any, Rules], str] = _HANDLERS[type(event)]
     draft = Draft(incident, incident, now)
     reason = handler(draft, event, rules)
+    reach.follow(draft)
     status_page.follow(draft, rules)
     return draft.done(reason)
 
@@ -135,6 +138,7 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
     MergeNews: hear_of_part,
     TimerDue: timer_due,
     DeliveryFailed: delivery_failed,
+    DeliveryRecovered: delivery_recovered,
     DeliveryNoted: _delivery_noted,
 }
 

@@ -86,6 +86,7 @@ def reopen(
         deadlines={},
         stale_at=0,
         vanished={},
+        unreached=None,
     )
     draft.stop("forget")
     draft.say("reopened", said, by, "automatic")

@@ -14,6 +14,7 @@ from routing.decision import Draft
 from routing.duration import format_moment
 from routing.incident import page_wanted
 from routing.incident_parts import INFORMED, Page
+from routing.reach import episode_pages, is_reached, mark
 from routing.rules import Clock, Step
 
 REASONS = {
@@ -160,20 +161,6 @@ def _staffed(clock: Clock, number: int) -> tuple[int, Step | None]:
     return number, step
 
 
-def episode_pages(draft: Draft) -> dict[str, Page]:
-    """Return the pages of this episode: older ones neither are late for it nor reached anybody."""
-    opened_at: int = draft.get("episode_opened_at")
-    pages: dict[str, Page] = draft.get("pages")
-    return {
-        name: page for name, page in pages.items() if page.at >= opened_at and page.step != INFORMED
-    }
-
-
-def is_reached(pages: Mapping[str, Page], paged: Mapping[str, int]) -> bool:
-    """Return whether any of these pages, or an earlier one of its episode, was delivered."""
-    return any(paged.get(name, 0) >= page.since for name, page in pages.items())
-
-
 def page(
     draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
 ) -> None:
@@ -252,6 +239,7 @@ def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]
     if draft.get("undeliverable_counted"):
         return
     draft.set(undeliverable_counted=True)
+    mark(draft, {}, exhausted=True)
     draft.say("undeliverable", "Nobody could be reached: every notifier of the policy failed")
     draft.observe("incident_undeliverable_total", priority=draft.get("priority"))
 

@@ -220,16 +220,18 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
 class TimerDue(msgspec.Struct, frozen=True, gc=False):
     """An agenda entry of the incident came due, with what is known outside of it.
 
-    ``paged``: what receipts say was delivered; ``seen_at``: when a payload last spoke of it (ms);
-    ``alerts``: what Alertmanager says by fingerprint, None when nobody could be asked; ``told``:
-    how many firing alerts the target of a merge was told of and (``told_priority``) how urgent they
-    are, ``lost``: it is not known any more; ``context``: what was found out about the incident.
+    ``paged``: what receipts say was delivered, ``errors``: what went wrong last; ``seen_at``: when
+    a payload last spoke of it (ms); ``alerts``: what Alertmanager says by fingerprint, None when
+    nobody could be asked; ``told``: how many firing alerts the target of a merge was told of and
+    (``told_priority``) how urgent they are, ``lost``: it is not known any more; ``context``: what
+    was found out about the incident.
     """
 
     task: str
     paged: dict[str, int] = {}
     seen_at: int = 0
     alerts: dict[str, Seen] | None = None
+    errors: dict[str, str] = {}
     told: int = 0
     told_priority: str = ""
     lost: bool = False
@@ -237,12 +239,27 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeliveryFailed(msgspec.Struct, frozen=True, gc=False):
-    """A notifier says that it will never deliver page ``seq`` (or that update, when seq is 0)."""
+    """A notifier says that it will never deliver page ``seq`` (or that update, when seq is 0).
+
+    ``paged`` and ``errors`` as for ``TimerDue``.
+    """
 
     notifier: str
     seq: int
     reason: str
     paged: dict[str, int] = {}
+    errors: dict[str, str] = {}
+
+
+class DeliveryRecovered(msgspec.Struct, frozen=True, gc=False):
+    """A notifier delivered although it had failed, or although nobody was believed to be reached.
+
+    ``failed_since`` in ms, 0: it had not failed; ``paged`` as for ``TimerDue``.
+    """
+
+    notifier: str
+    paged: dict[str, int]
+    failed_since: int = 0
 
 
 class DeliveryNoted(msgspec.Struct, frozen=True, gc=False):
@@ -278,5 +295,6 @@ Event = (
     | MergeNews
     | TimerDue
     | DeliveryFailed
+    | DeliveryRecovered
     | DeliveryNoted
 )

@@ -23,9 +23,10 @@ from routing.incident_parts import (
     Pin,
     Publication,
     Silence,
+    Unreached,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[
@@ -57,8 +58,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
     episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
-    episodes. ``published``: what outsiders read of it. ``trace``: W3C trace context of the latest
-    change ("": not traced), which no rule looks at.
+    episodes. ``published``: what outsiders read of it. ``unreached``: that nobody could be told of
+    this episode. ``trace``: W3C trace context of the latest change ("": not traced), which no rule
+    looks at.
     """
 
     id: str
@@ -122,12 +124,18 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     clock_ends: tuple[ClockEnd, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
     published: Publication | None = None
+    unreached: Unreached | None = None
     trace: str = ""
 
     @property
     def is_open(self) -> bool:
         """True while somebody should care."""
         return self.state in OPEN_STATES
+
+    @property
+    def is_unreached(self) -> bool:
+        """True while it is open and nobody could be told of it."""
+        return self.unreached is not None and not self.unreached.until
 
     @property
     def lane(self) -> str:

@@ -67,6 +67,19 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     trace: str = ""
 
 
+class Unreached(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Nobody could be told of an open incident: ``since`` its first page until ``until`` (ms).
+
+    ``why`` says of each notifier what went wrong. ``exhausted``: no escalation step is left.
+    ``until`` 0: still nobody.
+    """
+
+    since: int
+    why: str
+    exhausted: bool = False
+    until: int = 0
+
+
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What an incident knows of another one that was merged into it.
 

@@ -35,7 +35,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:
     the last page given up for ever; ``cursor``: timeline entries already told (their count);
-    ``failures``: attempts failed in a row; ``repairable``: of what somebody can put right.
+    ``failures``: attempts failed in a row, from ``failed_since`` on; ``first_failed_at``: the same
+    for what is still being tried; ``repairable``: of what somebody can put right.
     """
 
     revision: int = 0
@@ -49,6 +50,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     keys: tuple[AlertKey, ...] = ()
     attempt: Attempt | None = None
     failures: int = 0
+    failed_since: int = 0
     first_failed_at: int = 0
     last_error: str = ""
     repairable: bool = False

@@ -6,7 +6,7 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 
 from collections.abc import Mapping
 
-from routing import status_page
+from routing import reach, status_page
 from routing.alert import Alert, merge_alert, summarized
 from routing.decision import Decision, Draft
 from routing.episode import (
@@ -48,6 +48,7 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     if over and start.resolved_at + rules.reopen_within < now:
         draft = _next_generation(draft, event, rules)
     reason = follow_alerts(draft, rules, fired=fired)
+    reach.follow(draft)
     status_page.follow(draft, rules)
     return draft.done(reason)
 

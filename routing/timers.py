@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from routing import clocks, escalation, status_page
+from routing import clocks, escalation, reach, status_page
 from routing.alert import Alert, merge_alert
 from routing.decision import Draft
 from routing.duration import format_duration
@@ -65,20 +65,19 @@ def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
     draft.stop("delivery")
     step, state = draft.get("step"), draft.get("state")
     pages = {
-        name: page
-        for name, page in escalation.episode_pages(draft).items()
-        if page_wanted(state, page)
+        name: page for name, page in reach.episode_pages(draft).items() if page_wanted(state, page)
     }
     late = [
         name
         for name, page in pages.items()
         if page.step == step and page.failed_seq < page.seq and event.paged.get(name, 0) < page.seq
     ]
-    in_time = not late and escalation.is_reached(pages, event.paged)
+    in_time = not late and reach.is_reached(pages, event.paged)
     if in_time or not pages:
         return "delivered_in_time"
     for name in late:
         draft.say("delivery_late", f"{name} has not confirmed the page in time")
+    reach.nobody_yet(draft, _clock(draft, rules), event.paged, event.errors)
     # However many are late, the page moves on by one step; what is late may still arrive.
     escalation.page_next(draft, _clock(draft, rules), "slow", event.paged)
     return "delivery_late"
@@ -244,6 +243,7 @@ def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
     draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
     if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
         escalation.undelivered(draft, _clock(draft, rules), event.notifier, event.paged)
+        reach.nobody_yet(draft, _clock(draft, rules), event.paged, event.errors)
         if draft.get("pages")[event.notifier].seq > event.seq:
             draft.skip.discard(event.notifier)
     return "delivery_failed"

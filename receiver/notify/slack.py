@@ -130,8 +130,10 @@ class SlackNotifier:
 
     async def _post(self, view: View, receipt: Receipt, step: Step) -> Outcome:
         text, blocks = incident_message(view)
-        # What was paged before, or is taken by somebody, rings nobody again.
-        done = max(receipt.paged_seq, receipt.failed_seq)
+        # What was paged before, or is taken by somebody, rings nobody again. What was given up and
+        # reached nobody elsewhere does: it may be the first that anybody hears of it.
+        given_up = 0 if view.incident.is_unreached else receipt.failed_seq
+        done = max(receipt.paged_seq, given_up)
         rings = view.page.seq > done and view.incident.wants(view.page)
         who = ""
         if rings:

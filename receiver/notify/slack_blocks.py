@@ -8,6 +8,7 @@ from typing import Any
 
 from receiver.notify.base import View
 from receiver.notify.slack_controls import controls
+from receiver.notify.slack_reach import unreached_line
 from receiver.notify.slack_text import escaped, mention, moment, mrkdwn, plain
 from receiver.render import render
 from receiver.settings_types import is_user_id
@@ -34,6 +35,8 @@ NOTEWORTHY = {
     "delivery_late": "⚠️",
     "delivery_note": "⚠️",
     "undeliverable": "⚠️",
+    "reached": "✅",
+    "delivery_recovered": "✅",
     "exhausted": "⚠️",
     "acknowledged": "🟡",
     "resolved": "🟢",
@@ -83,6 +86,7 @@ def incident_message(view: View) -> tuple[str, list[Block]]:
     if incident.is_open:
         blocks = [
             _header(incident),
+            *_unreached(incident),
             _section(incident, "clock", _clock_line(view)),
             _section(incident, "alerts", _alert_lines(incident)),
             *_findings(incident),
@@ -96,6 +100,11 @@ def incident_message(view: View) -> tuple[str, list[Block]]:
             {"type": "actions", "block_id": _block_id(incident, "actions"), "elements": found}
         )
     return message_text(incident), blocks
+
+
+def _unreached(incident: Incident) -> list[Block]:
+    line = unreached_line(incident)
+    return [_section(incident, "unreached", line)] if line else []
 
 
 def _over_line(incident: Incident) -> str:
@@ -115,6 +124,8 @@ def plain_message(view: View) -> str:
     """Return the message without any layout, for when Slack refuses the layout."""
     incident = view.incident
     lines = [message_text(incident), _clock_line(view)]
+    if incident.unreached is not None:
+        lines.insert(1, unreached_line(incident))
     if is_link(incident.runbook_url):
         lines.append(f"Runbook: {escaped(incident.runbook_url, 1000)}")
     if is_link(view.url):

@@ -9,6 +9,7 @@ from receiver.errors import PayloadError
 from receiver.notify.base import Person, View
 from receiver.notify.slack_blocks import incident_message
 from receiver.notify.slack_controls import button, target
+from receiver.notify.slack_reach import unreached_line
 from receiver.notify.slack_text import moment, mrkdwn, plain
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import (
@@ -237,6 +238,8 @@ def incident_list(found: Sequence[Incident], url: str) -> Answer:
     for incident in found[:SHOWN]:
         line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
         place = f"`{handles[incident.id]}` · {_state(incident)}"
+        if incident.is_unreached:
+            place += f"\n{unreached_line(incident)}"
         block: Answer = {
             "type": "section",
             "text": {"type": "mrkdwn", "text": f"{line}\n{place}", "verbatim": True},

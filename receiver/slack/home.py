@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from receiver.notify.slack_controls import button, menu, target
+from receiver.notify.slack_reach import unreached_line
 from receiver.notify.slack_text import moment, mrkdwn
 from receiver.response_figures import PriorityFigures
 from receiver.slack.users import User
@@ -58,10 +59,13 @@ def _rows(incidents: Sequence[Incident], nothing: str) -> list[View]:
 
 def _row(incident: Incident) -> View:
     line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
+    text = f"{line}\n{_clock(incident)}"
+    if incident.is_unreached:
+        text += f"\n{unreached_line(incident)}"
     waits = incident.state == "triggered"
     return {
         "type": "section",
-        "text": {"type": "mrkdwn", "text": f"{line}\n{_clock(incident)}", "verbatim": True},
+        "text": {"type": "mrkdwn", "text": text, "verbatim": True},
         "accessory": button("Acknowledge", "acknowledge", value=target(incident), style="primary")
         if waits
         else menu(incident),

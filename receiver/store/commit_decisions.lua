@@ -1,6 +1,6 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-10: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
---      due:background
+-- KEYS 1-11: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
+--      due:background, unreached
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
 -- ARGV 1: msgpack list of decisions; 2: now (ms); 3: how long figures are kept (ms)
@@ -60,7 +60,7 @@ local function forget(d, record, timeline, receipts, group)
   call('DEL', record, timeline, receipts)
   if call('GET', group) == d.next then call('DEL', group) end
   call('ZREM', open, d.id) call('ZREM', closed, d.id) call('HDEL', seen, d.id)
-  call('ZREM', KEYS[9], d.id)
+  call('ZREM', KEYS[9], d.id) call('ZREM', KEYS[11], d.id)
 end
 
 local function write(d, body, next_key, timeline, receipts, group)
@@ -75,6 +75,8 @@ local function write(d, body, next_key, timeline, receipts, group)
     if d.opened and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
     if d.published then call('ZADD', KEYS[9], d.published, id) end
+    if d.unreached == 0 then call('ZREM', KEYS[11], id) end
+    if d.unreached and d.unreached > 0 then call('ZADD', KEYS[11], d.unreached, id) end
     if d.expire then
       call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
     end
@@ -94,7 +96,7 @@ local function write(d, body, next_key, timeline, receipts, group)
   if d.seen then call('HSET', seen, id, now) end
 end
 
-local results, at = {}, 10
+local results, at = {}, 11
 for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}

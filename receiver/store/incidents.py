@@ -103,7 +103,7 @@ class IncidentStore:
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published, keys.due["background"]]
+        names += [keys.published, keys.due["background"], keys.unreached]
         payload = []
         bodies = []
         for write in writes:
@@ -274,6 +274,19 @@ class IncidentStore:
                     for (name, score), version in zip(rows, versions, strict=True)
                 ]
         return {name: version for _, name, version in sorted(found)[:limit]}
+
+    async def unreached(self) -> tuple[int, int, str]:
+        """Return how many open incidents nobody could be told of, since when (ms), and the oldest.
+
+        (0, 0, "") when there is none.
+        """
+        number, found = 0, []
+        async with unavailable_is_503():
+            for keys in self.keys:
+                number += await self.redis.zcard(keys.unreached)
+                found += await self.redis.zrange(keys.unreached, 0, 0, withscores=True)
+        since, name = min(((score, name) for name, score in found), default=(0, b""))
+        return number, int(since), name.decode()
 
     async def active(self) -> dict[tuple[str, str, str], int]:
         """Return the number of open incidents by (severity, state, priority)."""

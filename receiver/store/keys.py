@@ -9,6 +9,7 @@
 | ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |
 | ``open``, ``closed`` | zset | incident ids by opening, by end |
 | ``published`` | zset | incident ids on the status page by its end there, or ``inf`` |
+| ``unreached`` | zset | ids of open incidents that nobody could be told of, by since when |
 | ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |
 | ``task`` | hash | ``<id>|<task>`` -> want, lease token, not-before |
 | ``seen`` | hash | incident id -> last time a payload repeated what was known |
@@ -41,6 +42,7 @@ class Keys:
         self.seen = f"{base}seen"
         self.active = f"{base}active"
         self.published = f"{base}published"
+        self.unreached = f"{base}unreached"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
         self.probe = f"{base}probe"

@@ -45,7 +45,7 @@ def decode_incident(raw: bytes) -> Incident:
 def _upgraded(incident: Incident) -> Incident:
     """Return a record of an older schema as this release would have written it.
 
-    1: a policy's times counted from the opening of the episode. 2 and 3: only had fewer fields.
+    1: a policy's times counted from the opening of the episode. 2 to 4: only had fewer fields.
     """
     started = incident.clock_started_at or incident.episode_opened_at
     deadlines = {
@@ -106,6 +106,7 @@ def encode_decision(
         "opened": _moved(known, incident, opened=True),
         "closed": _moved(known, incident, opened=False),
         "published": _published(known, incident),
+        "unreached": _unreached(known, incident),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
         "forget": decision.forget,
         "figures": figures_of(decision.observations),
@@ -132,6 +133,13 @@ def _published(before: Incident | None, after: Incident) -> str | bool:
     if now is None or (known is not None and known.resolved_at == now.resolved_at):
         return False
     return str(now.resolved_at) if now.resolved_at else "inf"
+
+
+def _unreached(before: Incident | None, after: Incident) -> int | bool:
+    """Return the score under which the incident enters the index of those, 0: it leaves, False."""
+    if (before is not None and before.is_unreached) == after.is_unreached:
+        return False
+    return after.unreached.since if after.unreached and after.is_unreached else 0
 
 
 def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object, ...]]:

@@ -60,6 +60,12 @@ class Reading(msgspec.Struct, frozen=True):
         """What the receipts say was delivered, by notifier."""
         return {name: receipt.paged_seq for name, receipt in self.receipts.items()}
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """What went wrong last, of the notifiers that fail."""
+        found = self.receipts.items()
+        return {name: receipt.last_error for name, receipt in found if receipt.last_error}
+
 
 class TaskStore:
     """The agenda of all shards."""

@@ -22,6 +22,7 @@ function show(element, now) {
   const away = (at - now) / 1000;
   if (element.dataset.show === "clock") element.textContent = at.toLocaleTimeString();
   else if (element.dataset.show === "full") element.textContent = at.toLocaleString();
+  else if (element.dataset.show === "for") element.textContent = length(-away);
   else if (element.dataset.show === "ago") element.textContent = length(-away) + " ago";
   else {
     element.textContent = away > 0 ? "in " + length(away) : length(-away) + " ago";
