@@ -2,12 +2,16 @@
 #
 # Every variable below can come from the environment or the command line, for example
 #   make run ARGS="--config.file=my.yml"     make test WORKERS=4     make run PYTHON=python3.13
+#   make image ENGINE=podman PYTHON_IMAGE=mirror.example/python:3.12-slim
 
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 PROOF ?=
 WORKERS ?= 2
+ENGINE ?=
+IMAGE ?=
+PYTHON_IMAGE ?=
 
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
@@ -18,7 +22,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools prove systems systems-files dashboards slack-screens bench lock clean
+.PHONY: help run test lint fmt tools image prove systems systems-files dashboards slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -26,12 +30,11 @@ help: ## list the targets
 run: $(VENV)/.installed ## start the service (ARGS="..." are flags of `incident-manager serve`)
 	@exec $(BIN)/incident-manager serve --config.file=deploy/incident-manager.yml $(ARGS)
 
-test: lint ## lint and run every test, the fast ones first
+test: lint tools ## lint and run every test, the fast ones first
 	@echo "Testing units and store ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/store
 	@echo "Testing scenarios ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/scenarios
-	@$(MAKE) --no-print-directory tools
 	@echo "Testing the whole system ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/system
 
@@ -46,8 +49,11 @@ fmt: $(VENV)/.installed-dev ## format the code and mend what can be mended by it
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-tools: $(VENV)/.installed-dev ## install the programs that the system tests drive (Debian, as root)
+tools: $(VENV)/.installed-dev ## install the real programs that tests drive (Debian, as root)
 	@sh .ci/install-tools $(BIN)/python
+
+image: ## build the image, start it once and ask whether it is healthy (docker, podman or buildah)
+	@ENGINE="$(ENGINE)" IMAGE="$(IMAGE)" PYTHON_IMAGE="$(PYTHON_IMAGE)" .ci/image
 
 prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=name runs one)
 	@sh .ci/install-tools $(BIN)/python || echo "Proofs that need them will fail."
