@@ -17,6 +17,7 @@ from receiver.conditions import Condition, Conditions
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
+from receiver.descriptors import Descriptors, raise_limit
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.build import build_enrichment
 from receiver.facts import Facts
@@ -68,8 +69,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("app")
 
 VERSION = version("llm-incident-manager")
-PUBLIC_CONNECTIONS = 500
-"""At once on the status page's own port: whatever the public does, file descriptors are left."""
 
 
 class Service:
@@ -87,6 +86,7 @@ class Service:
         self._redis: Client = None
         self._listening = Listening()
         self.loop_lag = LoopLag()
+        self._descriptors = Descriptors(raise_limit(), self.conditions)
         self._background: list[asyncio.Task[None]] = []
         self._tracing: Tracing | None = None
 
@@ -322,6 +322,8 @@ class Service:
     def _measure(self) -> None:
         """Set the gauges of what this process holds."""
         self.metrics.set_loop_lag(self.loop_lag.worst())
+        for port, (in_use, most) in self._descriptors.shown().items():
+            self.metrics.set_connections(port, in_use, most)
         pool = self._redis.connection_pool
         # redis-py has no public word for it.
         self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
@@ -347,15 +349,22 @@ class Service:
     async def _listen(self) -> None:
         settings = self.settings
         api = build_application(settings, self._endpoints, self.metrics, self._tracing)
-        self.api_port = await self._listening.open(api, settings.web.listen_address)
+        address = settings.web.listen_address
+        self.api_port = await self._listening.open(api, address, self._connections("api"))
         if settings.observability.prometheus_enabled:
             metrics = build_metrics_application(self._endpoints)
-            self.metrics_port = await self._listening.open(metrics, settings.web.metrics_address)
+            address = settings.web.metrics_address
+            connections = self._connections("metrics")
+            self.metrics_port = await self._listening.open(metrics, address, connections)
         if settings.status_page.listen_address and self.status_page.enabled:
             status = build_status_application(self._endpoints, self.metrics)
-            crowd = Connections(first_s=10, idle_s=60, most=PUBLIC_CONNECTIONS)
             address = settings.status_page.listen_address
-            self.status_port = await self._listening.open(status, address, crowd)
+            connections = self._connections("status")
+            self.status_port = await self._listening.open(status, address, connections)
+        self._background.append(asyncio.create_task(self._descriptors.watch()))
+
+    def _connections(self, port: str) -> Connections:
+        return self._descriptors.connections(port, lambda: self.metrics.connection_refused(port))
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""

@@ -26,6 +26,8 @@ class Subject(StrEnum):
     """Little disk space is left for the embedded server."""
     MEMORY = "memory"
     """The server is near its maxmemory."""
+    CONNECTIONS = "connections"
+    """File descriptors, or the connections of a port, run out."""
     AGENDA = "agenda"
     """Due work is taken up late, or was put off wrongly."""
     DAMAGED_RECORDS = "damaged_records"

@@ -1,10 +1,12 @@
-"""Connections that ask nothing: how long they may stay, and how many there may be.
+"""The connections of one port: how many there may be, and how long they may ask nothing.
 
 A connection costs a stranger nothing and this process a file descriptor, and without one no alert
-can be received. aiohttp waits for a first request for ever, and an hour for the next one.
+can be received. When a port is full, the connection that asked nothing for longest makes room for
+a new one, so that silence never holds a port shut; and one address has a share of it, not all.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,81 +17,209 @@ from aiohttp.http_exceptions import HttpProcessingError
 from receiver.audit import Sparing
 
 SWEEP_S = 5.0
+LINGER_S = 0.5
+"""How long a connection stays open after an answer to a body that nobody reads: closing it at once
+would reset it, and could take the answer away before it is seen."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Bounds:
+    """What the connections of a port may take; times in seconds.
+
+    ``first_s``: for a first request, ``idle_s``: for each next one, ``body_s``: for a request's
+    body. ``most``: at once, ``each``: at once from one address; 0 for any number.
+    """
+
+    def __init__(
+        self,
+        *,
+        first_s: float = 30.0,
+        idle_s: float = 300.0,
+        body_s: float = 30.0,
+        most: int = 0,
+        each: int = 0,
+    ) -> None:
+        self.first_s = first_s
+        self.idle_s = idle_s
+        self.body_s = body_s
+        self.most = most
+        self.each = each or most
 
 
 class Connections:
     """Those of one port."""
 
-    def __init__(self, *, first_s: float = 30.0, idle_s: float = 300.0, most: int = 0) -> None:
-        """``first_s``: for a first request, ``idle_s``: for each next one and its answer.
+    def __init__(self, bounds: Bounds, refused: Callable[[], None] = lambda: None) -> None:
+        """``refused()`` is called for each connection that finds no room."""
+        self.bounds = bounds
+        self._refused = refused
+        self._open: dict[_Connection, None] = {}
+        """Who asked least recently first."""
+        self._of: dict[str, dict[_Connection, None]] = {}
 
-        ``most``: at once, 0 for any number.
-        """
-        self._first = first_s
-        self._idle = idle_s
-        self._most = most
-        self._made: dict[Any, float] = {}
-        self._heard: dict[Any, float] = {}
-        self._server: web.Server | None = None
+    def __len__(self) -> int:
+        return len(self._open)
 
     def runner(self, application: web.Application) -> web.AppRunner:
         """Return what serves an application over connections that are watched."""
-        application.middlewares.append(self._note)
+        application.middlewares.insert(0, self._answer)
         return _Runner(self, application)
 
     async def watch(self) -> None:
         """Close what has asked nothing for too long, from now on."""
         while True:
-            await asyncio.sleep(min(SWEEP_S, self._first / 2))
+            await asyncio.sleep(min(SWEEP_S, self.bounds.first_s / 2))
             self.sweep()
 
     def sweep(self) -> None:
-        """Close what has asked nothing for too long."""
+        """Close what has asked nothing, or not finished asking, for too long."""
         now = asyncio.get_running_loop().time()
-        open_now = self._server.connections if self._server is not None else []
-        self._made = {one: self._made.get(one, now) for one in open_now}
-        self._heard = {one: self._heard[one] for one in open_now if one in self._heard}
-        for one in open_now:
-            heard = self._heard.get(one)
-            quiet = now - (self._made[one] if heard is None else heard)
-            if quiet > (self._first if heard is None else self._idle):
+        for one in list(self._open):
+            if now - one.since > one.patience(self.bounds):
                 one.force_close()
 
-    def admit(self, server: web.Server) -> asyncio.BaseProtocol:
-        """Return what speaks with a new connection."""
-        self._server = server
-        if self._most and len(server.connections) >= self._most:
-            return _Refusal()
-        return server()
+    def enter(self, one: "_Connection") -> bool:
+        """Make room for a new connection; False: there is none, all others are being answered."""
+        mine = self._of.setdefault(one.address, {})
+        for crowd, most in ((mine, self.bounds.each), (self._open, self.bounds.most)):
+            if most and len(crowd) >= most:
+                idle = next((other for other in crowd if other.request is None), None)
+                if idle is None:
+                    self._refused()
+                    return False
+                self.leave(idle)
+                idle.force_close()
+        # One that made room may have been the last of its address.
+        self._of.setdefault(one.address, {})[one] = None
+        self._open[one] = None
+        return True
+
+    def leave(self, one: "_Connection") -> None:
+        """Forget a connection that ended."""
+        self._open.pop(one, None)
+        mine = self._of.get(one.address)
+        if mine is not None:
+            mine.pop(one, None)
+            if not mine:
+                del self._of[one.address]
+
+    def heard(self, one: "_Connection", request: web.Request | None) -> None:
+        """Note that a connection asks (``request``), or has been answered (None)."""
+        one.request = request
+        one.asked = True
+        one.since = asyncio.get_running_loop().time()
+        if request is not None and one in self._open:
+            for crowd in (self._open, self._of[one.address]):
+                crowd[one] = crowd.pop(one)
 
     @web.middleware
-    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._heard[request.protocol] = asyncio.get_running_loop().time()
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        one = request.protocol
+        assert isinstance(one, _Connection)  # noqa: S101 - the runner makes no others
+        self.heard(one, request)
+        try:
+            response = await _refusing(request, handler)
+            if not request.content.is_eof():
+                self.heard(one, None)  # it may make room for others from now on
+                await _leave_unread(request, response)
+            return response
+        finally:
+            self.heard(one, None)
+
+
+async def _refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        _refuse_encoded(request)
         return await handler(request)
+    except web.HTTPException as error:
+        if request.content.is_eof():
+            raise
+        return web.Response(
+            status=error.status, reason=error.reason, text=error.text, headers=error.headers
+        )
 
 
-class _Refusal(asyncio.Protocol):
-    """Ends a connection before it has cost anything."""
+def _refuse_encoded(request: web.Request) -> None:
+    """Take no compressed body: 2 MB of it can be 2 GB, and no sender needs to compress.
+
+    HTTP 415, before a byte of it is read.
+    """
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        words = f"Content-Encoding is {encoding[:40]!r}; allowed: none, send the body as it is"
+        raise web.HTTPUnsupportedMediaType(
+            text=json.dumps({"error": words, "place": "Content-Encoding"}) + "\n",
+            content_type="application/json",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+async def _leave_unread(request: web.Request, response: web.StreamResponse) -> None:
+    """Answer, and read nothing of the body that was not needed for the answer."""
+    response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+    request.protocol.pause_reading()
+    await asyncio.sleep(LINGER_S)
+
+
+class _Connection(web.RequestHandler):
+    """One connection, which its port counts."""
+
+    __slots__ = ("_door", "address", "asked", "request", "since")
+
+    def __init__(self, door: Connections, manager: web.Server, **more: Any) -> None:
+        super().__init__(manager, **more)
+        self._door = door
+        self.address = ""
+        self.asked = False
+        self.request: web.Request | None = None
+        self.since = asyncio.get_running_loop().time()
+
+    def patience(self, bounds: Bounds) -> float:
+        """Return how long (s) it may stay as it is."""
+        if self.request is None:
+            return bounds.idle_s if self.asked else bounds.first_s
+        return float("inf") if self.request.content.is_eof() else bounds.body_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
+        """Take its place, or end before it has cost anything."""
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        super().connection_made(transport)
+        if not self._door.enter(self) and isinstance(transport, asyncio.Transport):
             transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give its place back."""
+        self._door.leave(self)
+        super().connection_lost(exc)
 
 
 class _Runner(web.AppRunner):
-    """A runner whose server asks ``Connections`` first."""
+    """A runner whose server counts connections, and inflates nothing that is sent to it."""
 
-    def __init__(self, connections: Connections, application: web.Application) -> None:
+    def __init__(self, door: Connections, application: web.Application) -> None:
         super().__init__(application, access_log=None, shutdown_timeout=5.0, logger=_protocol_log)
-        self._door = connections
+        self._door = door
 
     @property
     def server(self) -> Any:
         """Return what makes a protocol for each connection."""
         server = self._server
-        return (lambda: self._door.admit(server)) if server is not None else None
+        return (lambda: self._made(server)) if server is not None else None
+
+    def _made(self, server: web.Server) -> _Connection:
+        return _Connection(
+            self._door,
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            logger=_protocol_log,
+            auto_decompress=False,
+            lingering_time=0,
+        )
 
 
 class _Malformed(logging.Filter):
@@ -106,7 +236,7 @@ class _Malformed(logging.Filter):
         unlogged = self._sparing.admit(asyncio.get_running_loop().time())
         if unlogged is None:
             return False
-        record.msg = "not a request of HTTP, from %s"
+        record.msg = "malformed HTTP request, from %s"
         record.exc_info, record.exc_text = None, None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         if unlogged:

@@ -17,14 +17,13 @@ class Listening:
         self._watches: list[asyncio.Task[None]] = []
 
     async def open(
-        self, application: web.Application, address: str, connections: Connections | None = None
+        self, application: web.Application, address: str, connections: Connections
     ) -> int:
         """Listen on ``host:port`` and return the port; ConfigError when it is not to be had."""
         host, port = split_address(address)
-        watched = connections or Connections()
-        runner = watched.runner(application)
+        runner = connections.runner(application)
         await runner.setup()
-        self._watches.append(asyncio.create_task(watched.watch()))
+        self._watches.append(asyncio.create_task(connections.watch()))
         self._runners.append(runner)
         site = web.TCPSite(runner, host or None, port, reuse_address=True)
         try:

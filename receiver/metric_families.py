@@ -34,6 +34,7 @@ FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
 STRATEGIES = ("fingerprint", "group", "regroup")
 RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
+PORTS = ("api", "metrics", "status")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
 CACHES = ("records", "enrichment")
@@ -238,6 +239,16 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "Connections of a pool: in use, and how many there may be",
             {"pool": Closed((*POOLS, *config.channels)), "state": Closed(POOL_STATES)},
             every(POOLS, POOL_STATES),
+        ),
+        gauge(
+            f"{_OWN}_connections",
+            "Connections to a port of this process, and how many there may be",
+            {"port": Closed(PORTS), "state": Closed(POOL_STATES)},
+        ),
+        counter(
+            f"{_OWN}_connections_refused_total",
+            "Connections that a port had no room for, as all others were being answered",
+            {"port": Closed(PORTS)},
         ),
         gauge(
             f"{_OWN}_circuit_breaker_open",

@@ -226,6 +226,16 @@ class Metrics:
         family[(pool, "in_use")](in_use)
         family[(pool, "max")](most)
 
+    def set_connections(self, port: str, in_use: int, most: int) -> None:
+        """Set how many connections a port of ours has, of how many."""
+        family = self._families["incident_manager_connections"]
+        family[(port, "in_use")](in_use)
+        family[(port, "max")](most)
+
+    def connection_refused(self, port: str) -> None:
+        """Count a connection that a port had no room for."""
+        self._families["incident_manager_connections_refused_total"][(port,)](1)
+
     def set_breaker(self, channel: str, state: str) -> None:
         """Set the state of an integration's circuit breaker (``CircuitBreaker.state``)."""
         family = self._families["incident_manager_circuit_breaker_open"]

@@ -1,33 +1,41 @@
-"""Connections that ask nothing end, and those of the public are so many and no more."""
+"""Connections that ask nothing end or make room, and no body is read that need not be."""
 
 import asyncio
 import contextlib
+import gzip
 import logging
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from receiver import app as composition
-from receiver import listening
-from receiver.connections import Connections
+from receiver.conditions import Conditions
+from receiver.connections import Bounds, Connections
+from receiver.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification
 
 GET = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Hasty(Descriptors):
+    """Ports with short times and little room."""
+
+    def __init__(self, limit: int, conditions: Conditions) -> None:
+        super().__init__(limit, conditions)
+        for port, most in (("api", 20), ("metrics", 5), ("status", 5)):
+            self._bounds[port] = Bounds(first_s=0.4, idle_s=0.8, body_s=0.5, most=most)
 
 
 @pytest.fixture
 async def site(
     tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[App]:
-    def hasty(**more: float) -> Connections:
-        return Connections(first_s=0.2, idle_s=0.6, most=int(more.get("most", 0)))
-
-    for module in (composition, listening):
-        monkeypatch.setattr(module, "Connections", hasty)
-    monkeypatch.setattr(composition, "PUBLIC_CONNECTIONS", 5)
+    monkeypatch.setattr(composition, "Descriptors", Hasty)
     running = App(tmp_path, *fakes)
     await running.start(
         **NO_ACCOUNTS,
@@ -69,19 +77,140 @@ async def test_who_asks_again_and_again_stays_and_who_stops_does_not(site: App) 
     writer.close()
 
 
-async def test_the_public_takes_no_more_connections_than_its_share(site: App) -> None:
+async def status_of(reader: asyncio.StreamReader) -> int:
+    line = await asyncio.wait_for(reader.readline(), 5)
+    return int(line.split()[1]) if line else 0
+
+
+@pytest.mark.parametrize("port", ["status_port", "metrics_port", "api_port"])
+async def test_silence_holds_no_port_shut(site: App, port: str) -> None:
+    number = getattr(site.service, port)
+    held = [await asyncio.open_connection("127.0.0.1", number) for _ in range(30)]
+    for _ in range(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", number)
+        writer.write(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert await status_of(reader) in (200, 404)
+        held.append((reader, writer))
+    assert (await site.get("/-/ready"))[0] == 200
+    for _, one in held:
+        one.close()
+
+
+async def test_connections_are_counted_and_said_when_they_run_out(site: App) -> None:
     port = site.service.status_port
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(GET)
-    with contextlib.suppress(ConnectionError):
-        assert await reader.read(100) == b""
-    assert (await site.get("/-/ready"))[0] == 200
-    for _, one in [*held, (reader, writer)]:
+    await asyncio.sleep(0.05)
+    site.service._descriptors.look()
+    _, page = await site.get("/metrics")
+    assert 'incident_manager_connections{port="status",state="in_use"} 5.0' in str(page)
+    assert 'incident_manager_connections{port="status",state="max"} 5.0' in str(page)
+    _, health = await site.get("/health")
+    (problem,) = [row for row in health["problems"] if row["subject"] == "connections"]
+    assert problem["problem"] == "5 of 5 connections of the status port are in use"
+    for _, one in held:
         one.close()
-    await asyncio.sleep(0.1)
-    async with site.session.get(f"http://127.0.0.1:{port}/status.json") as answer:
-        assert answer.status == 200
+    await asyncio.sleep(0.05)
+    site.service._descriptors.look()
+    assert not (await site.get("/health"))[1]["problems"]
+
+
+class Asking:
+    """A connection as far as its port looks at it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.request: object | None = None
+        self.asked = False
+        self.closed = False
+
+    def force_close(self) -> None:
+        self.closed = True
+
+
+async def test_who_is_being_answered_is_not_sent_away() -> None:
+    refused: list[int] = []
+    door: Any = Connections(Bounds(most=3, each=2), lambda: refused.append(1))
+    one, two, three = Asking("a"), Asking("a"), Asking("b")
+    assert door.enter(one)
+    assert door.enter(two)
+    door.heard(one, object())
+    four = Asking("a")
+    assert door.enter(four)  # the share of this address: its own idle one makes room
+    assert (one.closed, two.closed) == (False, True)
+    assert door.enter(three)
+    door.heard(four, object())
+    door.heard(three, object())
+    assert not door.enter(Asking("c"))
+    assert len(refused) == 1
+    door.leave(three)
+    assert door.enter(Asking("c"))
+    assert len(door) == 3
+
+
+BOMB = gzip.compress(b"\0" * 200_000_000)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZIP, gzip", "nonsense"])
+async def test_no_compressed_body_is_taken(site: App, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    before = time.process_time()
+    for path in ("/v1/alerts/webhook", "/v1/slack/actions", "/nothing", "/v1/incidents"):
+        url = site.url + path
+        async with site.session.post(url, data=BOMB, headers=headers) as answer:
+            assert answer.status == 415
+            assert repr(encoding.lower()) in (await answer.json())["error"]
+    url = f"http://127.0.0.1:{site.service.metrics_port}/metrics"
+    async with site.session.get(url, data=BOMB, headers=headers) as answer:
+        assert answer.status == 415
+    # To inflate one of them takes some 0.3 s.
+    assert time.process_time() - before < 1
+
+
+async def test_a_body_that_is_not_compressed_may_say_so(site: App) -> None:
+    async with site.session.post(
+        site.url + "/v1/alerts/webhook",
+        json=notification(alert()),
+        headers={"Content-Encoding": "identity"},
+    ) as answer:
+        assert answer.status == 202
+
+
+async def test_the_body_of_a_refused_request_is_not_read(site: App) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    writer.write(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+                sent += 65_536
+
+    sending = asyncio.create_task(send())
+    assert await status_of(reader) == 404
+    assert b"connection: close" in (await reader.readuntil(b"\r\n\r\n")).lower()
+    await asyncio.wait_for(sending, 5)  # the connection was closed
+    assert sent < 20_000_000  # what fits into the buffers of the system
+    writer.close()
+
+
+async def test_a_body_that_drips_in_is_not_waited_for(site: App) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    writer.write(
+        b"POST /v1/alerts/webhook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+    )
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with contextlib.suppress(ConnectionError):
+        while not reader.at_eof() and loop.time() - began < 10:
+            writer.write(b" ")
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(10), 0.05)
+    assert loop.time() - began < 4
+    writer.close()
 
 
 async def test_the_public_port_says_nothing_of_its_server(site: App) -> None:

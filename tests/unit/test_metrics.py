@@ -72,6 +72,8 @@ REQUIRED = {
     "incident_manager_build_info": {"version", "python"},
     "incident_manager_condition": {"subject"},
     "incident_manager_event_loop_lag_seconds": set(),
+    "incident_manager_connections": {"port", "state"},
+    "incident_manager_connections_refused_total": {"port"},
     "incident_manager_redis_up": set(),
     "incident_manager_config_last_reload_successful": set(),
     "incident_manager_config_last_reload_success_timestamp_seconds": set(),
