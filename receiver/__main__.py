@@ -33,6 +33,7 @@ from receiver.settings import Settings
 from receiver.settings_model import secret_values
 from receiver.slack_check import slack
 from receiver.status_command import STATUS
+from receiver.upkeep.command import store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -211,6 +212,7 @@ main.add_command(changes)
 main.add_command(health_check)
 main.add_command(validate_metrics)
 main.add_command(weekly_report)
+main.add_command(store)
 
 if __name__ == "__main__":
     main()

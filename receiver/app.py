@@ -13,7 +13,7 @@ from receiver.api import ApiEndpoint
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
-from receiver.conditions import Condition, Conditions
+from receiver.conditions import Condition, Conditions, Subject
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("app")
 
 VERSION = version("llm-incident-manager")
+REPAIRS_EVERY_S = 15.0
 
 
 class Service:
@@ -108,6 +109,7 @@ class Service:
             self._embedded = EmbeddedValkey(Path(settings.storage.path) / "valkey")
             await self._embedded.start()
             self._background.append(asyncio.create_task(self._embedded.watch()))
+            self._background.append(asyncio.create_task(self._tell_of_repairs(self._embedded)))
             url = self._embedded.url
         self._redis = connect(url)
         self._build()
@@ -127,6 +129,12 @@ class Service:
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
             self.slack_socket.start()
+
+    async def _tell_of_repairs(self, embedded: "EmbeddedValkey") -> None:
+        """Say what the embedded server's start mended, until somebody has read it."""
+        while True:
+            self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
+            await asyncio.sleep(REPAIRS_EVERY_S)
 
     def _committed(self) -> None:
         self.agenda.wake()

@@ -32,6 +32,8 @@ class Subject(StrEnum):
     """Due work is taken up late, or was put off wrongly."""
     DAMAGED_RECORDS = "damaged_records"
     """Something stored cannot be read and was put aside."""
+    REPAIRED = "repaired"
+    """The append-only file was mended at the start, which cut something off."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
 

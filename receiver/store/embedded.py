@@ -40,7 +40,9 @@ from receiver.errors import (
     StorageLockedError,
     StoreUnavailableError,
 )
+from receiver.store.append_only_damage import note_data, refuse_missing_files
 from receiver.store.file_lock import FileLock
+from receiver.store.self_repair import mend_unasked, told
 from receiver.store.storage_refusals import in_use, refuse_stranger
 from receiver.store.valkey_config import (
     choose_socket_path,
@@ -96,13 +98,21 @@ class EmbeddedValkey:
         """URL for redis-py, ``unix:///path``."""
         return f"unix://{quote(self.socket_path)}"
 
+    def repaired(self, now: int) -> str:
+        """Return what a start cut off by itself within a day before ``now`` (ms), "" for nothing.
+
+        ``self_repair.acknowledge`` ends it sooner.
+        """
+        return told(self.data_dir, now)
+
     async def start(self) -> None:
         """Return when a server on our data is loaded and answers; does nothing if one does.
 
         A living orphan is adopted; one that still loads or shuts down is waited for.
         Errors: ``StorageLockedError`` when another service, or a server this service did not
         start, uses the data or the socket; ``StoreUnavailableError`` when the server does not
-        come up (with the end of its log); ``ConfigError`` when the path cannot be used.
+        come up (with the end of its log), or its files are damaged beyond what a start may mend;
+        ``ConfigError`` when the path cannot be used.
         """
         async with self._changing:
             self._stopping = False
@@ -181,9 +191,12 @@ class EmbeddedValkey:
                 if not answer.loading and await self._take(answer.pid):
                     return
             elif free and spawned:
-                raise StoreUnavailableError(
-                    f"the embedded Valkey ended while it started; {last_words(self._log_path)}"
-                )
+                # Only a server that refuses its files makes them worth reading.
+                if not await asyncio.to_thread(mend_unasked, self.data_dir):
+                    raise StoreUnavailableError(
+                        f"the embedded Valkey ended while it started; {last_words(self._log_path)}"
+                    )
+                spawned = False
             elif free:
                 self._spawn()
                 spawned = True
@@ -195,6 +208,7 @@ class EmbeddedValkey:
         """Start a server that holds ``server.lock``; the caller found that nobody does."""
         if self._process is not None:
             self._process.wait()  # ended, as its lock is free
+        refuse_missing_files(self.data_dir)
         socket_directory = Path(self.socket_path).parent
         if socket_directory != self.data_dir:
             ensure_private_directory(socket_directory, "storage.path is deep, so the socket's")
@@ -238,6 +252,7 @@ class EmbeddedValkey:
                 ) from error
             self.pid, self.adopted = pid, True
             _log.info("adopted the embedded Valkey (process %d) of an earlier run", pid)
+        note_data(self.data_dir)
         return True
 
     # -- losing and ending it ------------------------------------------------------------------

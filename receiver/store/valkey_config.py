@@ -46,8 +46,10 @@ START_SETTINGS: dict[str, str] = {
     "loglevel": "notice",
     # To standard output, which is the log file; so assertions and linker errors land there too.
     "logfile": "",
-    # After a power cut the last command may be half written. It was never answered, so it may go.
-    "aof-load-truncated": "yes",
+    # After a power cut the last change may be half written. It was never answered, so it may go;
+    # but the server would cut it off without a copy, and take a broken length, which swallows all
+    # that follows it, for one. Its refusal makes us look (self_repair).
+    "aof-load-truncated": "no",
 }
 
 

@@ -448,10 +448,9 @@ async def test_damaged_data_is_reported_with_the_servers_own_words(make: Make) -
     await write_twenty(server)
     await server.stop()
     (file,) = (server.data_dir / "appendonlydir").glob("*.incr.aof")
-    content = bytearray(file.read_bytes())
-    content[100:110] = b"\0" * 10
-    file.write_bytes(content)
-    with pytest.raises(StoreUnavailableError, match="Bad file format"):
+    # Well-formed, and no command: it is the server alone that can tell.
+    file.write_bytes(file.read_bytes().replace(b"SET", b"SES", 1))
+    with pytest.raises(StoreUnavailableError, match="unknown command 'SES'"):
         await server.start()
     assert server.pid == 0
     with pytest.raises(StoreUnavailableError):  # and not: locked

@@ -1,0 +1,1 @@
+"""Looking after the store: check, repair, backup, restore, export."""
