@@ -64,9 +64,9 @@ class Access:
         if self.open:
             return None
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        offered, known = given.strip().encode("utf-8", "surrogateescape"), self._bearer
-        if scheme.lower() == "basic":
-            known = self._basic
+        offered = given.strip().encode("utf-8", "surrogateescape")
+        known = {"bearer": self._bearer, "basic": self._basic}.get(scheme.lower(), [])
+        if known is self._basic:
             try:
                 offered = base64.b64decode(offered, validate=True)
             except (binascii.Error, ValueError):

@@ -133,11 +133,15 @@ def read_body(action: str, raw: bytes) -> Body:
 def read_json(kind: type[B], raw: bytes) -> B:
     """Return the body of a request of this shape; PayloadError as for ``read_body``."""
     try:
+        raw.decode()  # msgspec does not look into what it passes over
         body = msgspec.json.decode(raw if raw.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
         words, _, place = str(error).partition(" - at `$")
         fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
         raise PayloadError(f"{words} (allowed: {fields})", place.strip("`.")) from None
+    except UnicodeDecodeError as error:
+        found = f"0x{raw[error.start]:02x} at byte {error.start}"
+        raise PayloadError(f"the body is not JSON in UTF-8: {found}") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise PayloadError(f"the body is not JSON: {error}") from None
     check_text("by", str(getattr(body, "by", "")), NAME_MAX)

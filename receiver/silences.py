@@ -212,7 +212,7 @@ class Silences:
         raw = await self._ask(peer, "POST", "silences", msgspec.json.encode(wanted))
         try:
             return _decode_answer(raw).id
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise _AwayError("its answer names no silence", reached=True) from None
 
     async def _list(self, peer: Peer) -> list[_Known]:
@@ -220,7 +220,7 @@ class Silences:
         try:
             # Thousands take long: not in the loop.
             return await asyncio.to_thread(_decode_silences, raw)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise SilenceError(f"Alertmanager's answer is not of API v2: {error}") from None
 
     async def _ask(self, peer: Peer, method: str, path: str, body: bytes = b"") -> bytes:

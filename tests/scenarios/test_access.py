@@ -250,3 +250,30 @@ async def test_a_runbook_page_cannot_be_framed_or_run_anything(plain: App) -> No
     assert "script-src" not in policy
     assert "frame-ancestors 'none'" in policy
     assert sent["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer  {TOKEN} ", 200),
+        (f"Basic {base64.b64encode(b'ann:her-password').decode()}", 200),
+        (f"basic {base64.b64encode(b'ann:her-password').decode()}", 200),
+        (f"Basic {TOKEN}", 401),
+        (f"Bearer {base64.b64encode(b'ann:her-password').decode()}", 401),
+        ("Bearer ann:her-password", 401),
+        (f"Token {TOKEN}", 401),
+        (f"Digest {TOKEN}", 401),
+        (f"Bearer: {TOKEN}", 401),
+        (f"Bearer{TOKEN}", 401),
+        (TOKEN, 401),
+        (f" {TOKEN}", 401),
+        ("Bearer ", 401),
+        ("", 401),
+    ],
+)
+async def test_a_scheme_is_what_it_says(guarded: App, given: str, status: int) -> None:
+    async with guarded.session.get(
+        f"{guarded.url}/v1/incidents", headers={"Authorization": given}
+    ) as answer:
+        assert answer.status == status

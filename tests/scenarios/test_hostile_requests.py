@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from receiver.person_actions import ACTIONS
 from receiver.server import PATHS
+from receiver.status_requests import STATUS_ACTIONS
 from tests.scenarios.conftest import App, alert, notification
 
 DIGITS = "9" * 5_000
@@ -226,3 +228,28 @@ async def test_numbers_and_times_beyond_all_measure(
 async def test_a_change_at_no_time_of_this_world_is_refused(plain: App, at: str) -> None:
     status, answer = await plain.post({"summary": "x", "at": at}, "/v1/changes")
     assert (status, answer["place"]) == (400, "at")
+
+
+NOT_UTF_8 = (
+    b'{"title":"\xed\xa0\x80","summary":"\xed\xa0\x80","text":"\xed\xa0\x80","by":"\xed\xa0\x80"}',
+    b'{"title":"t","summary":"s","by":"b","other":"\xff"}',
+    b'{"\xed\xa0\x80":1}',
+    b"\xff",
+)
+ESCAPED = rb'{"title":"\ud800","summary":"\ud800","text":"\ud800","by":"\ud800"}'
+
+
+@pytest.mark.parametrize("body", [*NOT_UTF_8, ESCAPED])
+async def test_what_is_not_utf_8_is_answered_in_words_everywhere(plain: App, body: bytes) -> None:
+    await plain.post(notification(alert()))
+    _, listed = await plain.get("/v1/incidents")
+    incident = listed["incidents"][0]["id"]
+    paths = [path for method, path in PATHS if method == "POST" and "{action}" not in path]
+    paths += [f"/v1/incidents/{{id}}/{action}" for action in (*ACTIONS, *STATUS_ACTIONS)]
+    for path in paths:
+        where = path.replace("{id}", incident).replace("{name}", "shop")
+        async with plain.session.post(plain.url + where, data=body) as answer:
+            assert answer.status < 500, (where, await answer.text())
+            if body is not ESCAPED and where.startswith("/v1/incidents"):
+                assert answer.status == 400, where
+                assert "UTF-8" in (await answer.json())["error"], where
