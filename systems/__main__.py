@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from systems.model import load_all
-from systems.rules import rules_file, tests_file
+from systems.rules import rules_file, tests_files
 from systems.runbook import is_written_by_hand, runbook_file
 from systems.table import ROOT, table_file
 
@@ -15,7 +15,8 @@ def files() -> dict[Path, str]:
     systems = load_all()
     for system in systems:
         made[ROOT / "rules" / f"{system.system}.yml"] = rules_file(system)
-        made[ROOT / "rules" / "tests" / f"{system.system}.yml"] = tests_file(system)
+        for name, text in tests_files(system).items():
+            made[ROOT / "rules" / "tests" / name] = text
         for alert in system.alerts:
             path = ROOT / "runbooks" / system.system / f"{alert.alert}.md"
             if not (path.exists() and is_written_by_hand(path.read_text(encoding="utf-8"))):

@@ -11,6 +11,7 @@ from systems.model import DASHBOARDS_AT, Alert, System
 HEAD = "# Made from systems/{name}.yml by `make systems-files`: change that, not this.\n"
 SETTLE_MS = 12 * 60_000
 """How long after ``for`` an alert is judged in its test."""
+LONG_MS = 6 * 3_600_000
 
 
 class _Dumper(yaml.SafeDumper):
@@ -64,16 +65,33 @@ def _alert(system: System, alert: Alert) -> dict[str, Any]:
     return rule
 
 
-def tests_file(system: System) -> str:
-    """Return rules/tests/<system>.yml: every alert fires once, and stays silent once."""
+def tests_files(system: System) -> dict[str, str]:
+    """Return name -> content of the files in rules/tests: every alert fires and stays silent once.
+
+    promtool evaluates every rule of a file at every step, so what happens within hours or days has
+    a file of its own with longer steps.
+    """
+    short = [alert for alert in system.alerts if _judged_at(alert) < LONG_MS]
+    long = [alert for alert in system.alerts if _judged_at(alert) >= LONG_MS]
+    made = {f"{system.system}.yml": _tests_file(system, short, "1m")}
+    if long:
+        made[f"{system.system}-long.yml"] = _tests_file(system, long, "10m")
+    return made
+
+
+def _judged_at(alert: Alert) -> int:
+    return parse_duration(alert.at) if alert.at else parse_duration(alert.span) + SETTLE_MS
+
+
+def _tests_file(system: System, alerts: list[Alert], step: str) -> str:
     tests = []
-    for alert in system.alerts:
-        at = alert.at or format_duration(parse_duration(alert.span) + SETTLE_MS)
+    for alert in alerts:
+        at = format_duration(_judged_at(alert))
         for word, series, fires in (("fires", alert.fires, 1), ("is silent", alert.quiet, 0)):
             tests.append(_test(system, alert, f"{alert.alert} {word}", series, at, fires))
     data = {
         "rule_files": [f"../{system.system}.yml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": step,
         "tests": tests,
     }
     return HEAD.format(name=system.system) + _dump(data)

@@ -23,7 +23,7 @@ HEAD = """# The monitored systems
 
 Made by `make systems-files` from `systems/*.yml` and `deploy/incident-manager.yml`.
 
-Each system's alerts are in `rules/SYSTEM.yml`, tested in `rules/tests/SYSTEM.yml`, and explained in
+Each system's alerts are in `rules/SYSTEM.yml`, tested in `rules/tests/`, and explained in
 `runbooks/SYSTEM/ALERT.md`. Prometheus needs the rules, Alertmanager the `alertmanager.yml` of this
 repository; nothing has to be configured for a single alert.
 
