@@ -19,6 +19,7 @@ from routing.event import (
     AlertsReceived,
     Escalated,
     Event,
+    Forgotten,
     Merged,
     Noted,
     PriorityChanged,
@@ -55,6 +56,7 @@ _ACTIONS: dict[type, str] = {
     Merged: "merge",
     ActionItemAdded: "action-item",
     ActionItemDone: "action-item-done",
+    Forgotten: "forget",
     StatusUpdated: "status-update",
     StatusHidden: "status-hide",
 }

@@ -9,6 +9,7 @@ from receiver.command_parts import (
     by_option,
     call,
     formats_option,
+    plain,
     print_json,
     token_option,
     url_option,
@@ -160,6 +161,22 @@ def unsilence(incident: str, by: str, output: str, url: str, token: str, silence
     act(incident, "unsilence", {"by": by, "silence": silence_id}, (output, url, token))
 
 
+@click.command("forget")
+@_common
+@click.option("--force", is_flag=True, help="Although it is open, or keeps alerts quiet.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(  # noqa: PLR0913 - one parameter an option
+    incident: str, by: str, output: str, url: str, token: str, *, force: bool, yes: bool
+) -> None:
+    """Remove a closed incident for good: record, timeline and deliveries. There is no way back."""
+    if not yes:
+        shown = call("GET", url, token, f"/v1/incidents/{incident}")
+        what = f"{shown['priority']} {shown['state']}: {plain(shown['title'])}"
+        # Asked where programs do not read.
+        click.confirm(f"Forget {incident} ({what}) for good?", abort=True, err=True)
+    act(incident, "forget", {"by": by, "force": force}, (output, url, token))
+
+
 @click.command("open")
 @token_option
 @url_option
@@ -211,6 +228,7 @@ LIFE = (
     priority,
     silence,
     unsilence,
+    forget,
     open_incident,
 )
 """To be added to the group ``incidents``."""

@@ -19,6 +19,7 @@ from routing.event import (
     ActionItemAdded,
     ActionItemDone,
     Escalated,
+    Forgotten,
     Merged,
     Noted,
     PersonEvent,
@@ -101,6 +102,12 @@ class PriorityBody(Body):
     reason: str = ""
 
 
+class ForgetBody(Body):
+    """``force``: although it is open, or keeps alerts quiet."""
+
+    force: bool = False
+
+
 class MergeBody(Body):
     """``into``: the id of the incident that goes on."""
 
@@ -120,6 +127,7 @@ _BODIES: dict[str, type[Body]] = {
     "merge": MergeBody,
     "action-item": ActionItemBody,
     "action-item-done": ActionItemDoneBody,
+    "forget": ForgetBody,
 }
 ACTIONS = (*_BODIES, "silence", "unsilence")
 """The last two are Alertmanager's to do first: see ``silence_requests``."""
@@ -248,6 +256,10 @@ def _priority(body: Any, actor: Actor, _now: int) -> PersonEvent:
     return PriorityChanged(actor, body.priority, reason, body.episode)
 
 
+def _forget(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    return Forgotten(actor, body.force, body.episode)
+
+
 _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
     ResolveBody: _resolve,
     SnoozeBody: _snooze,
@@ -255,6 +267,7 @@ _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
     EscalateBody: _escalate,
     NoteBody: _note,
     PriorityBody: _priority,
+    ForgetBody: _forget,
     ActionItemBody: _action_item,
     ActionItemDoneBody: _action_item_done,
 }

@@ -3,9 +3,9 @@
 A payload is a snapshot, not a delta: any order and any duplication of the same notifications ends
 in the same alerts, state and priority. What an event does is in the module named after who or what
 it came from: ``snapshot`` (alerts), ``person``, ``action_items``, ``timers``, ``merge``, ``watch``
-(heartbeats). They share ``episode`` (opening and ending), ``clocks`` (deadlines), ``escalation``
-(pages) and ``reach`` (whether they reached anybody). What outsiders read of it (``status_page``)
-follows from what came of all that.
+(heartbeats), ``forgetting``. They share ``episode`` (opening and ending), ``clocks`` (deadlines),
+``escalation`` (pages) and ``reach`` (whether they reached anybody). What outsiders read of it
+(``status_page``) follows from what came of all that.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,6 +26,7 @@ from routing.event import (
     Denied,
     Escalated,
     Event,
+    Forgotten,
     HeartbeatSeen,
     Merged,
     MergeNews,
@@ -42,6 +43,7 @@ from routing.event import (
     TimerDue,
     Unacknowledged,
 )
+from routing.forgetting import forget_by_person
 from routing.incident import Incident
 from routing.merge import hear_of_part, merge
 from routing.reach import delivery_recovered
@@ -131,6 +133,7 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
     SilenceExpired: person.note_silence_end,
     ActionItemAdded: action_items.add,
     ActionItemDone: action_items.tick,
+    Forgotten: forget_by_person,
     Denied: person.deny,
     StatusUpdated: status_page.update,
     StatusHidden: status_page.hide,

@@ -149,6 +149,14 @@ class ActionItemDone(msgspec.Struct, frozen=True, gc=False):
     episode: int | None = None
 
 
+class Forgotten(msgspec.Struct, frozen=True, gc=False):
+    """Somebody removes the incident for good; ``force``: although it is needed."""
+
+    actor: Actor
+    force: bool = False
+    episode: int | None = None
+
+
 class Denied(msgspec.Struct, frozen=True, gc=False):
     """Somebody asked for an ``action`` that is not theirs: nothing changes, and it is kept."""
 
@@ -283,6 +291,7 @@ PersonEvent = (
     | SilenceExpired
     | ActionItemAdded
     | ActionItemDone
+    | Forgotten
     | Denied
     | StatusUpdated
     | StatusHidden

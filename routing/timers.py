@@ -10,8 +10,9 @@ from routing.decision import Draft
 from routing.duration import format_duration
 from routing.episode import end, retire, watch_for_news
 from routing.event import DeliveryFailed, Seen, TimerDue
+from routing.forgetting import forget, is_needed
 from routing.incident import describe, page_wanted
-from routing.merge import is_merged_open, told_target
+from routing.merge import told_target
 from routing.person import wake
 from routing.rules import Clock, Rules
 from routing.snapshot import follow_alerts
@@ -124,13 +125,10 @@ def _forget(draft: Draft, event: TimerDue, rules: Rules) -> str:
         return "kept"
     # What nobody reports any more needs no silence: a newer generation may have taken over.
     told = max(event.seen_at, start.seen_at) + rules.retention > draft.now
-    quiet = bool(start.suppressed) and told
-    if start.is_open or quiet or start.suspects or is_merged_open(start):
+    if is_needed(start, told=told):
         retire(draft, rules)
         return "kept"
-    draft.stop(*draft.get("timers"))
-    draft.cancel.update(f"notify:{name}" for name in draft.get("pages"))
-    draft.forget = True
+    forget(draft)
     return "forgotten"
 
 

@@ -65,12 +65,12 @@ end
 
 local function write(d, body, next_key, timeline, receipts, group)
   local id = d.id
+  if body ~= '' then add(counts, d.counts) end
   if d.forget then forget(d, next_key, timeline, receipts, group) body = '' end
   if body ~= '' then
     call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
     if #d.timeline > 0 then call('RPUSH', timeline, unpack(d.timeline)) end
-    add(counts, d.counts)
     if d.opened then call('ZADD', open, d.opened, id) end
     if d.opened and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end

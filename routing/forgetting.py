@@ -1,0 +1,40 @@
+"""Forgetting an incident for good: when its time has come, or because a person says so."""
+
+from routing.decision import Draft
+from routing.event import Forgotten
+from routing.incident import Incident
+from routing.merge import is_merged_open
+from routing.rules import Rules
+
+
+def forget(draft: Draft) -> None:
+    """Leave nothing of the incident: record, timeline, receipts, agenda and indexes go."""
+    draft.stop(*draft.get("timers"))
+    pages = draft.get("pages")
+    draft.skip.update(pages)
+    draft.cancel.update(f"notify:{name}" for name in pages)
+    draft.forget = True
+
+
+def is_needed(incident: Incident, *, told: bool = True) -> bool:
+    """Return whether it is open, or keeps something quiet; ``told``: of which it is still told."""
+    quiet = bool(incident.suppressed) and told
+    return incident.is_open or quiet or bool(incident.suspects) or is_merged_open(incident)
+
+
+def forget_by_person(draft: Draft, event: Forgotten, _rules: Rules) -> str:
+    """Forget it now. One that is needed goes only by force: what still fires then opens anew.
+
+    What PagerDuty and Slack have of it stays there as it is; of an open one that is an open alert.
+    """
+    start = draft.start
+    if event.episode is not None and event.episode != start.episode:
+        return "stale"
+    if is_needed(start) and not event.force:
+        return "still_open" if start.is_open else "keeps_alerts_quiet"
+    if start.is_open:
+        # It counts as open nowhere any more.
+        draft.set(state="resolved", resolved_at=draft.now, resolved_by=event.actor)
+    draft.say("forgotten", f"Forgotten by {event.actor.name}", event.actor)
+    forget(draft)
+    return "forgotten"
