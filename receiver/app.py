@@ -17,7 +17,6 @@ from receiver.conditions import Condition, Conditions, Subject
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
 from receiver.delivery import Delivery
-from receiver.descriptors import Descriptors, raise_limit
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.build import build_enrichment
 from receiver.facts import Facts
@@ -25,7 +24,7 @@ from receiver.heartbeats import Heartbeats
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
 from receiver.listening import Listening
-from receiver.loop_lag import LoopLag
+from receiver.load import Load
 from receiver.metrics import Metrics
 from receiver.notify.webhook import WebhookNotifier
 from receiver.opening import Opening
@@ -86,8 +85,7 @@ class Service:
         self._embedded: EmbeddedValkey | None = None
         self._redis: Client = None
         self._listening = Listening()
-        self.loop_lag = LoopLag()
-        self._descriptors = Descriptors(raise_limit(), self.conditions)
+        self.load = Load(self.conditions)
         self._background: list[asyncio.Task[None]] = []
         self._tracing: Tracing | None = None
 
@@ -123,7 +121,7 @@ class Service:
         self.agenda.start()
         self.pagerduty.start()
         self._background.append(asyncio.create_task(keep_time(self.clock, self._redis)))
-        self._background.append(asyncio.create_task(self.loop_lag.watch()))
+        self._background.append(asyncio.create_task(self.load.watch()))
         self._background.append(asyncio.create_task(self.unreached.run()))
         await self._listen()
         self.outgoing_heartbeat.start()
@@ -329,9 +327,7 @@ class Service:
 
     def _measure(self) -> None:
         """Set the gauges of what this process holds."""
-        self.metrics.set_loop_lag(self.loop_lag.worst())
-        for port, (in_use, most) in self._descriptors.shown().items():
-            self.metrics.set_connections(port, in_use, most)
+        self.load.measure(self.metrics)
         pool = self._redis.connection_pool
         # redis-py has no public word for it.
         self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
@@ -369,10 +365,9 @@ class Service:
             address = settings.status_page.listen_address
             connections = self._connections("status")
             self.status_port = await self._listening.open(status, address, connections)
-        self._background.append(asyncio.create_task(self._descriptors.watch()))
 
     def _connections(self, port: str) -> Connections:
-        return self._descriptors.connections(port, lambda: self.metrics.connection_refused(port))
+        return self.load.connections(port, lambda: self.metrics.connection_refused(port))
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""

@@ -28,6 +28,8 @@ class Subject(StrEnum):
     """The server is near its maxmemory."""
     CONNECTIONS = "connections"
     """File descriptors, or the connections of a port, run out."""
+    OVERLOAD = "overload"
+    """More is sent than can be answered: requests are refused."""
     AGENDA = "agenda"
     """Due work is taken up late, or was put off wrongly."""
     DAMAGED_RECORDS = "damaged_records"

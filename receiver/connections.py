@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from receiver.admission import LARGE_BYTES, Admission, lane_of, retry_after
 from receiver.audit import Sparing
 
 SWEEP_S = 5.0
@@ -50,8 +51,14 @@ class Bounds:
 class Connections:
     """Those of one port."""
 
-    def __init__(self, bounds: Bounds, refused: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        refused: Callable[[], None] = lambda: None,
+        admission: Admission | None = None,
+    ) -> None:
         """``refused()`` is called for each connection that finds no room."""
+        self._admission = admission
         self.bounds = bounds
         self._refused = refused
         self._open: dict[_Connection, None] = {}
@@ -119,13 +126,33 @@ class Connections:
         assert isinstance(one, _Connection)  # noqa: S101 - the runner makes no others
         self.heard(one, request)
         try:
-            response = await _refusing(request, handler)
+            response = await self._admitted(request, handler)
             if not request.content.is_eof():
                 self.heard(one, None)  # it may make room for others from now on
                 await _leave_unread(request, response)
             return response
         finally:
             self.heard(one, None)
+
+    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        admission, lane = self._admission, lane_of(request.method, request.path)
+        if admission is None or lane is None:
+            return await _refusing(request, handler)
+        whole = request.content.is_eof()
+        unknown = 0 if whole else LARGE_BYTES + 1
+        size = unknown if request.content_length is None else request.content_length
+        ticket = admission.enter(lane, size, whole=whole)
+        if ticket is None:
+            # Before everything else: what is refused has to be cheap.
+            return web.json_response(
+                {"error": "try again: more is sent than can be answered"},
+                status=503,
+                headers={"Retry-After": retry_after()},
+            )
+        try:
+            return await _refusing(request, handler)
+        finally:
+            admission.leave(ticket)
 
 
 async def _refusing(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -4,19 +4,17 @@ A port may not take what another needs: 1,200 silent connections to the metrics 
 room for alerts, for Redis and for the calls that page people.
 """
 
-import asyncio
 import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from receiver.conditions import Conditions, Subject
+from receiver.admission import Admission
 from receiver.connections import Bounds, Connections
 
 RESERVED = 192
 """For Redis (32), notifiers, enrichers, files, and the start of the embedded server."""
 API_MOST, METRICS_MOST, STATUS_MOST = 4_096, 64, 500
 NEAR = 0.8
-WATCH_S = 5.0
 _OPEN = Path("/proc/self/fd")
 
 
@@ -35,10 +33,9 @@ def raise_limit() -> int:
 class Descriptors:
     """Shares descriptors among ports, and says when they run out."""
 
-    def __init__(self, limit: int, conditions: Conditions) -> None:
+    def __init__(self, limit: int) -> None:
         """``limit``: how many this process may have."""
         self._limit = limit
-        self._conditions = conditions
         room = max(96, limit - RESERVED)
         metrics, status = min(METRICS_MOST, room // 8), min(STATUS_MOST, room // 4)
         api = min(API_MOST, room - metrics - status)
@@ -50,9 +47,11 @@ class Descriptors:
         }
         self._ports: dict[str, Connections] = {}
 
-    def connections(self, port: str, refused: Callable[[], None]) -> Connections:
+    def connections(
+        self, port: str, refused: Callable[[], None], admission: Admission | None = None
+    ) -> Connections:
         """Return what counts the connections of a port (one of ``metric_families.PORTS``)."""
-        found = Connections(self._bounds[port], refused)
+        found = Connections(self._bounds[port], refused, admission)
         self._ports[port] = found
         return found
 
@@ -60,20 +59,13 @@ class Descriptors:
         """Return port -> (connections open, how many there may be)."""
         return {name: (len(of), of.bounds.most) for name, of in self._ports.items()}
 
-    async def watch(self) -> None:
-        """Look for ever whether descriptors or a port's connections run out."""
-        while True:
-            self.look()
-            await asyncio.sleep(WATCH_S)
-
-    def look(self) -> None:
-        """Report what is nearly used up."""
+    def near(self) -> str:
+        """Return what is nearly used up, in words; "" for nothing."""
         used = {f"connections of the {name} port": pair for name, pair in self.shown().items()}
         if _OPEN.is_dir():
             used["file descriptors"] = (sum(1 for _ in _OPEN.iterdir()), self._limit)
-        near = [
+        return "; ".join(
             f"{now} of {most} {what} are in use"
             for what, (now, most) in used.items()
             if now >= NEAR * most
-        ]
-        self._conditions.report(Subject.CONNECTIONS, "; ".join(near))
+        )

@@ -8,6 +8,10 @@ from receiver.connections import Connections
 from receiver.errors import ConfigError
 from receiver.settings_types import split_address
 
+BACKLOG = 1_024
+"""Connections that wait to be accepted: a third of a second's worth, refused or taken by us and
+not dropped unseen by the system. Linux takes no more than ``net.core.somaxconn``."""
+
 
 class Listening:
     """Every open port, with what watches its connections."""
@@ -25,7 +29,7 @@ class Listening:
         await runner.setup()
         self._watches.append(asyncio.create_task(connections.watch()))
         self._runners.append(runner)
-        site = web.TCPSite(runner, host or None, port, reuse_address=True)
+        site = web.TCPSite(runner, host or None, port, backlog=BACKLOG, reuse_address=True)
         try:
             await site.start()
         except OSError as error:

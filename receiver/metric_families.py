@@ -34,6 +34,7 @@ FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
 STRATEGIES = ("fingerprint", "group", "regroup")
 RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
+REQUEST_LANES = ("intake", "people")
 PORTS = ("api", "metrics", "status")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
@@ -249,6 +250,20 @@ def _service(config: Configured) -> tuple[Family, ...]:
             f"{_OWN}_connections_refused_total",
             "Connections that a port had no room for, as all others were being answered",
             {"port": Closed(PORTS)},
+        ),
+        gauge(
+            f"{_OWN}_requests_in_flight",
+            "Requests being answered, by what they are for",
+            {"lane": Closed(REQUEST_LANES)},
+        ),
+        counter(
+            f"{_OWN}_requests_refused_total",
+            "Requests that were sent away with 503 at once, as more came than can be answered",
+            {"lane": Closed(REQUEST_LANES)},
+        ),
+        gauge(
+            f"{_OWN}_listen_overflows",
+            "Connections the system dropped before a program accepted them, of all on this machine",
         ),
         gauge(
             f"{_OWN}_circuit_breaker_open",

@@ -103,6 +103,7 @@ class Metrics:
         self._families = {family.name: Bound(family, self.registry) for family in families(config)}
         for system, count in runbooks.items():
             self._families["incident_manager_runbooks"][(system,)](count)
+        self._requests_refused: dict[str, int] = {}
         self._gauges: list[Callable[[], None]] = []
         self._describe_process(version)
         family = self._families
@@ -231,6 +232,17 @@ class Metrics:
         family = self._families["incident_manager_connections"]
         family[(port, "in_use")](in_use)
         family[(port, "max")](most)
+
+    def set_requests(self, lane: str, in_flight: int, refused: int) -> None:
+        """Set how many requests of a lane are being answered, and were refused since the start."""
+        self._families["incident_manager_requests_in_flight"][(lane,)](in_flight)
+        done = self._requests_refused.get(lane, 0)
+        self._families["incident_manager_requests_refused_total"][(lane,)](refused - done)
+        self._requests_refused[lane] = refused
+
+    def set_listen_overflows(self, number: int) -> None:
+        """Set how many connections the system dropped before they were accepted."""
+        self._families["incident_manager_listen_overflows"][()](number)
 
     def connection_refused(self, port: str) -> None:
         """Count a connection that a port had no room for."""

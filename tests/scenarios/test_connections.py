@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from receiver import app as composition
-from receiver.conditions import Conditions
+from receiver import load
 from receiver.connections import Bounds, Connections
 from receiver.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
@@ -25,8 +24,8 @@ GET = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Hasty(Descriptors):
     """Ports with short times and little room."""
 
-    def __init__(self, limit: int, conditions: Conditions) -> None:
-        super().__init__(limit, conditions)
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
         for port, most in (("api", 20), ("metrics", 5), ("status", 5)):
             self._bounds[port] = Bounds(first_s=0.4, idle_s=0.8, body_s=0.5, most=most)
 
@@ -35,7 +34,7 @@ class Hasty(Descriptors):
 async def site(
     tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[App]:
-    monkeypatch.setattr(composition, "Descriptors", Hasty)
+    monkeypatch.setattr(load, "Descriptors", Hasty)
     running = App(tmp_path, *fakes)
     await running.start(
         **NO_ACCOUNTS,
@@ -100,7 +99,7 @@ async def test_connections_are_counted_and_said_when_they_run_out(site: App) -> 
     port = site.service.status_port
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
     await asyncio.sleep(0.05)
-    site.service._descriptors.look()
+    site.service.load.look()
     _, page = await site.get("/metrics")
     assert 'incident_manager_connections{port="status",state="in_use"} 5.0' in str(page)
     assert 'incident_manager_connections{port="status",state="max"} 5.0' in str(page)
@@ -110,7 +109,7 @@ async def test_connections_are_counted_and_said_when_they_run_out(site: App) -> 
     for _, one in held:
         one.close()
     await asyncio.sleep(0.05)
-    site.service._descriptors.look()
+    site.service.load.look()
     assert not (await site.get("/health"))[1]["problems"]
 
 

@@ -1,0 +1,132 @@
+"""Which requests are taken while more come than can be answered.
+
+An alert that would wait for more than a second is refused at once: its sender repeats it later,
+while one that waits for ten is given up by its sender and done all the same. What people do has
+places of its own, and what tells how the service is needs none.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+PATIENCE_S = 1.0
+"""How long an alert may have to wait. Slack gives up on a click after 3 s, which waits behind."""
+FLOOR = 64
+"""Always taken: so few are no crowd, and without any nothing could be measured."""
+LARGE_BYTES = 262_144
+LARGE_MOST = 64 << 20
+"""Bytes of bodies over ``LARGE_BYTES`` at once; each takes several times its size while read."""
+WINDOW_S, PACE_KEPT_S = 0.25, 10.0
+RETRY_S = (1, 5)
+"""Bounds of Retry-After, drawn by chance: not all who were refused come back together."""
+
+
+class Lane(StrEnum):
+    """What a request is for; also the value of the metric's label."""
+
+    INTAKE = "intake"
+    PEOPLE = "people"
+
+
+MOST = {Lane.INTAKE: 2_048, Lane.PEOPLE: 256}
+"""Requests being answered at once, whatever the pace."""
+
+
+class Ticket:
+    """A request that was taken, until it is answered."""
+
+    __slots__ = ("counted", "lane", "large")
+
+    def __init__(self, lane: Lane, *, counted: bool, large: int) -> None:
+        self.lane = lane
+        self.counted = counted
+        self.large = large
+
+
+class Admission:
+    """Counts the requests being answered, and at which pace."""
+
+    def __init__(
+        self, refused: Callable[[Lane], None], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``refused(lane)`` is called for each request that has to come again; ``now()`` in s."""
+        self._refused = refused
+        self._now = now
+        self._inside = dict.fromkeys(Lane, 0)
+        self._large = 0
+        self._crowded_since = 0.0
+        self._answered = 0
+        self._pace = 0.0
+        self._measured_at = 0.0
+        self._refused_at = float("-inf")
+
+    def enter(self, lane: Lane, size: int, *, whole: bool) -> Ticket | None:
+        """Take a request, or return None: it has to come again later.
+
+        ``size``: of its body, in bytes. ``whole``: all of it is here. One that drips in takes no
+        place, or a few slow senders could keep all others out.
+        """
+        large = size if size > LARGE_BYTES else 0
+        heavy = bool(large and self._large and self._large + large > LARGE_MOST)
+        full = whole and self._inside[lane] >= MOST[lane]
+        if heavy or full or (lane is Lane.INTAKE and self.wait() > PATIENCE_S):
+            self._refused_at = self._now()
+            self._refused(lane)
+            return None
+        self._inside[lane] += whole
+        self._large += large
+        return Ticket(lane, counted=whole, large=large)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give the place back: it is answered."""
+        self._large -= ticket.large
+        if ticket.counted:
+            self._inside[ticket.lane] -= 1
+            self._answered += ticket.lane is Lane.INTAKE
+
+    def wait(self) -> float:
+        """Return how long (s) an alert that came now would wait, by the pace of the last crowd."""
+        now, inside = self._now(), self._inside[Lane.INTAKE]
+        if inside < FLOOR:
+            # How fast it can go shows only while it has enough to do.
+            self._crowded_since, self._answered = 0.0, 0
+            return 0.0
+        if not self._crowded_since:
+            self._crowded_since, self._answered = now, 0
+        elif now - self._crowded_since >= WINDOW_S:
+            pace = self._answered / (now - self._crowded_since)
+            known = self._pace if now - self._measured_at < PACE_KEPT_S else pace
+            self._pace, self._measured_at = (known + pace) / 2, now
+            self._crowded_since, self._answered = now, 0
+        if now - self._measured_at > PACE_KEPT_S:
+            return 0.0
+        return inside / max(self._pace, FLOOR)
+
+    def since_refusal(self) -> float:
+        """Return how long ago (s) a request was refused last."""
+        return self._now() - self._refused_at
+
+    def inside(self) -> dict[Lane, int]:
+        """Return how many requests of each lane are being answered."""
+        return dict(self._inside)
+
+
+def lane_of(method: str, path: str) -> Lane | None:
+    """Return the lane of a request; None for what is answered always: probes, and public pages."""
+    plain = path.rstrip("/")
+    if plain.endswith("/v1/alerts/webhook"):
+        return Lane.INTAKE
+    if plain.endswith("/events") and "/v1/integrations/" in plain:
+        return Lane.INTAKE
+    if method in ("GET", "HEAD") and plain.endswith(_ALWAYS):
+        return None
+    return Lane.PEOPLE
+
+
+_ALWAYS = ("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json")
+
+
+def retry_after() -> str:
+    """Return seconds for Retry-After."""
+    return str(random.randint(*RETRY_S))  # noqa: S311 - not a secret

@@ -1,0 +1,104 @@
+"""Alerts are refused when they would wait too long, people never because of alerts."""
+
+import pytest
+
+from receiver.admission import FLOOR, LARGE_MOST, MOST, Admission, Lane, Ticket, retry_after
+
+
+class Door:
+    """An admission with a clock of this test."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.refused: list[Lane] = []
+        self.admission = Admission(self.refused.append, lambda: self.time)
+        self.inside: list[Ticket] = []
+
+    def come(self, number: int = 1, lane: Lane = Lane.INTAKE, size: int = 1_000) -> int:
+        """Let so many come; return how many were taken."""
+        found = [self.admission.enter(lane, size, whole=True) for _ in range(number)]
+        taken = [ticket for ticket in found if ticket is not None]
+        self.inside += taken
+        return len(taken)
+
+    def answer(self, number: int) -> None:
+        for _ in range(min(number, len(self.inside))):
+            self.admission.leave(self.inside.pop(0))
+
+    def run(self, seconds: float, offered: int, pace: int) -> int:
+        """Offer and answer so many a second; return how many were refused."""
+        before = len(self.refused)
+        for _ in range(int(seconds * 100)):
+            self.time += 0.01
+            self.come(offered // 100)
+            self.answer(pace // 100)
+        return len(self.refused) - before
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+def test_below_what_can_be_answered_nobody_is_refused(door: Door) -> None:
+    assert door.run(20, offered=900, pace=1_000) == 0
+
+
+def test_a_burst_after_a_quiet_time_is_taken(door: Door) -> None:
+    door.run(20, offered=100, pace=3_000)
+    assert door.come(1_500) == 1_500
+
+
+@pytest.mark.parametrize(("offered", "pace"), [(5_000, 1_000), (10_000, 500), (2_000, 1_500)])
+def test_what_is_taken_waits_about_a_second(door: Door, offered: int, pace: int) -> None:
+    door.run(5, offered, pace)
+    refused = door.run(10, offered, pace)
+    assert refused == pytest.approx(10 * (offered - pace), rel=0.2)
+    assert len(door.inside) <= 1.3 * pace
+
+
+def test_while_nothing_is_answered_almost_nothing_is_taken(door: Door) -> None:
+    door.run(5, offered=2_000, pace=1_000)
+    door.run(2, offered=2_000, pace=0)
+    before = len(door.inside)
+    door.run(5, offered=2_000, pace=0)
+    assert len(door.inside) - before <= FLOOR
+
+
+def test_it_recovers_when_the_crowd_is_gone(door: Door) -> None:
+    door.run(10, offered=5_000, pace=1_000)
+    assert door.refused
+    door.run(3, offered=0, pace=1_000)
+    assert door.run(20, offered=800, pace=1_000) == 0
+
+
+def test_people_do_not_wait_behind_alerts(door: Door) -> None:
+    door.run(10, offered=5_000, pace=1_000)
+    assert door.come(MOST[Lane.PEOPLE], Lane.PEOPLE) == MOST[Lane.PEOPLE]
+    assert door.come(1, Lane.PEOPLE) == 0
+    assert door.refused[-1] is Lane.PEOPLE
+
+
+def test_large_bodies_are_bounded_and_one_is_always_taken(door: Door) -> None:
+    assert door.come(1, size=2 * LARGE_MOST) == 1
+    assert door.come(1, size=4_000_000) == 0
+    door.answer(1)
+    assert door.come(60, size=4_000_000) == LARGE_MOST // 4_000_000
+    assert door.come(1, size=1_000) == 1
+    door.answer(1_000)
+    assert door.come(1, size=4_000_000) == 1
+
+
+def test_who_drips_takes_no_place_and_spoils_no_measure(door: Door) -> None:
+    slow = [door.admission.enter(Lane.INTAKE, 100, whole=False) for _ in range(500)]
+    assert None not in slow
+    assert door.admission.inside()[Lane.INTAKE] == 0
+    assert door.run(5, offered=50, pace=50) == 0
+    for ticket in slow:
+        assert ticket is not None
+        door.admission.leave(ticket)
+    assert door.admission.inside()[Lane.INTAKE] == len(door.inside)
+
+
+def test_those_refused_do_not_come_back_together() -> None:
+    assert len({retry_after() for _ in range(200)}) > 2
