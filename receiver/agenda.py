@@ -16,7 +16,7 @@ from typing import Any
 from receiver.clock import Clock
 from receiver.delivery import LEASE_MARGIN_MS, Delivery
 from receiver.dispatch import Dispatcher
-from receiver.errors import StoreUnavailableError
+from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.facts import Facts
 from receiver.notify.base import Notifier
 from receiver.store.tasks import Reading, Task, TaskStore
@@ -25,6 +25,8 @@ log = logging.getLogger("agenda")
 
 LEASE_MS = 30_000
 """Outlasts executor queueing plus the longest request (10 s) with room for a second step."""
+LEFT_MS = 3_000
+"""For how long this replica lets others take what it does not know."""
 IDLE_S = 1.0
 """How often a lane looks for work another replica scheduled; our own commits wake it at once."""
 PACE_S = 0.02
@@ -186,6 +188,8 @@ class Agenda:
     async def _deliver(self, task: Task, reading: Reading) -> None:
         try:
             await self._delivery.deliver(task, reading)
+        except NewerRecordError as error:
+            await self._leave(task, str(error))
         except StoreUnavailableError as error:
             # The lease runs out and somebody else, or we, take it up again.
             log.warning("%s of %s: %s", task.task, task.incident, error)
@@ -203,10 +207,23 @@ class Agenda:
             outcome = await self._dispatcher.submit(event, task.incident)
             if outcome.reason == "unknown_incident":
                 await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
+            if outcome.reason == "timer_unknown":
+                await self._leave(task, f"a newer release has set the timer {task.task}")
+        except NewerRecordError as error:
+            await self._leave(task, str(error))
         except StoreUnavailableError as error:
             log.warning("%s of %s: %s", task.task, task.incident, error)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
+
+    async def _leave(self, task: Task, why: str) -> None:
+        """Leave a task to a replica of the release that knows what it is about."""
+        log.warning("%s of %s is left to another replica: %s", task.task, task.incident, why)
+        now = self._clock.now()
+        try:
+            await self._tasks.settle(task, "again", now, delivered=task.want, due=now + LEFT_MS)
+        except StoreUnavailableError as error:
+            log.warning("%s of %s: %s", task.task, task.incident, error)
 
 
 def _shares(names: Iterable[str], places: int) -> dict[str, int]:

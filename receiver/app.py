@@ -56,6 +56,7 @@ from receiver.store.client import Client, connect
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
+from receiver.store.layout import check_layout
 from receiver.store.reach import check_server, keep_time, reach
 from receiver.store.tasks import TaskStore
 from receiver.tracing import Tracing, build_tracing
@@ -112,7 +113,7 @@ class Service:
         self._redis = connect(url)
         self._build()
         await reach(self.clock, self._redis)
-        await self.dispatcher.store.check_layout()
+        await check_layout(self._redis, settings.redis.shards)
         if settings.redis.url:
             await check_server(self._redis)
         self.dispatcher.start(self._committed)
@@ -142,9 +143,13 @@ class Service:
         settings = self.settings
         shards = settings.redis.shards
         store = IncidentStore(
-            self._redis, shards, settings.incidents.tombstone_ttl, settings.redis.wait_replicas
+            self._redis,
+            shards,
+            settings.incidents.tombstone_ttl,
+            settings.redis.wait_replicas,
+            self.clock.now,
         )
-        self.tasks = TaskStore(self._redis, shards)
+        self.tasks = TaskStore(self._redis, shards, self.clock.now)
         self.figures = FigureStore(self._redis, shards)
         self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)

@@ -30,7 +30,6 @@ from receiver.notify.base import (
 from receiver.outages import Outages
 from receiver.settlement import Job, Settlement, status_of
 from receiver.store.budgets import BudgetStore
-from receiver.store.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
 from receiver.tracing import Tracing, delivering
 from routing.incident import Incident
@@ -40,6 +39,7 @@ log = logging.getLogger("notify")
 
 LEASE_MARGIN_MS = 3_000
 """Kept free at the end of a lease for executor queueing and the round trip that settles it."""
+RECOVERED = "what it had been sent cannot be read: looked up or sent again, so it may come twice"
 
 
 class Delivery:
@@ -82,7 +82,7 @@ class Delivery:
         the task after it.
         """
         name = task.task.removeprefix("notify:")
-        incident = decode_incident(reading.record) if reading.record else None
+        incident = await self._dispatcher.store.load(task.incident, reading.record)
         if incident is None or name not in incident.pages:
             await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
             return
@@ -94,6 +94,9 @@ class Delivery:
         if notifier is None:
             await self._settlement.reject(job, receipt or Receipt(), "not configured any more")
             return
+        if receipt is not None and receipt.lost:
+            receipt = self._recovered(job, notifier, receipt)
+            await self._settlement.note(job, RECOVERED)
         for done in range(notifier.steps + 1):
             if receipt is not None:
                 receipt = await self._step(job, notifier, receipt, last=done == notifier.steps)
@@ -104,6 +107,20 @@ class Delivery:
             told = receipt.cursor
             entries = tuple(await self._dispatcher.store.timeline(incident.id, told))
         return Job(task, incident, entries, told, reading.paged, receipt)
+
+    def _recovered(self, job: Job, notifier: Notifier, receipt: Receipt) -> Receipt:
+        """Return the receipt to go on with in place of one that could not be read.
+
+        What the timeline says so far counts as told.
+        """
+        cursor = job.entries_from + len(job.entries)
+        found = notifier.recover(self._view(job, msgspec.structs.replace(receipt, cursor=cursor)))
+        attempt = found.attempt
+        if attempt is not None:
+            attempt = msgspec.structs.replace(attempt, cursor=cursor)
+        return msgspec.structs.replace(
+            found, revision=receipt.revision, cursor=cursor, attempt=attempt
+        )
 
     def _opening_view(self, incident: Incident, reading: Reading, name: str) -> View:
         """Return the view of an incident whose notifier has nothing yet."""

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from receiver.errors import StoreUnavailableError
+from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.notify.base import Delivered, Outcome, Step, View
 from receiver.store.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
@@ -139,11 +139,13 @@ class Digests:
             return None
         try:
             incident = decode_incident(reading.record) if reading.record else None
-        except (msgspec.DecodeError, StoreUnavailableError):
+        except (DamagedRecordError, StoreUnavailableError):
             return None
         if incident is None or incident.lane == "urgent" or name not in incident.pages:
             return None
         receipt = reading.receipts.get(name, Receipt())
+        if receipt.lost:
+            return None
         view = self._view(incident, reading, name)
         step = digester.plan(view, receipt)
         opens = isinstance(step, Step) and _opens(step, receipt)

@@ -6,7 +6,6 @@ back what is there now, and the events are decided again from that.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -20,8 +19,8 @@ from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
 from receiver.logs import trace_context
 from receiver.record_cache import RecordCache
-from receiver.store.incidents import Duplicate, IncidentStore, Result, Write, Written
-from receiver.store.record import decode_incident
+from receiver.store.incidents import Duplicate, IncidentStore, Refused, Result, Write, Written
+from receiver.store.record import decode_incident, newer_error
 from receiver.tracing import Span, Tracing
 from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Observation
@@ -168,8 +167,8 @@ class Dispatcher:
         for key, waiters in groups.items():
             try:
                 base = self._base(key, waiters[0], loaded)
-            except (StoreUnavailableError, msgspec.DecodeError) as error:
-                # A record that cannot be read is its own incident's problem and nobody else's.
+            except StoreUnavailableError as error:
+                # What a newer release wrote is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
                 continue
             alive, decisions, rest = self._decide(base, waiters, now)
@@ -192,7 +191,7 @@ class Dispatcher:
         self._queues[shard].extendleft(reversed(again))
         self._on_commit()
 
-    async def _load_records(self, groups: dict[str, list[_Waiting]]) -> dict[str, bytes]:
+    async def _load_records(self, groups: dict[str, list[_Waiting]]) -> dict[str, Incident]:
         """Read what events other than alerts need and the cache does not have, all at once."""
         wanted = []
         for key, waiters in groups.items():
@@ -202,17 +201,20 @@ class Dispatcher:
             known = self.cache.get(stem)[0]
             if not known or str(known) != generation:
                 wanted.append(key)
-        return await self.store.load_records(wanted) if wanted else {}
+        return await self.store.read(wanted) if wanted else {}
 
-    def _base(self, key: str, first: _Waiting, loaded: Mapping[str, bytes]) -> Incident | None:
+    def _base(self, key: str, first: _Waiting, loaded: Mapping[str, Incident]) -> Incident | None:
         """Return what is believed to be there. Nothing known of a group means: assume nothing."""
+        found = loaded.get(key)
+        if found is not None:
+            if found.state == "newer":
+                raise newer_error(found.id, found.schema)
+            return found
         alerts = isinstance(first.event, AlertsReceived)
-        record = loaded.get(key, b"")
-        if not record:
-            generation, known = self.cache.get(key if alerts else key.rpartition("-")[0])
-            if alerts or key.endswith(f"-{generation}"):
-                record = known
-        return decode_incident(record) if record else None
+        generation, known = self.cache.get(key if alerts else key.rpartition("-")[0])
+        # What is remembered was written here or has been read: it is in order.
+        fits = known and (alerts or key.endswith(f"-{generation}"))
+        return decode_incident(known) if fits else None
 
     def _decide(
         self, base: Incident | None, waiters: list[_Waiting], now: int
@@ -279,11 +281,11 @@ class Dispatcher:
         self.cache.forget(stem)
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
+        if isinstance(result, Refused):
+            self._fail(alive, result.error)
+            return []
         if result.record and write.pointer:
-            # Only what can be read is remembered: the next attempt says what is wrong with it.
-            with contextlib.suppress(StoreUnavailableError, msgspec.DecodeError):
-                current = decode_incident(result.record)
-                self.cache.remember(stem, current.generation, result.record)
+            self.cache.remember(stem, result.generation, result.record)
         for waiting in alive:
             waiting.end_span("conflict")
             waiting.attempts += 1

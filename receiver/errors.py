@@ -5,7 +5,9 @@ The tree (catch the root to catch them all)::
     IncidentManagerError
     ├── ConfigError             a setting is wrong; the service does not start
     ├── StorageLockedError      another process uses the data; the service does not start
+    ├── DamagedRecordError      what is stored cannot be read: it is put aside (store.mending)
     ├── StoreUnavailableError   Redis is away or not usable: answer 503, the sender tries again
+    │   └── NewerRecordError    what is stored was written by a newer release: it is left alone
     └── PayloadError            the request cannot be read: answer 400 with the place
 
 Losing a race (a stale click, a lease taken by another worker, a commit on an old version) is a
@@ -41,6 +43,17 @@ class StoreUnavailableError(IncidentManagerError):
 
     Nothing of the request was acknowledged, so the answer is 503 and the sender's retry is safe.
     """
+
+
+class NewerRecordError(StoreUnavailableError):
+    """A record was written by a newer release: this one neither changes nor puts it aside.
+
+    A replica of that release can go on with it, so the sender's retry may succeed there.
+    """
+
+
+class DamagedRecordError(IncidentManagerError):
+    """What is stored is nothing any release has written; the text says why, for people."""
 
 
 class PayloadError(IncidentManagerError):

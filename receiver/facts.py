@@ -48,7 +48,7 @@ class Facts:
         if task.task not in ASKS:
             return plain
         incident = await self._store.load(task.incident)
-        if incident is None:
+        if incident is None or incident.damage is not None:
             return plain
         if task.task == "merge":
             return await self._tell_target(incident)

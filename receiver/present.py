@@ -8,6 +8,13 @@ from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
 
+DAMAGED_ADVICE = (
+    "Look at what it was about and tell the people concerned: this entry pages nobody any more."
+    " What its alerts report next opens a new incident that pages. When it is dealt with,"
+    " `incident-manager incidents forget ID` removes it with what was kept of its record."
+)
+"""For an incident whose record was put aside."""
+
 
 def rfc3339(at: int) -> str | None:
     """Return a time (ms) as RFC 3339 UTC with milliseconds, or None for "not yet" (0)."""
@@ -68,6 +75,7 @@ def summary(incident: Incident) -> dict[str, Any]:
         "flapping": incident.flapping,
         "unreached": _unreached(incident.unreached),
         "stale_since": rfc3339(incident.stale_at),
+        "damaged": _damage(incident),
         "merged_into": incident.merged_into or None,
         "merged": sorted(incident.parts),
         "firing": firing,
@@ -80,6 +88,20 @@ def _unreached(found: Unreached | None) -> dict[str, Any] | None:
     if found is None or found.until:
         return None
     return {"since": rfc3339(found.since), "why": found.why, "exhausted": found.exhausted}
+
+
+def _damage(incident: Incident) -> dict[str, Any] | None:
+    """Return what is wrong with the record, where it is kept and what to do; null: nothing."""
+    damage = incident.damage
+    if damage is None:
+        return None
+    return {
+        "since": rfc3339(damage.at),
+        "why": damage.why,
+        "size_bytes": damage.size,
+        "kept_in": damage.kept or None,
+        "what_to_do": DAMAGED_ADVICE,
+    }
 
 
 def _published(published: Publication | None) -> dict[str, Any] | None:

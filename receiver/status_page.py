@@ -22,7 +22,6 @@ from receiver.render import read_asset, render
 from receiver.status_config import StatusPageConfig
 from receiver.status_view import notices_of, page_of
 from receiver.store.incidents import IncidentStore
-from receiver.store.record import decode_incident
 from routing.incident import Incident
 from routing.status_rule import IMPACT_WORDS
 
@@ -140,12 +139,15 @@ class StatusPageEndpoint:
             for name, version in versions.items()
             if self._known.get(name, (b"",))[0] != version
         ]
-        records = await self._store.load_records(changed) if changed else {}
-        for name, record in records.items():
-            incident = decode_incident(record)
+        incidents = await self._store.read(changed) if changed else {}
+        for name, incident in incidents.items():
             light = msgspec.structs.replace(
                 incident, alerts={}, suspects={}, pages={}, deadlines={}
             )
+            known = self._known.get(name)
+            if light.published is None and known is not None:
+                # Nothing can be told of it now, and outsiders keep what they were told.
+                light = known[1]
             self._known[name] = (versions[name], light)
         self._known = {name: kept for name, kept in self._known.items() if name in versions}
         return [incident for _, incident in self._known.values()]

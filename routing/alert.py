@@ -3,7 +3,12 @@
 Times are integer milliseconds since the epoch, UTC; 0 means "none" (Alertmanager's zero time).
 """
 
+from typing import Annotated
+
 import msgspec
+
+Time = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_999)]
+"""A time (ms) of the years 1 to 9999: what is read from the store and is none of them is junk."""
 
 PRIORITIES = ("P1", "P2", "P3", "P4")
 """Most urgent first. Comparing the strings compares the urgency: ``"P1" < "P2"``."""
@@ -31,9 +36,9 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     fingerprint: str
     labels: dict[str, str]
     annotations: dict[str, str] = {}
-    starts_at: int = 0
+    starts_at: Time = 0
     resolved: bool = False
-    ends_at: int = 0
+    ends_at: Time = 0
     generator_url: str = ""
     priority: str = "P4"
     priority_reason: str = ""

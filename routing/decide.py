@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from routing import action_items, person, reach, status_page
+from routing.damage import decide_damaged
 from routing.decision import Decision, Draft
 from routing.event import (
     Acknowledged,
@@ -65,6 +66,8 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
         return decide_alerts(incident, event, now, rules)
     if isinstance(event, HeartbeatSeen):
         return decide_heartbeat(incident, event, now)
+    if incident is not None and incident.damage is not None:
+        return decide_damaged(incident, event, now, rules)
     if incident is None or (incident.state in _NOT_INCIDENTS and not _is_of_watch(incident, event)):
         return Decision("unknown_incident", incident, incident)
     handler: Callable[[Draft, Any, Rules], str] = _HANDLERS[type(event)]

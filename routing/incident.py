@@ -9,13 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from routing.alert import Alert
+from routing.alert import Alert, Time
 from routing.group import Group
 from routing.incident_parts import (
     INFORMED,
     ActionItem,
     Actor,
     ClockEnd,
+    Damage,
     Deadline,
     Finding,
     Page,
@@ -30,9 +31,19 @@ SCHEMA = 5
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[
-    "tombstone", "triggered", "acknowledged", "snoozed", "resolved", "beating", "missing"
+    "tombstone",
+    "triggered",
+    "acknowledged",
+    "snoozed",
+    "resolved",
+    "beating",
+    "missing",
+    "damaged",
+    "newer",
 ]
-"""The last two are those of a watched heartbeat, which is no incident itself."""
+"""``beating`` and ``missing`` are those of a watched heartbeat, which is no incident itself;
+``damaged``: it stands for a record that could not be read; ``newer``: it shows one that a newer
+release wrote, and is never stored."""
 OPEN_STATES = ("triggered", "acknowledged", "snoozed")
 LANES = ("urgent", "normal", "background")
 """Of the agenda: P1 and P2, P3 and P4, and what pages nobody and asks services that may be slow."""
@@ -59,8 +70,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
     episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
     episodes. ``published``: what outsiders read of it. ``unreached``: that nobody could be told of
-    this episode. ``trace``: W3C trace context of the latest change ("": not traced), which no rule
-    looks at.
+    this episode. ``damage``: why its record had to be put aside. ``trace``: W3C trace context of
+    the latest change ("": not traced), which no rule looks at.
     """
 
     id: str
@@ -85,21 +96,21 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     suspected_at: dict[str, int] = {}
     suppressed: dict[str, int] = {}
     earlier: dict[str, int] = {}
-    opened_at: int = 0
-    episode_opened_at: int = 0
-    updated_at: int = 0
-    seen_at: int = 0
-    acknowledged_at: int = 0
+    opened_at: Time = 0
+    episode_opened_at: Time = 0
+    updated_at: Time = 0
+    seen_at: Time = 0
+    acknowledged_at: Time = 0
     acknowledged_by: Actor | None = None
     acknowledge_counted: bool = False
     automation_counted: bool = False
-    resolved_at: int = 0
+    resolved_at: Time = 0
     resolved_by: Actor | None = None
     deadlines: dict[str, Deadline] = {}
-    timers: dict[str, int] = {}
-    clock_started_at: int = 0
-    snoozed_at: int = 0
-    unacknowledged_at: int = 0
+    timers: dict[str, Time] = {}
+    clock_started_at: Time = 0
+    snoozed_at: Time = 0
+    unacknowledged_at: Time = 0
     kind: str = "alert"
     step: int = -1
     pages: dict[str, Page] = {}
@@ -107,12 +118,12 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     held_reason: str = ""
     grown: int = 0
     assigned_to: Actor | None = None
-    snoozed_until: int = 0
+    snoozed_until: Time = 0
     snoozed_from: str = ""
     by_hand: bool = False
     changes: tuple[int, ...] = ()
     flapping: bool = False
-    stale_at: int = 0
+    stale_at: Time = 0
     vanished: dict[str, str] = {}
     merged_into: str = ""
     merged_firing: int = 0
@@ -125,6 +136,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     action_items: tuple[ActionItem, ...] = ()
     published: Publication | None = None
     unreached: Unreached | None = None
+    damage: Damage | None = None
     trace: str = ""
 
     @property

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from routing.alert import Time
+
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who did something, and through what: ``slack``, ``api``, ``pagerduty`` or ``automatic``.
@@ -29,12 +31,12 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``paused_at`` and ``remaining`` (ms, of the clock's own kind of time): it stands still.
     """
 
-    due: int
-    met_at: int = 0
-    missed_at: int = 0
-    paused_at: int = 0
+    due: Time
+    met_at: Time = 0
+    missed_at: Time = 0
+    paused_at: Time = 0
     remaining: int = 0
-    since: int = 0
+    since: Time = 0
 
     @property
     def running(self) -> bool:
@@ -60,7 +62,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     step: int
     reason: str
     mention: str = ""
-    at: int = 0
+    at: Time = 0
     failed_seq: int = 0
     insists: bool = False
     answered_seq: int = 0
@@ -111,11 +113,11 @@ class Silence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     id: str
-    until: int
+    until: Time
     matchers: str
     by: str
     cluster: str = ""
-    expired_at: int = 0
+    expired_at: Time = 0
 
 
 class ClockEnd(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -127,8 +129,8 @@ class ClockEnd(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     episode: int
     name: str
     priority: str
-    due: int
-    at: int
+    due: Time
+    at: Time
     outcome: str
 
 
@@ -137,10 +139,10 @@ class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     number: int
     text: str
-    at: int
+    at: Time
     by: str
     owner: str = ""
-    done_at: int = 0
+    done_at: Time = 0
     done_by: str = ""
 
 
@@ -150,7 +152,7 @@ class PublicUpdate(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``hidden``: it was taken back, and is shown nowhere but inside.
     """
 
-    at: int
+    at: Time
     status: str
     text: str
     by: str = ""
@@ -167,11 +169,11 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     title: str
-    started_at: int
+    started_at: Time
     components: dict[str, str]
     updates: tuple[PublicUpdate, ...]
     episode: int = 0
-    resolved_at: int = 0
+    resolved_at: Time = 0
     titled: bool = False
     pinned: bool = False
     suffered: dict[str, str] = {}
@@ -184,6 +186,18 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return "resolved" if self.resolved_at else (shown or ["investigating"])[-1]
 
 
+class Damage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Why a record could not be read, since when that is known, and where it is kept.
+
+    ``size``: bytes of the record; ``kept``: the key in Redis that has it, "" when it was missing.
+    """
+
+    why: str
+    at: Time
+    size: int = 0
+    kept: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the timeline. Its number is its place in the stored list, given by the commit.
 
@@ -191,7 +205,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     it was, in the words of whoever resolved it.
     """
 
-    at: int
+    at: Time
     kind: str
     text: str
     by: str = ""
@@ -210,4 +224,4 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     enricher: str
     text: str
     url: str = ""
-    at: int = 0
+    at: Time = 0

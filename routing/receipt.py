@@ -2,6 +2,8 @@
 
 import msgspec
 
+from routing.alert import Time
+
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A step whose call was about to be made; still there when its outcome is unknown.
@@ -10,7 +12,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     what: str
-    at: int
+    at: Time
     seq: int = 0
     key: str = ""
     cursor: int = 0
@@ -26,7 +28,7 @@ class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     seq: int
     episode: int
     state: str = ""
-    at: int = 0
+    at: Time = 0
     confirmed: bool = False
 
 
@@ -36,7 +38,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:
     the last page given up for ever; ``cursor``: timeline entries already told (their count);
     ``failures``: attempts failed in a row, from ``failed_since`` on; ``first_failed_at``: the same
-    for what is still being tried; ``repairable``: of what somebody can put right.
+    for what is still being tried; ``repairable``: of what somebody can put right; ``lost``: what
+    was stored cannot be read, and has to be found out.
     """
 
     revision: int = 0
@@ -50,11 +53,12 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     keys: tuple[AlertKey, ...] = ()
     attempt: Attempt | None = None
     failures: int = 0
-    failed_since: int = 0
-    first_failed_at: int = 0
+    failed_since: Time = 0
+    first_failed_at: Time = 0
     last_error: str = ""
     repairable: bool = False
-    delivered_at: int = 0
+    delivered_at: Time = 0
+    lost: bool = False
 
 
 def merge_receipts(stored: Receipt, ours: Receipt) -> Receipt:

@@ -35,6 +35,11 @@ RESOLVED_KEPT = 500
 def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules: Rules) -> Decision:
     """Join the snapshot into the incident, and follow it; see the module's docstring."""
     start = base if base is not None else _fresh(event, 1, rules)
+    if start.damage is not None:
+        if all(alert.resolved for alert in event.alerts):
+            return Decision("orphan_resolve", base, base)
+        # Of what was before nothing is known: it begins anew, and pages.
+        start = _fresh(event, start.generation + 1, rules)
     draft = Draft(base, start, now)
     # Any firing copy says that a tombstone's group did fire, even one older than the resolve.
     fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)

@@ -21,19 +21,23 @@ def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> D
     """Wait for the next beat from now on; a missing one first has to have its end stored."""
     start = base if base is not None else _fresh(event)
     draft = Draft(base, start, now)
+    if start.damage is not None:
+        # It may have been missing: what beats first tells that it is back (see below).
+        draft.set(group=event.group, kind="heartbeat", damage=None, title="", priority_reason="")
     if start.state == "missing" and not event.returned:
         return draft.done("still_missing" if event.expected else "heartbeat_returned")
     due = start.timers.get("heartbeat", 0)
-    if not event.returned and not event.expected and 0 < due <= now:
+    late = 0 < due <= now
+    if not event.returned and not event.expected and (late or start.episode_opened_at):
         # It is late, and may have been reported as missing in this moment: then that is over too.
-        draft.set(state="missing", episode_opened_at=due)
+        draft.set(state="missing", episode_opened_at=due if late else start.episode_opened_at)
         draft.stop("heartbeat")
         return draft.done("heartbeat_returned")
     if event.expected and due > now + min(GRACE_MS, event.interval):
         return draft.done("expected")
     if not event.expected:
         draft.set(seen_at=now)
-    draft.set(state="beating", episode_opened_at=0)
+    draft.set(state="beating", episode_opened_at=start.episode_opened_at if event.expected else 0)
     draft.timer("heartbeat", now + event.interval)
     return draft.done("expected" if event.expected else "heartbeat")
 

@@ -150,6 +150,13 @@ class Notifier(Protocol):
         """Find out what became of ``receipt.attempt``."""
         ...
 
+    def recover(self, view: View) -> Receipt:
+        """Return what to go on from when the receipt cannot be read. Pure.
+
+        A page that may not have gone out goes out: looked up first where that is possible.
+        """
+        ...
+
     async def close(self) -> None:
         """Release connections and threads."""
         ...

@@ -16,7 +16,7 @@ from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Step, Vie
 from receiver.notify.pagerduty_calls import EventsApi
 from receiver.notify.pagerduty_event import dedup_key, episode_of, trigger_event
 from routing.incident import Incident
-from routing.receipt import AlertKey, Receipt
+from routing.receipt import AlertKey, Attempt, Receipt
 
 SETTLE_AFTER_MS = 5_000
 """An acknowledge that overtakes its trigger is dropped by PagerDuty."""
@@ -130,6 +130,21 @@ class PagerDutyNotifier:
     async def find(self, _view: View, _receipt: Receipt) -> Absent:
         """Send it again: under the same dedup_key PagerDuty makes one alert of both."""
         return Absent()
+
+    def recover(self, view: View) -> Receipt:
+        """Send the page again: under the same dedup_key PagerDuty makes one alert of both.
+
+        When it is not wanted any more, what may be open there is brought to its end.
+        """
+        incident, page = view.incident, view.page
+        keys = tuple(
+            AlertKey(dedup_key(incident, seq, page.since), seq, incident.episode, "triggered")
+            for seq in range(max(page.since, page.seq - FINISHED_KEPT), page.seq + 1)
+        )
+        if not incident.wants(page):
+            return Receipt(paged_seq=page.seq, keys=keys)
+        again = Attempt("trigger", view.now, page.seq, keys[-1].dedup_key)
+        return Receipt(keys=keys[:-1], attempt=again)
 
     async def close(self) -> None:
         """Let go of the threads; one that hangs in a request does not hold up the exit."""

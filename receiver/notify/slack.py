@@ -219,6 +219,10 @@ class SlackNotifier:
         """Look an unfinished post up by its metadata; the first one found is the one to keep."""
         return await find(self._api.call, self._channel_id or self._channel, view, receipt)
 
+    def recover(self, view: View) -> Receipt:
+        """Look its message up: that says which page it was."""
+        return Receipt(attempt=Attempt("post", view.incident.opened_at, view.page.seq))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()

@@ -55,8 +55,8 @@ def _after_found(view: View, receipt: Receipt, attempt: Attempt, found: Answer) 
         return after_digest(view, receipt)
     if attempt.what != "post":
         return after_reply(view, receipt, attempt)
-    # It shows the incident as it was then: an update follows.
-    paged = max(receipt.paged_seq, attempt.seq)
+    # It shows the incident as it was then: an update follows. And it says which page it was.
+    paged = max(receipt.paged_seq, min(attempt.seq, found["seq"]))
     then = {"version": 0, "paged_seq": paged, "cursor": attempt.cursor}
     return msgspec.structs.replace(after_post(view, receipt, found, plain=False), **then)
 
@@ -74,7 +74,9 @@ async def _search(
             if _is_of(message, incident, attempt) and (
                 oldest is None or message["ts"] < oldest["ts"]
             ):
-                oldest = {"ts": message["ts"], "channel": search["channel"]}
+                payload = message["metadata"]["event_payload"]
+                seq = payload.get("seq", attempt.seq)
+                oldest = {"ts": message["ts"], "channel": search["channel"], "seq": seq}
         cursor = (answer.get("response_metadata") or {}).get("next_cursor")
         if not cursor:
             return oldest

@@ -7,7 +7,7 @@ for i = 4, #ARGV do
   local score, kept = redis.call('ZSCORE', KEYS[1], member), redis.call('HGET', KEYS[2], member)
   if score and kept then
     local want, token, till, after = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
-    if token == '' or tonumber(till) <= tonumber(ARGV[1]) then
+    if want and (token == '' or tonumber(till) <= tonumber(ARGV[1])) then
       redis.call('ZADD', KEYS[1], ARGV[3], member)
       redis.call('HSET', KEYS[2], member, want .. '|' .. ARGV[2] .. '|' .. ARGV[3] .. '|' .. after)
       claimed[#claimed + 1] = member

@@ -16,6 +16,8 @@ local function lease(member, score)
   local kept = redis.call('HGET', KEYS[2], member)
   local want, after = '0', '0'
   if kept then want, after = string.match(kept, '^(%d+)|[^|]*|%d+|(%d+)$') end
+  -- What cannot be read is nobody's lease, and is written anew.
+  if not want then want, after = '0', '0' end
   redis.call('ZADD', KEYS[1], ARGV[3], member)
   redis.call('HSET', KEYS[2], member, want .. '|' .. ARGV[2] .. '|' .. ARGV[3] .. '|' .. after)
   claimed[#claimed + 1] = member

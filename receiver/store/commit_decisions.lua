@@ -1,18 +1,26 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-11: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
---      due:background, unreached
+-- KEYS 1-12: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
+--      due:background, unreached, heal
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
 -- ARGV 1: msgpack list of decisions; 2: now (ms); 3: how long figures are kept (ms)
 --      then the record of each decision, '' for one that changes nothing
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
---      {2, numbers of those events}), or {0, generation, record} as it is now.
+--      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
+--      that is of another type, or that says what it cannot: nothing was written for it.
+-- Fails with WRONGTYPE before anything is written when one of the first keys is of another type.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
 -- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
 local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
 local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
-local call = redis.call
+local call, pcall = redis.call, redis.pcall
+
+for i, kind in ipairs({'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset'}) do
+  local is = call('TYPE', KEYS[i]).ok
+  if is ~= kind and is ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. is) end
+end
+
 -- What the batch adds to the numbers of open incidents and to the day, written once at its end.
 local counts, figures = {}, {}
 
@@ -22,15 +30,18 @@ end
 
 local function conflict(d, group, base)
   if d.pointer then
-    local generation = call('GET', group) or '0'
-    if generation ~= d.generation and generation ~= '0' then return {0, generation, ''} end
-    if d.generation == '0' then
+    local generation = pcall('GET', group)
+    if generation then
+      if type(generation) == 'table' or not string.match(generation, '^[1-9]%d*$') then return {3, 1} end
+      if generation ~= d.generation then return {0, generation, ''} end
+    elseif d.generation == '0' then
       -- The newest generation was forgotten and an older one was not: its id is not free.
-      local kept = call('GET', base)
-      return kept and {0, '0', kept} or nil
+      return call('EXISTS', base) == 1 and {3, 1} or nil
     end
   end
-  if call('GETRANGE', base, 0, 15) == d.version then return nil end
+  local version = pcall('GETRANGE', base, 0, 15)
+  if type(version) == 'table' then return {3, 2} end
+  if version == d.version then return nil end
   return {0, d.generation, call('GET', base) or ''}
 end
 
@@ -41,6 +52,8 @@ local function schedule(d, s, scores)
     local kept = d.version ~= '' and call('HGET', task, member)
     if kept then
       want, token, till, after = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
+      -- What cannot be read is nobody's lease, and is written anew.
+      if not want then want, token, till, after = 0, '', 0, 0 end
     end
     local leased = token ~= '' and tonumber(till) > now
     want = math.max(tonumber(want), s[3])
@@ -58,19 +71,28 @@ end
 
 local function forget(d, record, timeline, receipts, group)
   call('DEL', record, timeline, receipts)
-  if call('GET', group) == d.next then call('DEL', group) end
+  if pcall('GET', group) == d.next then call('DEL', group) end
   call('ZREM', open, d.id) call('ZREM', closed, d.id) call('HDEL', seen, d.id)
   call('ZREM', KEYS[9], d.id) call('ZREM', KEYS[11], d.id)
 end
 
 local function write(d, body, next_key, timeline, receipts, group)
   local id = d.id
-  if body ~= '' then add(counts, d.counts) end
-  if d.forget then forget(d, next_key, timeline, receipts, group) body = '' end
+  if d.forget then
+    add(counts, d.counts)
+    forget(d, next_key, timeline, receipts, group)
+    body = ''
+  end
   if body ~= '' then
+    -- First, for of all that is written here only this can fail.
+    local pushed = #d.timeline > 0 and pcall('RPUSH', timeline, unpack(d.timeline))
+    if type(pushed) == 'table' then
+      if string.find(pushed.err, 'WRONGTYPE') then return {3, 4} end
+      error(pushed)
+    end
     call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
-    if #d.timeline > 0 then call('RPUSH', timeline, unpack(d.timeline)) end
+    add(counts, d.counts)
     if d.opened then call('ZADD', open, d.opened, id) end
     if d.opened and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
@@ -94,9 +116,22 @@ local function write(d, body, next_key, timeline, receipts, group)
   for _, s in ipairs(d.schedule) do schedule(d, s, scores) end
   for lane, row in pairs(scores) do call('ZADD', due[lane], unpack(row)) end
   if d.seen then call('HSET', seen, id, now) end
+  return 1
 end
 
-local results, at = {}, 11
+-- A number that cannot be read is written anew: that of open incidents is counted again, that of a
+-- day begins again, with what was there kept beside it.
+local function count(key, field, number)
+  if type(pcall('HINCRBY', key, field, number)) ~= 'table' then return end
+  if key == active then
+    call('HDEL', key, field)
+    pcall('SADD', KEYS[12], 'recount')
+  else
+    call('HSET', key, field .. '|unreadable', call('HGET', key, field), field, number)
+  end
+end
+
+local results, at = {}, 12
 for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
@@ -106,13 +141,14 @@ for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   results[i] = conflict(d, group, base)
   if not results[i] and #known > 0 then results[i] = {2, known} end
   if not results[i] then
-    write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
-    for n, ttl in ipairs(d.events) do call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
-    results[i] = 1
+    results[i] = write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
+    if results[i] == 1 then
+      for n, ttl in ipairs(d.events) do call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
+    end
   end
   at = at + 5 + #d.events
 end
-for field, number in pairs(counts) do call('HINCRBY', active, field, number) end
-for field, number in pairs(figures) do call('HINCRBY', KEYS[8], field, number) end
+for field, number in pairs(counts) do count(active, field, number) end
+for field, number in pairs(figures) do count(KEYS[8], field, number) end
 if next(figures) then call('PEXPIRE', KEYS[8], kept_for) end
 return results

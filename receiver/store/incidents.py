@@ -3,20 +3,22 @@
 ``commit`` writes a batch in one script call. The script compares and writes; it decides nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from receiver.errors import StoreUnavailableError
+from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.figures import KEPT_MS, day_of
-from receiver.store.keys import LAYOUT, VERSION_DIGITS, Keys
-from receiver.store.record import decode_entry, decode_incident, encode_decision, encode_incident
+from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
+from receiver.store.mending import RECOUNT, mended
+from receiver.store.record import encode_decision, encode_incident
+from receiver.store.records import RecordReader
+from receiver.store.register import wall_ms
 from routing.decision import Decision
 from routing.group import split_id
 from routing.incident import Incident
-from routing.incident_parts import Entry
 
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000
@@ -46,9 +48,13 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """Something else is there now: ``record`` is the truth to decide from, b"" for nothing."""
+    """Something else is there now: ``record`` is the truth to decide from, b"" for nothing.
+
+    It can be read, and is of this ``generation`` of the group.
+    """
 
     record: bytes
+    generation: int = 0
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -57,43 +63,36 @@ class Duplicate(msgspec.Struct, frozen=True):
     places: tuple[int, ...]
 
 
-Result = Written | Conflict | Duplicate
+class Refused(msgspec.Struct, frozen=True):
+    """The decision cannot be stored, however often it is tried; the error says why."""
+
+    error: StoreUnavailableError
 
 
-class IncidentStore:
-    """All incidents of all shards."""
+Result = Written | Conflict | Duplicate | Refused
+GROUP, BASE = 1, 2
+"""Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
+
+
+class IncidentStore(RecordReader):
+    """All incidents of all shards: how they are written, and (``RecordReader``) read."""
 
     def __init__(
-        self, redis: Client, shards: int, tombstone_ttl: int, wait_replicas: int = 0
+        self,
+        redis: Client,
+        shards: int,
+        tombstone_ttl: int,
+        wait_replicas: int = 0,
+        now: Callable[[], int] = wall_ms,
     ) -> None:
-        """``tombstone_ttl`` in ms; ``wait_replicas`` replicas must have a commit to count."""
-        self.redis = redis
+        """``tombstone_ttl`` in ms; ``wait_replicas`` replicas must have a commit to count.
+
+        ``now()`` returns the time in ms.
+        """
+        super().__init__(redis, [Keys(shard) for shard in range(shards)], now)
         self._wait = wait_replicas
-        self.keys = [Keys(shard) for shard in range(shards)]
         self._tombstone_ttl = tombstone_ttl
         self._commit = load_script(redis, "commit_decisions")
-
-    def of(self, incident: str) -> Keys:
-        """Return the keys of an incident's shard; ValueError for an id of no shard of ours."""
-        return self.keys[self.shard_of(incident)]
-
-    def shard_of(self, incident: str) -> int:
-        """Return the number of an incident's shard; ValueError for an id of no shard of ours."""
-        shard, _, _ = split_id(incident)
-        if shard >= len(self.keys):
-            raise ValueError(f"not an incident id: {incident!r}")
-        return shard
-
-    async def check_layout(self) -> None:
-        """Refuse data written with another number of shards; StoreUnavailableError names both."""
-        async with unavailable_is_503():
-            await self.redis.set(LAYOUT, str(len(self.keys)), nx=True)
-            stored = int(await self.redis.get(LAYOUT) or 0)
-        if stored != len(self.keys):
-            raise StoreUnavailableError(
-                f"this data was written with redis.shards: {stored}, the configuration says "
-                f"{len(self.keys)}; set it back to {stored}"
-            )
 
     async def commit(self, shard: int, writes: Sequence[Write], now: int) -> list[Result]:
         """Write a batch of one shard atomically, each decision checked on its own.
@@ -103,7 +102,7 @@ class IncidentStore:
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published, keys.due["background"], keys.unreached]
+        names += [keys.published, keys.due["background"], keys.unreached, keys.heal]
         payload = []
         bodies = []
         for write in writes:
@@ -119,8 +118,14 @@ class IncidentStore:
             incident = write.decision.incident
             changed = write.decision.changed and incident is not None
             bodies.append(encode_incident(incident) if changed and incident else b"")
+        args = [_packer.encode(payload), now, KEPT_MS, *bodies]
+
+        async def mend() -> None:
+            await self.mending.shared([keys])
+            await self.mending.of_type(keys, keys.figures(day_of(now)), "hash")
+
         async with unavailable_is_503():
-            raw = await self._run(names, [_packer.encode(payload), now, KEPT_MS, *bodies])
+            raw = await mended(lambda: self._run(names, args), mend)
         return [
             Written(b"" if write.decision.forget else body)
             if item == 1
@@ -156,76 +161,40 @@ class IncidentStore:
             *(keys.event(event) for event in write.event_ids),
         ]
 
-    async def _refused(self, write: Write, raw: Any) -> Conflict | Duplicate:
+    async def _refused(self, write: Write, raw: Any) -> Conflict | Duplicate | Refused:
         if raw[0] == 2:  # noqa: PLR2004 - the script's header lists its answers
             return Duplicate(tuple(raw[1]))
-        incident = write.decision.incident
-        if raw[2] or raw[1] == b"0" or incident is None or not write.pointer:
-            return Conflict(raw[2])
-        current = f"{incident.id.rpartition('-')[0]}-{raw[1].decode()}"
-        return Conflict(await self._record(current))
-
-    async def load(self, incident: str) -> Incident | None:
-        """Return an incident, or None; ValueError when the id is malformed."""
-        raw = await self._record(incident)
-        return decode_incident(raw) if raw else None
-
-    async def find(self, text: str) -> Incident | None:
-        """Return an incident for people; None for a text that names none."""
+        decision = write.decision
+        if decision.incident is None:
+            raise ValueError("a decision without an incident has nothing to commit")
+        name = decision.base.id if decision.base else decision.incident.id
+        keys, stem = self.of(name), name.rpartition("-")[0]
+        record, generation = b"", b""
         try:
-            incident = await self.load(text)
-        except ValueError:
-            return None
-        return incident if incident is not None and incident.opened_at else None
-
-    async def load_records(self, incidents: Sequence[str]) -> dict[str, bytes]:
-        """Return the stored records of those that exist (``decode_incident`` reads one).
-
-        ValueError for a malformed id. One round trip for each shard.
-        """
-        places: dict[int, list[str]] = {}
-        for incident in incidents:
-            places.setdefault(self.shard_of(incident), []).append(incident)
-        found: dict[str, bytes] = {}
-        async with unavailable_is_503():
-            for shard, names in places.items():
-                rows = await self.redis.mget([self.keys[shard].incident(name) for name in names])
-                found.update((name, raw) for name, raw in zip(names, rows, strict=True) if raw)
-        return found
-
-    async def _record(self, incident: str) -> bytes:
-        key = self.of(incident).incident(incident)
-        async with unavailable_is_503():
-            return await self.redis.get(key) or b""
-
-    async def timeline(self, incident: str, start: int = 0) -> list[Entry]:
-        """Return the timeline entries from number ``start`` + 1 on, oldest first."""
-        key = self.of(incident).timeline(incident)
-        async with unavailable_is_503():
-            lines = await self.redis.lrange(key, start, -1)
-        return [decode_entry(line) for line in lines]
-
-    async def last_seen(self, incident: Incident) -> int:
-        """Return when a payload last spoke of the incident (ms).
-
-        A payload that changed something is in the record, one that repeated it beside it.
-        """
-        async with unavailable_is_503():
-            repeated = await self.redis.hget(self.of(incident.id).seen, incident.id)
-        return max(incident.seen_at, int(repeated or 0))
+            if raw[0] == 0:
+                record, generation = raw[2], raw[1]
+            elif raw[1] == GROUP:
+                generation = str(await self.mending.pointer(keys, split_id(name)[1])).encode()
+            elif raw[1] != BASE:
+                await self.mending.timeline(keys, decision.incident.id)
+            if write.pointer and is_generation(generation):
+                name = f"{stem}-{int(generation)}"
+            record = await self.readable(name, record or await self.record(name))
+            return Conflict(record, split_id(name)[2])
+        except NewerRecordError as error:
+            return Refused(error)
 
     async def newest(self, state: str, limit: int, before: float | None) -> list[Incident]:
         """Return incidents of ``state`` (open, closed or all), newest first.
 
         ``before``: only those opened (open) or ended (closed) before this time (ms).
         """
-        async with unavailable_is_503():
-            found: list[tuple[float, Incident]] = []
-            for keys in self.keys:
-                for index in {"open": [keys.open], "closed": [keys.closed]}.get(
-                    state, [keys.open, keys.closed]
-                ):
-                    found += await self._newest(index, limit, before, keys)
+        found: list[tuple[float, Incident]] = []
+        for keys in self.keys:
+            for index in {"open": [keys.open], "closed": [keys.closed]}.get(
+                state, [keys.open, keys.closed]
+            ):
+                found += await self._newest(index, limit, before, keys)
         found.sort(key=lambda pair: (-pair[0], pair[1].id))
         return [incident for _, incident in found[:limit]]
 
@@ -233,18 +202,18 @@ class IncidentStore:
         self, index: str, limit: int, before: float | None, keys: Keys
     ) -> list[tuple[float, Incident]]:
         top = f"({before:.0f}" if before is not None else "+inf"
-        rows = await self.redis.zrange(
-            index, top, "-inf", desc=True, byscore=True, offset=0, num=limit, withscores=True
-        )
+        more: dict[str, Any] = {"byscore": True, "offset": 0, "num": limit, "withscores": True}
+        async with unavailable_is_503():
+            rows = await mended(
+                lambda: self.redis.zrange(index, top, "-inf", desc=True, **more),
+                lambda: self.mending.shared([keys]),
+            )
+        names = await self.mending.members(keys, index, [name for name, _ in rows])
+        scores = {name.decode("ascii", "replace"): score for name, score in rows}
         found = []
-        for at in range(0, len(rows), BODY_LIMIT):
-            part = rows[at : at + BODY_LIMIT]
-            bodies = await self.redis.mget([keys.incident(name.decode()) for name, _ in part])
-            found += [
-                (score, decode_incident(body))
-                for (_, score), body in zip(part, bodies, strict=True)
-                if body
-            ]
+        for at in range(0, len(names), BODY_LIMIT):
+            read = await self.read(names[at : at + BODY_LIMIT])
+            found += [(scores[name], incident) for name, incident in read.items()]
         return found
 
     async def published(self, since: int, limit: int) -> dict[str, bytes]:
@@ -253,26 +222,20 @@ class IncidentStore:
         ``limit`` at most, what goes on first, then what ended last: a shard's two round trips.
         """
         found: list[tuple[float, str, bytes]] = []
-        async with unavailable_is_503():
-            for keys in self.keys:
-                rows = await self.redis.zrange(
-                    keys.published,
-                    "+inf",
-                    str(since),
-                    desc=True,
-                    byscore=True,
-                    offset=0,
-                    num=limit,
-                    withscores=True,
-                )
+        for keys in self.keys:
+            rows = await self._published_since(keys, since, limit)
+            names = await self.mending.members(keys, keys.published, [name for name, _ in rows])
+            scores = {name.decode("ascii", "replace"): score for name, score in rows}
+            async with unavailable_is_503():
                 pipeline = self.redis.pipeline(transaction=False)
-                for name, _ in rows:
-                    pipeline.getrange(keys.incident(name.decode()), 0, VERSION_DIGITS - 1)
-                versions = await pipeline.execute()
-                found += [
-                    (-score, name.decode(), version)
-                    for (name, score), version in zip(rows, versions, strict=True)
-                ]
+                for name in names:
+                    pipeline.getrange(keys.incident(name), 0, VERSION_DIGITS - 1)
+                versions = await pipeline.execute(raise_on_error=False)
+            found += [
+                # A key of another type has no version, and is looked at for that.
+                (-scores[name], name, version if isinstance(version, bytes) else b"")
+                for name, version in zip(names, versions, strict=True)
+            ]
         return {name: version for _, name, version in sorted(found)[:limit]}
 
     async def unreached(self) -> tuple[int, int, str]:
@@ -280,23 +243,57 @@ class IncidentStore:
 
         (0, 0, "") when there is none.
         """
-        number, found = 0, []
+        number, since, first = 0, 0, ""
+        for keys in self.keys:
+            rows = await self._unreached(keys)
+            names = await self.mending.members(keys, keys.unreached, [name for name, _ in rows])
+            number += len(names)
+            if names and (not since or rows[0][1] < since):
+                since, first = int(rows[0][1]), names[0]
+        return number, since, first
+
+    async def _unreached(self, keys: Keys) -> list[tuple[bytes, float]]:
         async with unavailable_is_503():
-            for keys in self.keys:
-                number += await self.redis.zcard(keys.unreached)
-                found += await self.redis.zrange(keys.unreached, 0, 0, withscores=True)
-        since, name = min(((score, name) for name, score in found), default=(0, b""))
-        return number, int(since), name.decode()
+            found: list[tuple[bytes, float]] = await mended(
+                lambda: self.redis.zrange(keys.unreached, 0, -1, withscores=True),
+                lambda: self.mending.shared([keys]),
+            )
+        return found
+
+    async def _published_since(
+        self, keys: Keys, since: int, limit: int
+    ) -> list[tuple[bytes, float]]:
+        more: dict[str, Any] = {"byscore": True, "offset": 0, "num": limit, "withscores": True}
+        async with unavailable_is_503():
+            found: list[tuple[bytes, float]] = await mended(
+                lambda: self.redis.zrange(keys.published, "+inf", str(since), desc=True, **more),
+                lambda: self.mending.shared([keys]),
+            )
+        return found
 
     async def active(self) -> dict[tuple[str, str, str], int]:
         """Return the number of open incidents by (severity, state, priority)."""
         counts: dict[tuple[str, str, str], int] = {}
+        for keys in self.keys:
+            for place, number in (await self._active(keys)).items():
+                counts[place] = counts.get(place, 0) + number
+        return counts
+
+    async def _active(self, keys: Keys) -> dict[tuple[str, str, str], int]:
         async with unavailable_is_503():
-            for keys in self.keys:
-                for field, number in (await self.redis.hgetall(keys.active)).items():
-                    severity, state, priority = field.decode().split("|")
-                    place = (severity, state, priority)
-                    counts[place] = counts.get(place, 0) + int(number)
+            stored = await mended(
+                lambda: self.redis.hgetall(keys.active), lambda: self.mending.shared([keys])
+            )
+        counts = {}
+        for field, raw in stored.items():
+            try:
+                severity, state, priority = field.decode().split("|")
+                counts[severity, state, priority] = int(raw)
+            except ValueError:
+                part, why = ("field", field, raw), "it is no number of incidents"
+                await self.mending.register.put_aside_part(
+                    keys, "index", keys.active, part, why, job=RECOUNT
+                )
         return counts
 
     async def used_bytes(self) -> int:

@@ -18,8 +18,12 @@
 | ``pd:<id>`` | set | dedup_keys of ours that a PagerDuty incident holds |
 | ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
+| ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
+| ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
+| ``heal`` | set | what has to be made anew from the records (see ``healing``) |
 """
 
+from routing.group import split_id
 from routing.incident import LANES
 
 PREFIX = "im"
@@ -35,6 +39,7 @@ class Keys:
     def __init__(self, shard: int) -> None:
         base = f"{PREFIX}:{{{shard}}}:"
         self._base = base
+        self.shard = shard
         self.open = f"{base}open"
         self.closed = f"{base}closed"
         self.due = {lane: f"{base}due:{lane}" for lane in LANES}
@@ -46,6 +51,8 @@ class Keys:
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
         self.probe = f"{base}probe"
+        self.damaged = f"{base}damaged"
+        self.heal = f"{base}heal"
 
     def group(self, digest: str) -> str:
         """Return the key of a group's current generation."""
@@ -75,6 +82,20 @@ class Keys:
         """Return the key that remembers an applied event."""
         return f"{self._base}e:{event}"
 
+    def place(self, key: str) -> str:
+        """Return a key without what all keys of the shard begin with."""
+        return key.removeprefix(self._base)
+
+    def kept(self, place: str) -> str:
+        """Return the key that keeps what was put aside from a place."""
+        return f"{self._base}damaged:{place}"
+
+    def shared(self) -> dict[str, str]:
+        """Return the keys that all incidents of the shard share, with the type each must have."""
+        sets = (self.open, self.closed, self.published, self.unreached, *self.due.values())
+        hashes = (self.task, self.seen, self.active)
+        return dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
+
 
 def budget_key(name: str) -> str:
     """Return the key of a notification budget; budgets belong to no shard."""
@@ -86,7 +107,25 @@ def member(incident: str, task: str) -> str:
     return f"{incident}|{task}"
 
 
-def split_member(text: str) -> tuple[str, str]:
-    """Return (incident id, task) of an agenda member."""
-    incident, _, task = text.partition("|")
-    return incident, task
+def split_member(raw: bytes, shard: int) -> tuple[str, str] | None:
+    """Return (incident id, task) of an agenda's member, None for what names no task of a shard."""
+    incident, _, task = raw.partition(b"|")
+    if not task or not is_id(incident, shard):
+        return None
+    try:
+        return incident.decode(), task.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def is_id(raw: bytes, shard: int) -> bool:
+    """Return whether the bytes are an incident id of a shard."""
+    try:
+        return split_id(raw.decode("ascii"))[0] == shard
+    except ValueError:
+        return False
+
+
+def is_generation(raw: bytes) -> bool:
+    """Return whether a group's pointer leads to a generation."""
+    return raw.isascii() and raw.isdigit() and int(raw) > 0

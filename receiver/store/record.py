@@ -4,18 +4,24 @@ from collections.abc import Sequence
 
 import msgspec
 
-from receiver.errors import StoreUnavailableError
+from receiver.errors import DamagedRecordError, NewerRecordError
 from receiver.store.figures import figures_of
 from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
-from routing.alert import severity_label
+from routing.alert import PRIORITIES, Time, severity_label
 from routing.decision import Decision
+from routing.group import Group, split_id
 from routing.incident import SCHEMA, Incident
 from routing.incident_parts import Entry
 
 _incident_decoder = msgspec.json.Decoder(Incident)
 _entry_decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""Everything that decoding junk raises."""
+UNREADABLE_LINE = "unreadable"
+SHOWN = 120
+"""Characters of a reason that are shown."""
 
 
 def version_text(version: int) -> str:
@@ -28,18 +34,109 @@ def encode_incident(incident: Incident) -> bytes:
     return version_text(incident.version).encode() + _encoder.encode(pack_alerts(incident))
 
 
-def decode_incident(raw: bytes) -> Incident:
-    """Return the incident of a stored record.
+def decode_incident(raw: bytes, name: str = "") -> Incident:
+    """Return the incident of a stored record; ``name``: the id it is stored under.
 
-    A record of a newer schema is refused: older code must never write over it.
+    This is the one judge of records. DamagedRecordError says what is wrong with one that no release
+    has written so. NewerRecordError: a newer release wrote it, and older code must never write over
+    it nor put it aside.
     """
-    incident = unpack_alerts(_incident_decoder.decode(raw[VERSION_DIGITS:]))
+    try:
+        incident = _incident_decoder.decode(raw[VERSION_DIGITS:])
+    except UNREADABLE as error:
+        _refuse_newer(raw, name)
+        raise DamagedRecordError(said(error)) from None
     if incident.schema > SCHEMA:
-        raise StoreUnavailableError(
-            f"incident {incident.id} was written by a newer release (schema {incident.schema}, "
-            f"this one knows {SCHEMA}); upgrade this replica"
-        )
+        _refuse_newer(raw, name)
+    wrong = _wrong(raw, incident, name or incident.id)
+    if wrong:
+        raise DamagedRecordError(wrong)
+    incident = unpack_alerts(incident)
     return incident if incident.schema == SCHEMA else _upgraded(incident)
+
+
+def _wrong(raw: bytes, incident: Incident, name: str) -> str:
+    """Return what an incident that could be decoded says that cannot be, "" as a rule."""
+    if raw[:VERSION_DIGITS] != version_text(incident.version).encode():
+        return "it does not begin with its version"
+    if incident.id != name:
+        return f"it says it is {incident.id[:SHOWN]!r}"
+    if split_id(name)[2] != incident.generation:
+        return f"its generation is {incident.generation}"
+    if incident.priority not in PRIORITIES:
+        return f"its priority is {incident.priority[:SHOWN]!r}"
+    return "its state is 'newer'" if incident.state == "newer" else ""
+
+
+class SchemaOf(msgspec.Struct, frozen=True):
+    """What a record of any release says."""
+
+    schema: int = 1
+
+
+class Glimpse(SchemaOf, frozen=True):
+    """What a record of a newer release says if it is much like ours."""
+
+    title: str = ""
+    priority: str = ""
+    opened_at: Time = 0
+    episode_opened_at: Time = 0
+    resolved_at: Time = 0
+
+
+def glimpse(raw: bytes) -> Glimpse | None:
+    """Return what can be told of a record of a newer release, None when it is of none."""
+    kinds: tuple[type[SchemaOf], ...] = (Glimpse, SchemaOf)
+    for kind in kinds:
+        try:
+            found = msgspec.json.decode(raw[VERSION_DIGITS:], type=kind)
+        except UNREADABLE:
+            continue
+        if found.schema <= SCHEMA:
+            return None
+        return found if isinstance(found, Glimpse) else Glimpse(found.schema)
+    return None
+
+
+def shown_newer(name: str, raw: bytes) -> Incident:
+    """Return what lists show of a record of a newer release; it is never stored."""
+    found = glimpse(raw) or Glimpse()
+    return Incident(
+        id=name,
+        group=Group(cluster="", receiver="", group_key=""),
+        state="newer",
+        schema=found.schema,
+        generation=split_id(name)[2],
+        priority=found.priority if found.priority in PRIORITIES else "P1",
+        priority_reason="written by a newer release",
+        title=found.title or "Written by a newer release: upgrade this replica to see it",
+        opened_at=found.opened_at or 1,
+        episode_opened_at=found.episode_opened_at,
+        resolved_at=found.resolved_at,
+    )
+
+
+def _refuse_newer(raw: bytes, name: str) -> None:
+    found = glimpse(raw)
+    if found is not None:
+        raise newer_error(name, found.schema)
+
+
+def newer_error(name: str, schema: int) -> NewerRecordError:
+    """Return the error for a record of a newer release."""
+    return NewerRecordError(
+        f"incident {name} was written by a newer release (schema {schema}, this one knows "
+        f"{SCHEMA}): upgrade this replica"
+    )
+
+
+def said(error: Exception) -> str:
+    """Return why something cannot be decoded, in a line without any of its content."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return str(error)[:SHOWN] or type(error).__name__
 
 
 def _upgraded(incident: Incident) -> Incident:
@@ -62,9 +159,23 @@ def encode_entry(entry: Entry) -> str:
     return _encoder.encode(entry).decode()
 
 
-def decode_entry(raw: bytes) -> Entry:
-    """Return the timeline entry of a stored line."""
-    return _entry_decoder.decode(raw)
+def decode_entries(lines: Sequence[bytes]) -> tuple[list[Entry], list[int]]:
+    """Return the timeline entries of stored lines, each in its place, and which are damaged.
+
+    In the place of a line that cannot be read stands one that says so, at the time of the one
+    before it.
+    """
+    entries: list[Entry] = []
+    damaged: list[int] = []
+    for place, line in enumerate(lines):
+        try:
+            entries.append(_entry_decoder.decode(line))
+        except UNREADABLE as error:
+            at = entries[-1].at if entries else 0
+            text = f"This line ({len(line)} bytes) cannot be read: {said(error)}"
+            entries.append(Entry(at, UNREADABLE_LINE, text))
+            damaged.append(place)
+    return entries, damaged
 
 
 def _count_field(incident: Incident | None) -> str:

@@ -1,13 +1,26 @@
 """The agenda in Redis: claim what is due by lease, settle it with its receipt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from math import isfinite
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 
+from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
-from receiver.store.keys import REVISION_DIGITS, Keys, member, split_member
-from receiver.store.record import decode_entry
+from receiver.store.keys import Keys, member, split_member
+from receiver.store.mending import Mending, is_of_wrong_type, mended
+from receiver.store.receipts import (
+    LOST,
+    decode_receipt,
+    encode_receipt,
+    read_receipts,
+    revision_text,
+)
+from receiver.store.record import decode_entries, decode_incident
+from receiver.store.register import wall_ms
 from receiver.store.settling import Settling
 from routing.group import split_id
 from routing.incident_parts import Entry
@@ -18,8 +31,7 @@ TAIL = 30
 PASSED_OVER = 5_000
 """Due tasks without room that a claim looks behind; it bounds how long the script runs. The next
 claim goes on from there."""
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Receipt)
+T = TypeVar("T")
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -70,9 +82,11 @@ class Reading(msgspec.Struct, frozen=True):
 class TaskStore:
     """The agenda of all shards."""
 
-    def __init__(self, redis: Client, shards: int) -> None:
+    def __init__(self, redis: Client, shards: int, now: Callable[[], int] = wall_ms) -> None:
+        """``now()`` returns the time in ms."""
         self.redis = redis
         self.keys = [Keys(shard) for shard in range(shards)]
+        self._mending = Mending(redis, self.keys, now)
         self._behind: dict[tuple[int, str], int] = {}
         self._claim = load_script(redis, "claim_tasks")
         self._claim_named = load_script(redis, "claim_members")
@@ -95,13 +109,35 @@ class TaskStore:
         keys = self.keys[shard]
         bounds = [part for name, most in room.items() for part in (name, most)]
         behind = self._behind.get((shard, lane), 0)
-        async with unavailable_is_503():
-            raw = await self._claim(
-                keys=[keys.due[lane], keys.task],
-                args=[now, token, until, limit, PASSED_OVER, behind, *bounds],
-            )
+        names = [keys.due[lane], keys.task]
+        args = [now, token, until, limit, PASSED_OVER, behind, *bounds]
+        raw = await self._mended(lambda: self._claim(keys=names, args=args))
         self._behind[shard, lane] = int(raw[0])
-        return _leased(raw[1:], lane, token, until)
+        return await self._leased(keys, raw[1:], lane, token, until)
+
+    async def _mended(self, call: Callable[[], Awaitable[T]]) -> T:
+        async with unavailable_is_503():
+            return await mended(call, lambda: self._mending.shared(self.keys))
+
+    async def _leased(
+        self, keys: Keys, raw: list[bytes], lane: str, token: str, until: int
+    ) -> list[Task]:
+        """Return the tasks of a claim; a member that names none is put aside."""
+        found = []
+        for at in range(0, len(raw), 3):
+            named = split_member(raw[at], keys.shard)
+            if named is None:
+                part, why = ("member", raw[at], raw[at]), "it names no task of an incident"
+                await self._mending.register.put_aside_part(
+                    keys, "agenda", keys.due[lane], part, why
+                )
+                async with unavailable_is_503():
+                    await self.redis.hdel(keys.task, raw[at])
+                continue
+            due = float(raw[at + 2])
+            when = int(due) if isfinite(due) else 0
+            found.append(Task(*named, lane, token, int(raw[at + 1]), when, until))
+        return found
 
     async def waiting_for(self, task: Task, limit: int, now: int) -> list[Task]:
         """Return other tasks of the same notifier and lane among the next ``limit`` of its shard.
@@ -110,31 +146,29 @@ class TaskStore:
         """
         keys = self.keys[split_id(task.incident)[0]]
         end, own = f"|{task.task}".encode(), member(task.incident, task.task).encode()
-        async with unavailable_is_503():
-            rows = await self.redis.zrange(keys.due[task.lane], 0, limit - 1)
-            names = [row for row in rows if row.endswith(end) and row != own]
-            kept = await self.redis.hmget(keys.task, names) if names else []
-        return [
-            msgspec.structs.replace(task, incident=split_member(name.decode())[0], token="")
-            for name, state in zip(names, kept, strict=True)
-            if state is not None and not _is_leased(state, now)
-        ]
+        rows = await self._mended(lambda: self.redis.zrange(keys.due[task.lane], 0, limit - 1))
+        names = [row for row in rows if row.endswith(end) and row != own]
+        kept = await self._mended(lambda: self.redis.hmget(keys.task, names)) if names else []
+        found = []
+        for name, state in zip(names, kept, strict=True):
+            named = split_member(name, keys.shard)
+            if named is not None and state is not None and not _is_leased(state, now):
+                found.append(msgspec.structs.replace(task, incident=named[0], token=""))
+        return found
 
     async def claim_named(self, like: Task, tasks: Sequence[Task], now: int) -> list[Task]:
         """Lease these tasks as ``like`` is leased, due or not; those of others are left out."""
         keys = self.keys[split_id(like.incident)[0]]
         names = [member(task.incident, task.task) for task in tasks]
-        async with unavailable_is_503():
-            raw = await self._claim_named(
-                keys=[keys.due[like.lane], keys.task], args=[now, like.token, like.until, *names]
-            )
-        return _leased(raw, like.lane, like.token, like.until)
+        wanted, args = [keys.due[like.lane], keys.task], [now, like.token, like.until, *names]
+        raw = await self._mended(lambda: self._claim_named(keys=wanted, args=args))
+        return await self._leased(keys, raw, like.lane, like.token, like.until)
 
     async def next_due(self, shard: int, lane: str) -> int | None:
         """Return when the next task of a lane is due (ms), or None."""
-        async with unavailable_is_503():
-            rows = await self.redis.zrange(self.keys[shard].due[lane], 0, 0, withscores=True)
-        return int(rows[0][1]) if rows else None
+        key = self.keys[shard].due[lane]
+        rows = await self._mended(lambda: self.redis.zrange(key, 0, 0, withscores=True))
+        return int(rows[0][1]) if rows and isfinite(rows[0][1]) else None
 
     async def settle(  # noqa: PLR0913 - a receipt and what becomes of its lease, in one step
         self,
@@ -156,33 +190,41 @@ class TaskStore:
         shard = split_id(task.incident)[0]
         before, body = "", b""
         if receipt is not None:
-            before = _revision(receipt.revision) if receipt.revision else ""
+            before = revision_text(receipt.revision) if receipt.revision else ""
             body = encode_receipt(msgspec.structs.replace(receipt, revision=receipt.revision + 1))
         notifier = task.task.removeprefix("notify:")
-        held, saved, current = await self._settling[shard].settle(
-            self.keys[shard].receipts(task.incident),
-            [
-                member(task.incident, task.task),
-                task.token,
-                verb,
-                delivered,
-                due,
-                not_before,
-                notifier,
-                before,
-                body,
-                now,
-            ],
+        name = member(task.incident, task.task)
+        state: list[Any] = [name, task.token, verb, delivered, due, not_before]
+        held, saved, current = await self._settle(
+            self.keys[shard], task.incident, [*state, notifier, before, body, now]
         )
         if saved:
             return Settled(held=bool(held))
-        return Settled(bool(held), decode_receipt(current) if current else None, clash=True)
+        if not current:
+            return Settled(bool(held), None, clash=True)
+        try:
+            return Settled(bool(held), decode_receipt(current), clash=True)
+        except DamagedRecordError:
+            # Of the two ours is the one that says something.
+            await self._mending.receipts(self.keys[shard], task.incident)
+            return Settled(bool(held), LOST, clash=True)
+
+    async def _settle(self, keys: Keys, incident: str, args: list[Any]) -> list[Any]:
+        receipts = keys.receipts(incident)
+        try:
+            return await self._settling[keys.shard].settle(receipts, args)
+        except StoreUnavailableError as error:
+            if not is_of_wrong_type(error):
+                raise
+        await self._mending.shared([keys])
+        await self._mending.receipts(keys, incident)
+        return await self._settling[keys.shard].settle(receipts, args)
 
     async def read(self, tasks: Sequence[Task]) -> list[Reading]:
         """Return for each task what its incident, receipts and latest entries are, in its order.
 
         One round trip, whatever their number. What cannot be read is its own task's problem: a
-        record is handed on as it is, and anything else is named in ``broken``.
+        record is handed on as it is (see ``RecordReader.load``), anything else is put aside.
         """
         async with unavailable_is_503():
             pipeline = self.redis.pipeline(transaction=False)
@@ -192,27 +234,50 @@ class TaskStore:
                 pipeline.hgetall(keys.receipts(task.incident))
                 pipeline.llen(keys.timeline(task.incident))
                 pipeline.lrange(keys.timeline(task.incident), -TAIL, -1)
-            rows = iter(await pipeline.execute())
-        return [_reading(*(next(rows) for _ in range(4))) for _ in tasks]
+            rows = iter(await pipeline.execute(raise_on_error=False))
+        return [await self._reading(task, [next(rows) for _ in range(4)]) for task in tasks]
+
+    async def _reading(self, task: Task, rows: list[Any]) -> Reading:
+        record, stored, length, tail = rows
+        if not any(isinstance(row, Exception) for row in rows):
+            receipts, lost = read_receipts(stored)
+            entries, damaged = decode_entries(tail)
+            if not lost and not damaged:
+                return Reading(record or b"", receipts, tuple(entries), length - len(entries))
+        try:
+            return await self._read_damaged(task, record if isinstance(record, bytes) else b"")
+        except StoreUnavailableError as error:
+            return Reading(b"", {}, (), 0, broken=str(error))
+
+    async def _read_damaged(self, task: Task, record: bytes) -> Reading:
+        """Read again what could not be read, with what is damaged put aside."""
+        name = task.incident
+        keys = self.keys[split_id(name)[0]]
+        receipts = await self._mending.receipts(keys, name, _notifiers(record, name))
+        await self._mending.timeline(keys, name)
+        async with unavailable_is_503():
+            length = await self.redis.llen(keys.timeline(name))
+            tail = await self.redis.lrange(keys.timeline(name), -TAIL, -1)
+        first = length - len(tail)
+        entries = await self._mending.lines(keys, name, first + 1, tail)
+        return Reading(record, receipts, tuple(entries), first)
 
     async def receipts(self, incident: str) -> dict[str, Receipt]:
-        """Return what each notifier has of an incident."""
-        key = self.keys[split_id(incident)[0]].receipts(incident)
-        async with unavailable_is_503():
-            stored = await self.redis.hgetall(key)
-        return {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
+        """Return what each notifier has of an incident; ``lost`` where that cannot be read."""
+        return await self._mending.receipts(self.keys[split_id(incident)[0]], incident)
 
     async def waiting(self, now: int) -> dict[str, tuple[int, int]]:
         """Return for each lane (entries on the agenda, entries due)."""
         counts: dict[str, tuple[int, int]] = {}
-        async with unavailable_is_503():
-            for keys in self.keys:
-                for lane, name in keys.due.items():
-                    known = counts.get(lane, (0, 0))
-                    total = await self.redis.zcard(name)
-                    ready = await self.redis.zcount(name, "-inf", now)
-                    counts[lane] = (known[0] + total, known[1] + ready)
+        for keys in self.keys:
+            for lane, name in keys.due.items():
+                known = counts.get(lane, (0, 0))
+                total, ready = await self._mended(partial(self._waiting, name, now))
+                counts[lane] = (known[0] + total, known[1] + ready)
         return counts
+
+    async def _waiting(self, lane: str, now: int) -> tuple[int, int]:
+        return await self.redis.zcard(lane), await self.redis.zcount(lane, "-inf", now)
 
     async def delays(self, now: int) -> dict[str, float]:
         """Return for each lane how long (s) the entry that is due longest has waited, 0 for none.
@@ -228,40 +293,17 @@ class TaskStore:
         return found
 
 
-def _reading(
-    record: bytes | None, stored: dict[bytes, bytes], length: int, tail: list[bytes]
-) -> Reading:
+def _notifiers(record: bytes, name: str) -> tuple[str, ...]:
+    """Return the notifiers that an incident pages, () where its record cannot be read either."""
     try:
-        receipts = {name.decode(): decode_receipt(raw) for name, raw in stored.items()}
-        entries = tuple(decode_entry(line) for line in tail)
-    except (msgspec.DecodeError, ValueError) as error:
-        return Reading(record or b"", {}, (), 0, broken=str(error) or type(error).__name__)
-    return Reading(record or b"", receipts, entries, length - len(entries))
+        return tuple(decode_incident(record, name).pages)
+    except (DamagedRecordError, StoreUnavailableError):
+        return ()
 
 
 def _is_leased(state: bytes, now: int) -> bool:
-    _, token, until, _ = state.split(b"|")
-    return bool(token) and int(until) > now
-
-
-def _leased(raw: list[bytes], lane: str, token: str, until: int) -> list[Task]:
-    found = []
-    for at in range(0, len(raw), 3):
-        incident, task = split_member(raw[at].decode())
-        want, due = int(raw[at + 1]), int(float(raw[at + 2]))
-        found.append(Task(incident, task, lane, token, want, due, until))
-    return found
-
-
-def _revision(number: int) -> str:
-    return f"{number:0{REVISION_DIGITS}d}"
-
-
-def encode_receipt(receipt: Receipt) -> bytes:
-    """Return the stored form of a receipt."""
-    return _revision(receipt.revision).encode() + _encoder.encode(receipt)
-
-
-def decode_receipt(raw: bytes) -> Receipt:
-    """Return the receipt of a stored value."""
-    return _decoder.decode(raw[REVISION_DIGITS:])
+    """Return whether somebody holds a task; of what cannot be read a claim finds out."""
+    parts = state.split(b"|")
+    if len(parts) != 4 or not parts[2].isdigit():  # noqa: PLR2004 - want, token, end, not before
+        return True
+    return bool(parts[1]) and int(parts[2]) > now

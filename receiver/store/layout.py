@@ -1,0 +1,68 @@
+"""Which data this is: refused at the start unless this release and configuration can work on it."""
+
+import logging
+import re
+
+from receiver.errors import StoreUnavailableError
+from receiver.store.client import Client, unavailable_is_503
+from receiver.store.keys import LAYOUT, PREFIX
+from routing.group import shard_of, split_id
+
+log = logging.getLogger("store")
+
+VERSION = 1
+"""Of the layout as a whole: which keys there are, and what each is for. ``im:layout`` holds the
+number of shards, then, from version 2 on, a space and the version. What only adds to it has no
+version of its own; a record has one (``routing.incident.SCHEMA``)."""
+_STORED = re.compile(rb"(\d{1,6})(?: (\d{1,6})\b.*)?", re.DOTALL).fullmatch
+SCANNED = 5_000
+
+
+async def check_layout(redis: Client, shards: int) -> None:
+    """Refuse data of a newer release, or of another number of shards.
+
+    StoreUnavailableError says what it is and what to do. Where it cannot be read it is found out
+    from the incidents.
+    """
+    async with unavailable_is_503():
+        await redis.set(LAYOUT, str(shards), nx=True)
+        is_text = await redis.type(LAYOUT) == b"string"
+        raw = (await redis.get(LAYOUT) or b"") if is_text else b""
+    stored = _STORED(raw)
+    if stored is None:
+        await _find_out(redis, shards, raw)
+        return
+    version = int(stored[2] or 1)
+    if version > VERSION:
+        raise StoreUnavailableError(
+            f"this data was written by a newer release (layout {version}, this one knows "
+            f"{VERSION}): start that release, or this one on data of its own"
+        )
+    if int(stored[1]) != shards:
+        raise StoreUnavailableError(
+            f"this data was written with redis.shards: {int(stored[1])}, the configuration says "
+            f"{shards}; set it back to {int(stored[1])}"
+        )
+
+
+async def _find_out(redis: Client, shards: int, raw: bytes) -> None:
+    """Write the layout anew when every incident is where the configuration would have it."""
+    words = f"{LAYOUT} says {raw[:40]!r}, which is no number of shards"
+    async with unavailable_is_503():
+        async for key in redis.scan_iter(match=f"{PREFIX}:{{*}}:i:*", count=SCANNED):
+            if not _is_in_place(key, shards):
+                raise StoreUnavailableError(
+                    f"{words}, and {key!r} is not of redis.shards: {shards};"
+                    " set redis.shards to what it was"
+                )
+        await redis.rename(LAYOUT, f"{LAYOUT}:unreadable")
+        await redis.set(LAYOUT, str(shards))
+    log.error("%s; every incident is of redis.shards: %d, and so it says that again", words, shards)
+
+
+def _is_in_place(key: bytes, shards: int) -> bool:
+    try:
+        shard, digest, _ = split_id(key.rpartition(b":")[2].decode("ascii"))
+    except ValueError:
+        return True  # It is no incident, and says nothing of where one is.
+    return shard == shard_of(digest, shards) and f"{{{shard}}}".encode() in key

@@ -1,0 +1,36 @@
+"""What becomes of an incident whose record could not be read: nothing is known of it but its id.
+
+Its stand-in does no more than be shown until somebody resolves it. What its group reports goes to a
+new generation, which pages: where nobody knows whether somebody was told, they are told.
+"""
+
+from typing import get_args
+
+from routing.decision import Decision, Draft
+from routing.episode import retire
+from routing.event import Event, Forgotten, PersonEvent, Resolved, TimerDue
+from routing.forgetting import forget_by_person
+from routing.incident import Incident
+from routing.rules import Rules
+from routing.timers import timer_due
+
+_BY_PEOPLE = get_args(PersonEvent)
+
+
+def decide_damaged(stand_in: Incident, event: Event, now: int, rules: Rules) -> Decision:
+    """Close the stand-in for a person, and forget it later; nothing else changes it."""
+    draft = Draft(stand_in, stand_in, now)
+    if isinstance(event, TimerDue) and event.task in stand_in.timers:
+        return draft.done(timer_due(draft, event, rules))
+    if isinstance(event, Forgotten):
+        return draft.done(forget_by_person(draft, event, rules))
+    if not isinstance(event, _BY_PEOPLE):
+        return draft.done("unknown_incident")
+    if not isinstance(event, Resolved) or stand_in.state == "resolved":
+        return draft.done("already_resolved" if stand_in.state == "resolved" else "damaged")
+    actor = event.actor
+    draft.set(state="resolved", resolved_at=now, resolved_by=actor)
+    retire(draft, rules)
+    said = f"Closed by {actor.name}: its record was damaged, what became of it is not known"
+    draft.say("resolved", said, actor, cause=event.cause)
+    return draft.done("resolved")
