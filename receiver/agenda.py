@@ -53,14 +53,17 @@ class Agenda:
         clock: Clock,
         notifiers: Mapping[str, Notifier],
     ) -> None:
-        """A lease outlasts the slowest call that a notifier of its lane may make."""
+        """A lease outlasts the slowest call that a notifier of its lane may make.
+
+        ``leases``: for each lane its length (ms).
+        """
         told = {name for name, notifier in notifiers.items() if notifier.kind == "webhook"}
         lanes = {"urgent": notifiers.keys() - told, "normal": notifiers.keys() - told}
         self._bounds = {lane: _shares(names, PLACES[lane]) for lane, names in lanes.items()}
         left = PLACES["background"] - sum(UNHURRIED.values())
         self._bounds["background"] = UNHURRIED | _shares(told, left)
         lanes["background"] = told
-        self._lease = {
+        self.leases = {
             lane: _lease(notifiers[name].timeout for name in names) for lane, names in lanes.items()
         }
         self._tasks = tasks
@@ -142,7 +145,7 @@ class Agenda:
 
     async def _start(self, shard: int, lane: str, free: int) -> int:
         now = self._clock.now()
-        token, until = uuid.uuid4().hex, now + self._lease[lane]
+        token, until = uuid.uuid4().hex, now + self.leases[lane]
         found = await self._tasks.claim(shard, lane, now, until, token, free, self._room(lane))
         if not found:
             return 0

@@ -57,8 +57,10 @@ from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
-from receiver.store.reach import check_server, keep_time, reach
+from receiver.store.put_off import PutOff
+from receiver.store.reach import check_server, reach
 from receiver.store.tasks import TaskStore
+from receiver.timekeeper import Timekeeper
 from receiver.tracing import Tracing, build_tracing
 from receiver.unreached import Unreached
 from receiver.webhook import WebhookEndpoint
@@ -112,8 +114,9 @@ class Service:
             url = self._embedded.url
         self._redis = connect(url)
         self._build()
-        await reach(self.clock, self._redis)
+        await reach(self._redis)
         await check_layout(self._redis, settings.redis.shards)
+        await self.timekeeper.start()
         if settings.redis.url:
             await check_server(self._redis)
         self.dispatcher.start(self._committed)
@@ -121,7 +124,7 @@ class Service:
         await self.heartbeats.expect()
         self.agenda.start()
         self.pagerduty.start()
-        self._background.append(asyncio.create_task(keep_time(self.clock, self._redis)))
+        self._background.append(asyncio.create_task(self.timekeeper.run()))
         self._background.append(asyncio.create_task(self.load.watch()))
         self._background.append(asyncio.create_task(self.unreached.run()))
         await self._listen()
@@ -239,6 +242,15 @@ class Service:
         self.agenda = Agenda(
             self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
         )
+        self._put_off = PutOff(self._redis, shards, self.agenda.leases)
+        self.timekeeper = Timekeeper(
+            self.clock,
+            store,
+            self.conditions,
+            self._put_off,
+            self.heartbeats.expect,
+            alone=self._embedded is not None,
+        )
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
         self._endpoints = self._build_endpoints(store, runbooks)
         self.outgoing_heartbeat = self._build_heartbeat(store)
@@ -323,7 +335,10 @@ class Service:
                 "intake": lambda: check_intake(intake_url(self.settings.web, self.api_port)),
                 "redis": lambda: check_redis(store, self.clock),
                 "delivery": lambda: check_delivery(
-                    self.tasks, self.clock, lambda: self._outages.lengths(self.settings.notifiers)
+                    self.tasks,
+                    self.clock,
+                    lambda: self._outages.lengths(self.settings.notifiers),
+                    self._put_off,
                 ),
             },
             self.metrics,
@@ -340,6 +355,9 @@ class Service:
             if isinstance(notifier, WebhookNotifier):
                 self.metrics.set_pool(name, notifier.in_use, notifier.connections)
                 self.metrics.set_breaker(name, notifier.breaker.state(self.clock.now()))
+        clock = self.clock
+        self.metrics.set_clock(clock.redis_ahead, clock.machine_ahead, clock.behind)
+        self.metrics.set_put_off(self.timekeeper.put_off)
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
         self.metrics.set_cache("enrichment", self.enrichment.shown())
 

@@ -221,6 +221,19 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"lane": Closed(LANES)},
         ),
         gauge(
+            f"{_OWN}_agenda_put_off_entries",
+            "Agenda entries found further ahead than their kind allows; they are due at once",
+        ),
+        gauge(
+            f"{_OWN}_clock_offset_seconds",
+            "How far a clock is ahead of the service's: Redis's, and this machine's own",
+            {"clock": Closed(("redis", "machine"))},
+        ),
+        gauge(
+            f"{_OWN}_clock_behind_seconds",
+            "How far the service's clock is behind what Redis and this machine agree on",
+        ),
+        gauge(
             f"{_OWN}_runbooks",
             "Runbooks in the catalogue, by system",
             {"system": Closed(config.systems)},

@@ -221,6 +221,17 @@ class Metrics:
             self._families["incident_manager_agenda_delay_seconds"][key](delays.get(key[0], 0))
         self._families["incident_manager_processing_queue_size"][()](due)
 
+    def set_put_off(self, number: int) -> None:
+        """Set how many entries of the agenda lie further ahead than their kind allows."""
+        self._families["incident_manager_agenda_put_off_entries"][()](number)
+
+    def set_clock(self, redis: int, machine: int, behind: int) -> None:
+        """Set by how much (ms) other clocks are ahead of ours, and how far it is behind."""
+        offsets = self._families["incident_manager_clock_offset_seconds"]
+        offsets[("redis",)](redis / 1000)
+        offsets[("machine",)](machine / 1000)
+        self._families["incident_manager_clock_behind_seconds"][()](behind / 1000)
+
     def set_pool(self, pool: str, in_use: int, most: int) -> None:
         """Set how many connections of a pool are in use, of how many."""
         family = self._families["incident_manager_connection_pool_connections"]

@@ -8,6 +8,7 @@ from receiver.clock import Clock
 from receiver.settings import WebConfig
 from receiver.settings_types import split_address
 from receiver.store.incidents import IncidentStore
+from receiver.store.put_off import PutOff
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration
 
@@ -43,9 +44,12 @@ async def check_redis(store: IncidentStore, clock: Clock) -> str:
 
 
 async def check_delivery(
-    tasks: TaskStore, clock: Clock, outages: Callable[[], Mapping[str, int]] = dict
+    tasks: TaskStore,
+    clock: Clock,
+    outages: Callable[[], Mapping[str, int]] = dict,
+    put_off: PutOff | None = None,
 ) -> str:
-    """Look for urgent work that nobody took up, and for notifiers that only fail.
+    """Look for work that nobody took up or that was put off too far, and for failing notifiers.
 
     A leased or postponed task is not overdue: its time is that of its next attempt. ``outages``
     returns for how long (ms) every attempt of a notifier has failed. StoreUnavailableError.
@@ -55,6 +59,9 @@ async def check_delivery(
         due = await tasks.next_due(shard, "urgent")
         if due is not None and now - due > OVERDUE_MS:
             return f"an urgent task is {format_duration(now - due)} overdue"
+    far = sum(map(len, await put_off.find(now))) if put_off else 0
+    if far:
+        return f"{far} tasks were put off further than anything may be"
     for name, length in outages().items():
         if length > OUTAGE_MS:
             return f"every attempt of {name} failed for {format_duration(length)}"

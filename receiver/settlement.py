@@ -101,7 +101,7 @@ class Settlement:
     async def heed(self, budget: Budget | None, outcome: Outcome) -> None:
         """Let nobody call for as long as the service asks for."""
         if budget is not None and isinstance(outcome, Retry) and outcome.blocks:
-            await self._budgets.block(budget, self._clock.now() + outcome.blocks)
+            await self._budgets.block(budget, outcome.blocks, self._clock.now())
 
     async def listed(self, member: Member, receipt: Receipt, outcome: Outcome, number: int) -> None:
         """End the task of an incident that a digest listed, or was to list."""

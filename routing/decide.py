@@ -53,14 +53,19 @@ from routing.snapshot import decide_alerts
 from routing.timers import delivery_failed, timer_due
 from routing.watch import decide_heartbeat
 
+HELD_MS = 10_000
+"""More than two replicas may differ by."""
+
 
 def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> Decision:
     """Return what ``event`` does to ``incident`` at ``now`` (ms).
 
     ``incident`` is None when the group is unknown; only alerts can then do anything. ``now`` never
-    goes back within an incident. Pure and total: it raises for programming errors alone.
+    goes back within an incident that is open; one that is over, and was written further ahead than
+    replicas may differ, was written by a clock that has been set right since: the deadlines of its
+    next episode do not wait for that time. Pure and total: it raises for programming errors alone.
     """
-    if incident is not None:
+    if incident is not None and (incident.is_open or incident.updated_at - now <= HELD_MS):
         now = max(now, incident.updated_at)
     if isinstance(event, AlertsReceived):
         return decide_alerts(incident, event, now, rules)

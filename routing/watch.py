@@ -33,7 +33,8 @@ def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> D
         draft.set(state="missing", episode_opened_at=due if late else start.episode_opened_at)
         draft.stop("heartbeat")
         return draft.done("heartbeat_returned")
-    if event.expected and due > now + min(GRACE_MS, event.interval):
+    # What lies further ahead than a beat ever does was written by a clock that was wrong.
+    if event.expected and now + min(GRACE_MS, event.interval) < due <= now + event.interval:
         return draft.done("expected")
     if not event.expected:
         draft.set(seen_at=now)

@@ -118,7 +118,8 @@ class WebhookNotifier:
                 said = (await answer.content.read(SAID_MAX)).decode("utf-8", "replace")
                 if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
                     wait = answer.headers.get("Retry-After", "")
-                    return _refused(answer.status, said, _after(wait, view.now))
+                    asked = _after(wait, answer.headers.get("Date", ""), view.now)
+                    return _refused(answer.status, said, asked)
         except TimeoutError:
             return Retry(f"no answer within {self.timeout:g} s", cause="timeout", unknown=True)
         except ClientConnectorError as error:
@@ -159,13 +160,25 @@ def _refused(status: int, said: str, after: int | None) -> Outcome:
     return Rejected(reason, repairable=status in _GONE, cause=cause)
 
 
-def _after(text: str, now: int) -> int | None:
-    """Return what a Retry-After header (seconds, or a date) asks for, in ms."""
+def _after(text: str, date: str, now: int) -> int | None:
+    """Return what a Retry-After header (seconds, or a date) asks for, in ms.
+
+    A date is of the other side's clock, and so is the answer's own (``date``); without it ``now``
+    (ms) has to do.
+    """
     try:
         asked = int(float(text) * 1000)
     except (ValueError, OverflowError):
-        try:
-            asked = int(parsedate_to_datetime(text).timestamp() * 1000) - now
-        except (ValueError, OverflowError):
+        until = _moment(text)
+        if until is None:
             return None
+        sent = _moment(date)
+        asked = until - (now if sent is None else sent)
     return min(max(asked, 0), AFTER_MAX_MS)
+
+
+def _moment(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

@@ -8,8 +8,11 @@ from receiver.budget import MINUTE_MS, Budget
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import budget_key
 
-BLOCK_KEPT_MS = 20 * MINUTE_MS
-"""Longer than any Retry-After that is believed."""
+BLOCK_MAX_MS = 10 * MINUTE_MS
+"""The longest Retry-After that is believed."""
+BLOCK_KEPT_MS = 2 * BLOCK_MAX_MS
+DIFFER_MS = 10_000
+"""What the clocks of two replicas may differ by."""
 HORIZON_MS = 10_000
 """How far ahead a place may be: what many wait for may become free long before."""
 
@@ -27,11 +30,15 @@ class BudgetStore:
         async with unavailable_is_503():
             answer = await self._take(
                 keys=[budget_key(budget.key)],
-                args=[now, level, budget.interval, saved, HORIZON_MS],
+                args=[now, level, budget.interval, saved, HORIZON_MS, BLOCK_MAX_MS],
             )
         return int(answer)
 
-    async def block(self, budget: Budget, until: int) -> None:
-        """Let nobody call before ``until`` (ms), or later if that was said before."""
+    async def block(self, budget: Budget, length: int, now: int) -> None:
+        """Let nobody call for ``length`` (ms) from now, or longer if that was said before."""
+        until = now + min(length, BLOCK_MAX_MS)
         async with unavailable_is_503():
-            await self._block(keys=[budget_key(budget.key)], args=[until, BLOCK_KEPT_MS])
+            await self._block(
+                keys=[budget_key(budget.key)],
+                args=[until, BLOCK_KEPT_MS, now + BLOCK_MAX_MS + DIFFER_MS],
+            )

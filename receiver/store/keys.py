@@ -17,6 +17,7 @@
 | ``dead`` | list | dead letters, newest first |
 | ``pd:<id>`` | set | dedup_keys of ours that a PagerDuty incident holds |
 | ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
+| ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
@@ -31,6 +32,9 @@ VERSION_DIGITS = 16
 REVISION_DIGITS = 8
 LAYOUT = f"{PREFIX}:layout"
 """Holds the shard count the data was written with; another count is refused."""
+
+REFERENCE = f"{PREFIX}:clock"
+"""Holds how all replicas get their time from Redis's."""
 
 
 class Keys:

@@ -3,17 +3,15 @@
 import asyncio
 import logging
 
-from receiver.clock import Clock
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.store.client import Client, unavailable_is_503
 
 log = logging.getLogger("app")
 
 START_WITHIN_S = 60.0
-SYNC_EVERY_S = 30.0
 
 
-async def reach(clock: Clock, redis: Client) -> None:
+async def reach(redis: Client) -> None:
     """Wait for Redis; it may be starting at the same time as this service.
 
     StoreUnavailableError when it does not answer within a minute.
@@ -21,14 +19,15 @@ async def reach(clock: Clock, redis: Client) -> None:
     give_up = asyncio.get_running_loop().time() + START_WITHIN_S
     while True:
         try:
-            await clock.sync(redis)
-            break
+            async with unavailable_is_503():
+                await redis.ping()
         except StoreUnavailableError as error:
             if asyncio.get_running_loop().time() > give_up:
                 raise
             log.warning("waiting for Redis: %s", error)
             await asyncio.sleep(1)
-    clock.skew = 0
+        else:
+            return
 
 
 async def check_server(redis: Client) -> None:
@@ -43,13 +42,3 @@ async def check_server(redis: Client) -> None:
             "set maxmemory-policy noeviction"
         )
     log.info("external Redis, appendfsync %s", config.get("appendfsync", "unknown"))
-
-
-async def keep_time(clock: Clock, redis: Client) -> None:
-    """Follow Redis's clock for ever."""
-    while True:
-        await asyncio.sleep(SYNC_EVERY_S)
-        try:
-            await clock.sync(redis)
-        except StoreUnavailableError as error:
-            log.warning("clock not measured: %s", error)

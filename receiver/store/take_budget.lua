@@ -1,27 +1,38 @@
 -- Take one call out of a budget, or a place in its queue. A more urgent level goes first: while one
--- of its tasks waits, less urgent ones are refused.
+-- of its tasks waits, less urgent ones are refused. A time further ahead than this script ever
+-- writes one was written by a clock that was wrong, and holds up nobody.
 -- KEYS: budget (hash: next, blocked; for each level n: until<n>, when its last waiter is due, and
 --       tail<n>, the last place given)
 -- ARGV: now, level (1 is the most urgent), ms between two calls, ms that may be saved up,
---       how far ahead a place may be (ms)
+--       how far ahead a place may be (ms), how far ahead it may be blocked (ms)
 -- Returns 0, or the time (ms) to come back at.
 local now, level, interval = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local saved, horizon = tonumber(ARGV[4]), tonumber(ARGV[5])
+local saved, horizon, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local grace, kept = 500, 1200000
-local function field(name) return tonumber(redis.call('HGET', KEYS[1], name) or '0') end
-local blocked, next_at = field('blocked'), field('next')
+-- What the clocks of two replicas may differ by.
+local differ = 10000
+local function field(name, latest)
+  local at = tonumber(redis.call('HGET', KEYS[1], name) or '0')
+  return at <= latest + differ and at or 0
+end
+local blocked = field('blocked', now + longest)
+local next_at = field('next', now + saved + interval)
 local free_at = math.max(blocked, next_at - saved)
+-- A place is at most the horizon after the last waiter of the level before, or after it is free.
+local function latest(n)
+  return math.max(now, free_at) + interval + n * (horizon + grace)
+end
 local ahead = 0
-for n = 1, level - 1 do ahead = math.max(ahead, field('until' .. n)) end
+for n = 1, level - 1 do ahead = math.max(ahead, field('until' .. n, latest(n))) end
 if free_at <= now and ahead <= now then
   redis.call('HSET', KEYS[1], 'next', string.format('%.0f', math.max(next_at, now) + interval))
   redis.call('PEXPIRE', KEYS[1], kept)
   return 0
 end
 local first = math.max(now + 1, free_at, ahead - grace)
-local place = math.max(first, field('tail' .. level) + interval)
+local place = math.max(first, field('tail' .. level, latest(level)) + interval)
 if place > first + horizon then place = first + (place - first) % horizon end
-redis.call('HSET', KEYS[1], 'tail' .. level, string.format('%.0f', place),
-  'until' .. level, string.format('%.0f', math.max(field('until' .. level), place + grace)))
+redis.call('HSET', KEYS[1], 'tail' .. level, string.format('%.0f', place), 'until' .. level,
+  string.format('%.0f', math.max(field('until' .. level, latest(level)), place + grace)))
 redis.call('PEXPIRE', KEYS[1], kept)
 return string.format('%.0f', place)

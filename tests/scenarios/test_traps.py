@@ -140,12 +140,23 @@ async def test_a_request_fails_when_any_part_of_it_failed(tmp_path: Path, fakes:
         await app.stop()
 
 
-async def test_a_clock_that_differs_from_redis_makes_a_replica_unready(plain: App) -> None:
-    plain.clock.skew = 8_000
-    status, text = await plain.get("/-/ready")
-    assert status == 503
-    assert "clock" in text
-    await plain.clock.sync(plain.service._redis)
+async def test_a_clock_that_differs_from_the_shared_one_makes_a_replica_unready(
+    plain: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replica cannot make the others believe it, and is not sure that they are right."""
+    keeper = plain.service.timekeeper
+
+    async def refused(*_: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper._reference, "store", refused)
+        await plain.service._redis.set("im:clock", "8000|1|another")
+        await keeper.measure()
+        status, text = await plain.get("/-/ready")
+        assert status == 503
+        assert "this replica's clock is 8s behind the one the replicas share" in text
+    await keeper.measure()
     assert (await plain.get("/-/ready"))[0] == 200
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.budget import MINUTE_MS, Budget, key_of, level_of
-from receiver.store.budgets import HORIZON_MS, BudgetStore
+from receiver.store.budgets import BLOCK_MAX_MS, HORIZON_MS, BudgetStore
 
 NOW = 1_772_445_600_000
 CHANNEL = Budget("slack:1", 60)
@@ -61,14 +61,14 @@ async def test_whoever_never_comes_back_holds_up_nobody_for_long(budgets: Budget
 async def test_a_service_that_asks_for_quiet_gets_it_from_every_level(
     budgets: BudgetStore,
 ) -> None:
-    await budgets.block(CHANNEL, NOW + 5000)
+    await budgets.block(CHANNEL, 5000, NOW)
     assert await budgets.take(CHANNEL, 1, NOW) >= NOW + 5000
     assert await budgets.take(CHANNEL, 1, NOW + 7000) == 0
 
 
 async def test_of_two_times_a_service_asked_for_the_later_one_counts(budgets: BudgetStore) -> None:
-    await budgets.block(CHANNEL, NOW + 9_000)
-    await budgets.block(CHANNEL, NOW + 2_000)
+    await budgets.block(CHANNEL, 9_000, NOW)
+    await budgets.block(CHANNEL, 2_000, NOW)
     assert await budgets.take(CHANNEL, 1, NOW + 3_000) >= NOW + 9_000
 
 
@@ -80,6 +80,36 @@ async def test_budgets_are_kept_apart_and_forget_themselves(
     assert await budgets.take(other, 1, NOW) == 0
     for name in ("slack:1", "slack:2"):
         assert 0 < await redis.pttl(f"im:budget:{name}") <= 1_200_000
+
+
+@pytest.mark.parametrize("ahead", [60_000, 600_000, 3_600_000, 86_400_000])
+async def test_what_a_clock_that_was_wrong_left_holds_up_nobody(
+    budgets: BudgetStore, ahead: int
+) -> None:
+    """All of a budget's times are of a clock that ran ahead: once it is right, pages go out."""
+    for _ in range(30):
+        for level in (1, 2, 4):
+            await budgets.take(CHANNEL, level, NOW + ahead)
+    now, granted = NOW, []
+    while len(granted) < 20:
+        place = await budgets.take(CHANNEL, 1, now)
+        granted += [] if place else [now]
+        assert place <= now + HORIZON_MS + 2 * CHANNEL.interval
+        now = place or now + 1
+    assert granted[0] <= NOW + 3 * CHANNEL.interval + HORIZON_MS
+    assert now <= NOW + 40_000
+    assert await budgets.take(CHANNEL, 4, now + HORIZON_MS) in (0, pytest.approx(now, abs=30_000))
+
+
+async def test_no_wait_that_a_service_asked_for_is_believed_beyond_the_longest(
+    budgets: BudgetStore,
+) -> None:
+    await budgets.block(CHANNEL, 5_000, NOW + 3_600_000)
+    assert await budgets.take(CHANNEL, 1, NOW) == 0
+    await budgets.block(CHANNEL, 5_000, NOW)
+    assert NOW + 5_000 <= await budgets.take(CHANNEL, 1, NOW + 1) <= NOW + 7_000
+    await budgets.block(CHANNEL, 3_600_000, NOW)
+    assert await budgets.take(CHANNEL, 1, NOW + BLOCK_MAX_MS + 2_000) == 0
 
 
 @pytest.mark.parametrize("budget", [Budget("b", 60), Budget("b", 120, 20), Budget("b", 50, 10)])

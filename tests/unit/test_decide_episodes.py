@@ -4,7 +4,7 @@ import pytest
 
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import Acknowledged, Event, Resolved, TimerDue
+from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.rules import Rules
@@ -175,6 +175,18 @@ def test_a_clock_set_back_makes_no_negative_figure() -> None:
     ended = decide(_incident(taken), RESOLVED, NOW - 9 * MINUTE, RULES)
     assert [value for _, value, _ in _figures(taken) + _figures(ended)] == [0.0, 0.0]
     assert _incident(ended).resolved_at == NOW
+
+
+def test_what_is_over_since_a_clock_was_ahead_does_not_put_off_the_next_deadlines() -> None:
+    """It ended a day ahead of what is now known to be the time, and fires again."""
+    closed = _after(FIRING, RESOLVED)
+    again = received(alert("b", starts_at=NOW - 20 * 60 * MINUTE))
+    now = NOW - 24 * 60 * MINUTE
+    reopened = _incident(decide(closed, again, now, RULES))
+    assert reopened.is_open
+    assert reopened.timers["acknowledge"] == now + 5 * MINUTE
+    by_hand = _incident(decide(closed, Reopened(ANN), now, RULES))
+    assert by_hand.timers["acknowledge"] == now + 5 * MINUTE
 
 
 def test_a_second_click_and_a_late_one_are_named_and_change_nothing() -> None:

@@ -44,6 +44,13 @@ def test_a_start_changes_only_what_is_due_or_nearly_so() -> None:
     assert overdue.timers["heartbeat"] == NOW + 40 * MINUTE
 
 
+def test_one_that_a_wrong_clock_put_off_is_awaited_from_the_start_again() -> None:
+    ahead, _ = after((24 * 60, seen()), (0, seen(expected=True)))
+    assert ahead.timers["heartbeat"] == NOW + INTERVAL
+    beaten, _ = after((24 * 60, seen()), (0, seen()))
+    assert beaten.timers["heartbeat"] == NOW + INTERVAL
+
+
 def test_missing_since_the_beat_was_due_and_back_only_when_its_end_is_stored() -> None:
     gone = ((0, seen()), (12, TimerDue("heartbeat")))
     missing, reason = after(*gone)
