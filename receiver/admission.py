@@ -6,6 +6,7 @@ places of its own, and what tells how the service is needs none.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -71,12 +72,22 @@ class Admission:
         heavy = bool(large and self._large and self._large + large > LARGE_MOST)
         full = whole and self._inside[lane] >= MOST[lane]
         if heavy or full or (lane is Lane.INTAKE and self.wait() > PATIENCE_S):
-            self._refused_at = self._now()
-            self._refused(lane)
+            self._refuse(lane)
             return None
         self._inside[lane] += whole
         self._large += large
         return Ticket(lane, counted=whole, large=large)
+
+    def has_room(self, size: int) -> bool:
+        """Return whether an alert of so many bytes would be taken; one that is not is counted."""
+        if size > LARGE_BYTES or self.wait() <= PATIENCE_S:
+            return True
+        self._refuse(Lane.INTAKE)
+        return False
+
+    def _refuse(self, lane: Lane) -> None:
+        self._refused_at = self._now()
+        self._refused(lane)
 
     def leave(self, ticket: Ticket) -> None:
         """Give the place back: it is answered."""
@@ -115,7 +126,7 @@ class Admission:
 def lane_of(method: str, path: str) -> Lane | None:
     """Return the lane of a request; None for what is answered always: probes, and public pages."""
     plain = path.rstrip("/")
-    if plain.endswith("/v1/alerts/webhook"):
+    if plain.endswith(_WEBHOOK.decode()):
         return Lane.INTAKE
     if plain.endswith("/events") and "/v1/integrations/" in plain:
         return Lane.INTAKE
@@ -125,6 +136,25 @@ def lane_of(method: str, path: str) -> Lane | None:
 
 
 _ALWAYS = ("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json")
+
+
+def is_alert(data: bytes) -> bool:
+    """Return whether ``data`` is all of one request, to the webhook, in its plainest form.
+
+    Whatever looks otherwise (in pieces, chunked, two requests) is read by those who can.
+    """
+    if not data.startswith(b"POST /"):
+        return False
+    line, _, rest = data.partition(b"\r\n")
+    if not line.partition(b"?")[0].removesuffix(b" HTTP/1.1").rstrip(b"/").endswith(_WEBHOOK):
+        return False
+    head, found, body = rest.partition(b"\r\n\r\n")
+    lengths = _LENGTH.findall(head)
+    return bool(found) and len(lengths) == 1 and int(lengths[0]) == len(body)
+
+
+_WEBHOOK = b"/v1/alerts/webhook"
+_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
 
 
 def retry_after() -> str:

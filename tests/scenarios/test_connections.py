@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -241,3 +242,53 @@ async def test_what_is_not_http_is_a_short_line_and_not_for_each(
     assert {one.levelno for one in lines} == {logging.WARNING}
     assert all(one.exc_info is None for one in lines)
     assert not [one for one in caplog.records if one.name == "aiohttp.server"]
+
+
+WEBHOOK = (
+    b"POST /v1/alerts/webhook HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+)
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+    return int(head.split()[1]), head, await reader.readexactly(length)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_without_room_an_alert_is_refused_and_what_people_do_is_not(
+    site: App, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    admission = site.service.load.admission
+    monkeypatch.setattr(admission, "wait", lambda: 5.0)
+    body = json.dumps(notification(alert())).encode()
+    request = WEBHOOK % (len(body), body)
+    for number in range(3):
+        if pieces > 1 or not number:  # one whose body was not read is closed
+            reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+        for at in range(pieces):
+            writer.write(request[at * 150 : (at + 1) * 150 if pieces > at + 1 else None])
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        status, head, said = await answer_of(reader)
+        assert status == 503
+        assert b"retry-after: " in head.lower()
+        assert b"more is sent than can be answered" in said
+    assert (await site.get("/v1/incidents"))[1]["incidents"] == []
+    opened = await site.post({"title": "by hand"}, "/v1/incidents")
+    assert opened[0] == 201
+    site.service.load.look()
+    problems = (await site.get("/health"))[1]["problems"]
+    assert [row["subject"] for row in problems] == ["overload"]
+    _, page = await site.get("/metrics")
+    assert 'incident_manager_requests_refused_total{lane="intake"} 3.0' in str(page)
+    assert 'incident_manager_requests_refused_total{lane="people"} 0.0' in str(page)
+    monkeypatch.undo()
+    if pieces > 1:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    writer.write(request)
+    assert (await answer_of(reader))[0] == 202
+    writer.close()
+    inside = admission.inside()
+    assert set(inside.values()) == {0}

@@ -2,7 +2,17 @@
 
 import pytest
 
-from receiver.admission import FLOOR, LARGE_MOST, MOST, Admission, Lane, Ticket, retry_after
+from receiver.admission import (
+    FLOOR,
+    LARGE_MOST,
+    MOST,
+    Admission,
+    Lane,
+    Ticket,
+    is_alert,
+    lane_of,
+    retry_after,
+)
 
 
 class Door:
@@ -102,3 +112,51 @@ def test_who_drips_takes_no_place_and_spoils_no_measure(door: Door) -> None:
 
 def test_those_refused_do_not_come_back_together() -> None:
     assert len({retry_after() for _ in range(200)}) > 2
+
+
+HEAD = b"POST /v1/alerts/webhook HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "is_one"),
+    [
+        (HEAD + b"Content-Length: 2\r\n\r\n{}", True),
+        (HEAD + b"content-length:2\r\nX: y\r\n\r\n{}", True),
+        (b"POST /im/v1/alerts/webhook/?cluster=a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", True),
+        (HEAD + b"Content-Length: 2\r\n\r\n{", False),
+        (HEAD + b"Content-Length: 2\r\n\r\n{} ", False),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", False),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", False),
+        (HEAD + b"Content-Length: 2\r\n", False),
+        (b"GET /v1/alerts/webhook HTTP/1.1\r\nContent-Length: 0\r\n\r\n", False),
+        (b"POST /v1/slack/actions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"POST /x?/v1/alerts/webhook HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"", False),
+        (b"\x00\xff", False),
+    ],
+)
+def test_only_one_whole_alert_is_refused_unread(data: bytes, *, is_one: bool) -> None:
+    assert is_alert(data) is is_one
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "lane"),
+    [
+        ("POST", "/v1/alerts/webhook", Lane.INTAKE),
+        ("POST", "/im/v1/alerts/webhook/", Lane.INTAKE),
+        ("POST", "/v1/integrations/shop/events", Lane.INTAKE),
+        ("POST", "/v1/slack/events", Lane.PEOPLE),
+        ("POST", "/v1/slack/actions", Lane.PEOPLE),
+        ("POST", "/v1/heartbeats/watchdog", Lane.PEOPLE),
+        ("POST", "/v1/pagerduty/webhook", Lane.PEOPLE),
+        ("GET", "/", Lane.PEOPLE),
+        ("GET", "/-/ready", None),
+        ("HEAD", "/-/healthy", None),
+        ("GET", "/im/health", None),
+        ("GET", "/metrics", None),
+        ("POST", "/metrics", Lane.PEOPLE),
+        ("GET", "/status", None),
+    ],
+)
+def test_what_a_request_is_for(method: str, path: str, lane: Lane | None) -> None:
+    assert lane_of(method, path) is lane
