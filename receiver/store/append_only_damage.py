@@ -104,6 +104,18 @@ def refuse_missing_files(data_dir: Path) -> None:
         raise refusal(data_dir, found)
 
 
+def make_room(data_dir: Path) -> None:
+    """Let a backup be restored where the files are gone; StoreUnavailableError for damaged ones."""
+    found = _look_at_list(data_dir)
+    if any(damage.kind is not Kind.GONE for damage in found):
+        raise StoreUnavailableError(
+            f"there is damaged data in {data_dir}, which is not overwritten:"
+            f" mv {data_dir} {data_dir}.damaged"
+        )
+    if found:
+        (data_dir / CREATED).unlink()
+
+
 def refusal(data_dir: Path, found: Sequence[Damage]) -> StoreUnavailableError:
     """Return the error for damage that is not mended unasked, with the command that mends it."""
     what = "\n".join(f"  {damage.path}: {damage.words}" for damage in found)

@@ -58,6 +58,16 @@ class Keys:
         self.damaged = f"{base}damaged"
         self.heal = f"{base}heal"
 
+    @property
+    def indexes(self) -> dict[str, str]:
+        """Sorted sets of incident ids, by name."""
+        return {
+            "open": self.open,
+            "closed": self.closed,
+            "published": self.published,
+            "unreached": self.unreached,
+        }
+
     def group(self, digest: str) -> str:
         """Return the key of a group's current generation."""
         return f"{self._base}g:{digest}"

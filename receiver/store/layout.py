@@ -15,6 +15,12 @@ VERSION = 1
 number of shards, then, from version 2 on, a space and the version. What only adds to it has no
 version of its own; a record has one (``routing.incident.SCHEMA``)."""
 _STORED = re.compile(rb"(\d{1,6})(?: (\d{1,6})\b.*)?", re.DOTALL).fullmatch
+RESTORING = b"restoring"
+"""What ``im:layout`` says while a backup is being restored: nobody may work on half of it."""
+HALF_RESTORED = (
+    "a backup is being restored, or its restore broke off: let it end, or run"
+    " incident-manager store restore again"
+)
 SCANNED = 5_000
 
 
@@ -28,6 +34,8 @@ async def check_layout(redis: Client, shards: int) -> None:
         await redis.set(LAYOUT, str(shards), nx=True)
         is_text = await redis.type(LAYOUT) == b"string"
         raw = (await redis.get(LAYOUT) or b"") if is_text else b""
+    if raw == RESTORING:
+        raise StoreUnavailableError(HALF_RESTORED)
     stored = _STORED(raw)
     if stored is None:
         await _find_out(redis, shards, raw)

@@ -178,7 +178,8 @@ def decode_entries(lines: Sequence[bytes]) -> tuple[list[Entry], list[int]]:
     return entries, damaged
 
 
-def _count_field(incident: Incident | None) -> str:
+def count_field(incident: Incident | None) -> str:
+    """Return under what an incident is counted among the open ones, "" when it is not."""
     if incident is None or not incident.is_open:
         return ""
     return f"{severity_label(incident.severity)}|{incident.state}|{incident.priority}"
@@ -186,7 +187,7 @@ def _count_field(incident: Incident | None) -> str:
 
 def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
     """Return the changes of the numbers of open incidents by severity, state and priority."""
-    old, new = _count_field(before), _count_field(after)
+    old, new = count_field(before), count_field(after)
     if old == new:
         return []
     return [(field, delta) for field, delta in ((old, -1), (new, 1)) if field]

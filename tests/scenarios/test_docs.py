@@ -108,3 +108,22 @@ async def test_every_check_is_documented(plain: App) -> None:
     for one in json.loads(result.output)["checks"]:
         name = one["name"].lower()
         assert name in named or name.split()[0] in named, name
+
+
+@pytest.mark.parametrize("line", re.findall(r"(incident-manager store [a-z].*)", OPERATIONS))
+def test_every_store_command_of_the_operations_exists(line: str) -> None:
+    words = re.split(r"[`)|>#,;]", line)[0].split()[1:]
+    known = [word for word in words if not word.startswith(("/", "FILE", "[FILE", "im.", "-"))]
+    options = [word for word in words if word.startswith("--")]
+    result = CliRunner().invoke(main, [*known[:2], "--help"])
+    assert result.exit_code == 0, result.output
+    assert all(option in result.output for option in options)
+
+
+def test_every_store_command_is_documented() -> None:
+    for name, command in main.commands["store"].commands.items():  # type: ignore[attr-defined]
+        assert f"incident-manager store {name}" in OPERATIONS
+        for one in command.params:
+            for option in one.opts:
+                if option.startswith("--"):
+                    assert f"`{option}" in OPERATIONS or f" {option}" in OPERATIONS, option

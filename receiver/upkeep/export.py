@@ -1,0 +1,54 @@
+"""Exporting incidents for other tools: one JSON object a line, as the API answers it."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from receiver import present
+from receiver.store.client import Client
+from receiver.store.keys import Keys
+from receiver.store.receipts import read_receipts
+from receiver.store.record import decode_entries
+from receiver.upkeep.stored import StoredIncident, decoded, incident_names, read_incidents
+from routing.incident import Incident
+
+
+class Exported(msgspec.Struct):
+    """How many were exported, and the ids of those of which something cannot be read."""
+
+    incidents: int = 0
+    unreadable: list[str] = []
+
+
+async def export(
+    redis: Client, shards: Sequence[Keys], state: str, write: Callable[[bytes], object]
+) -> Exported:
+    """Write each incident of ``state`` (open, closed or all) as a line; in no order."""
+    done = Exported()
+    for keys in shards:
+        async for names in incident_names(redis, [keys]):
+            for stored in await read_incidents(redis, keys, names):
+                incident, problem = decoded(stored.id, stored.record)
+                if incident is None:
+                    done.unreadable.append(f"{stored.id}: {problem}")
+                elif incident.opened_at and _is_wanted(incident, state):
+                    _write_one(done, stored, incident, write)
+    return done
+
+
+def _is_wanted(incident: Incident, state: str) -> bool:
+    return state == "all" or incident.is_open == (state == "open")
+
+
+def _write_one(
+    done: Exported, stored: StoredIncident, incident: Incident, write: Callable[[bytes], object]
+) -> None:
+    timeline, damaged = decode_entries(stored.timeline)
+    receipts, lost = read_receipts(dict(stored.receipts))
+    if damaged or lost:
+        done.unreadable.append(f"{stored.id}: lines of its timeline or receipts")
+    seen = int(stored.seen) if stored.seen.isdigit() else 0
+    body = present.details(incident, timeline, receipts, max(incident.seen_at, seen))
+    write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
+    done.incidents += 1
