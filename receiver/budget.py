@@ -10,7 +10,10 @@ LEVELS = 5
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """Whose budget (``key``), and how many calls a minute; up to ``burst`` of them at once."""
+    """Whose budget (``key``), and how many calls a minute (0: no limit); ``burst`` of them at once.
+
+    One without limit still keeps the quiet that the service asks for.
+    """
 
     key: str
     per_minute: int
@@ -19,6 +22,8 @@ class Budget(msgspec.Struct, frozen=True):
     @property
     def interval(self) -> int:
         """The ms between two calls in the long run: in no minute are there more than allowed."""
+        if not self.per_minute:
+            return 0
         return -(-MINUTE_MS // max(1, self.per_minute - self.burst))
 
 

@@ -28,7 +28,7 @@ from receiver.notify.base import (
     Wait,
 )
 from receiver.outages import Outages
-from receiver.settlement import Job, Settlement, status_of
+from receiver.settlement import Job, Settlement, believed, status_of
 from receiver.store.budgets import BudgetStore
 from receiver.store.tasks import Reading, Task, TaskStore
 from receiver.tracing import Tracing, delivering
@@ -192,7 +192,9 @@ class Delivery:
             span.set("incident_manager.status", status_of(outcome))
             span.end("" if isinstance(outcome, Delivered) else outcome.cause)
             # What follows from a failure, such as the next notifier's page, is part of the trace.
-            return await self._settlement.handle(job, receipt, outcome)
+            after = await self._settlement.handle(job, receipt, outcome)
+        await self._settlement.heed(notifier.budget(view, step), notifier.name, view.now, outcome)
+        return after
 
     async def _may_call(
         self, job: Job, notifier: Notifier, receipt: Receipt, view: View, step: Step
@@ -225,13 +227,12 @@ class Delivery:
         self, notifier: Notifier, view: View, receipt: Receipt, step: Step
     ) -> Outcome:
         started = time.perf_counter()
-        outcome = await notifier.perform(view, receipt, step)
+        outcome = believed(await notifier.perform(view, receipt, step), view, receipt)
         took = time.perf_counter() - started
         await self._settlement.count(view, step.what, notifier.name, outcome, took)
         paged = isinstance(outcome, Delivered) and outcome.receipt.paged_seq >= step.seq
         if paged and step.seq and step.seq == view.page.seq:
             self._settlement.paged(view, notifier.name)
-        await self._settlement.heed(notifier.budget(view, step), outcome)
         return outcome
 
     async def _list(self, notifier: Notifier, step: Step, folded: Folded) -> None:
@@ -245,7 +246,6 @@ class Delivery:
             span.set("incident_manager.status", status_of(outcome))
             span.end("" if isinstance(outcome, Delivered) else outcome.cause)
             await self._settlement.count(first, "digest", notifier.name, outcome, took)
-        await self._settlement.heed(notifier.budget(first, step), outcome)
         number = len(folded.sent)
         await asyncio.gather(
             *(
@@ -253,3 +253,4 @@ class Delivery:
                 for member, receipt in folded.receipts(outcome)
             )
         )
+        await self._settlement.heed(notifier.budget(first, step), notifier.name, first.now, outcome)

@@ -175,7 +175,7 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
         ),
         counter(
             f"{_OWN}_budget_waits_total",
-            "Calls put off because their budget was used up or others are more urgent",
+            "Calls put off: budget used up, others more urgent, or quiet asked for by the service",
             {"channel": channel},
         ),
         histogram(

@@ -26,6 +26,7 @@ PAGE = 100
 PAGES = 10
 """PagerDuty keeps at most 1,000 alerts in an incident."""
 ANSWER_MAX = 4 << 20
+NOT_PAGERDUTY = "not an answer of PagerDuty's"
 RESET_DEFAULT_S = 30.0
 RESET_MAX_S = 300.0
 
@@ -73,7 +74,7 @@ class PagerDutyRest:
         found: list[str] = []
         for page in range(PAGES):
             query = [("limit", str(PAGE)), ("offset", str(page * PAGE))]
-            answer = await self._get(f"incidents/{incident}/alerts", query)
+            answer = await self._list(f"incidents/{incident}/alerts", "alerts", query)
             if isinstance(answer, NoAnswer):
                 return answer
             for alert in _objects(answer, "alerts"):
@@ -90,7 +91,7 @@ class PagerDutyRest:
         An unknown policy has no on-calls either: nobody is believed only when the policy exists.
         """
         query = [("escalation_policy_ids[]", policy), ("include[]", "users")]
-        answer = await self._get("oncalls", [*query, ("limit", str(PAGE))])
+        answer = await self._list("oncalls", "oncalls", [*query, ("limit", str(PAGE))])
         if isinstance(answer, NoAnswer):
             return answer
         entries = _objects(answer, "oncalls")
@@ -98,12 +99,18 @@ class PagerDutyRest:
             known = await self._get(f"escalation_policies/{policy}", ())
             if isinstance(known, NoAnswer):
                 return known
-            return OnCall(policy, _text(known.get("escalation_policy"), "summary"))
+            found_policy = known.get("escalation_policy")
+            if _text(found_policy, "id") != policy:
+                return NoAnswer(NOT_PAGERDUTY)
+            return OnCall(policy, _text(found_policy, "summary"))
         found: dict[str, Person] = {}
         for entry in sorted(entries, key=_level):
             person = await self._person(entry)
             if person is not None:
                 found.setdefault(person.id, person)
+        if not found:
+            # Somebody is on call, whoever that is.
+            return NoAnswer(NOT_PAGERDUTY)
         ends = [end for entry in entries if (end := _moment(entry.get("end")))]
         name = _text(entries[0].get("escalation_policy"), "summary")
         return OnCall(policy, name, tuple(found.values()), min(ends, default=0))
@@ -111,7 +118,7 @@ class PagerDutyRest:
     async def changes(self, since: int, until: int) -> list[Change] | NoAnswer:
         """Return the newest change events of a time (ms), up to a page of them."""
         query = [("since", _utc(since)), ("until", _utc(until)), ("limit", str(PAGE))]
-        answer = await self._get("change_events", query)
+        answer = await self._list("change_events", "change_events", query)
         if isinstance(answer, NoAnswer):
             return answer
         found = []
@@ -126,7 +133,7 @@ class PagerDutyRest:
 
     async def user_id(self, email: str) -> str | NoAnswer:
         """Return the id of the user with this e-mail address, "" when there is none."""
-        answer = await self._get("users", [("query", email), ("limit", str(PAGE))])
+        answer = await self._list("users", "users", [("query", email), ("limit", str(PAGE))])
         if isinstance(answer, NoAnswer):
             return answer
         same = (user for user in _objects(answer, "users") if _text(user, "email").lower() == email)
@@ -143,6 +150,13 @@ class PagerDutyRest:
             user = {**user, **whole} if isinstance(whole, dict) else user
         name = _text(user, "name") or _text(user, "summary")
         return Person(_text(user, "id"), name, _text(user, "email"), _level(entry))
+
+    async def _list(self, path: str, name: str, query: Query) -> dict[str, Any] | NoAnswer:
+        """Ask for a list; an answer without it says nothing, least of all that it is empty."""
+        answer = await self._get(path, query)
+        if isinstance(answer, NoAnswer) or isinstance(answer.get(name), list):
+            return answer
+        return NoAnswer(NOT_PAGERDUTY)
 
     async def _get(self, path: str, query: Query) -> dict[str, Any] | NoAnswer:
         """Make one request; every way it can end is a value."""
@@ -174,8 +188,8 @@ class PagerDutyRest:
         except (ClientError, TimeoutError, OSError) as error:
             return NoAnswer(f"network: {str(error)[:200] or type(error).__name__}")
         except (msgspec.DecodeError, ValueError, RecursionError):
-            return NoAnswer("not an answer of PagerDuty's")
-        return found if isinstance(found, dict) else NoAnswer("not an answer of PagerDuty's")
+            return NoAnswer(NOT_PAGERDUTY)
+        return found if isinstance(found, dict) else NoAnswer(NOT_PAGERDUTY)
 
     async def close(self) -> None:
         """Close the connections."""

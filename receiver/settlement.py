@@ -24,6 +24,11 @@ log = logging.getLogger("notify")
 BACKOFF_MS = 1_000
 BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000, "background": 60_000}
 REPAIR_MS, REPAIR_MAX_MS = 60_000, 600_000
+ONCE_MORE_MS = 2_000
+"""How soon an odd refusal is asked for again: longer than a restart behind a load balancer takes to
+be noticed, and short for a page."""
+KNOWN_BY_MS = 10_000
+"""How long before a page counts as late its next attempt is made, so that its end is known then."""
 GIVE_UP_AFTER_MS = 24 * 3_600_000
 """A notifier that failed for a day is treated as one that says no."""
 SAID_MS = 30_000
@@ -98,10 +103,20 @@ class Settlement:
         lag = max(0, self._clock.now() - view.page.at) / 1000
         self._metrics.delivered(name, view.incident.priority, lag)
 
-    async def heed(self, budget: Budget | None, outcome: Outcome) -> None:
-        """Let nobody call for as long as the service asks for."""
-        if budget is not None and isinstance(outcome, Retry) and outcome.blocks:
-            await self._budgets.block(budget, outcome.blocks, self._clock.now())
+    async def heed(self, budget: Budget | None, name: str, began: int, outcome: Outcome) -> None:
+        """Let nobody call for as long as the service asks for, and nobody wait once it works again.
+
+        ``began``: when the call was (ms).
+        """
+        if budget is None:
+            return
+        now = self._clock.now()
+        if isinstance(outcome, Retry):
+            waiting = outcome.after or 2 * BACKOFF_MAX_MS["normal"]
+            await self._budgets.block(budget, outcome.blocks, waiting, now)
+        elif isinstance(outcome, Delivered) and await self._budgets.release(budget, began):
+            woken = await self._tasks.wake(f"notify:{name}", now)
+            log.info("%s works again: %d deliveries that waited are tried at once", name, woken)
 
     async def listed(self, member: Member, receipt: Receipt, outcome: Outcome, number: int) -> None:
         """End the task of an incident that a digest listed, or was to list."""
@@ -129,6 +144,7 @@ class Settlement:
         if isinstance(outcome, Retry) and now - since < GIVE_UP_AFTER_MS:
             lane = job.task.lane
             delay = outcome.after if outcome.after is not None else backoff(receipt, lane)
+            delay = min(delay, self._patience(job, receipt, now))
             waiting = msgspec.structs.replace(
                 receipt,
                 attempt=receipt.attempt if outcome.unknown else None,
@@ -136,12 +152,28 @@ class Settlement:
                 failed_since=receipt.failed_since or now,
                 first_failed_at=since,
                 last_error=outcome.reason,
+                doubted_seq=_seq(job) if outcome.doubted else receipt.doubted_seq,
             )
             await self.save(job.task, "again", waiting, due=now + delay, not_before=now + delay)
             return None
         repairable = isinstance(outcome, Rejected) and outcome.repairable
         await self.reject(job, receipt, outcome.reason, repairable=repairable)
         return None
+
+    def _patience(self, job: Job, receipt: Receipt, now: int) -> int:
+        """Return how long (ms) the next attempt may wait at most, whatever the service asks for.
+
+        A page of a P1 or P2 is tried again in time to be delivered within ``deliver_within``;
+        after that, it is not left for longer than that.
+        """
+        incident, page = job.incident, job.incident.pages[job.name]
+        owed = page.seq > max(receipt.paged_seq, receipt.failed_seq) and incident.wants(page)
+        if incident.lane != "urgent" or not owed:
+            return GIVE_UP_AFTER_MS
+        rules = self._dispatcher.rules(incident.group.route)
+        within = rules.clocks[incident.priority].deliver_within
+        left = page.at + within - min(KNOWN_BY_MS, within // 2) - now
+        return left if left > 0 else within
 
     async def reject(
         self, job: Job, receipt: Receipt, reason: str, *, repairable: bool = False
@@ -154,7 +186,7 @@ class Settlement:
         now = self._clock.now()
         since = receipt.first_failed_at or now
         repairable = repairable and now - since < GIVE_UP_AFTER_MS
-        seq = job.incident.pages[job.name].seq
+        seq = _seq(job)
         if receipt.failed_seq < seq:
             unpaged = receipt.paged_seq < seq
             # What others delivered since this was claimed may have reached somebody.
@@ -255,6 +287,20 @@ class Settlement:
                 saved = msgspec.structs.replace(receipt, revision=receipt.revision + 1)
                 return settled.held, saved
             receipt = merge_receipts(settled.current or Receipt(), receipt)
+
+
+def believed(outcome: Outcome, view: View, receipt: Receipt) -> Outcome:
+    """Return the outcome as it is acted upon: an odd refusal is asked for once more a page."""
+    if not isinstance(outcome, Rejected) or not outcome.odd:
+        return outcome
+    if receipt.doubted_seq >= view.page.seq:
+        return outcome
+    reason = f"{outcome.reason} (odd: tried once more)"
+    return Retry(reason, after=ONCE_MORE_MS, cause=outcome.cause, doubted=True)
+
+
+def _seq(job: Job) -> int:
+    return job.incident.pages[job.name].seq
 
 
 def status_of(outcome: Outcome) -> str:

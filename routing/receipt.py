@@ -39,7 +39,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     the last page given up for ever; ``cursor``: timeline entries already told (their count);
     ``failures``: attempts failed in a row, from ``failed_since`` on; ``first_failed_at``: the same
     for what is still being tried; ``repairable``: of what somebody can put right; ``lost``: what
-    was stored cannot be read, and has to be found out.
+    was stored cannot be read, and has to be found out; ``doubted_seq``: the last page that was
+    refused oddly, and tried once more for it.
     """
 
     revision: int = 0
@@ -59,6 +60,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     repairable: bool = False
     delivered_at: Time = 0
     lost: bool = False
+    doubted_seq: int = 0
 
 
 def merge_receipts(stored: Receipt, ours: Receipt) -> Receipt:

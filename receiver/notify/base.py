@@ -84,7 +84,7 @@ class Retry(msgspec.Struct, frozen=True):
     ``blocks``: so long (ms) no other call of the same budget makes sense either.
 
     ``unknown``: the call may have been applied, so ``find`` comes first. ``cause``: as metrics name
-    it.
+    it. ``doubted``: it was refused for this page, and that is not believed yet.
     """
 
     reason: str
@@ -92,6 +92,7 @@ class Retry(msgspec.Struct, frozen=True):
     unknown: bool = False
     blocks: int = 0
     cause: str = "other"
+    doubted: bool = False
 
     def __post_init__(self) -> None:
         """Whatever a service repeats of what it was sent, no secret of ours goes on from here."""
@@ -102,12 +103,15 @@ class Rejected(msgspec.Struct, frozen=True):
     """It will never work as it stands: the page moves on.
 
     ``repairable``: somebody can put it right outside of this service (a token, a channel), so that
-    what is to be shown is tried again now and then. ``cause``: as metrics name it.
+    what is to be shown is tried again now and then. ``cause``: as metrics name it. ``odd``: no
+    refusal that the service is known for, so that something between (a proxy, a deploy) may have
+    said it; it is believed when it comes twice.
     """
 
     reason: str
     repairable: bool = False
     cause: str = "other"
+    odd: bool = False
 
     def __post_init__(self) -> None:
         """As for ``Retry``: the reason is shown in the incident, by /health and in messages."""

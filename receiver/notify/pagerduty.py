@@ -54,9 +54,7 @@ class PagerDutyNotifier:
         self.name = name
         self.timeout = timeout + (ASK_WITHIN_S if nobody is not None else 0)
         self._nobody = nobody
-        self._budget = (
-            Budget(key_of("pagerduty", routing_key), per_minute, BURST) if per_minute else None
-        )
+        self._budget = Budget(key_of("pagerduty", routing_key), per_minute, BURST)
         self._settle_after = settle_after_ms
         self._confirm_after = confirm_after_ms
         self._api = EventsApi(name, routing_key, base_url, timeout)
@@ -95,7 +93,7 @@ class PagerDutyNotifier:
     def _wanted(self, incident: Incident, key: AlertKey) -> str:
         return _wanted(incident, key, self.name)
 
-    def budget(self, _view: View, _step: Step) -> Budget | None:
+    def budget(self, _view: View, _step: Step) -> Budget:
         """Every event of a routing key counts."""
         return self._budget
 

@@ -6,6 +6,7 @@ retries. Its calls block, so they are made in threads of our own.
 
 import asyncio
 import queue
+import re
 import threading
 import warnings
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ from typing import Any
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from receiver.notify.base import Rejected, Retry
+from receiver.notify.retry_after import retry_after
 
 with warnings.catch_warnings():
     # Importing pdpyras warns that it is frozen; ADR 7 says why it is used all the same.
@@ -21,16 +23,17 @@ with warnings.catch_warnings():
     import pdpyras
     import requests
 
-RATE_LIMIT_MS = 60_000
-"""About 120 calls a minute and key, over a sliding minute; no Retry-After is documented."""
 BLOCKED_MS = 5_000
-"""The minute slides: others under the same key may well get through before it is over."""
-RETRY_AFTER_MAX_S = 600.0
+"""About 120 calls a minute and key, over a sliding minute, and no Retry-After is documented: others
+under the same key may well get through before the minute is over."""
 THREADS = 4
 CLOSE_WITHIN_S = 0.5
 REASON_MAX = 500
+_KNOWN = re.compile(r"routing.?key|'[\w.\[\]]+' (is|are) |exceeds", re.IGNORECASE)
+"""Refusals of PagerDuty's that no repetition cures: of the key, and of a field or the size of what
+was sent (seen: "Invalid routing key", "'payload.severity' is invalid (must be one of ...)")."""
 
-_Job = tuple[Future[None], str, str, dict[str, Any]]
+_Job = tuple[Future[Any], str, str, dict[str, Any]]
 
 
 class EventsApi:
@@ -53,9 +56,9 @@ class EventsApi:
     async def send(
         self, action: str, key: str, properties: dict[str, Any]
     ) -> Retry | Rejected | None:
-        """Send one event with one request; return None when it was accepted.
+        """Send one event with one request; return None when PagerDuty says that it has it.
 
-        Classified by the status code, whatever pdpyras makes of the answer. Never raises for what
+        Classified by the answer itself, whatever pdpyras makes of it. Never raises for what
         PagerDuty or the network does.
         """
         if self._closed:
@@ -64,17 +67,20 @@ class EventsApi:
             name = f"pagerduty-{self._name}-{len(self._threads)}"
             self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
             self._threads[-1].start()
-        call: Future[None] = Future()
+        call: Future[Any] = Future()
         self._jobs.put((call, action, key, properties))
         try:
             async with asyncio.timeout(self._timeout):
-                await asyncio.wrap_future(call)
+                answer = await asyncio.wrap_future(call)
         except TimeoutError:
             # What could still be cancelled had not begun. What has begun runs on in its thread.
             return Retry("no answer in time", unknown=not call.cancel(), cause="timeout")
+        except pdpyras.PDHTTPError as error:
+            # Of a 401 pdpyras makes an error of its own.
+            answer = error.response
         except pdpyras.PDClientError as error:
-            return _classify(error)
-        return None
+            return _network(error)
+        return _classify(answer, key)
 
     async def close(self) -> None:
         """End the threads; one that hangs in a request is left behind."""
@@ -97,12 +103,12 @@ class EventsApi:
                 call, action, key, properties = job
                 if not call.set_running_or_notify_cancel():
                     continue
+                event = {"event_action": action, "dedup_key": key, **properties}
                 try:
-                    session.send_event(action, dedup_key=key, **properties)
+                    # Its send_event keeps the status of the answer and most of the body to itself.
+                    call.set_result(session.post("/v2/enqueue", json=event))
                 except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
                     call.set_exception(error)
-                else:
-                    call.set_result(None)
 
     def _session(self) -> Any:
         session = pdpyras.EventsAPISession(self._routing_key)
@@ -118,26 +124,33 @@ class EventsApi:
         return session
 
 
-def _classify(error: Any) -> Retry | Rejected | None:
-    """Return what an error of pdpyras means, None when the event was accepted all the same.
+def _classify(answer: Any, key: str) -> Retry | Rejected | None:
+    """Return what an answer means, None when PagerDuty says that it has the event ``key``.
 
-    Of 5xx pdpyras recognises only 500, and a 202 without a dedup_key in its body raises too.
+    Only its own words say so: a 202 of something between us may have told PagerDuty nothing.
     """
-    response = error.response
-    if response is None:
-        return _network(error)
-    status = response.status_code
-    if status == 202:  # noqa: PLR2004 - HTTP
+    status = answer.status_code
+    if status == 202 and _says_it_has(answer, key):  # noqa: PLR2004 - HTTP
         return None
     if status == 429:  # noqa: PLR2004 - HTTP
-        after = _retry_after(response)
+        after = retry_after(answer.headers)
         return Retry("HTTP 429: rate limited", after=after, blocks=BLOCKED_MS, cause="rate_limit")
     if status >= 500 or status == 408:  # noqa: PLR2004 - HTTP
         return Retry(f"HTTP {status}", unknown=True, cause="server")
     if status >= 400:  # noqa: PLR2004 - HTTP
-        return Rejected(f"HTTP {status}: {_reasons(response)}")
+        words = _reasons(answer)
+        return Rejected(
+            f"HTTP {status}: {words or 'no reason given'}",
+            repairable=not _KNOWN.search(words),
+            odd=not _KNOWN.search(words),
+        )
     # Something between us and PagerDuty answered, such as a proxy that wants a login.
-    return Retry(f"HTTP {status}: not an answer of PagerDuty's", unknown=True)
+    return Retry(f"HTTP {status}: not an answer of PagerDuty's", unknown=True, cause="server")
+
+
+def _says_it_has(answer: Any, key: str) -> bool:
+    body = _object(answer)
+    return body.get("status") == "success" and body.get("dedup_key") == key
 
 
 def _network(error: BaseException) -> Retry:
@@ -156,19 +169,18 @@ def _network(error: BaseException) -> Retry:
     return Retry(f"network: {words}", unknown=not unmade, cause="network")
 
 
-def _retry_after(response: Any) -> int:
-    try:
-        seconds = float(response.headers.get("Retry-After", ""))
-        return int(min(max(seconds, 1.0), RETRY_AFTER_MAX_S) * 1000)
-    except ValueError:  # of int() for NaN, too
-        return RATE_LIMIT_MS
+def _reasons(answer: Any) -> str:
+    """Return PagerDuty's own words, uncut; "" when there are none."""
+    body = _object(answer)
+    errors = body.get("errors")
+    found = errors if errors and isinstance(errors, list) else [body.get("message") or ""]
+    return "; ".join(str(item) for item in found)[:REASON_MAX]
 
 
-def _reasons(response: Any) -> str:
-    """Return PagerDuty's own words, which pdpyras cuts at 100 characters."""
+def _object(answer: Any) -> dict[str, Any]:
+    """Return the JSON object that an answer holds, {} when it is anything else."""
     try:
-        body = response.json()
-        found = body.get("errors") or [body.get("message") or "no reason given"]
-        return "; ".join(str(item) for item in found)[:REASON_MAX]
-    except (ValueError, AttributeError, TypeError):
-        return "no reason given"
+        body = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}

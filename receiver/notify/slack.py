@@ -12,7 +12,7 @@ import msgspec
 
 from receiver.budget import Budget, key_of
 from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View
-from receiver.notify.slack_answers import is_gone, is_layout
+from receiver.notify.slack_answers import Answer, confirmed, is_gone, is_layout
 from receiver.notify.slack_api import SlackApi
 from receiver.notify.slack_blocks import (
     incident_message,
@@ -67,10 +67,8 @@ class SlackNotifier:
         self.name = name
         self.timeout = timeout
         posts, updates = per_minute
-        self._posts = Budget(key_of("slack", token, channel), posts) if posts else None
-        self._updates = (
-            Budget(key_of("slack-update", token), updates, UPDATE_BURST) if updates else None
-        )
+        self._posts = Budget(key_of("slack", token, channel), posts)
+        self._updates = Budget(key_of("slack-update", token), updates, UPDATE_BURST)
         self._channel = channel
         # A channel may be given by its name, which finds nothing and goes with a renaming.
         self._channel_id = ""
@@ -97,7 +95,7 @@ class SlackNotifier:
             return Step("note")
         return None
 
-    def budget(self, _view: View, step: Step) -> Budget | None:
+    def budget(self, _view: View, step: Step) -> Budget:
         """Messages are counted by channel, updates by workspace."""
         return self._updates if step.what == "update" else self._posts
 
@@ -112,7 +110,7 @@ class SlackNotifier:
             text = page_text(view, await self._people.mention(view.on_call))
         else:
             text = thread_note(view, entries)
-        answer = await self._api.call(
+        answer = await self._call(
             "chat_postMessage",
             channel=receipt.channel,
             thread_ts=receipt.ts,
@@ -141,28 +139,26 @@ class SlackNotifier:
             who = f"{mention(view.page.mention)} {people}".strip()
         common = {"channel": self._channel_id or self._channel, **_QUIET}
         common["metadata"] = metadata(view, "post", step.seq, 0)
-        answer = await self._api.call(
+        answer = await self._call(
             "chat_postMessage", text=text, blocks=mention_block(view, who) + blocks, **common
         )
         plain = is_layout(answer)
         if plain:
             log.error("Slack refused the layout, sent as plain text: %s", answer)
-            answer = await self._api.call(
+            answer = await self._call(
                 "chat_postMessage", text=f"{who} {plain_message(view)}".lstrip(), **common
             )
         if not isinstance(answer, dict):
             if answer.cause == "channel":
                 self._channel_id = ""
             return answer
-        if not answer.get("ts"):
-            return Retry("an answer without a ts", unknown=True)
-        self._channel_id = str(answer.get("channel") or "")
-        return Delivered(after_post(view, receipt, answer, plain=plain))
+        self._channel_id = str(answer.get("channel") or common["channel"])
+        return Delivered(after_post(view, receipt, answer, self._channel_id, plain=plain))
 
     async def digest(self, views: tuple[View, ...], key: str) -> Outcome:
         """Post one message that lists many incidents; it is found again by ``key``."""
         text, blocks = digest_message(views)
-        answer = await self._api.call(
+        answer = await self._call(
             "chat_postMessage",
             channel=self._channel,
             text=text,
@@ -183,13 +179,13 @@ class SlackNotifier:
         place = {"channel": receipt.channel, "ts": receipt.ts}
         plain = receipt.plain
         if plain:
-            answer = await self._api.call("chat_update", text=plain_message(view), **place)
+            answer = await self._call("chat_update", text=plain_message(view), **place)
         else:
-            answer = await self._api.call("chat_update", text=text, blocks=blocks, **place)
+            answer = await self._call("chat_update", text=text, blocks=blocks, **place)
             plain = is_layout(answer)
             if plain:
                 log.error("Slack refused the layout, updated as plain text: %s", answer)
-                answer = await self._api.call(
+                answer = await self._call(
                     "chat_update", text=plain_message(view), blocks=[], **place
                 )
         if is_gone(answer):
@@ -204,6 +200,10 @@ class SlackNotifier:
         if not noteworthy(view.timeline):
             shown["cursor"] = told(view, receipt)
         return Delivered(msgspec.structs.replace(receipt, **shown))
+
+    async def _call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
+        """Post or update; only an answer that names the message says that it is there."""
+        return confirmed(await self._api.call(method, **arguments), arguments.get("ts", ""))
 
     @staticmethod
     def _deleted(view: View, receipt: Receipt) -> Outcome:

@@ -3,12 +3,17 @@
 Words: docs.slack.dev, "chat.postMessage" and "chat.update", errors.
 """
 
-from collections.abc import Mapping
+import re
 from typing import Any
 
 from receiver.notify.base import Rejected, Retry
+from receiver.notify.retry_after import retry_after
 
-RATE_LIMIT_MS = 30_000
+BLOCKED_MS = 30_000
+"""How long others wait after a 429 that does not say how long."""
+NOT_SLACK = "HTTP {}: not an answer of Slack's"
+Answer = dict[str, Any]
+_TS = re.compile(r"\d{1,16}\.\d{1,9}")
 # These may pass by themselves.
 _TRANSIENT = frozenset(
     {
@@ -60,30 +65,74 @@ _CAUSES = {
     "restricted_action_thread_only_channel": "channel",
 }
 _GONE = ("message_not_found", "thread_not_found")
+_FINAL = (
+    "no_text",
+    "too_many_attachments",
+    "invalid_arg",
+    "cant_update_message",
+    "edit_window_closed",
+    "restricted_action",
+    "metadata_too_large",
+    "messages_tab_disabled",
+)
+"""What else Slack refuses for good. A word that is not known here is believed the second time."""
 _NO_ACCESS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
 
 
 def classify(response: Any) -> Retry | Rejected:
     """Return what an error answer means. An HTML body leaves nothing but the status."""
-    status = int(getattr(response, "status_code", 0) or 0)
+    # slack-sdk hands on the answer of aiohttp when it cannot read the body.
+    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0) or 0)
     data = getattr(response, "data", None)
-    name = str(data.get("error", "")) if isinstance(data, dict) else ""
+    name = _name(data)
     if status == 429 or name in _TRANSIENT:  # noqa: PLR2004 - HTTP
-        headers = getattr(response, "headers", {}) or {}
         limited = status == 429 or name.startswith("rate")  # noqa: PLR2004 - HTTP
-        after = _retry_after(headers) if limited else None
+        after = retry_after(getattr(response, "headers", None) or {}) if limited else None
+        blocks = (after or BLOCKED_MS) if limited else 0
         cause = "rate_limit" if limited else "server"
-        return Retry(name or "ratelimited", after=after, blocks=after or 0, cause=cause)
+        return Retry(name or "ratelimited", after=after, blocks=blocks, cause=cause)
+    if not name and status // 100 == 4:  # noqa: PLR2004 - HTTP
+        return Rejected(NOT_SLACK.format(status), repairable=True, odd=True)
     if status >= 500 or name in _MAYBE_APPLIED or not name:  # noqa: PLR2004 - HTTP
-        return Retry(name or f"HTTP {status}", unknown=True, cause="server")
+        words = name or (f"HTTP {status}" if status >= 500 else NOT_SLACK.format(status))  # noqa: PLR2004
+        return Retry(words, unknown=True, cause="server")
+    return _refused(name, data)
+
+
+def _refused(name: str, data: object) -> Rejected:
     words = repair_of(name, data)
     if words:
         return Rejected(f"{name}: {words}", repairable=True, cause=_CAUSES.get(name, "access"))
-    details = data.get("response_metadata", {}) if isinstance(data, dict) else {}
-    messages = details.get("messages", []) if isinstance(details, dict) else []
-    words = "; ".join(str(message) for message in messages)[:500]
+    details = data.get("response_metadata") if isinstance(data, dict) else None
+    messages = details.get("messages") if isinstance(details, dict) else None
+    lines = messages if isinstance(messages, list) else []
+    words = "; ".join(str(line) for line in lines)[:500]
+    known = name.startswith(_LAYOUT + _GONE + _FINAL)
     cause = "layout" if name.startswith(_LAYOUT) else "gone" if name in _GONE else "other"
-    return Rejected(f"{name}: {words}" if words else name, cause=cause)
+    return Rejected(f"{name}: {words}" if words else name, cause=cause, odd=not known)
+
+
+def _name(data: object) -> str:
+    """Return Slack's word for an error, "" when there is none."""
+    found = data.get("error") if isinstance(data, dict) else None
+    return found[:80] if isinstance(found, str) else ""
+
+
+def confirmed(answer: Answer | Retry | Rejected, ts: str = "") -> Answer | Retry | Rejected:
+    """Return the answer to a post or an update; one that names no message confirms none.
+
+    ``ts``: the message that was updated.
+    """
+    if not isinstance(answer, dict):
+        return answer
+    if is_ts(answer.get("ts")) and ts in ("", answer["ts"]):
+        return answer
+    return Retry("Slack says ok and names no message", unknown=True, cause="server")
+
+
+def is_ts(value: object) -> bool:
+    """Return whether it can be the time by which Slack names a message."""
+    return isinstance(value, str) and bool(_TS.fullmatch(value))
 
 
 def repair_of(name: str, data: object) -> str:
@@ -110,13 +159,3 @@ def is_gone(answer: object) -> bool:
 def is_locked_out(answer: object) -> bool:
     """Return whether the token opens nothing at all, so that no other call can work either."""
     return isinstance(answer, Rejected) and answer.reason.startswith(_NO_ACCESS)
-
-
-def _retry_after(headers: Mapping[str, str]) -> int:
-    """Return Retry-After in ms; it may be a fraction."""
-    values = {str(key).lower(): value for key, value in dict(headers).items()}
-    try:
-        seconds = float(values.get("retry-after", ""))
-    except ValueError:
-        return RATE_LIMIT_MS
-    return int(min(max(seconds, 0.5), 600) * 1000) if seconds < float("inf") else RATE_LIMIT_MS

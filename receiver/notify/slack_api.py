@@ -11,9 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.notify.base import Rejected, Retry
-from receiver.notify.slack_answers import classify
-
-Answer = dict[str, Any]
+from receiver.notify.slack_answers import NOT_SLACK, Answer, classify
 
 
 class SlackApi:
@@ -30,7 +28,7 @@ class SlackApi:
     async def call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
         """Make one call; every way it can end is a value."""
         try:
-            response = await getattr(self._connected(), method)(**arguments)
+            data = (await getattr(self._connected(), method)(**arguments)).data
         except SlackApiError as error:
             return classify(error.response)
         except ClientConnectorError as error:
@@ -42,7 +40,12 @@ class SlackApi:
         except (ClientError, SlackClientError, OSError, ValueError) as error:
             words = str(error)[:200] or type(error).__name__
             return Retry(f"network: {words}", unknown=True, cause="network")
-        return dict(response.data)
+        except (AttributeError, TypeError, RecursionError):
+            # slack-sdk takes any text and any JSON for an object.
+            data = None
+        if isinstance(data, dict) and data.get("ok") is True:
+            return dict(data)
+        return Retry(NOT_SLACK.format(200), unknown=True, cause="server")
 
     def _connected(self) -> AsyncWebClient:
         if self._client is None:

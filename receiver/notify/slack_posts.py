@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 
 from receiver.notify.base import Absent, Delivered, Rejected, Retry, View
-from receiver.notify.slack_answers import is_gone, is_locked_out
-from receiver.notify.slack_api import Answer
+from receiver.notify.slack_answers import Answer, is_gone, is_locked_out, is_ts
 from routing.receipt import Attempt, Receipt
 
 EVENT_TYPE = "incident_manager"
@@ -41,6 +40,8 @@ async def find(
     found = await _search(call, method, search, view.incident.id, attempt)
     if found is None or is_gone(found):
         return Absent()
+    if isinstance(found, Rejected) and found.odd:
+        found = Retry(found.reason, cause=found.cause)
     if isinstance(found, Retry):
         # Whatever became of the look-up, nobody knows more of the attempt than before.
         return msgspec.structs.replace(found, unknown=True)
@@ -58,7 +59,8 @@ def _after_found(view: View, receipt: Receipt, attempt: Attempt, found: Answer) 
     # It shows the incident as it was then: an update follows. And it says which page it was.
     paged = max(receipt.paged_seq, min(attempt.seq, found["seq"]))
     then = {"version": 0, "paged_seq": paged, "cursor": attempt.cursor}
-    return msgspec.structs.replace(after_post(view, receipt, found, plain=False), **then)
+    posted = after_post(view, receipt, found, found["channel"], plain=False)
+    return msgspec.structs.replace(posted, **then)
 
 
 async def _search(
@@ -70,14 +72,18 @@ async def _search(
         answer = await call(method, **search)
         if not isinstance(answer, dict):
             return answer
-        for message in answer.get("messages", []):
+        messages = answer.get("messages")
+        if not isinstance(messages, list):
+            # What was not listed may be there all the same.
+            return Retry("Slack says ok and lists no messages", cause="server")
+        for message in messages:
             if _is_of(message, incident, attempt) and (
                 oldest is None or message["ts"] < oldest["ts"]
             ):
-                payload = message["metadata"]["event_payload"]
-                seq = payload.get("seq", attempt.seq)
+                seq = message["metadata"]["event_payload"].get("seq")
+                seq = seq if isinstance(seq, int) else attempt.seq
                 oldest = {"ts": message["ts"], "channel": search["channel"], "seq": seq}
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        cursor = _object(answer.get("response_metadata")).get("next_cursor")
         if not cursor:
             return oldest
         search["cursor"] = cursor
@@ -90,10 +96,14 @@ def metadata(view: View, what: str, seq: int, cursor: int) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": payload}
 
 
-def _is_of(message: dict[str, Any], incident: str, attempt: Attempt) -> bool:
-    carried = message.get("metadata") or {}
-    payload = carried.get("event_payload") or {}
-    if carried.get("event_type") != EVENT_TYPE:
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_of(message: object, incident: str, attempt: Attempt) -> bool:
+    carried = _object(_object(message).get("metadata"))
+    payload = _object(carried.get("event_payload"))
+    if carried.get("event_type") != EVENT_TYPE or not is_ts(_object(message).get("ts")):
         return False
     if attempt.what == "digest":
         # Whoever lost its lease just before the call holds the attempt, and is not in the list.
@@ -134,12 +144,14 @@ def after_digest(view: View, receipt: Receipt) -> Receipt:
     )
 
 
-def after_post(view: View, receipt: Receipt, answer: Answer, *, plain: bool) -> Receipt:
-    """Return the receipt after a message of its own; ``plain``: without blocks."""
+def after_post(
+    view: View, receipt: Receipt, answer: Answer, channel: str, *, plain: bool
+) -> Receipt:
+    """Return the receipt after a message of its own in ``channel``; ``plain``: without blocks."""
     return msgspec.structs.replace(
         receipt,
         ts=str(answer["ts"]),
-        channel=str(answer.get("channel") or receipt.channel),
+        channel=channel,
         plain=plain,
         version=view.incident.version,
         paged_seq=view.page.seq,

@@ -5,7 +5,6 @@ versions between two that came soon after each other, but always gets the last o
 """
 
 import logging
-from email.utils import parsedate_to_datetime
 
 import msgspec
 from aiohttp import (
@@ -30,16 +29,17 @@ from receiver.notify.base import (
     Wait,
 )
 from receiver.notify.breaker import CircuitBreaker
+from receiver.notify.retry_after import retry_after
 from receiver.present import entries, summary
 
 log = logging.getLogger("notify")
 
 SAID_MAX = 200
 """Characters of a refusal that are shown."""
-AFTER_MAX_MS = 600_000
-"""A service that asks for more is asked again sooner."""
 _LIMITED = 429
 _GONE = (401, 403, 404, 410)
+_ODD = (400, 404)
+"""What a proxy says while the service behind it is replaced, too."""
 
 
 class WebhookNotifier:
@@ -117,9 +117,7 @@ class WebhookNotifier:
             ) as answer:
                 said = (await answer.content.read(SAID_MAX)).decode("utf-8", "replace")
                 if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
-                    wait = answer.headers.get("Retry-After", "")
-                    asked = _after(wait, answer.headers.get("Date", ""), view.now)
-                    return _refused(answer.status, said, asked)
+                    return _refused(answer.status, said, retry_after(answer.headers))
         except TimeoutError:
             return Retry(f"no answer within {self.timeout:g} s", cause="timeout", unknown=True)
         except ClientConnectorError as error:
@@ -157,28 +155,4 @@ def _refused(status: int, said: str, after: int | None) -> Outcome:
     if status >= 500:  # noqa: PLR2004 - HTTP
         return Retry(reason, after=after, cause="server")
     cause = "access" if status in _GONE[:2] else "other"
-    return Rejected(reason, repairable=status in _GONE, cause=cause)
-
-
-def _after(text: str, date: str, now: int) -> int | None:
-    """Return what a Retry-After header (seconds, or a date) asks for, in ms.
-
-    A date is of the other side's clock, and so is the answer's own (``date``); without it ``now``
-    (ms) has to do.
-    """
-    try:
-        asked = int(float(text) * 1000)
-    except (ValueError, OverflowError):
-        until = _moment(text)
-        if until is None:
-            return None
-        sent = _moment(date)
-        asked = until - (now if sent is None else sent)
-    return min(max(asked, 0), AFTER_MAX_MS)
-
-
-def _moment(text: str) -> int | None:
-    try:
-        return int(parsedate_to_datetime(text).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
+    return Rejected(reason, repairable=status in _GONE, cause=cause, odd=status in _ODD)

@@ -1,14 +1,13 @@
--- Let nobody take from a budget before a time. Of several such times the latest counts: answers of
--- calls that were under way together come in any order. One further ahead than a service may ask
--- for was written by a clock that was wrong.
+-- Let nobody take from a budget before a time, and note that something waits for its next attempt. Of
+-- several such times the latest counts: answers of calls that were under way together come in any
+-- order. One further ahead than a service may ask for was written by a clock that was wrong.
 -- KEYS: budget (see take_budget)
--- ARGV: until (ms), how long the key is kept (ms), the latest time there may be (ms)
--- Returns until when it is blocked now (ms).
-local known = redis.call('HGET', KEYS[1], 'blocked')
-local latest = ARGV[1]
-if known and tonumber(known) > tonumber(latest) and tonumber(known) <= tonumber(ARGV[3]) then
-  latest = known
+-- ARGV: until (ms), until when something waits (ms), how long the key is kept (ms), the latest time
+--       there may be (ms)
+local function raise(name, at)
+  local known = tonumber(redis.call('HGET', KEYS[1], name) or '0')
+  if known < tonumber(at) or known > tonumber(ARGV[4]) then redis.call('HSET', KEYS[1], name, at) end
 end
-redis.call('HSET', KEYS[1], 'blocked', latest)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return latest
+raise('blocked', ARGV[1])
+raise('waiting', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])

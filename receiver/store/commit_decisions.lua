@@ -57,8 +57,9 @@ local function schedule(d, s, scores)
     end
     local leased = token ~= '' and tonumber(till) > now
     want = math.max(tonumber(want), s[3])
-    -- What waits in the normal lane must not wait on in the urgent one.
-    if from ~= lane then after = 0 end
+    -- What waits in the normal lane must not wait on in the urgent one, and a page that is raised
+    -- there waits for nothing: 1 tells whoever settles the lease.
+    if from ~= lane then after = leased and 1 or 0 end
     if not leased then token, till = '', 0 end
     call('HSET', task, member, string.format('%.0f|%s|%s|%s', want, token, till, after))
     if leased then return end

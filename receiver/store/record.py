@@ -255,7 +255,10 @@ def _unreached(before: Incident | None, after: Incident) -> int | bool:
 
 
 def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object, ...]]:
-    """Return what to schedule, each with the lane it may wait in now and the one it belongs to."""
+    """Return what to schedule, each with the lane it may wait in now and the one it belongs to.
+
+    A new page of a P1 or P2 waits in none: nothing that was asked for before holds it up.
+    """
     after = decision.incident
     if after is None:
         return []
@@ -263,8 +266,16 @@ def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object,
     for item in decision.schedule:
         lane = after.lane_of_task(item.task)
         known = before.lane_of_task(item.task) if before is not None else lane
+        if before is not None and lane == "urgent" and _is_raised(before, after, item.task):
+            known = ""
         rows.append((item.task, item.due, item.want, known, lane))
     return rows
+
+
+def _is_raised(before: Incident, after: Incident, task: str) -> bool:
+    name = task.removeprefix("notify:")
+    page, known = after.pages.get(name), before.pages.get(name)
+    return page is not None and known is not None and page.seq > known.seq
 
 
 def _moves(before: Incident | None, after: Incident) -> list[tuple[str, str, str]]:

@@ -22,7 +22,7 @@ local function settle(receipts, member, owner, verb, delivered, due, after, noti
   end
   local kept = call('HGET', task, member)
   if not kept then return {0, saved, current} end
-  local want, token, till = string.match(kept, '^(%d+)|([^|]*)|(%d+)|%d+$')
+  local want, token, till, dropped = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
   if token ~= owner then return {0, saved, current} end
   if saved == 0 or verb == 'hold' then
     return {tonumber(till) > tonumber(now) and 1 or 0, saved, current}
@@ -32,6 +32,8 @@ local function settle(receipts, member, owner, verb, delivered, due, after, noti
     for lane = 2, lanes + 1 do call('ZREM', KEYS[lane], member) end
     call('HDEL', task, member)
   else
+    -- A page that came meanwhile waits for nothing (see commit_decisions).
+    if dropped == '1' then after = 0 end
     -- Whoever wants more than this task knew of does not wait for what it waits for.
     if newer then due = math.max(tonumber(now), tonumber(after)) end
     for lane = 2, lanes + 1 do call('ZADD', KEYS[lane], 'XX', due, member) end

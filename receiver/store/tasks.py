@@ -90,6 +90,7 @@ class TaskStore:
         self._behind: dict[tuple[int, str], int] = {}
         self._claim = load_script(redis, "claim_tasks")
         self._claim_named = load_script(redis, "claim_members")
+        self._wake = load_script(redis, "wake_tasks")
         self._settling = [Settling(redis, keys) for keys in self.keys]
 
     async def claim(  # noqa: PLR0913, PLR0917 - a lease, and what it may take
@@ -219,6 +220,18 @@ class TaskStore:
         await self._mending.shared([keys])
         await self._mending.receipts(keys, incident)
         return await self._settling[keys.shard].settle(receipts, args)
+
+    async def wake(self, task: str, now: int) -> int:
+        """Bring forward what of one name waits for its next attempt; return how many there were.
+
+        Looks at the entries that are due next, ``PASSED_OVER`` of each lane and shard.
+        """
+        woken = 0
+        async with unavailable_is_503():
+            for keys in self.keys:
+                names = [keys.task, *keys.due.values()]
+                woken += int(await self._wake(keys=names, args=[now, task, PASSED_OVER]))
+        return woken
 
     async def read(self, tasks: Sequence[Task]) -> list[Reading]:
         """Return for each task what its incident, receipts and latest entries are, in its order.

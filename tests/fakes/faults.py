@@ -8,8 +8,29 @@ from typing import Any
 from aiohttp import web
 
 KINDS = frozenset(
-    {"429", "500", "503", "html", "reset_before", "reset_after", "hang", "hang_after"}
+    {
+        "429",
+        "500",
+        "503",
+        "html",
+        "reset_before",
+        "reset_after",
+        "hang",
+        "hang_after",
+        "answer",
+        "answer_after",
+    }
 )
+LOGIN_PAGE = "<html><body><h1>Please log in</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What something between the caller and the vendor answers in the vendor's place."""
+
+    status: int = 200
+    body: str = LOGIN_PAGE
+    content_type: str = "text/html"
 
 
 @dataclass
@@ -18,7 +39,7 @@ class Fault:
 
     `times` is how many calls still get it (None: every call until cleared), `method` the only
     method it strikes (None: any), `retry_after` the header of a 429 as it is sent, `seconds`
-    how long a hang lasts.
+    how long a hang lasts, `said` what is answered in the vendor's place.
     """
 
     kind: str
@@ -26,6 +47,7 @@ class Fault:
     method: str | None
     retry_after: str | None
     seconds: float
+    said: Said = Said()
 
 
 class Faults:
@@ -42,22 +64,26 @@ class Faults:
         *,
         retry_after: str | None = None,
         seconds: float = 30.0,
+        **said: Any,
     ) -> None:
         """Let the next `times` calls of `method` fail in the way of `kind`.
 
         kinds: "429" (header Retry-After: `retry_after`, which may be "1.5"), "500", "503",
         "html" (an HTML body with status 502), "reset_before" and "reset_after" (the connection
         is reset before or after the call took effect), "hang" (waits `seconds`, and takes effect
-        only if the caller is still there), "hang_after" (takes effect, then waits), and
-        "error:NAME" (refused in the vendor's own way). Raises ValueError for any other kind.
+        only if the caller is still there), "hang_after" (takes effect, then waits), "answer" and
+        "answer_after" (`status`, `body` and `content_type` as given, a proxy's login page with 200
+        by default; without effect, or after the call took effect), and "error:NAME" (refused in
+        the vendor's own way). Raises ValueError for any other kind.
         """
         if kind not in KINDS and not (kind.startswith("error:") and kind != "error:"):
             raise ValueError(f"unknown fault {kind!r}, allowed: {sorted(KINDS)} or error:NAME")
-        self._waiting.append(Fault(kind, times, method, retry_after, seconds))
+        self._waiting.append(Fault(kind, times, method, retry_after, seconds, Said(**said)))
 
     def add_from(self, data: dict[str, Any]) -> None:
         """Add the fault that a control request describes by the argument names of `add`."""
-        unknown = set(data) - {"kind", "times", "method", "retry_after", "seconds"}
+        known = {"kind", "times", "method", "retry_after", "seconds"}
+        unknown = set(data) - known - {"status", "body", "content_type"}
         if unknown or not isinstance(data.get("kind"), str):
             raise ValueError(f"a fault needs a kind and knows no {sorted(unknown)}")
         if not isinstance(data.get("times", 1), int | None):

@@ -105,9 +105,11 @@ class FakeServer:
     ) -> web.Response:
         kind = fault.kind
         call.outcome = f"fault:{kind}"
-        if kind in ("reset_after", "hang_after"):
+        if kind.endswith("_after"):
             response = apply()
             call.outcome += f", fault:{kind}"
+            if kind == "answer_after":
+                return _said(fault)
             if kind == "reset_after":
                 reset_connection(request)
             else:
@@ -131,6 +133,8 @@ class FakeServer:
             case "html":
                 page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
                 return web.Response(status=502, text=page, content_type="text/html")
+            case "answer":
+                return _said(fault)
             case "hang" | "reset_before":
                 return web.Response(status=504)
             case _:
@@ -171,3 +175,8 @@ class FakeServer:
         self.faults.clear()
         self.reset()
         return web.json_response({})
+
+
+def _said(fault: Fault) -> web.Response:
+    said = fault.said
+    return web.Response(status=said.status, text=said.body, content_type=said.content_type)

@@ -131,6 +131,19 @@ async def test_what_it_refuses_is_said_once_and_other_news_are_told(
     assert len(await refused()) == 1
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_one_odd_refusal_is_asked_for_once_more(
+    app: App, sentinel: FakeIntegration, status: int
+) -> None:
+    sentinel.faults.add("answer", status=status)
+    name = await app.fire()
+    await until(lambda: sentinel.calls)
+    app.clock.move(3)
+    await until(lambda: sentinel.told)
+    timeline = (await app.incident(name))["timeline"]
+    assert "delivery_failed" not in {entry["kind"] for entry in timeline}
+
+
 async def test_a_breaker_opens_probes_and_closes(app: App, sentinel: FakeIntegration) -> None:
     sentinel.faults.add("500", times=None)
     for number in range(8):

@@ -200,6 +200,29 @@ async def test_a_hanging_answer_costs_three_seconds_at_most(
     assert await pages(app) < 3.0 + URGENT_S
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        "[]",
+        '{"oncalls": {}}',
+        '{"oncalls": "nobody"}',
+        '{"oncalls": [{"user": null}]}',
+        '{"oncalls": []}',
+        '{"oncalls": [], "escalation_policy": {"id": "PANOTHER"}}',
+        "<html>Please log in</html>",
+    ],
+)
+async def test_an_answer_that_makes_no_sense_does_not_say_that_nobody_is_on_call(
+    start: Any, rest: FakePagerDutyRest, body: str
+) -> None:
+    rest.faults.add("answer", times=None, body=body, content_type="application/json")
+    app = await start()
+    assert await pages(app) < 3.0 + URGENT_S
+    assert (await policy_of(app))["people"] == []
+    assert not (await policy_of(app))["known"]
+
+
 async def test_the_end_of_a_shift_ends_what_is_known(start: Any, rest: FakePagerDutyRest) -> None:
     end = "2040-01-01T00:00:00Z"
     rest.policies[POLICY].on_call = [(1, "PUSER1", end)]

@@ -1,5 +1,6 @@
 """The Slack notifier alone, against the strict fake: what it plans, sends, finds and gives up."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -214,9 +215,11 @@ async def test_replies_fetch_no_media_that_a_label_names(
     ("fault", "more", "after", "unknown"),
     [
         ("429", {"retry_after": "1.5"}, 1_500, False),
-        ("429", {"retry_after": "soon"}, 30_000, False),
-        ("429", {"retry_after": "nan"}, 30_000, False),
-        ("error:rate_limited", {}, 30_000, False),
+        ("429", {"retry_after": "1000000"}, 600_000, False),
+        ("429", {"retry_after": "-3"}, 1_000, False),
+        ("429", {"retry_after": "soon"}, None, False),
+        ("429", {"retry_after": "nan"}, None, False),
+        ("error:rate_limited", {}, None, False),
         ("error:service_unavailable", {}, None, False),
         ("error:fatal_error", {}, None, True),
         ("error:internal_error", {}, None, True),
@@ -238,6 +241,144 @@ async def test_what_may_pass_is_retried(
     assert (done.after, done.unknown) == (after, unknown)
     assert len(slack.calls) == 1
     await notifier.close()
+
+
+# What an answer of Slack's cannot be: whatever it says, it is no word about the message.
+LIES: list[dict[str, Any]] = [
+    {},
+    {"body": ""},
+    {"body": "", "content_type": "application/json"},
+    {"body": "ok", "content_type": "text/plain"},
+    {"body": '{"ok": true, "ts": "17', "content_type": "application/json"},
+    *(
+        {"body": body, "content_type": "application/json"}
+        for body in (
+            "[]",
+            '[{"ok": true}]',
+            '"ok"',
+            "17",
+            "null",
+            "{}",
+            "[" * 100_000,
+            '{"ok": 1, "ts": "1772445600.000100", "channel": "C0ALERTS"}',
+            '{"ok": "yes", "ts": "1772445600.000100", "channel": "C0ALERTS"}',
+            '{"ok": true, "channel": "C0ALERTS"}',
+            '{"ok": true, "channel": "C0ALERTS", "ts": null}',
+            '{"ok": true, "channel": "C0ALERTS", "ts": "soon"}',
+            '{"ok": true, "channel": "C0ALERTS", "ts": ""}',
+            '{"ok": true, "channel": "C0ALERTS", "ts": 1772445600.0001}',
+            '{"ok": true, "channel": "C0ALERTS", "ts": ["1772445600.000100"]}',
+            '{"ok": false}',
+            '{"ok": false, "error": {"odd": true}}',
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("said", LIES)
+@pytest.mark.parametrize("step", [Step("post", seq=1), Step("page", seq=2), Step("update")])
+async def test_a_200_that_names_no_message_is_no_delivery(
+    slack: FakeSlack, notifier: SlackNotifier, step: Step, said: dict[str, Any]
+) -> None:
+    receipt = Receipt() if step.what == "post" else await _post(notifier)
+    method = "chat.update" if step.what == "update" else "chat.postMessage"
+    slack.faults.add("answer", method=method, **said)
+    done = await notifier.perform(_view(), receipt, step)
+    assert isinstance(done, Retry)
+    assert done.unknown
+    assert isinstance(await notifier.perform(_view(), receipt, step), Delivered)
+
+
+async def test_a_digest_that_slack_does_not_name_is_no_delivery(
+    slack: FakeSlack, notifier: SlackNotifier
+) -> None:
+    slack.faults.add("answer", body='{"ok": true}', content_type="application/json")
+    done = await notifier.digest((_view(), _view()), "key")
+    assert isinstance(done, Retry)
+    assert done.unknown
+
+
+async def test_an_update_of_another_message_is_no_delivery(
+    slack: FakeSlack, notifier: SlackNotifier
+) -> None:
+    receipt = await _post(notifier)
+    body = '{"ok": true, "channel": "C0ALERTS", "ts": "1772445600.999999"}'
+    slack.faults.add("answer", body=body, content_type="application/json")
+    assert isinstance(await notifier.perform(_view(), receipt, Step("update")), Retry)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"messages": 1}', '{"messages": {"a": 1}}'])
+async def test_a_look_up_that_lists_nothing_found_nothing_out(
+    slack: FakeSlack, notifier: SlackNotifier, body: str
+) -> None:
+    await _post(notifier)
+    body = '{"ok": true, ' + body.removeprefix("{")
+    said = {"body": body.replace(", }", "}"), "content_type": "application/json"}
+    slack.faults.add("answer", method="conversations.history", **said)
+    found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
+    assert isinstance(found, Retry)
+    assert found.unknown
+
+
+async def test_junk_among_what_a_look_up_lists_is_passed_over(
+    slack: FakeSlack, notifier: SlackNotifier
+) -> None:
+    carried = {"event_type": "incident_manager", "event_payload": {"incident": _incident().id}}
+    carried["event_payload"]["what"] = "post"
+    junk = [None, 17, {"metadata": 1}, {"metadata": {"event_payload": []}}, {"metadata": carried}]
+    body = json.dumps({"ok": True, "messages": junk, "response_metadata": "none"})
+    slack.faults.add("answer", body=body, content_type="application/json")
+    assert await notifier.find(_view(), _trying(Receipt(), "post", 1)) == Absent()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413])
+async def test_a_4xx_without_a_word_of_slacks_is_odd(
+    slack: FakeSlack, notifier: SlackNotifier, status: int
+) -> None:
+    slack.faults.add("answer", times=2, status=status)
+    done = await notifier.perform(_view(), Receipt(), Step("post", seq=1))
+    assert isinstance(done, Rejected)
+    assert (done.odd, done.repairable) == (True, True)
+    assert str(status) in done.reason
+    # Of a look-up it says nothing: what was sent may be there.
+    found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
+    assert isinstance(found, Retry)
+    assert found.unknown
+
+
+@pytest.mark.parametrize(
+    ("error", "odd"),
+    [
+        ("invalid_auth", False),
+        ("channel_not_found", False),
+        ("restricted_action_read_only_channel", False),
+        ("invalid_blocks", False),
+        ("msg_too_long", False),
+        ("no_text", False),
+        ("invalid_arguments", False),
+        ("cant_update_message", False),
+        ("a_word_of_tomorrow", True),
+        ("x" * 5_000, True),
+    ],
+)
+async def test_a_refusal_that_slack_is_known_for_is_believed_at_once(
+    slack: FakeSlack, notifier: SlackNotifier, error: str, odd: bool
+) -> None:
+    slack.faults.add(f"error:{error}", times=2)
+    done = await notifier.perform(_view(), Receipt(), Step("post", seq=1))
+    assert isinstance(done, Rejected)
+    assert done.odd == odd
+    assert len(done.reason) < 600
+
+
+async def test_a_429_whose_body_is_not_slacks_is_still_a_429(
+    slack: FakeSlack, notifier: SlackNotifier
+) -> None:
+    for kind in ("text/html", "application/json", "text/plain"):
+        slack.faults.add("answer", status=429, content_type=kind)
+        done = await notifier.perform(_view(), Receipt(), Step("post", seq=1))
+        assert isinstance(done, Retry)
+        assert (done.cause, done.unknown, done.blocks) == ("rate_limit", False, 30_000)
 
 
 async def test_a_refused_connection_sent_nothing() -> None:

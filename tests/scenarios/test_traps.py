@@ -290,7 +290,7 @@ async def test_after_a_refused_acknowledge_the_resolve_still_goes_out(app: App) 
 
 async def test_two_notifiers_that_both_refuse_do_not_keep_each_other_busy(app: App) -> None:
     app.slack.faults.add("error:is_archived", times=None)
-    app.pagerduty.faults.add("error:no", times=None)
+    app.pagerduty.faults.add("error:Invalid routing key", times=None)
     name = await app.fire()
     await app.fire(alert(), alert("Other"))
     await asyncio.sleep(1.5)
@@ -302,7 +302,7 @@ async def test_two_notifiers_that_both_refuse_do_not_keep_each_other_busy(app: A
 async def test_what_failed_for_ever_days_ago_is_tried_again_when_a_new_page_is_slow(
     app: App,
 ) -> None:
-    app.pagerduty.faults.add("error:invalid key")
+    app.pagerduty.faults.add("error:Invalid routing key")
     name = await app.fire()
 
     async def failed() -> bool:

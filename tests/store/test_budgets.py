@@ -58,18 +58,64 @@ async def test_whoever_never_comes_back_holds_up_nobody_for_long(budgets: Budget
     assert await budgets.take(CHANNEL, 4, lost + 1001) == 0
 
 
-async def test_a_service_that_asks_for_quiet_gets_it_from_every_level(
-    budgets: BudgetStore,
+@pytest.mark.parametrize("budget", [CHANNEL, Budget("slack:free", 0)])
+@pytest.mark.parametrize("level", [3, 4, 5])
+async def test_a_service_that_asks_for_quiet_gets_it(
+    budgets: BudgetStore, budget: Budget, level: int
 ) -> None:
-    await budgets.block(CHANNEL, 5000, NOW)
-    assert await budgets.take(CHANNEL, 1, NOW) >= NOW + 5000
-    assert await budgets.take(CHANNEL, 1, NOW + 7000) == 0
+    await budgets.block(budget, 5000, 5000, NOW)
+    assert await budgets.take(budget, level, NOW) >= NOW + 5000
+    assert await budgets.take(budget, level, NOW + 7000) == 0
+
+
+@pytest.mark.parametrize("level", [1, 2])
+async def test_pages_of_p1_and_p2_keep_to_the_pace_alone(budgets: BudgetStore, level: int) -> None:
+    await budgets.block(CHANNEL, 600_000, 600_000, NOW)
+    assert await budgets.take(CHANNEL, 4, NOW) >= NOW + 600_000
+    assert await budgets.take(CHANNEL, level, NOW) == 0
+    assert NOW + 1000 <= await budgets.take(CHANNEL, level, NOW) <= NOW + 1100
 
 
 async def test_of_two_times_a_service_asked_for_the_later_one_counts(budgets: BudgetStore) -> None:
-    await budgets.block(CHANNEL, 9_000, NOW)
-    await budgets.block(CHANNEL, 2_000, NOW)
-    assert await budgets.take(CHANNEL, 1, NOW + 3_000) >= NOW + 9_000
+    await budgets.block(CHANNEL, 9_000, 0, NOW)
+    await budgets.block(CHANNEL, 2_000, 0, NOW)
+    assert await budgets.take(CHANNEL, 3, NOW + 3_000) >= NOW + 9_000
+
+
+async def test_a_call_that_works_ends_the_quiet_and_of_several_one_is_told(
+    budgets: BudgetStore, redis: Any
+) -> None:
+    other = BudgetStore(redis)
+    assert not await budgets.release(CHANNEL, NOW)
+    await budgets.block(CHANNEL, 600_000, 600_000, NOW)
+    assert await budgets.take(CHANNEL, 4, NOW + 1) >= NOW + 600_000
+    assert await budgets.take(CHANNEL, 1, NOW + 1_000) == 0
+    # Another replica was told of the trouble when it took a call.
+    assert await other.take(CHANNEL, 1, NOW + 3_000) == 0
+    assert await other.release(CHANNEL, NOW + 3_000)
+    assert not await budgets.release(CHANNEL, NOW + 1_000)
+    assert await budgets.take(CHANNEL, 4, NOW + 5_000) == 0
+    assert not await budgets.release(CHANNEL, NOW + 5_000)
+
+
+async def test_what_only_waits_for_its_next_attempt_is_told_too(budgets: BudgetStore) -> None:
+    await budgets.block(CHANNEL, 0, 60_000, NOW)
+    assert await budgets.take(CHANNEL, 4, NOW + 10) == 0
+    assert await budgets.release(CHANNEL, NOW + 10)
+
+
+async def test_a_call_that_began_before_the_trouble_says_nothing_of_it(
+    budgets: BudgetStore,
+) -> None:
+    assert await budgets.take(CHANNEL, 1, NOW) == 0
+    await budgets.block(CHANNEL, 600_000, 600_000, NOW + 100)
+    assert not await budgets.release(CHANNEL, NOW)
+    assert await budgets.take(CHANNEL, 4, NOW + 5_000) >= NOW + 600_000
+
+
+async def test_a_budget_without_limit_grants_every_call(budgets: BudgetStore) -> None:
+    free = Budget("slack:free", 0, 10)
+    assert [await budgets.take(free, 4, NOW - number) for number in range(20)] == [0] * 20
 
 
 async def test_budgets_are_kept_apart_and_forget_themselves(
@@ -104,12 +150,15 @@ async def test_what_a_clock_that_was_wrong_left_holds_up_nobody(
 async def test_no_wait_that_a_service_asked_for_is_believed_beyond_the_longest(
     budgets: BudgetStore,
 ) -> None:
-    await budgets.block(CHANNEL, 5_000, NOW + 3_600_000)
-    assert await budgets.take(CHANNEL, 1, NOW) == 0
-    await budgets.block(CHANNEL, 5_000, NOW)
-    assert NOW + 5_000 <= await budgets.take(CHANNEL, 1, NOW + 1) <= NOW + 7_000
-    await budgets.block(CHANNEL, 3_600_000, NOW)
-    assert await budgets.take(CHANNEL, 1, NOW + BLOCK_MAX_MS + 2_000) == 0
+    await budgets.block(CHANNEL, 5_000, 5_000, NOW + 3_600_000)
+    assert await budgets.take(CHANNEL, 3, NOW) == 0
+    assert not await budgets.release(CHANNEL, NOW)
+    await budgets.block(CHANNEL, 5_000, 5_000, NOW)
+    assert NOW + 5_000 <= await budgets.take(CHANNEL, 3, NOW + 1) <= NOW + 7_000
+    assert await budgets.release(CHANNEL, NOW + 1)
+    await budgets.block(CHANNEL, 3_600_000, 3_600_000, NOW + 1)
+    assert await budgets.take(CHANNEL, 3, NOW + BLOCK_MAX_MS + 2_000) == 0
+    assert not await budgets.release(CHANNEL, NOW + BLOCK_MAX_MS + 2_000)
 
 
 @pytest.mark.parametrize("budget", [Budget("b", 60), Budget("b", 120, 20), Budget("b", 50, 10)])

@@ -11,7 +11,7 @@ from receiver.store.incidents import IncidentStore, Write
 from receiver.store.keys import Keys, member
 from receiver.store.tasks import Settled, Task, TaskStore
 from routing.decide import decide
-from routing.event import Resolved
+from routing.event import Escalated, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.receipt import AlertKey, Receipt, merge_receipts
@@ -111,6 +111,59 @@ async def test_retry_after_is_a_time_no_commit_lowers(store: Any, tasks: TaskSto
     await _changed(store, incident, NOW + 1000)
     assert await _slack(tasks, later - 1, "two") is None
     assert await _slack(tasks, later, "two") is not None
+
+
+async def _paged_again(store: IncidentStore, incident: Incident, at: int) -> None:
+    decision = decide(incident, Escalated(Actor("ann", "slack")), at, RULES)
+    await store.commit(0, [Write(decision, pointer=False)], at)
+    assert decision.incident is not None
+    assert decision.incident.pages["slack"].seq == incident.pages["slack"].seq + 1
+
+
+async def test_a_new_page_of_a_p1_waits_for_nothing_that_was_asked_before(
+    store: Any, tasks: TaskStore
+) -> None:
+    incident = await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    later = NOW + 10 * MINUTE
+    await tasks.settle(task, "again", NOW, due=later, not_before=later)
+    await _paged_again(store, incident, NOW + 1000)
+    assert await _slack(tasks, NOW + 1000, "two") is not None
+
+
+async def test_a_page_that_comes_while_the_call_before_it_fails_waits_for_nothing(
+    store: Any, tasks: TaskStore
+) -> None:
+    incident = await _opened(store)
+    task = await _slack(tasks)
+    assert task is not None
+    await _paged_again(store, incident, NOW + 1000)
+    later = NOW + 10 * MINUTE
+    await tasks.settle(task, "again", NOW + 2000, due=later, not_before=later)
+    task = await _slack(tasks, NOW + 2000, "two")
+    assert task is not None
+    # It is dropped once: what the next answer asks for holds.
+    await tasks.settle(task, "again", NOW + 3000, due=later, not_before=later)
+    assert await _slack(tasks, later - 1, "three") is None
+
+
+async def test_what_waits_for_its_next_attempt_is_brought_forward_and_nothing_else_is(
+    store: Any, tasks: TaskStore
+) -> None:
+    waiting, timed, leased, done = await _many(store, tasks, 4)
+    later = NOW + 5 * MINUTE
+    await tasks.settle(waiting, "again", NOW, due=later, not_before=later)
+    await tasks.settle(timed, "again", NOW, delivered=1, due=later)
+    await tasks.settle(done, "done", NOW, delivered=1)
+    assert await tasks.wake("notify:pagerduty", NOW + 10) == 0
+    assert await tasks.wake("notify:slack", NOW + 10) == 1
+    assert await tasks.wake("notify:slack", NOW + 10) == 0
+    found = await _slack(tasks, NOW + 10, "two")
+    assert found is not None
+    assert found.incident == waiting.incident
+    assert await _slack(tasks, NOW + 10, "three") is None
+    assert (await tasks.settle(leased, "hold", NOW + 10)).held
 
 
 async def test_a_receipt_is_saved_even_after_a_lost_lease(store: Any, tasks: TaskStore) -> None:
