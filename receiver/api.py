@@ -13,8 +13,9 @@ from aiohttp import web
 
 from receiver import present
 from receiver.access import Access
+from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.dispatch import Dispatcher
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import ACTIONS, read_body, read_event, read_json, whole
 from receiver.review_facts import Review, to_json

@@ -7,22 +7,20 @@ back what is there now, and the events are decided again from that.
 
 import asyncio
 import logging
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-
-import msgspec
+from functools import partial
 
 from receiver.audit import note_action
+from receiver.batch import Batch, Decided, Known, Outcome, Queue, Waiting, is_large
 from receiver.clock import Clock
 from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
 from receiver.logs import trace_context
+from receiver.off_the_loop import off_the_loop
 from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Refused, Result, Write, Written
-from receiver.store.record import decode_incident, newer_error
-from receiver.tracing import Span, Tracing
-from routing.decide import decide, fold, is_next_generation
+from receiver.store.record import newer_error
+from receiver.tracing import Tracing
 from routing.decision import Decision, Observation
 from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.incident import Incident
@@ -37,33 +35,6 @@ ATTEMPTS = 12
 """Conflicts in a row before an event is given back as "try again"."""
 WAITING_MAX = 20_000
 """Events waiting for a commit; beyond it senders are told to try again."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of one event: the decision's named reason and the incident afterwards."""
-
-    reason: str
-    incident: Incident | None
-
-
-class _Waiting(msgspec.Struct):
-    event: Event
-    incident: str
-    event_id: str
-    done: "asyncio.Future[Outcome]"
-    trace: str
-    attempts: int = 0
-    span: Span | None = None
-
-    @property
-    def key(self) -> str:
-        """What events are folded by: the group for alerts, else the record they change."""
-        return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
-
-    def end_span(self, error: str = "") -> None:
-        """End the span of the commit; ``error``: why it stored nothing."""
-        if self.span is not None:
-            self.span.end(error)
 
 
 class Dispatcher:
@@ -83,7 +54,7 @@ class Dispatcher:
         self._clock = clock
         self._observe = observe
         self._tracing = tracing
-        self._queues: list[deque[_Waiting]] = [deque() for _ in store.keys]
+        self._queues = [Queue() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
         self.cache = RecordCache()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,7 +85,7 @@ class Dispatcher:
         if isinstance(event, HeartbeatSeen):
             incident = watch_id(event.key)
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(event, incident, event_id, done, trace_context.get())
+        waiting = Waiting(event, incident, event_id, done, trace_context.get())
         try:
             if isinstance(event, AlertsReceived):
                 shard = int(event.key[: event.key.index("-")])
@@ -127,7 +98,7 @@ class Dispatcher:
         if len(self._queues[shard]) >= WAITING_MAX:
             self._fail([waiting], StoreUnavailableError("overloaded"))
             return waiting.done
-        self._queues[shard].append(waiting)
+        self._queues[shard].put(waiting)
         self._wake[shard].set()
         return waiting.done
 
@@ -137,7 +108,7 @@ class Dispatcher:
             await wake.wait()
             wake.clear()
             while queue:
-                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                batch = queue.take(BATCH)
                 self._busy += 1
                 try:
                     await self._commit(shard, batch)
@@ -147,7 +118,7 @@ class Dispatcher:
                     self._busy -= 1
 
     @staticmethod
-    def _fail(batch: list[_Waiting], error: Exception) -> None:
+    def _fail(batch: list[Waiting], error: Exception) -> None:
         if not isinstance(error, StoreUnavailableError):
             log.error("commit failed", exc_info=error)
             error = StoreUnavailableError("the change could not be stored")
@@ -156,42 +127,46 @@ class Dispatcher:
             if not waiting.done.done():
                 waiting.done.set_exception(error)
 
-    async def _commit(self, shard: int, batch: list[_Waiting]) -> None:
-        groups: dict[str, list[_Waiting]] = {}
+    async def _commit(self, shard: int, batch: list[Waiting]) -> None:
+        groups: dict[str, list[Waiting]] = {}
         for waiting in batch:
             groups.setdefault(waiting.key, []).append(waiting)
         now = self._clock.now()
         loaded = await self._load_records(groups)
-        writes: list[Write] = []
-        members: list[tuple[list[_Waiting], list[Decision], list[_Waiting]]] = []
+        known: list[tuple[Known, list[Waiting]]] = []
         for key, waiters in groups.items():
             try:
-                base = self._base(key, waiters[0], loaded)
+                known.append((self._known(key, waiters[0], loaded), waiters))
             except StoreUnavailableError as error:
                 # What a newer release wrote is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
-                continue
-            alive, decisions, rest = self._decide(base, waiters, now)
-            if not decisions:
-                continue
-            folded = fold(decisions)
-            if folded.base is None and not folded.changed:
-                self._answer(alive, decisions)
-                continue
-            ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
-            pointer = isinstance(alive[0].event, AlertsReceived)
-            writes.append(Write(folded, pointer, ids))
-            members.append((alive, decisions, rest))
-        if not writes:
+        work = partial(Batch(now, self.rules, self._tracing).decide, known)
+        large = is_large(groups.values(), (found for found, _ in known))
+        written = self._answered(await off_the_loop(work) if large else work())
+        if not written:
             return
-        results = await self.store.commit(shard, writes, now)
-        again: list[_Waiting] = []
-        for write, (alive, decisions, rest), result in zip(writes, members, results, strict=True):
-            again += self._settle(write, alive, decisions, result) + rest
-        self._queues[shard].extendleft(reversed(again))
+        results = await self.store.commit(shard, [write for write, _ in written], now)
+        again: list[Waiting] = []
+        for (write, found), result in zip(written, results, strict=True):
+            again += self._settle(write, found.alive, found.decisions, result) + found.rest
+        self._queues[shard].put_back(again)
         self._on_commit()
 
-    async def _load_records(self, groups: dict[str, list[_Waiting]]) -> dict[str, Incident]:
+    def _answered(self, batch: list[Decided]) -> list[tuple[Write, Decided]]:
+        """Answer whoever needs no commit; return what has to be written."""
+        written = []
+        for found in batch:
+            for waiting, error in found.failed:
+                self._fail([waiting], error)
+            for first, twin in found.twins:
+                _follow(first, twin)
+            if found.write is not None:
+                written.append((found.write, found))
+            else:
+                self._answer(found.alive, found.decisions)
+        return written
+
+    async def _load_records(self, groups: dict[str, list[Waiting]]) -> dict[str, Incident]:
         """Read what events other than alerts need and the cache does not have, all at once."""
         wanted = []
         for key, waiters in groups.items():
@@ -203,7 +178,7 @@ class Dispatcher:
                 wanted.append(key)
         return await self.store.read(wanted) if wanted else {}
 
-    def _base(self, key: str, first: _Waiting, loaded: Mapping[str, Incident]) -> Incident | None:
+    def _known(self, key: str, first: Waiting, loaded: Mapping[str, Incident]) -> Known:
         """Return what is believed to be there. Nothing known of a group means: assume nothing."""
         found = loaded.get(key)
         if found is not None:
@@ -211,57 +186,13 @@ class Dispatcher:
                 raise newer_error(found.id, found.schema)
             return found
         alerts = isinstance(first.event, AlertsReceived)
-        generation, known = self.cache.get(key if alerts else key.rpartition("-")[0])
+        generation, record = self.cache.get(key if alerts else key.rpartition("-")[0])
         # What is remembered was written here or has been read: it is in order.
-        fits = known and (alerts or key.endswith(f"-{generation}"))
-        return decode_incident(known) if fits else None
-
-    def _decide(
-        self, base: Incident | None, waiters: list[_Waiting], now: int
-    ) -> tuple[list[_Waiting], list[Decision], list[_Waiting]]:
-        """Decide the events one after another; one that raises fails alone.
-
-        The last ones returned have to wait: a commit writes one incident of a group, and they
-        begin the next one, or come for one that is forgotten by then.
-        """
-        state = base
-        alive: list[_Waiting] = []
-        decisions: list[Decision] = []
-        told: dict[str, _Waiting] = {}
-        for place, waiting in enumerate(waiters):
-            event = waiting.event
-            if waiting.event_id and waiting.event_id in told:
-                _follow(told[waiting.event_id], waiting)
-                continue
-            told[waiting.event_id] = waiting
-            if isinstance(event, AlertsReceived):
-                rules = self.rules(event.group.route)
-            else:
-                rules = self.rules(state.group.route if state else "")
-            began = time.time_ns()
-            try:
-                decision = decide(state, event, now, rules)
-            except Exception as error:  # see the docstring
-                log.exception("event %s could not be decided", type(event).__name__)
-                self._fail([waiting], error)
-                continue
-            if is_next_generation(decision) and any(known.changed for known in decisions):
-                return alive, decisions, waiters[place:]
-            if self._tracing is not None:
-                decision, waiting.span = self._tracing.decided(
-                    waiting.trace, event, state, decision, began
-                )
-            if decision.changed:
-                state = decision.incident
-            alive.append(waiting)
-            decisions.append(decision)
-            if decision.forget:
-                return alive, decisions, waiters[place + 1 :]
-        return alive, decisions, []
+        return record if record and (alerts or key.endswith(f"-{generation}")) else None
 
     def _settle(
-        self, write: Write, alive: list[_Waiting], decisions: list[Decision], result: Result
-    ) -> list[_Waiting]:
+        self, write: Write, alive: list[Waiting], decisions: list[Decision], result: Result
+    ) -> list[Waiting]:
         """Answer the waiters of one write, or return those to decide again."""
         if isinstance(result, Written):
             incident = write.decision.incident
@@ -294,8 +225,8 @@ class Dispatcher:
         return [waiting for waiting in alive if waiting.attempts <= ATTEMPTS]
 
     def _drop_duplicates(
-        self, alive: list[_Waiting], write: Write, result: Duplicate
-    ) -> list[_Waiting]:
+        self, alive: list[Waiting], write: Write, result: Duplicate
+    ) -> list[Waiting]:
         applied = {write.event_ids[place] for place in result.places}
         for waiting in alive:
             waiting.end_span("duplicate" if waiting.event_id in applied else "conflict")
@@ -304,14 +235,14 @@ class Dispatcher:
         return [waiting for waiting in alive if waiting.event_id not in applied]
 
     @staticmethod
-    def _answer(alive: list[_Waiting], decisions: list[Decision]) -> None:
+    def _answer(alive: list[Waiting], decisions: list[Decision]) -> None:
         for waiting, decision in zip(alive, decisions, strict=True):
             note_action(waiting.event, decision, waiting.trace)
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
 
 
-def _follow(first: _Waiting, twin: _Waiting) -> None:
+def _follow(first: Waiting, twin: Waiting) -> None:
     """Answer an event that was sent twice at once when the first of the two is durable."""
 
     def copy(done: "asyncio.Future[Outcome]") -> None:

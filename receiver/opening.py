@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.batch import Outcome
+from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.payload_fields import fingerprint_of
 from receiver.person_actions import check_text

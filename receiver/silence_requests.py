@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from receiver.dispatch import Outcome
+from receiver.batch import Outcome
 from receiver.errors import PayloadError
 from receiver.person_actions import TEXT_MAX, Body, check_text, read_json, read_until
 from receiver.silencer import Silencer

@@ -9,8 +9,9 @@ is one silence and, by its id and end, one entry of the timeline.
 
 from collections.abc import Sequence
 
+from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.silences import Silences
 from routing.duration import format_duration

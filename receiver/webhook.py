@@ -16,8 +16,9 @@ import msgspec
 from aiohttp import web
 
 from receiver.access import Access
+from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.heartbeats import Heartbeats
 from receiver.logs import correlation_id

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from receiver.audit import note_denial
+from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.notify.base import Rejected
 from receiver.notify.slack_api import SlackApi

@@ -34,11 +34,15 @@ BODY_LIMIT = 64
 
 
 class Write(msgspec.Struct, frozen=True):
-    """A decision to commit. ``pointer``: the group's current generation must match too."""
+    """A decision to commit. ``pointer``: the group's current generation must match too.
+
+    ``record``: its ``stored_form``, where that was made already.
+    """
 
     decision: Decision
     pointer: bool
     event_ids: tuple[str, ...] = ()
+    record: bytes | None = None
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -72,6 +76,12 @@ class Refused(msgspec.Struct, frozen=True):
 Result = Written | Conflict | Duplicate | Refused
 GROUP, BASE = 1, 2
 """Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
+
+
+def stored_form(decision: Decision) -> bytes:
+    """Return the record that a decision stores, b"" for one that changes nothing."""
+    incident = decision.incident
+    return encode_incident(incident) if decision.changed and incident is not None else b""
 
 
 class IncidentStore(RecordReader):
@@ -115,9 +125,8 @@ class IncidentStore(RecordReader):
                     tombstone_ttl=self._tombstone_ttl,
                 )
             )
-            incident = write.decision.incident
-            changed = write.decision.changed and incident is not None
-            bodies.append(encode_incident(incident) if changed and incident else b"")
+            made = write.record
+            bodies.append(made if made is not None else stored_form(write.decision))
         args = [_packer.encode(payload), now, KEPT_MS, *bodies]
 
         async def mend() -> None:

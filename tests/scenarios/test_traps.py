@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import receiver.dispatch
+import receiver.batch
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.logs import JsonFormatter
 from receiver.store.client import connect
@@ -106,14 +106,14 @@ async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None
 async def test_an_event_that_raises_fails_alone(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = receiver.dispatch.decide
+    real = receiver.batch.decide
 
     def broken(incident: Any, event: Any, now: int, rules: Any) -> Any:
         if "poison" in str(event):
             raise RuntimeError("a defect")
         return real(incident, event, now, rules)
 
-    monkeypatch.setattr(receiver.dispatch, "decide", broken)
+    monkeypatch.setattr(receiver.batch, "decide", broken)
     bodies = [notification(alert(name), group=name) for name in ("a", "poison", "b")]
     answers = await asyncio.gather(*[plain.post(body) for body in bodies])
     assert [status for status, _ in answers] == [202, 503, 202]

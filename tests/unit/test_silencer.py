@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import pytest
 
+from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher, Outcome
+from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.settings import AlertmanagerConfig
 from receiver.silence_requests import read_matchers

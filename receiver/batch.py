@@ -1,0 +1,194 @@
+"""The events of one batch, decided: what is to be written, and whom to answer.
+
+Nothing here touches the event loop, so that a batch of large incidents can be decided beside it.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from receiver.errors import StoreUnavailableError
+from receiver.store.incidents import Write, stored_form
+from receiver.store.record import decode_incident
+from receiver.tracing import Span, Tracing
+from routing.decide import decide, fold, is_next_generation
+from routing.decision import Decision
+from routing.event import AlertsReceived, Event
+from routing.incident import Incident
+from routing.rules import Rules
+
+log = logging.getLogger("dispatch")
+
+LARGE_ALERTS, LARGE_RECORD = 300, 200_000
+"""From so many alerts in a batch on, or bytes of a record, deciding it takes some 2 ms."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one event: the decision's named reason and the incident afterwards."""
+
+    reason: str
+    incident: Incident | None
+
+
+class Waiting(msgspec.Struct):
+    """An event on its way, and who waits for its end."""
+
+    event: Event
+    incident: str
+    event_id: str
+    done: "asyncio.Future[Outcome]"
+    trace: str
+    attempts: int = 0
+    span: Span | None = None
+
+    @property
+    def key(self) -> str:
+        """What events are folded by: the group for alerts, else the record they change."""
+        return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
+
+    @property
+    def is_alert(self) -> bool:
+        """True for what Alertmanager sends again by itself."""
+        return isinstance(self.event, AlertsReceived) and self.event.kind == "alert"
+
+    def end_span(self, error: str = "") -> None:
+        """End the span of the commit; ``error``: why it stored nothing."""
+        if self.span is not None:
+            self.span.end(error)
+
+
+class Queue:
+    """Events that wait for their commit: what people and timers do goes before alerts."""
+
+    def __init__(self) -> None:
+        self._first: deque[Waiting] = deque()
+        self._alerts: deque[Waiting] = deque()
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._alerts)
+
+    def put(self, waiting: Waiting) -> None:
+        """Add an event at the end."""
+        (self._alerts if waiting.is_alert else self._first).append(waiting)
+
+    def take(self, most: int) -> list[Waiting]:
+        """Return the next ones; a quarter of them are alerts when any wait."""
+        kept = min(len(self._alerts), most // 4)
+        first = [self._first.popleft() for _ in range(min(len(self._first), most - kept))]
+        rest = min(len(self._alerts), most - len(first))
+        return first + [self._alerts.popleft() for _ in range(rest)]
+
+    def put_back(self, batch: Sequence[Waiting]) -> None:
+        """Add events at the front, in their order."""
+        for waiting in reversed(batch):
+            (self._alerts if waiting.is_alert else self._first).appendleft(waiting)
+
+
+class Decided(msgspec.Struct):
+    """The events of one group, decided one after another.
+
+    ``rest`` has to wait for the next commit, ``failed`` raised, ``twins`` came twice at once: each
+    with the one it repeats. ``write``: None when there is nothing to store.
+    """
+
+    alive: list[Waiting] = []
+    decisions: list[Decision] = []
+    rest: list[Waiting] = []
+    failed: list[tuple[Waiting, Exception]] = []
+    twins: list[tuple[Waiting, Waiting]] = []
+    write: Write | None = None
+
+
+Known = Incident | bytes | None
+"""What is believed to be stored of a group: read, as its record, or nothing."""
+
+
+def is_large(groups: Iterable[Sequence[Waiting]], known: Iterable[Known]) -> bool:
+    """Return whether deciding takes so long that it should not hold the event loop."""
+    alerts = sum(
+        len(waiting.event.alerts)
+        for waiters in groups
+        for waiting in waiters
+        if isinstance(waiting.event, AlertsReceived)
+    )
+    record = max((len(found) for found in known if isinstance(found, bytes)), default=0)
+    return alerts > LARGE_ALERTS or record > LARGE_RECORD
+
+
+class Batch:
+    """Decides groups of events at one time."""
+
+    def __init__(self, now: int, rules: Callable[[str], Rules], tracing: Tracing | None) -> None:
+        """``now`` in ms; ``rules(route id)`` gives the rules of a route."""
+        self._now = now
+        self._rules = rules
+        self._tracing = tracing
+
+    def decide(self, groups: Sequence[tuple[Known, list[Waiting]]]) -> list[Decided]:
+        """Return each group decided, with what it stores."""
+        return [self._group(known, waiters) for known, waiters in groups]
+
+    def _group(self, known: Known, waiters: list[Waiting]) -> Decided:
+        found = Decided()
+        try:
+            base = decode_incident(known) if isinstance(known, bytes) else known
+        except StoreUnavailableError as error:
+            found.failed = [(waiting, error) for waiting in waiters]
+            return found
+        self._decide(base, waiters, found)
+        if found.decisions:
+            folded = fold(found.decisions)
+            if folded.base is not None or folded.changed:
+                found.write = _write(folded, found.alive)
+        return found
+
+    def _decide(self, base: Incident | None, waiters: list[Waiting], found: Decided) -> None:
+        """Decide the events one after another; one that raises fails alone.
+
+        A commit writes one incident of a group: what begins the next one has to wait, and what
+        comes for one that is forgotten by then.
+        """
+        state = base
+        told: dict[str, Waiting] = {}
+        for place, waiting in enumerate(waiters):
+            if waiting.event_id and waiting.event_id in told:
+                found.twins.append((told[waiting.event_id], waiting))
+                continue
+            told[waiting.event_id] = waiting
+            began = time.time_ns()
+            try:
+                decision = decide(state, waiting.event, self._now, self._rules_for(waiting, state))
+            except Exception as error:  # see the docstring
+                log.exception("event %s could not be decided", type(waiting.event).__name__)
+                found.failed.append((waiting, error))
+                continue
+            if is_next_generation(decision) and any(one.changed for one in found.decisions):
+                found.rest = waiters[place:]
+                return
+            if self._tracing is not None:
+                decision, waiting.span = self._tracing.decided(
+                    waiting.trace, waiting.event, state, decision, began
+                )
+            if decision.changed:
+                state = decision.incident
+            found.alive.append(waiting)
+            found.decisions.append(decision)
+            if decision.forget:
+                found.rest = waiters[place + 1 :]
+                return
+
+    def _rules_for(self, waiting: Waiting, state: Incident | None) -> Rules:
+        event = waiting.event
+        if isinstance(event, AlertsReceived):
+            return self._rules(event.group.route)
+        return self._rules(state.group.route if state else "")
+
+
+def _write(folded: Decision, alive: list[Waiting]) -> Write:
+    ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
+    pointer = isinstance(alive[0].event, AlertsReceived)
+    return Write(folded, pointer, ids, stored_form(folded))
