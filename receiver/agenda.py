@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
+from receiver.background import end
 from receiver.clock import Clock
 from receiver.delivery import LEASE_MARGIN_MS, Delivery
 from receiver.dispatch import Dispatcher
@@ -94,9 +95,7 @@ class Agenda:
     async def stop(self, grace: float = 15.0) -> None:
         """Claim nothing more and let what is under way finish, ``grace`` seconds at most."""
         self._stopping = True
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await end(self._loops)
         under_way = [task for tasks in self._running.values() for task in tasks]
         if under_way:
             _, late = await asyncio.wait(under_way, timeout=grace)

@@ -10,6 +10,7 @@ from receiver.access import Access
 from receiver.agenda import Agenda
 from receiver.alertmanager import Alertmanagers
 from receiver.api import ApiEndpoint
+from receiver.background import end
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
@@ -410,9 +411,7 @@ class Service:
             await self.enrichment.close()
             for notifier in self.notifiers.values():
                 await notifier.close()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await end(self._background)
         if self._redis is not None:
             await self._redis.aclose(close_connection_pool=True)
         if self._embedded is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from receiver.audit import note_action
+from receiver.background import end
 from receiver.batch import Batch, Decided, Known, Outcome, Queue, Waiting, is_large
 from receiver.clock import Clock
 from receiver.dispatch_log import tell
@@ -70,9 +71,7 @@ class Dispatcher:
         """Commit what is queued, then stop."""
         while any(self._queues) or self._busy:  # noqa: ASYNC110 - once, at the very end
             await asyncio.sleep(0.01)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def submit(
         self, event: Event, incident: str = "", event_id: str = ""

@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from receiver.background import end
 from receiver.connections import Connections
 from receiver.errors import ConfigError
 from receiver.settings_types import split_address
@@ -43,6 +44,4 @@ class Listening:
         """Accept nothing more; what is under way is answered."""
         for runner in self._runners:
             await runner.cleanup()
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await end(self._watches)

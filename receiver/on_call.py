@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from receiver.access import Access
+from receiver.background import end
 from receiver.clock import Clock
 from receiver.notify.base import Person
 from receiver.pagerduty_rest import NoAnswer, OnCall, PagerDutyRest
@@ -57,10 +58,7 @@ class OnCallWatch:
 
     async def close(self) -> None:
         """Stop asking."""
-        tasks = [task for task in (self._task, *self._asking.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end((self._task, *self._asking.values()))
 
     def people(self, notifiers: Iterable[str]) -> tuple[Person, ...]:
         """Return who is rung first by any of these notifiers; () where that is not known."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
 from yarl import URL
 
+from receiver.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
@@ -61,9 +62,7 @@ class OutgoingHeartbeat:
 
     async def stop(self) -> None:
         """Send nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
         if self._session is not None:
             await self._session.close()
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from receiver.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.render import read_asset, render
@@ -90,9 +91,7 @@ class StatusPageEndpoint:
 
     async def stop(self) -> None:
         """Make it no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
 
     def wake(self) -> None:
         """Something was committed here: do not wait for the next time."""

@@ -14,6 +14,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from receiver.background import end
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.notify.slack_api import is_direct
 from receiver.slack.front import Front
@@ -71,9 +72,7 @@ class SlackSocket:
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _listen(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
