@@ -34,6 +34,7 @@ from receiver.settings_model import secret_values
 from receiver.slack_check import slack
 from receiver.status_command import STATUS
 from receiver.upkeep.command import store
+from routing.duration import format_duration
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -102,20 +103,42 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+
+    def interrupted() -> None:
+        # A person who presses Ctrl-C waits for no load balancer.
+        hurry.set()
+        stop.set()
+
+    def terminated() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for name, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated)):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, stop.set)
+            loop.add_signal_handler(name, handler)
     service = Service(settings)
     await service.start()
     try:
         click.echo(_welcome(service), err=True)
         await stop.wait()
+        await _retire(service, hurry)
         click.echo("Stopping: finishing what is under way ...", err=True)
     finally:
         await service.stop()
     click.echo("Stopped. Nothing was lost; start it again whenever you like.", err=True)
+
+
+async def _retire(service: Service, hurry: asyncio.Event) -> None:
+    """Be unready while still serving, so that whoever looks at that sends nothing more here."""
+    service.retire()
+    delay = service.settings.web.shutdown_delay
+    if delay and not hurry.is_set():
+        click.echo(
+            f"Not ready any more; serving for another {format_duration(delay)} ...", err=True
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), delay / 1000)
 
 
 def _welcome(service: Service) -> str:
@@ -127,9 +150,11 @@ def _welcome(service: Service) -> str:
     shown = command if not command.is_absolute() else _short(command)
     kinds = {config.type for config in service.settings.notifiers.values()}
     names = ", ".join(service.settings.notifiers)
+    problem = service.conditions.unready()
+    ready = f"is NOT READY: {problem}" if problem else "is ready."
     lines = [
         "",
-        f"LLM Incident Manager {VERSION} is ready.",
+        f"LLM Incident Manager {VERSION} {ready}",
         f"  alerts     POST {base}/v1/alerts/webhook   (alertmanager.yml points here)",
         f"  console    {base}/",
     ]
@@ -138,6 +163,9 @@ def _welcome(service: Service) -> str:
     if service.status_port or service.status_page.enabled:
         page = f"http://localhost:{service.status_port}" if service.status_port else base
         lines.append(f"  public     {page}/status")
+    durability = service.server_watch.durability
+    if durability.problem:
+        lines.append(f"  store      WARNING: {durability.problem}")
     lines.append(f"  notifiers  {names}")
     if kinds == {"log"}:
         lines.append(

@@ -14,6 +14,7 @@ from receiver.background import end
 from receiver.build_notifiers import build_notifiers
 from receiver.changes import ChangeEndpoint
 from receiver.clock import Clock
+from receiver.commit_health import CommitHealth
 from receiver.conditions import Condition, Conditions, Subject
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
@@ -44,6 +45,7 @@ from receiver.server import (
     build_metrics_application,
     build_status_application,
 )
+from receiver.server_watch import ServerWatch
 from receiver.settings import Settings
 from receiver.silencer import Silencer
 from receiver.silences import Silences
@@ -116,10 +118,16 @@ class Service:
         self._redis = connect(url)
         self._build()
         await reach(self._redis)
+        if settings.redis.url:
+            await check_server(
+                self._redis,
+                accept_loss=settings.redis.accept_loss,
+                assured=settings.redis.durability == "assured",
+            )
         await check_layout(self._redis, settings.redis.shards)
         await self.timekeeper.start()
-        if settings.redis.url:
-            await check_server(self._redis)
+        await self.server_watch.look()
+        await self.health.check()
         self.dispatcher.start(self._committed)
         await self.status_page.start()
         await self.heartbeats.expect()
@@ -128,6 +136,7 @@ class Service:
         self._background.append(asyncio.create_task(self.timekeeper.run()))
         self._background.append(asyncio.create_task(self.load.watch()))
         self._background.append(asyncio.create_task(self.unreached.run()))
+        self._background.append(asyncio.create_task(self.server_watch.run()))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -181,6 +190,10 @@ class Service:
             lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
             self.metrics.apply,
             self._tracing,
+        )
+        self.health = CommitHealth(self.dispatcher, self.clock, self.conditions, self.metrics)
+        self.server_watch = ServerWatch(
+            settings, self.tasks, self.clock, self.conditions, self.metrics, self.health
         )
         self.heartbeats = Heartbeats(
             self.dispatcher,
@@ -254,7 +267,7 @@ class Service:
         )
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
         self._endpoints = self._build_endpoints(store, runbooks)
-        self.outgoing_heartbeat = self._build_heartbeat(store)
+        self.outgoing_heartbeat = self._build_heartbeat()
 
     def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
         settings = self.settings
@@ -278,6 +291,7 @@ class Service:
             self.metrics,
             access,
             self.conditions,
+            self.health,
             token.get_secret_value() if token else "",
         )
         status.components = self._components
@@ -327,14 +341,15 @@ class Service:
             ),
             changes=ChangeEndpoint(self.changes, access, self.clock),
             status_page=self.status_page,
+            conditions=self.conditions,
         )
 
-    def _build_heartbeat(self, store: IncidentStore) -> OutgoingHeartbeat:
+    def _build_heartbeat(self) -> OutgoingHeartbeat:
         return OutgoingHeartbeat(
             self.settings.outgoing_heartbeat,
             {
                 "intake": lambda: check_intake(intake_url(self.settings.web, self.api_port)),
-                "redis": lambda: check_redis(store, self.clock),
+                "redis": lambda: check_redis(self.health, self.conditions),
                 "delivery": lambda: check_delivery(
                     self.tasks,
                     self.clock,
@@ -369,7 +384,10 @@ class Service:
 
     def _components(self) -> dict[str, str]:
         """Return how what is beside Redis is, for /health."""
-        found = {"outgoing_heartbeat": self.outgoing_heartbeat.status}
+        found = {
+            "durability": self.server_watch.durability.shown,
+            "outgoing_heartbeat": self.outgoing_heartbeat.status,
+        }
         if self.slack_socket is not None:
             found["slack_socket"] = self.slack_socket.status
         return found
@@ -392,6 +410,10 @@ class Service:
 
     def _connections(self, port: str) -> Connections:
         return self.load.connections(port, lambda: self.metrics.connection_refused(port))
+
+    def retire(self) -> None:
+        """Be unready from now on, and serve all the same until ``stop``."""
+        self._endpoints.status.stopping = True
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""

@@ -88,3 +88,8 @@ class Conditions:
     def unready(self) -> str:
         """Return why nothing may be accepted, "" when it may."""
         return "; ".join(item.problem for item in self.present() if item.unready)
+
+    def refuses(self, subject: Subject) -> bool:
+        """Return whether a subject is why nothing may be accepted."""
+        found = self._present.get(subject)
+        return found is not None and found.unready

@@ -73,6 +73,11 @@ class Dispatcher:
             await asyncio.sleep(0.01)
         await end(self._tasks)
 
+    @property
+    def full(self) -> bool:
+        """True while events of some shard are refused because too many wait."""
+        return any(len(queue) >= WAITING_MAX for queue in self._queues)
+
     def submit(
         self, event: Event, incident: str = "", event_id: str = ""
     ) -> "asyncio.Future[Outcome]":

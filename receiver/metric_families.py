@@ -38,6 +38,9 @@ REQUEST_LANES = ("intake", "people")
 PORTS = ("api", "metrics", "status")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
+DISK_STATES = ("free", "total")
+DURABILITY = ("every_write", "every_second", "assured", "accepted_loss", "refused")
+"""As ``store.durability.Level``, which a leaf does not import."""
 CACHES = ("records", "enrichment")
 CAUSES = (
     "rate_limit",
@@ -247,7 +250,18 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "1 while something is wrong with this replica: see problems in /health",
             {"subject": Closed(tuple(Subject))},
         ),
-        gauge(f"{_OWN}_redis_up", "1 if Redis answered when last asked"),
+        gauge(f"{_OWN}_redis_up", "1 while a commit like that of a webhook just worked"),
+        gauge(
+            f"{_OWN}_durability",
+            "1 for how durable the server is: see durability in /health",
+            {"level": Closed(DURABILITY)},
+        ),
+        gauge(
+            f"{_OWN}_disk_bytes",
+            "Disk of storage.path, where the embedded server keeps its file",
+            {"state": Closed(DISK_STATES)},
+            (),
+        ),
         gauge(
             f"{_OWN}_connection_pool_connections",
             "Connections of a pool: in use, and how many there may be",
@@ -298,6 +312,10 @@ def _service(config: Configured) -> tuple[Family, ...]:
         gauge(
             f"{_OWN}_storage_used_bytes",
             "Memory that Redis uses, the same on every replica: use max(), not sum()",
+        ),
+        gauge(
+            f"{_OWN}_storage_max_bytes",
+            "maxmemory of Redis, 0 for none, the same on every replica: use max(), not sum()",
         ),
         counter(
             f"{_OWN}_pagerduty_webhooks_total",

@@ -275,9 +275,22 @@ class Metrics:
             rate = 1.0 if shown["hit_rate"] is None else shown["hit_rate"]
             self._families["incident_manager_enrichment_cache_hit_rate"][()](rate)
 
-    def set_storage(self, used: int) -> None:
-        """Set how many bytes Redis uses."""
+    def set_storage(self, used: int, most: int) -> None:
+        """Set how many bytes Redis uses, of how many (0: no limit)."""
         self._families["incident_manager_storage_used_bytes"][()](used)
+        self._families["incident_manager_storage_max_bytes"][()](most)
+
+    def set_disk(self, free: int, total: int) -> None:
+        """Set how many bytes of the embedded server's disk are free."""
+        family = self._families["incident_manager_disk_bytes"]
+        family[("free",)](free)
+        family[("total",)](total)
+
+    def set_durability(self, level: str) -> None:
+        """Set how durable the server is (``store.durability.Level``)."""
+        family = self._families["incident_manager_durability"]
+        for key in list(family):
+            family[key](key[0] == level)
 
     def set_loop_lag(self, seconds: float) -> None:
         """Set how long the event loop was held at most within the last minute."""
@@ -291,7 +304,7 @@ class Metrics:
             family[key](key[0] in wrong)
 
     def set_redis_up(self, *, up: bool) -> None:
-        """Say whether Redis answered; while it does not, gauges from it keep their last value."""
+        """Say whether a commit worked; while none does, gauges from Redis keep their last value."""
         self._families["incident_manager_redis_up"][()](up)
 
     def set_reloaded(self, *, successful: bool, now: int) -> None:

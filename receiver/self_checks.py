@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from aiohttp import ClientError, ClientSession
 
 from receiver.clock import Clock
+from receiver.commit_health import CommitHealth
+from receiver.conditions import Conditions
 from receiver.settings import WebConfig
 from receiver.settings_types import split_address
-from receiver.store.incidents import IncidentStore
 from receiver.store.put_off import PutOff
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration
@@ -37,10 +38,9 @@ async def check_intake(url: str) -> str:
         return str(error) or type(error).__name__
 
 
-async def check_redis(store: IncidentStore, clock: Clock) -> str:
-    """Write to every shard. StoreUnavailableError when that fails."""
-    await store.probe(clock.now())
-    return ""
+async def check_redis(health: CommitHealth, conditions: Conditions) -> str:
+    """Commit as a webhook does, where none just did; and look for what else refuses them."""
+    return await health.check() or conditions.unready()
 
 
 async def check_delivery(

@@ -12,6 +12,7 @@ from receiver.api import ApiEndpoint
 from receiver.audit import note_refusal
 from receiver.browsers import Browsers
 from receiver.changes import ChangeEndpoint
+from receiver.conditions import Conditions, Subject
 from receiver.console import ConsoleEndpoint
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.integration_api import IntegrationEndpoint
@@ -48,6 +49,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     integrations: IntegrationEndpoint
     changes: ChangeEndpoint
     status_page: StatusPageEndpoint
+    conditions: Conditions
 
 
 PATHS = (
@@ -97,14 +99,18 @@ PATHS = (
 
 def _handlers(endpoints: Endpoints) -> list[Handler]:
     api, status = endpoints.api, endpoints.status
+
+    def durable(handler: Handler) -> Handler:
+        return _durable(handler, endpoints.conditions)
+
     return [
-        endpoints.webhook.handle,
-        endpoints.webhook.handle,
-        endpoints.webhook.beat,
+        durable(endpoints.webhook.handle),
+        durable(endpoints.webhook.handle),
+        durable(endpoints.webhook.beat),
         endpoints.slack.actions,
         endpoints.slack.commands,
         endpoints.slack.events,
-        endpoints.pagerduty.handle,
+        durable(endpoints.pagerduty.handle),
         endpoints.on_call.handle,
         api.newest,
         api.open,
@@ -120,13 +126,13 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.console.asset,
         endpoints.console.chart,
         endpoints.console.figures,
-        endpoints.integrations.event,
+        durable(endpoints.integrations.event),
         endpoints.integrations.all,
         endpoints.integrations.one,
         endpoints.integrations.caches,
         endpoints.integrations.breakers,
         endpoints.changes.newest,
-        endpoints.changes.add,
+        durable(endpoints.changes.add),
         endpoints.status_page.page,
         endpoints.status_page.data,
         endpoints.status_page.asset,
@@ -137,6 +143,21 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         status.ready,
         status.metrics_beside,
     ]
+
+
+def _durable(handler: Handler, conditions: Conditions) -> Handler:
+    """Return a handler whose 2xx means durable: while the server may forget, it is 503.
+
+    For programs, which forget what was acknowledged and repeat what was not. What people do is
+    taken all the same: an acknowledgement that is refused would page again for certain.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if conditions.refuses(Subject.DURABILITY):
+            raise StoreUnavailableError("what is accepted now may be lost")
+        return await handler(request)
+
+    return handle
 
 
 def build_application(

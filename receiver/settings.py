@@ -74,7 +74,10 @@ class CredentialConfig(Section):
 
 
 class WebConfig(Section):
-    """What is listened on, what is accepted, and how others see this service."""
+    """What is listened on, what is accepted, and how others see this service.
+
+    ``shutdown_delay`` (ms): after SIGTERM it is not ready, and serves for so long all the same.
+    """
 
     listen_address: Address = "127.0.0.1:8080"
     metrics_address: Address = "127.0.0.1:9090"
@@ -84,6 +87,7 @@ class WebConfig(Section):
     max_alerts: int = Field(default=10_000, ge=1, le=1_000_000)
     credentials: tuple[CredentialConfig, ...] = ()
     metrics_token: OptionalSecret = None
+    shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
 
 
 class StorageConfig(Section):
@@ -95,12 +99,16 @@ class StorageConfig(Section):
 class RedisConfig(Section):
     """The server to use; an empty ``url`` means the embedded one.
 
-    ``url`` may hold a password: it is left out of the representation.
+    ``url`` may hold a password: it is left out of the representation. ``accept_loss``: a server
+    that may forget what it acknowledged will do. ``durability``: ``checked`` asks the server,
+    ``assured`` trusts one that does not tell.
     """
 
     url: str = Field(default="", repr=False)
     shards: int = Field(default=1, ge=1, le=1024)
     wait_replicas: int = Field(default=0, ge=0, le=16)
+    accept_loss: bool = False
+    durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
 
     @field_validator("url")
     @classmethod

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import SecretStr
 
 from receiver.review_pages import problem_of
-from receiver.settings import Settings
+from receiver.settings import RedisConfig, Settings
 from receiver.settings_problem import Place, Problem
 from receiver.settings_times import check_times
 from receiver.settings_types import is_loopback
@@ -37,6 +37,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
     }
     problems = [
         *_check_web(settings),
+        *_check_redis(settings.redis),
         *_check_sections(settings),
         *(problem for name in notifiers for problem in _check_notifier(name, notifiers[name])),
         *_check_integrations(settings, notifiers),
@@ -137,6 +138,27 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
             yield Problem(path, "the same secret as another credential, so neither tells who it is")
         names.add(credential.name)
         secrets.add(identity)
+
+
+def _check_redis(redis: RedisConfig) -> Iterable[Problem]:
+    """What is said about a server of one's own needs one, and does not contradict itself."""
+    named = {
+        "wait_replicas": redis.wait_replicas > 0,
+        "accept_loss": redis.accept_loss,
+        "durability": redis.durability == "assured",
+    }
+    for field, given in named.items():
+        if given and not redis.url:
+            yield Problem(
+                ("redis", field),
+                "only with redis.url: the embedded server has every write on disk before it is"
+                " acknowledged, and no replicas",
+            )
+    if named["accept_loss"] and named["durability"]:
+        yield Problem(
+            ("redis", "accept_loss"),
+            "contradicts redis.durability: assured; set the one that is true",
+        )
 
 
 def _check_sections(settings: Settings) -> Iterable[Problem]:

@@ -1,6 +1,7 @@
 """How the service is: liveness, readiness, health for people, metrics, and the runbooks."""
 
 import asyncio
+import contextlib
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from receiver.access import Access
 from receiver.clock import Clock
+from receiver.commit_health import CommitHealth
 from receiver.conditions import Conditions
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
@@ -43,15 +45,20 @@ class StatusEndpoint:
         metrics: Metrics,
         access: Access,
         conditions: Conditions,
+        health: CommitHealth,
         metrics_token: str = "",
     ) -> None:
         self._access = access
+        self._health = health
         self._conditions = conditions
         self._store = store
         self._tasks = tasks
         self._clock = clock
         self._metrics = metrics
         self._token = metrics_token
+        self._looking: asyncio.Task[None] | None = None
+        self.stopping = False
+        """True after SIGTERM: what comes is served, but should go elsewhere."""
         self.components: Callable[[], dict[str, str]] = dict
         self.notifiers: Callable[[], dict[str, bool]] = dict
         self.outages: Callable[[], dict[str, Outage]] = dict
@@ -63,8 +70,8 @@ class StatusEndpoint:
         return web.Response(text="healthy\n")
 
     async def ready(self, request: web.Request) -> web.Response:
-        """GET /-/ready: Redis answers a write, and the clock can be trusted with leases."""
-        problem = await self._problem()
+        """GET /-/ready: a commit like a webhook's just worked, and nothing else is in its way."""
+        problem = self._problem(await self._health.check())
         if problem:
             why = f": {problem}" if self._access.knows(request) else ""
             return web.Response(status=503, text=f"not ready{why}\n")
@@ -76,7 +83,9 @@ class StatusEndpoint:
         Where credentials are configured, whoever has none learns the status alone: problems name
         hosts and channels.
         """
-        problem = await self._problem()
+        store = await self._health.check()
+        await self._look()
+        problem = self._problem(store)
         conditions = self._conditions.present()
         status = "unhealthy" if problem else "degraded" if conditions else "ok"
         found: dict[str, Any] = {"status": status}
@@ -90,7 +99,7 @@ class StatusEndpoint:
                 }
                 for item in conditions
             ]
-            found["components"] = {"redis": problem or "ok", **self.components()}
+            found["components"] = {"redis": store or "ok", **self.components()}
             found["notifiers"] = self._notifiers()
         return web.json_response(found, status=503 if problem else 200)
 
@@ -108,15 +117,18 @@ class StatusEndpoint:
             for name, up in self.notifiers().items()
         }
 
-    async def _problem(self) -> str:
-        try:
-            await self._store.probe(self._clock.now())
+    async def _look(self) -> None:
+        """Look anew at what is looked at now and then: once at a time, however many ask."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_anew())
+        await asyncio.shield(self._looking)
+
+    async def _look_anew(self) -> None:
+        with contextlib.suppress(StoreUnavailableError):
             await self.look()
-        except StoreUnavailableError as error:
-            self._metrics.set_redis_up(up=False)
-            return str(error)
-        self._metrics.set_redis_up(up=True)
-        return self._conditions.unready()
+
+    def _problem(self, store: str) -> str:
+        return "stopping" if self.stopping else store or self._conditions.unready()
 
     async def metrics(self, request: web.Request) -> web.Response:
         """GET /metrics on its own port, which others need not reach."""
@@ -139,11 +151,12 @@ class StatusEndpoint:
 
     async def _page(self, request: web.Request) -> web.Response:
         """Return the page. Gauges come from Redis, so that every replica says the same."""
-        try:
+        await self._health.check()
+        self._metrics.set_notifiers(self.notifiers())
+        # A server without room for writes still tells what it has.
+        with contextlib.suppress(StoreUnavailableError):
             await self.look()
-            self._metrics.set_notifiers(self.notifiers())
             self._metrics.set_active(await self._store.active())
-            self._metrics.set_storage(await self._store.used_bytes())
             now = self._clock.now()
             waiting = await self._tasks.waiting(now)
             self._metrics.set_agenda(
@@ -151,9 +164,6 @@ class StatusEndpoint:
                 sum(due for _, due in waiting.values()),
                 await self._tasks.delays(now),
             )
-            self._metrics.set_redis_up(up=True)
-        except StoreUnavailableError:
-            self._metrics.set_redis_up(up=False)
         self._metrics.set_conditions(item.subject for item in self._conditions.present())
         # Rendering takes 20 ms at 2,000 series: too long to keep webhooks waiting.
         accept = request.headers.get("Accept", "")

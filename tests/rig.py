@@ -108,6 +108,7 @@ class Rig:
             "LLM_IM__WEB__EXTERNAL_URL": self.url,
             "LLM_IM__STORAGE__PATH": str(self.storage),
             "LLM_IM__LOG__FORMAT": "json",
+            "LLM_IM__WEB__SHUTDOWN_DELAY": "0s",
             "LLM_IM__SLACK__TOKEN": "xoxb-test",
             "LLM_IM__SLACK__SIGNING_SECRET": "secret",
             "LLM_IM__SLACK__CHANNEL": CHANNEL,

@@ -17,7 +17,7 @@ SLOW_MS = 2_000
 """P95 of an integration, as the rule HighLatency."""
 HIT_RATE, HIT_RATE_FROM = 0.5, 10_000
 """A cache's hit rate, once it was asked so often."""
-FINE = ("ok", "off", "waiting for the first")
+FINE = ("ok", "assured", "off", "waiting for the first")
 _LIST = "incident-manager incidents list"
 
 
@@ -101,6 +101,7 @@ def _problem(row: dict[str, Any]) -> Finding:
 
 
 _COMPONENTS = {
+    "durability": "docs/configuration.md, A Redis of your own",
     "redis": "runbook RedisDown; nothing is accepted until it answers",
     "slack_socket": "incident-manager slack check",
     "outgoing_heartbeat": "whoever waits for it will say that this service is dead",

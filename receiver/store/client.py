@@ -42,10 +42,22 @@ def load_script(redis: Client, name: str) -> Any:
     return redis.register_script((_FOLDER / f"{name}.lua").read_text())
 
 
+_REFUSALS = {
+    "OOM": "its memory is full: raise maxmemory",
+    "MISCONF": "it cannot write to its disk: free space, see its log",
+    "NOREPLICAS": "replicas are missing (min-replicas-to-write)",
+    "READONLY": "it is a replica: redis.url has to name the primary",
+}
+"""What the error codes mean with which a server that answers refuses to write."""
+
+
 @asynccontextmanager
 async def unavailable_is_503() -> AsyncIterator[None]:
     """Turn every way Redis can fail into StoreUnavailableError."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise StoreUnavailableError(f"Redis: {error or type(error).__name__}") from error
+        words = str(error) or type(error).__name__
+        code = getattr(error, "status_code", None) or words.partition(" ")[0]
+        meaning = f"{_REFUSALS[code]} ({words})" if code in _REFUSALS else words
+        raise StoreUnavailableError(f"Redis: {meaning}") from error

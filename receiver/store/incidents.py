@@ -74,6 +74,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 Result = Written | Conflict | Duplicate | Refused
+FIGURES = 7
+"""Place of the figures of the day among the commit's keys."""
 GROUP, BASE = 1, 2
 """Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
 
@@ -103,6 +105,8 @@ class IncidentStore(RecordReader):
         self._wait = wait_replicas
         self._tombstone_ttl = tombstone_ttl
         self._commit = load_script(redis, "commit_decisions")
+        self.on_commit: Callable[[str], None] = lambda _problem: None
+        """Called after each commit with "", or with why it failed."""
 
     async def commit(self, shard: int, writes: Sequence[Write], now: int) -> list[Result]:
         """Write a batch of one shard atomically, each decision checked on its own.
@@ -127,20 +131,30 @@ class IncidentStore(RecordReader):
             )
             made = write.record
             bodies.append(made if made is not None else stored_form(write.decision))
-        args = [_packer.encode(payload), now, KEPT_MS, *bodies]
-
-        async def mend() -> None:
-            await self.mending.shared([keys])
-            await self.mending.of_type(keys, keys.figures(day_of(now)), "hash")
-
-        async with unavailable_is_503():
-            raw = await mended(lambda: self._run(names, args), mend)
+        raw = await self._written(keys, names, [_packer.encode(payload), now, KEPT_MS, *bodies])
         return [
             Written(b"" if write.decision.forget else body)
             if item == 1
             else await self._refused(write, item)
             for write, item, body in zip(writes, raw, bodies, strict=True)
         ]
+
+    async def _written(self, keys: Keys, names: list[str], args: list[Any]) -> Any:
+        """Run the commit, with what is of a wrong type mended; tell how it ended."""
+        figures = names[FIGURES]
+
+        async def mend() -> None:
+            await self.mending.shared([keys])
+            await self.mending.of_type(keys, figures, "hash")
+
+        try:
+            async with unavailable_is_503():
+                raw = await mended(lambda: self._run(names, args), mend)
+        except StoreUnavailableError as error:
+            self.on_commit(str(error))
+            raise
+        self.on_commit("")
+        return raw
 
     async def _run(self, names: list[str], args: list[Any]) -> Any:
         """Run the commit; with replicas to wait for, in one pipeline and so on one connection."""
@@ -304,18 +318,6 @@ class IncidentStore(RecordReader):
                     keys, "index", keys.active, part, why, job=RECOUNT
                 )
         return counts
-
-    async def used_bytes(self) -> int:
-        """Return how much memory the server uses."""
-        async with unavailable_is_503():
-            found = await self.redis.info("memory")
-        return int(found.get("used_memory", 0))
-
-    async def probe(self, now: int) -> None:
-        """Write something; StoreUnavailableError when Redis cannot."""
-        async with unavailable_is_503():
-            for keys in self.keys:
-                await self.redis.set(keys.probe, now)
 
 
 def _remembered(event: str) -> int:

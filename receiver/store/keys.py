@@ -54,7 +54,6 @@ class Keys:
         self.unreached = f"{base}unreached"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
-        self.probe = f"{base}probe"
         self.damaged = f"{base}damaged"
         self.heal = f"{base}heal"
 

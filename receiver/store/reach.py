@@ -5,6 +5,7 @@ import logging
 
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.store.client import Client, unavailable_is_503
+from receiver.store.durability import Durability, judge, read_facts
 
 log = logging.getLogger("app")
 
@@ -30,15 +31,34 @@ async def reach(redis: Client) -> None:
             return
 
 
-async def check_server(redis: Client) -> None:
-    """Report how durable a server is; ConfigError for one that may evict incidents."""
-    async with unavailable_is_503():
-        # Of all answers redis-py decodes this one.
-        config = await redis.config_get("maxmemory", "maxmemory-policy", "appendfsync")
-    policy = config.get("maxmemory-policy", "noeviction")
-    if config.get("maxmemory", "0") != "0" and policy != "noeviction":
-        raise ConfigError(
-            f"redis.url: the server may evict incidents (maxmemory-policy {policy}); "
-            "set maxmemory-policy noeviction"
+async def check_server(redis: Client, *, accept_loss: bool, assured: bool) -> Durability:
+    """Return how durable a server is, and log it; ConfigError for one that may forget incidents."""
+    found = judge(await read_facts(redis), accept_loss=accept_loss, assured=assured)
+    if found.refused:
+        raise ConfigError(_refusal(found))
+    level = logging.WARNING if found.problem else logging.INFO
+    log.log(level, "external Redis, durability %s: %s", found.level, found.problem or "ok")
+    return found
+
+
+def _refusal(found: Durability) -> str:
+    lines = [f"redis.url: 202 has to mean durable, and this server may forget: {found.problem}"]
+    lines += ["What mends it:", *(f"  {line}" for line in found.fix)]
+    if "appendonly yes" in found.fix:
+        # https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, "How I can
+        # switch to AOF, if I'm currently using dump.rdb snapshots?"
+        lines.append(
+            "Tell the running server first (redis-cli CONFIG SET appendonly yes), then write both"
+            " into its file: one that restarts with appendonly yes and has no such file yet begins"
+            " empty."
         )
-    log.info("external Redis, appendfsync %s", config.get("appendfsync", "unknown"))
+    if "redis.durability: assured" in found.fix:
+        lines.append(
+            "if its provider promises that nothing acknowledged is lost; or permit its user"
+            " +config|get and +info."
+        )
+    if found.acceptable:
+        lines.append(
+            "Or accept that alerts that were acknowledged are lost: redis.accept_loss: true"
+        )
+    return "\n".join(lines)

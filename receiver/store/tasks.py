@@ -297,12 +297,16 @@ class TaskStore:
 
         What is leased or postponed is not late: its time is that of its next attempt.
         """
+        lanes = [(lane, key) for keys in self.keys for lane, key in keys.due.items()]
+        async with unavailable_is_503():
+            pipeline = self.redis.pipeline(transaction=False)
+            for _, key in lanes:
+                pipeline.zrange(key, 0, 0, withscores=True)
+            firsts = await pipeline.execute()
         found: dict[str, float] = {}
-        for shard, keys in enumerate(self.keys):
-            for lane in keys.due:
-                due = await self.next_due(shard, lane)
-                late = max(0.0, (now - due) / 1000) if due is not None else 0.0
-                found[lane] = max(found.get(lane, 0.0), late)
+        for (lane, _), first in zip(lanes, firsts, strict=True):
+            late = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+            found[lane] = max(found.get(lane, 0.0), late)
         return found
 
 

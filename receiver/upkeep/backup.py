@@ -78,7 +78,7 @@ async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[Sto
     own: set[bytes] = set()
     starts: tuple[bytes, ...] = ()
     for keys in shards:
-        names = [*keys.indexes.values(), *keys.due.values(), keys.task, keys.seen, keys.probe]
+        names = [*keys.indexes.values(), *keys.due.values(), keys.task, keys.seen]
         own |= {name.encode() for name in names}
         begin = (keys.incident(""), keys.timeline(""), keys.receipts(""), keys.group(""))
         starts += tuple(name.encode() for name in begin)

@@ -70,7 +70,7 @@ async def refuse_unless_empty(redis: Client) -> None:
                 left.append(name)
             elif b":i:" in name:
                 incidents += 1
-            elif not name.endswith(b":probe"):
+            else:
                 others += 1
         for start in range(0, len(left), ITEMS):
             await redis.delete(*left[start : start + ITEMS])

@@ -160,6 +160,14 @@ class App:
         ) as answer:
             return answer.status
 
+    async def until_ready(self, status: int = 200) -> None:
+        """Wait until /-/ready answers so: what a commit showed counts for a second."""
+
+        async def answered() -> bool:
+            return bool((await self.get("/-/ready"))[0] == status)
+
+        await until(answered)
+
     async def metric(self, line: str) -> float:
         """Return the value of a series of /metrics, named as it is printed."""
         _, text = await self.get("/metrics")

@@ -163,10 +163,11 @@ async def test_without_redis_nobody_outside_learns_where_it_is(
 ) -> None:
     from receiver.errors import StoreUnavailableError  # noqa: PLC0415
 
-    async def away(_now: int) -> None:
+    async def away(*_: object) -> None:
         raise StoreUnavailableError("Redis: Error 111 connecting to redis.internal:6379")
 
-    monkeypatch.setattr(guarded.service.dispatcher.store, "probe", away)
+    monkeypatch.setattr(guarded.service.dispatcher.store, "_run", away)
+    monkeypatch.setattr("receiver.commit_health.FRESH_S", 0.0)
     assert await guarded.get("/health") == (503, {"status": "unhealthy"})
     assert await guarded.get("/-/ready") == (503, "not ready\n")
     assert "redis.internal" in (await guarded.get("/-/ready", headers=BASIC))[1]

@@ -25,7 +25,7 @@ from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
-OF_THE_SERVER = (b"im:budget:", b"im:clock", b":probe")
+OF_THE_SERVER = (b"im:budget:", b"im:clock")
 """Belongs to one server or one moment; nobody restores it."""
 TOLERANCE_MS = 2_000
 

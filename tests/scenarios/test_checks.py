@@ -113,6 +113,7 @@ async def test_redis_that_is_away_is_a_failure_and_the_rest_is_still_told(plain:
     await plain.service._redis.aclose(close_connection_pool=True)
     assert plain.service._embedded is not None
     await plain.service._embedded.stop()
+    await plain.until_ready(503)
     code, found = await checks("health-check", "--url", plain.url, "--timeout", "10")
     assert code == 2
     assert found["ready"]["state"] == found["redis"]["state"] == "failed"

@@ -1,0 +1,44 @@
+"""SIGTERM: not ready first, then what comes is still served, then everything is closed."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+from tests.rig import Rig, until
+from tests.scenarios.conftest import alert, notification
+
+
+async def test_load_balancers_learn_of_the_end_before_it_comes(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.start(LLM_IM__WEB__SHUTDOWN_DELAY="3s")
+    try:
+        assert rig.service.process is not None
+        began = time.monotonic()
+        rig.service.process.send_signal(signal.SIGTERM)
+        await until(lambda: _unready(rig), 2, "unready at once")
+        answered = []
+        while time.monotonic() - began < 2.5:
+            name = f"A{len(answered)}"
+            answered.append((await rig.post(notification(alert(name), group=name)))[0])
+            await asyncio.sleep(0.05)
+        assert len(answered) > 5
+        assert set(answered) == {202}
+        assert await asyncio.wait_for(rig.service.process.wait(), 20) == 0
+        assert time.monotonic() - began >= 3
+        # And what was served at the end was kept.
+        await rig.start_service()
+        assert len(await rig.incidents()) == len(answered)
+        # A second signal does not wait.
+        began = time.monotonic()
+        rig.service.process.send_signal(signal.SIGTERM)
+        await until(lambda: _unready(rig), 2, "unready at once")
+        rig.service.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(rig.service.process.wait(), 20)
+        assert time.monotonic() - began < 2.5
+    finally:
+        await rig.stop()
+
+
+async def _unready(rig: Rig) -> bool:
+    return not await rig.ready()
