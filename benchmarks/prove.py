@@ -13,6 +13,7 @@ PROOFS = (
     "race",
     "order",
     "kill",
+    "bombs",
     "system",
     "storm",
     "agenda",
