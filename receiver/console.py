@@ -297,6 +297,7 @@ def _said(text: str) -> str:
         "action_item_done": "Done.",
         "already_done": "It was done before.",
         "same_action_item": "That is an action item already.",
+        "too_many_notes": "There are too many notes.",
         "too_many_action_items": "There are too many action items.",
         "not_kept": "It was not kept: write one line of at most 500 characters.",
     }

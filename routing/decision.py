@@ -8,8 +8,25 @@ from routing.alert import Alert
 from routing.incident import Incident, firing_of
 from routing.incident_parts import Actor, Entry
 
-_UNSEEN = frozenset({"timers", "changes", "grown", "merged_firing", "seen_at", "clock_ends"})
+_UNSEEN = frozenset(
+    {"timers", "changes", "grown", "merged_firing", "seen_at", "clock_ends", "shortened", "notes"}
+)
 """Fields that show nowhere: nobody needs an update for them alone."""
+CHATTER = frozenset(
+    {
+        "alerts_changed",
+        "delivery_note",
+        "delivery_recovered",
+        "denied",
+        "part_changed",
+        "reported_again",
+        "vanished",
+    }
+)
+"""Timeline entries that come by the thousand in a long storm, and of which nobody needs each."""
+CHATTER_MAX, ENTRIES_MAX = 2_000, 10_000
+"""Entries of a timeline up to which chatter, and anything at all, is added. What people do is in
+the audit log whatever the timeline holds."""
 _UNTOLD = frozenset({"denied"})
 """Timeline entries that are for the audit alone."""
 
@@ -83,6 +100,16 @@ class Draft:
         self, kind: str, text: str, by: Actor | None = None, via: str = "", cause: str = ""
     ) -> None:
         """Add a line to the timeline; ``via`` where it is nobody's."""
+        number = self.start.entries + len(self.timeline)
+        chatter = number >= CHATTER_MAX and kind in CHATTER
+        if number >= ENTRIES_MAX or (chatter and self.get("shortened")):
+            return
+        if chatter:
+            self.set(shortened=True)
+            kind, text = (
+                "shortened",
+                "The timeline is long: from here on only what matters is added",
+            )
         self.timeline.append(
             Entry(
                 at=self.now,
@@ -128,7 +155,13 @@ class Draft:
         if not fields and not self.timeline and not self.schedule:
             return Decision(reason, self.base, self.base, cancel=tuple(self.cancel))
         version = start.version + 1
-        incident = msgspec.structs.replace(start, **fields, version=version, updated_at=self.now)
+        incident = msgspec.structs.replace(
+            start,
+            **fields,
+            version=version,
+            updated_at=self.now,
+            entries=start.entries + len(self.timeline),
+        )
         schedule = [Schedule(task, due) for task, due in self.schedule.items()]
         if told or fields.keys() - _UNSEEN:
             schedule += [

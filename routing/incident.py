@@ -70,8 +70,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
     episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
     episodes. ``published``: what outsiders read of it. ``unreached``: that nobody could be told of
-    this episode. ``damage``: why its record had to be put aside. ``trace``: W3C trace context of
-    the latest change ("": not traced), which no rule looks at.
+    this episode. ``entries`` and ``notes``: how many its timeline has; ``shortened``: so many that
+    only what matters is added. ``damage``: why its record had to be put aside. ``trace``: W3C trace
+    context of the latest change ("": not traced), which no rule looks at.
     """
 
     id: str
@@ -134,6 +135,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     context: tuple[Finding, ...] = ()
     clock_ends: tuple[ClockEnd, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
+    entries: int = 0
+    shortened: bool = False
+    notes: int = 0
     published: Publication | None = None
     unreached: Unreached | None = None
     damage: Damage | None = None

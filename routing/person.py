@@ -43,6 +43,8 @@ from routing.rules import Clock, Rules
 SILENCES_KEPT = 20
 SNOOZE_MAX = 30 * 86_400_000
 """Milliseconds a snooze may last: beyond a month it is forgotten, not put off."""
+NOTES_MAX = 500
+"""Notes of one incident; whoever has more to write keeps it elsewhere, and notes the link."""
 
 
 def refusal(incident: Incident, episode: int | None) -> str:
@@ -252,6 +254,9 @@ def note(draft: Draft, event: Noted, rules: Rules) -> str:
     incident = draft.start
     if event.episode is not None and event.episode != incident.episode:
         return "stale"
+    if incident.notes >= NOTES_MAX:
+        return "too_many_notes"
+    draft.set(notes=incident.notes + 1)
     draft.say("note", event.text, event.actor)
     if incident.is_open and event.actor.ends == "human":
         clocks.heard(draft, _clock(draft, rules))

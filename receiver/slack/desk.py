@@ -44,6 +44,7 @@ SAID = {
     "not_published": "Outsiders read nothing of this incident.",
     "unknown_silence": "This incident knows no such silence.",
     "same_action_item": "That is an action item already.",
+    "too_many_notes": "There are too many notes already.",
     "too_many_action_items": "There are too many action items already.",
     "unknown_action_item": "This incident knows no such action item.",
     "already_done": "That action item is done already.",
