@@ -28,6 +28,7 @@ PROOFS = (
     "enrichment",
     "dashboards",
     "status-page",
+    "steps",
     "ingest",
 )
 

@@ -5,7 +5,8 @@ asks for. What lies further ahead was written by a clock that was wrong. Timers 
 unless they are leased: their time is the incident's, and may be months ahead.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 
 from receiver.store.budgets import BLOCK_MAX_MS, DIFFER_MS
 from receiver.store.client import Client, load_script, unavailable_is_503
@@ -16,6 +17,8 @@ RETRY_MAX_MS = BLOCK_MAX_MS + 120_000
 PAGE = 500
 PAGES = 40
 """Tasks looked at in one round trip, and round trips in one look; the next one goes on there."""
+
+_STATE = re.compile(rb"\d+\|([^|]*)\|(\d+)\|\d+").fullmatch
 
 Found = dict[str, bytes]
 """Member of the agenda -> its state as it was found."""
@@ -55,25 +58,28 @@ class PutOff:
                 keys.task, cursor=self._cursors[shard], count=PAGE
             )
             self._cursors[shard] = int(cursor)
-            wrong |= {member: states[member.encode()] for member in self._leased(states, now)}
-            names = [name.decode() for name in states if b"|notify:" in name]
-            wrong |= {name: states[name.encode()] for name in await self._far(keys, names, now)}
+            wrong |= await self._wrong(keys, states, now)
             if not self._cursors[shard]:
                 break
         return wrong
 
-    def _leased(self, states: Mapping[bytes, bytes], now: int) -> Iterator[str]:
-        for member, state in states.items():
-            _, token, until, _ = state.split(b"|")
-            if token and int(until) > now + self._lease:
-                yield member.decode()
-
-    async def _far(self, keys: Keys, names: list[str], now: int) -> list[str]:
-        if not names:
-            return []
-        far = set()
-        for due in keys.due.values():
-            scores = await self._redis.zmscore(due, names)
-            bound = now + RETRY_MAX_MS + DIFFER_MS
-            far |= {n for n, at in zip(names, scores, strict=True) if at is not None and at > bound}
-        return sorted(far)
+    async def _wrong(self, keys: Keys, states: Mapping[bytes, bytes], now: int) -> Found:
+        """Return what is wrong of some tasks; a state that cannot be read is not ours to judge."""
+        wrong: Found = {}
+        deliveries: Found = {}
+        for name, state in states.items():
+            known = _STATE(state)
+            if known is None:
+                continue
+            member = name.decode(errors="replace")
+            if known[1] and int(known[2]) > now + self._lease:
+                wrong[member] = state
+            elif "|notify:" in member:
+                deliveries[member] = state
+        bound = now + RETRY_MAX_MS + DIFFER_MS
+        for due in keys.due.values() if deliveries else ():
+            scores = await self._redis.zmscore(due, list(deliveries))
+            for member, at in zip(deliveries, scores, strict=True):
+                if at is not None and at > bound:
+                    wrong[member] = deliveries[member]
+        return wrong

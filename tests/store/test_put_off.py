@@ -115,6 +115,15 @@ async def test_it_is_found_among_many(redis: Any, tasks: TaskStore, put_off: Put
     assert await redis.zcount(DUE, "-inf", NOW) == len(wrong)
 
 
+async def test_what_cannot_be_read_is_left_alone(redis: Any, put_off: PutOff) -> None:
+    junk = {b"\xff|notify:x": b"1||0|0", b"a|notify:b": b"\x00", b"c": b"1|x|y|0", b"d": b""}
+    far = NOW + 86_400_000
+    await redis.hset(Keys(0).task, mapping={**junk, b"0-1-1|notify:slack": b"1||0|0"})
+    await redis.zadd(DUE, dict.fromkeys([*junk, b"0-1-1|notify:slack"], far))
+    assert await put_off.mend(NOW) == ["0-1-1|notify:slack"]
+    assert await redis.zcount(DUE, "-inf", NOW) == 1
+
+
 async def test_what_changed_meanwhile_is_left_alone(
     redis: Any, tasks: TaskStore, put_off: PutOff
 ) -> None:
