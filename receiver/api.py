@@ -217,9 +217,9 @@ def _actor(request: web.Request, by: str, credential: CredentialConfig | None) -
 
 
 def _answer(outcome: Outcome) -> web.Response:
-    """A stale or repeated request is a result, not an error; both say what is the case now."""
+    """A request that changes nothing is a result, not an error: it says what is the case now."""
     shown = present.summary(outcome.incident) if outcome.incident else None
-    status = 409 if outcome.reason == "stale" else 200
+    status = 409 if outcome.reason in ("stale", "damaged") else 200
     return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
 
 

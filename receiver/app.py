@@ -18,6 +18,7 @@ from receiver.commit_health import CommitHealth
 from receiver.conditions import Condition, Conditions, Subject
 from receiver.connections import Connections
 from receiver.console import ConsoleEndpoint
+from receiver.damaged import DamagedRecords
 from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.build import build_enrichment
@@ -58,6 +59,7 @@ from receiver.store.changes import ChangeStore
 from receiver.store.client import Client, connect
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
+from receiver.store.healing import Healing
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.put_off import PutOff
@@ -137,6 +139,7 @@ class Service:
         self._background.append(asyncio.create_task(self.load.watch()))
         self._background.append(asyncio.create_task(self.unreached.run()))
         self._background.append(asyncio.create_task(self.server_watch.run()))
+        self._background.append(asyncio.create_task(self.damaged.run()))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -201,6 +204,9 @@ class Service:
             settings.heartbeats,
             shards,
             self.clock.now,
+        )
+        self.damaged = DamagedRecords(
+            Healing(store), store.mending.register, self.conditions, self.heartbeats, self._access
         )
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
@@ -297,7 +303,7 @@ class Service:
         status.components = self._components
         status.notifiers = lambda: self._outages.up(self.notifiers)
         status.outages = self._outages.present
-        status.look = self.unreached.look
+        status.look = self._look
         return Endpoints(
             webhook=webhook,
             slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
@@ -305,6 +311,7 @@ class Service:
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
             on_call=self.pagerduty.on_call(access),
+            damaged=self.damaged,
             api=ApiEndpoint(
                 self.dispatcher,
                 self.tasks,
@@ -377,9 +384,14 @@ class Service:
         self.metrics.set_cache("records", self.dispatcher.cache.shown())
         self.metrics.set_cache("enrichment", self.enrichment.shown())
 
+    async def _look(self) -> None:
+        """Bring up to date what is known from Redis alone."""
+        await self.unreached.look()
+        self.metrics.set_damaged(await self.damaged.look())
+
     async def _problems(self) -> list[Condition]:
         """Return what is wrong, for the console."""
-        await self.unreached.look()
+        await self._look()
         return self.conditions.present()
 
     def _components(self) -> dict[str, str]:

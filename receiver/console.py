@@ -293,6 +293,7 @@ def _said(text: str) -> str:
         "stale": "It fired again since you saw it: look at its newest state first.",
         "merged": "It goes on in another incident.",
         "unknown_incident": "It is not known any more.",
+        "damaged": "Its record cannot be read: it can only be resolved, or forgotten.",
         "action_item_added": "Kept as an action item.",
         "action_item_done": "Done.",
         "already_done": "It was done before.",

@@ -20,6 +20,7 @@ from routing.event import HeartbeatSeen
 from routing.group import Group, group_stem
 from routing.incident import Incident
 from routing.matcher import matches_all
+from routing.watch import watch_id
 
 log = logging.getLogger("heartbeats")
 
@@ -53,6 +54,15 @@ class Heartbeats:
             except StoreUnavailableError as error:
                 # One watch that cannot be read must not keep the service from starting.
                 log.error("heartbeat %s is not watched: %s", name, error)  # noqa: TRY400 - no trace
+
+    async def resume(self) -> None:
+        """Await those again whose watch was damaged. StoreUnavailableError: try again."""
+        for name, config in self._configs.items():
+            event = self._event(name, config, expected=True)
+            watch = await self._dispatcher.store.load(watch_id(event.key))
+            if watch is not None and watch.damage is not None:
+                await self._dispatcher.submit(event)
+                log.warning("heartbeat %s is awaited from now on: its watch was damaged", name)
 
     def take_out(self, alerts: tuple[Alert, ...]) -> tuple[tuple[Alert, ...], list[str]]:
         """Return the alerts that are no beats, and the names of the heartbeats that beat."""

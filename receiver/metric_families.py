@@ -69,6 +69,17 @@ PAGERDUTY_WEBHOOKS = (
     "refused",
     "unavailable",
 )
+DAMAGED = (
+    "incident",
+    "group",
+    "timeline",
+    "receipt",
+    "agenda",
+    "index",
+    "figures",
+    "other",
+)
+"""As ``KINDS`` of the store's register, which metrics know nothing of."""
 DEAD_LETTERS = ("payload", "alert", "alert_part", "event")
 
 RESULT_OF = {
@@ -261,6 +272,11 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "Disk of storage.path, where the embedded server keeps its file",
             {"state": Closed(DISK_STATES)},
             (),
+        ),
+        gauge(
+            f"{_OWN}_damaged_records",
+            "What is stored and cannot be read, the same on every replica: use max(), not sum()",
+            {"kind": Closed(DAMAGED)},
         ),
         gauge(
             f"{_OWN}_connection_pool_connections",

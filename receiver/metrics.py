@@ -303,6 +303,12 @@ class Metrics:
         for key in list(family):
             family[key](key[0] in wrong)
 
+    def set_damaged(self, counts: Mapping[str, int]) -> None:
+        """Set how much cannot be read, by kind; what is not given is none."""
+        family = self._families["incident_manager_damaged_records"]
+        for key in list(family):
+            family[key](counts.get(key[0], 0))
+
     def set_redis_up(self, *, up: bool) -> None:
         """Say whether a commit worked; while none does, gauges from Redis keep their last value."""
         self._families["incident_manager_redis_up"][()](up)

@@ -14,6 +14,7 @@ from receiver.browsers import Browsers
 from receiver.changes import ChangeEndpoint
 from receiver.conditions import Conditions, Subject
 from receiver.console import ConsoleEndpoint
+from receiver.damaged import DamagedRecords
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.integration_api import IntegrationEndpoint
 from receiver.logs import correlation_id, correlation_id_of
@@ -42,6 +43,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     slack: SlackEndpoint
     pagerduty: PagerDutyWebhookEndpoint
     on_call: OnCallEndpoint
+    damaged: DamagedRecords
     api: ApiEndpoint
     status: StatusEndpoint
     runbooks: RunbookEndpoint
@@ -68,6 +70,8 @@ PATHS = (
     ("GET", "/v1/incidents/{id}/review"),
     ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
+    ("GET", "/v1/damaged"),
+    ("DELETE", "/v1/damaged"),
     ("GET", "/runbooks/{name:.+}"),
     ("GET", "/"),
     ("GET", "/incidents/{id}"),
@@ -118,6 +122,8 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         api.review,
         api.act,
         api.dead_letters,
+        endpoints.damaged.listed,
+        endpoints.damaged.discard,
         endpoints.runbooks.show,
         endpoints.console.index,
         endpoints.console.one,

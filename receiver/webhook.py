@@ -36,6 +36,8 @@ LARGE_BYTES = 131_072
 """From here on a body is read in a thread: some 2 ms of work, of which the largest takes 0.5 s."""
 SENDER_MAX = 100
 CLUSTER_MAX = 200
+UNSEEN = ("tombstone", "damaged")
+"""States of what a notification opened no incident for."""
 
 
 class _Understood(NamedTuple):
@@ -93,7 +95,8 @@ class WebhookEndpoint:
         incidents = [
             outcome.incident.id
             for outcome in outcomes
-            if outcome.incident is not None and outcome.incident.state != "tombstone"
+            if outcome.incident is not None
+            and outcome.incident.state not in ("tombstone", "damaged")
         ]
         answer = {"status": "accepted", "incidents": incidents}
         if payload.rejected:

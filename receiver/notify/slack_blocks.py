@@ -75,7 +75,14 @@ _FOUND = {
     "on_call": ("📟", ""),
 }
 """What was found out, in the order and with the looks of a message, and the word of its link."""
-_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
+_LOOKS = {
+    "triggered": "🔴",
+    "acknowledged": "🟡",
+    "snoozed": "💤",
+    "resolved": "🟢",
+    "damaged": "⚠️",
+    "newer": "⚠️",
+}
 
 Block = dict[str, Any]
 

@@ -34,7 +34,14 @@ LOOKED_AT = 500
 HANDLE_MIN = 4
 MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
-_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "resolved": "🟢"}
+_LOOKS = {
+    "triggered": "🔴",
+    "acknowledged": "🟡",
+    "snoozed": "💤",
+    "resolved": "🟢",
+    "damaged": "⚠️",
+    "newer": "⚠️",
+}
 _DONE = {
     "acknowledged": "Acknowledged",
     "resolved": "Resolved",

@@ -32,6 +32,7 @@ SAID = {
     "stale": "This incident fired again since then: look at its newest state first.",
     "already_resolved": "This incident is already resolved.",
     "unknown_incident": "This incident is not known any more.",
+    "damaged": "Nothing changed: its record cannot be read. It can only be resolved, or forgotten.",
     "already_open": "This incident is open already.",
     "not_acknowledged": "Nobody has acknowledged this incident.",
     "merged": "This incident was merged into another one: go on there.",

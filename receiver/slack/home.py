@@ -13,7 +13,7 @@ from routing.incident import Incident
 
 View = dict[str, Any]
 SHOWN = 15
-_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤"}
+_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "damaged": "⚠️", "newer": "⚠️"}
 
 
 def home(

@@ -4,6 +4,9 @@ import msgspec
 
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys
+from receiver.store.mending import Mending, mended
+from receiver.store.record import UNREADABLE, said
+from routing.alert import Time
 
 KEPT = 10_000
 KEPT_MS = 7 * 86_400_000
@@ -12,7 +15,7 @@ KEPT_MS = 7 * 86_400_000
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """``at`` (ms) something changed; ``labels`` say where, none of them: everywhere."""
 
-    at: int
+    at: Time
     summary: str
     labels: dict[str, str] = {}
     source: str = ""
@@ -33,19 +36,39 @@ class ChangeStore:
 
     def __init__(self, redis: Client) -> None:
         self._redis = redis
-        self._key = Keys(0).changes
+        self._keys = Keys(0)
+        self._key = self._keys.changes
+        self._mending = Mending(redis, [self._keys])
 
     async def add(self, change: Change, now: int) -> None:
         """Keep a change durably; the oldest make room. StoreUnavailableError when that fails."""
         async with unavailable_is_503():
-            pipeline = self._redis.pipeline()
-            pipeline.zadd(self._key, {_encode(change): change.at})
-            pipeline.zremrangebyscore(self._key, "-inf", now - KEPT_MS)
-            pipeline.zremrangebyrank(self._key, 0, -KEPT - 1)
-            await pipeline.execute()
+            await mended(lambda: self._add(change, now), self._mend)
+
+    async def _add(self, change: Change, now: int) -> None:
+        pipeline = self._redis.pipeline()
+        pipeline.zadd(self._key, {_encode(change): change.at})
+        pipeline.zremrangebyscore(self._key, "-inf", now - KEPT_MS)
+        pipeline.zremrangebyrank(self._key, 0, -KEPT - 1)
+        await pipeline.execute()
+
+    async def _mend(self) -> None:
+        await self._mending.of_type(self._keys, self._key, "zset")
 
     async def between(self, since: int, until: int, limit: int) -> list[Change]:
         """Return the changes of a time (ms, both included), newest first."""
+        found = []
         async with unavailable_is_503():
-            rows = await self._redis.zrevrangebyscore(self._key, until, since, start=0, num=limit)
-        return [_decode(row) for row in rows]
+            rows = await mended(
+                lambda: self._redis.zrevrangebyscore(self._key, until, since, start=0, num=limit),
+                self._mend,
+            )
+        for row in rows:
+            try:
+                found.append(_decode(row))
+            except UNREADABLE as error:
+                part = ("member", row, row)
+                await self._mending.register.put_aside_part(
+                    self._keys, "other", self._key, part, said(error)
+                )
+        return found

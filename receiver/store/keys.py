@@ -131,6 +131,15 @@ def split_member(raw: bytes, shard: int) -> tuple[str, str] | None:
         return None
 
 
+def split_state(raw: bytes) -> tuple[str, int] | None:
+    """Return (lease token, its end) of a task's state; None when it cannot be read."""
+    try:
+        _, token, until, _ = raw.decode().split("|")
+        return token, int(until)
+    except ValueError:
+        return None
+
+
 def is_id(raw: bytes, shard: int) -> bool:
     """Return whether the bytes are an incident id of a shard."""
     try:

@@ -34,7 +34,8 @@ SCANNED = 5_000
 """Keys that one step of a search for a group's generations looks at."""
 INDEXED = 10**13
 """An index's score holds a time (ms) below this; what is above it is for order alone."""
-_KIND = {"due": "agenda", "task": "agenda", "day": "figures", "dead": "other", "changes": "other"}
+_KIND = {"due": "agenda", "task": "agenda", "day": "figures"}
+_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 

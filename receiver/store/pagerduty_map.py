@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys
+from receiver.store.mending import Mending, mended
 
 KEPT_MS = 400 * 86_400_000
 """Longer than an incident can be reopened in PagerDuty."""
@@ -24,6 +25,7 @@ class PagerDutyMap:
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._keys = Keys(0)
+        self._mending = Mending(redis, [self._keys])
 
     async def learn(self, incident: str, claims: Iterable[str]) -> None:
         """Remember that a PagerDuty incident holds these alerts; StoreUnavailableError if not."""
@@ -32,13 +34,23 @@ class PagerDutyMap:
         if not found:
             return
         async with unavailable_is_503():
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.sadd(name, *found)
-            pipeline.pexpire(name, KEPT_MS)
-            await pipeline.execute()
+            await mended(lambda: self._learn(name, found), lambda: self._mend(name))
+
+    async def _learn(self, name: str, found: list[str]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.sadd(name, *found)
+        pipeline.pexpire(name, KEPT_MS)
+        await pipeline.execute()
+
+    async def _mend(self, name: str) -> None:
+        await self._mending.of_type(self._keys, name, "set")
 
     async def claims(self, incident: str) -> set[str]:
         """Return the alerts a PagerDuty incident is known to hold."""
+        name = self._keys.pagerduty(incident)
         async with unavailable_is_503():
-            stored = await self._redis.smembers(self._keys.pagerduty(incident))
-        return {claim.decode() for claim in stored}
+            stored: set[bytes] = await mended(
+                lambda: self._redis.smembers(name), lambda: self._mend(name)
+            )
+        # What is no text is no dedup_key of ours.
+        return {claim.decode() for claim in stored if claim.isascii()}

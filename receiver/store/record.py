@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from receiver.errors import DamagedRecordError, NewerRecordError
-from receiver.store.figures import figures_of
+from receiver.store.counted import figures_of
 from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import PRIORITIES, Time, severity_label
 from routing.decision import Decision
 from routing.group import Group, split_id
-from routing.incident import SCHEMA, Incident
+from routing.incident import SCHEMA, Incident, State
 from routing.incident_parts import Entry
 
 _incident_decoder = msgspec.json.Decoder(Incident)
@@ -252,6 +252,37 @@ def _unreached(before: Incident | None, after: Incident) -> int | bool:
     if (before is not None and before.is_unreached) == after.is_unreached:
         return False
     return after.unreached.since if after.unreached and after.is_unreached else 0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where an incident belongs in the indexes: the score in each, False for those it is not in.
+
+    ``counts_in``: the field of ``active`` that it counts in, "" for none.
+    """
+
+    opened: int | bool
+    closed: int | bool
+    published: str | bool
+    unreached: int | bool
+    counts_in: str
+
+
+def standing_of(incident: Incident) -> Standing:
+    """Return where an incident belongs in the indexes, whatever they say now.
+
+    The stand-in of one that was not closed is shown among the open ones, and counts in none.
+    """
+    shown = incident
+    if incident.state == "damaged":
+        state: State = "resolved" if incident.resolved_at else "triggered"
+        shown = msgspec.structs.replace(incident, state=state)
+    return Standing(
+        opened=_moved(None, shown, opened=True),
+        closed=_moved(None, shown, opened=False),
+        published=_published(None, incident),
+        unreached=_unreached(None, incident),
+        counts_in=count_field(incident),
+    )
 
 
 def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object, ...]]:

@@ -12,9 +12,12 @@ local saved, horizon, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(A
 local grace, kept = 500, 1200000
 -- What the clocks of two replicas may differ by.
 local differ = 10000
+-- A budget is worth nothing after some minutes: one that cannot be read begins anew.
+local is = redis.call('TYPE', KEYS[1]).ok
+if is ~= 'hash' and is ~= 'none' then redis.call('DEL', KEYS[1]) end
 local function field(name, latest)
   local at = tonumber(redis.call('HGET', KEYS[1], name) or '0')
-  return at <= latest + differ and at or 0
+  return at and at >= 0 and at <= latest + differ and at or 0
 end
 local blocked = field('blocked', now + longest)
 local troubled = math.max(blocked, field('waiting', now + longest)) > now and 1 or 0

@@ -10,7 +10,7 @@ import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
-from receiver.store.keys import Keys, member, split_member
+from receiver.store.keys import Keys, member, split_member, split_state
 from receiver.store.mending import Mending, is_of_wrong_type, mended
 from receiver.store.receipts import (
     LOST,
@@ -226,11 +226,10 @@ class TaskStore:
 
         Looks at the entries that are due next, ``PASSED_OVER`` of each lane and shard.
         """
-        woken = 0
-        async with unavailable_is_503():
-            for keys in self.keys:
-                names = [keys.task, *keys.due.values()]
-                woken += int(await self._wake(keys=names, args=[now, task, PASSED_OVER]))
+        woken, args = 0, [now, task, PASSED_OVER]
+        for keys in self.keys:
+            names = [keys.task, *keys.due.values()]
+            woken += int(await self._mended(partial(self._wake, keys=names, args=args)))
         return woken
 
     async def read(self, tasks: Sequence[Task]) -> list[Reading]:
@@ -320,7 +319,5 @@ def _notifiers(record: bytes, name: str) -> tuple[str, ...]:
 
 def _is_leased(state: bytes, now: int) -> bool:
     """Return whether somebody holds a task; of what cannot be read a claim finds out."""
-    parts = state.split(b"|")
-    if len(parts) != 4 or not parts[2].isdigit():  # noqa: PLR2004 - want, token, end, not before
-        return True
-    return bool(parts[1]) and int(parts[2]) > now
+    known = split_state(state)
+    return known is None or bool(known[0] and known[1] > now)

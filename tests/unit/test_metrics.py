@@ -74,6 +74,7 @@ REQUIRED = {
     "incident_manager_clock_behind_seconds": set(),
     "incident_manager_build_info": {"version", "python"},
     "incident_manager_condition": {"subject"},
+    "incident_manager_damaged_records": {"kind"},
     "incident_manager_event_loop_lag_seconds": set(),
     "incident_manager_requests_in_flight": {"lane"},
     "incident_manager_requests_refused_total": {"lane"},

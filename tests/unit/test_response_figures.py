@@ -5,7 +5,8 @@ from datetime import date
 
 from receiver import charts
 from receiver.response_figures import by_day, by_priority, steps, to_json
-from receiver.store.figures import Day, figures_of
+from receiver.store.counted import figures_of
+from receiver.store.figures import Day
 from routing.decision import Observation
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
