@@ -57,11 +57,15 @@ class Silencer:
             raise PayloadError(f"a silence lasts from a minute to {longest}", "for")
         cluster = incident.group.cluster
         marker = f"incident {incident.id}"
-        made = await self._silences.create(cluster, wanted, now, until, actor.name, comment, marker)
+        theirs = self._clock.correction
+        made = await self._silences.create(
+            cluster, wanted, now + theirs, until + theirs, actor.name, comment, marker
+        )
+        ends = made.until - theirs
         shown = ", ".join(str(matcher) for matcher in wanted)
-        silence = Silence(made.id, made.until, shown, actor.name, cluster)
+        silence = Silence(made.id, ends, shown, actor.name, cluster)
         event = Silenced(actor, silence, episode)
-        event_id = f"silenced:{incident.id}:{made.id}:{made.until}"
+        event_id = f"silenced:{incident.id}:{made.id}:{ends}"
         return await self._dispatcher.submit(event, incident.id, event_id)
 
     async def expire(self, incident: Incident, silence: str, actor: Actor) -> Outcome:

@@ -226,6 +226,20 @@ def test_a_time_that_both_agree_on_is_taken_over_at_a_start_when_it_hurts_nothin
         assert abs(off - (step if taken else 0)) <= 300
 
 
+def test_others_are_told_the_worlds_time() -> None:
+    world = World()
+    machine = Machine(world)
+    world.pass_by(10, machine)
+    assert machine.clock.correction == 0
+    world.redis_off = HOUR
+    world.pass_by(10, machine)
+    assert machine.clock.correction == 0
+    machine.wall_off = HOUR
+    world.pass_by(1, machine)
+    assert machine.clock.correction == pytest.approx(HOUR, abs=100)
+    assert machine.clock.now() + machine.clock.correction == pytest.approx(world.redis, abs=2)
+
+
 def test_what_may_be_moved_at_once() -> None:
     assert not may_move(APART_MS, NOTHING)
     assert may_move(HOUR, Open(0, 5))

@@ -69,6 +69,21 @@ def incident(*silences: Silence) -> Incident:
     return Incident("i-1", Group("", "", "", "", {}), "triggered", silences=silences)
 
 
+async def test_alertmanager_is_asked_by_the_worlds_time_while_ours_is_being_set_right(
+    silences, fake
+) -> None:
+    class Behind(Still):
+        correction = 2 * HOUR
+
+    notes = Notes()
+    asked = Silencer(silences, cast("Dispatcher", notes), Behind())
+    await asked.silence(incident(), MATCHERS, NOW + HOUR, "", ANN)
+    (made,) = fake.silences
+    assert made["endsAt"] == "2026-03-02T13:00:00.123000Z"
+    ((event, _),) = notes.submitted
+    assert event.silence.until == NOW + HOUR
+
+
 async def test_what_could_not_be_noted_is_found_and_noted_when_asked_again(silences, fake) -> None:
     notes = Notes(away=1)
     asked = silencer(silences, notes)
