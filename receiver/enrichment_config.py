@@ -9,12 +9,16 @@ from routing.config import Duration, OptionalSecret, OptionalText, Section
 
 
 class PrometheusConfig(Section):
-    """The Prometheus that is asked what an alert's expression gives now; none without ``url``."""
+    """The Prometheus that is asked what an alert's expression gives now; none without ``url``.
+
+    ``per_minute``: queries each replica sends at most; 0 for any number.
+    """
 
     url: BareUrl | None = None
     token: OptionalSecret = None
     username: OptionalText = None
     password: OptionalSecret = None
+    per_minute: int = Field(default=600, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -28,7 +32,8 @@ class PrometheusConfig(Section):
 class SummaryConfig(Section):
     """Three sentences by an OpenAI-compatible endpoint; alert texts leave only with a ``url``.
 
-    ``provider`` is a name for metrics; prices in US dollars per million tokens.
+    ``provider`` is a name for metrics; prices in US dollars per million tokens. ``per_minute``:
+    requests each replica sends at most, as each costs money; 0 for any number.
     """
 
     url: BareUrl | None = None
@@ -38,6 +43,7 @@ class SummaryConfig(Section):
     timeout_secs: float = Field(default=20.0, gt=0, le=20)
     prompt_price: float = Field(default=0.0, ge=0)
     completion_price: float = Field(default=0.0, ge=0)
+    per_minute: int = Field(default=30, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _named(self) -> Self:

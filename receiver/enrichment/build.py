@@ -55,13 +55,20 @@ def _prometheus(config: PrometheusConfig, timeout: float) -> list[Enricher]:
     if config.url is None:
         return []
     headers = authorization(config.token, config.username, config.password)
-    return [PrometheusEnricher(JsonClient(config.url, headers, timeout=timeout), timeout=timeout)]
+    client = JsonClient(config.url, headers, timeout=timeout, per_minute=config.per_minute)
+    return [PrometheusEnricher(client, timeout=timeout)]
 
 
 def _summarizer(config: SummaryConfig, counting: Counting) -> Summarizer | None:
     if config.url is None:
         return None
     headers = authorization(config.token, None, None)
-    client = JsonClient(config.url, headers, timeout=config.timeout_secs, connections=4)
+    client = JsonClient(
+        config.url,
+        headers,
+        timeout=config.timeout_secs,
+        connections=4,
+        per_minute=config.per_minute,
+    )
     prices = (config.prompt_price, config.completion_price)
     return Summarizer(client, config.model or "", prices, counting)

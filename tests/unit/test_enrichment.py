@@ -1,18 +1,20 @@
 """What enrichers make of texts and answers they did not write."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from receiver.enrichment.base import EnrichmentError, Finding
 from receiver.enrichment.enrichment import Enrichment
+from receiver.enrichment.http import SENT_MAX, JsonClient
 from receiver.enrichment.prometheus import expression, graph_url, value_of
 from receiver.enrichment.runbook import meaning_of
-from receiver.enrichment.summary import three_sentences
+from receiver.enrichment.summary import TOLD_MAX, three_sentences, told
 from routing.incident import Incident
 from tests.fakes.json_service import vector
-from tests.unit.builders import GROUP, NOW
+from tests.unit.builders import GROUP, NOW, alert, play, received, rules
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,47 @@ def test_the_cache_is_bounded_and_forgets() -> None:
     time[0] = 301
     asyncio.run(ask(999))
     assert counted.seen[-1] == "success"
+
+
+def test_what_a_model_is_told_is_bounded_whatever_an_alert_says() -> None:
+    alerts = [
+        alert(
+            f"{number:016x}",
+            labels={f"label-{at}": "v" * 4_096 for at in range(256)} | {"alertname": "Big"},
+            annotations={f"note-{at}": "w" * 16_384 for at in range(256)},
+        )
+        for number in range(50)
+    ]
+    incident, _ = play((0, received(*alerts)), found=rules())
+    text = told(incident)
+    assert len(text) <= TOLD_MAX
+    assert json.loads(text)["firing"] == 50
+    assert json.loads(text)["alerts"]
+
+
+class Minute:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_questions_are_bounded_in_size_and_in_number() -> None:
+    minute = Minute()
+    client = JsonClient("http://127.0.0.1:9", {}, timeout=1, per_minute=2, now=minute)
+    with pytest.raises(EnrichmentError, match="bytes is not asked"):
+        await client.ask("POST", "/", body={"text": "x" * SENT_MAX})
+    with pytest.raises(EnrichmentError, match="bytes is not asked"):
+        await client.ask("POST", "/", form=[("query", "x" * SENT_MAX)])
+    for at in (0.0, 30.0):
+        minute.now = at
+        with pytest.raises(EnrichmentError, match="Cannot connect"):
+            await client.ask("POST", "/", body={})
+    minute.now = 59.0
+    with pytest.raises(EnrichmentError, match="2 times within a minute"):
+        await client.ask("POST", "/", body={})
+    minute.now = 61.0
+    with pytest.raises(EnrichmentError, match="Cannot connect"):
+        await client.ask("POST", "/", body={})
+    await client.close()
