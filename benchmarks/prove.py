@@ -14,6 +14,7 @@ PROOFS = (
     "order",
     "kill",
     "bombs",
+    "damage-store",
     "system",
     "storm",
     "agenda",

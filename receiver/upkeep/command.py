@@ -11,16 +11,21 @@ import click
 
 from receiver.app import VERSION
 from receiver.command_config import file_option, load
+from receiver.command_parts import formats_option, plain, print_json
 from receiver.errors import IncidentManagerError, StoreUnavailableError
 from receiver.settings import Settings
-from receiver.store.append_only_damage import How, examine, make_room
+from receiver.store.append_only_damage import Damage, How, examine, make_room
+from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys
 from receiver.store.self_repair import acknowledge
 from receiver.upkeep.archive import STANDARD_OUTPUT, ArchiveWriter, NewFile
 from receiver.upkeep.backup import BackedUp, back_up, header, layout_of, shards_of
+from receiver.upkeep.check import check
 from receiver.upkeep.export import Exported, export
 from receiver.upkeep.files import at_rest, mend_files, plan
+from receiver.upkeep.finding import Checked, to_json
 from receiver.upkeep.opened import data_folder, opened, runs
+from receiver.upkeep.repair import repair
 from receiver.upkeep.restore import Restored, refuse_unless_empty, restore, verify
 
 T = TypeVar("T")
@@ -28,6 +33,10 @@ FOUND = 1
 """Exit code: something is wrong with what is stored."""
 NOT_DONE = 2
 """Exit code: it could not be looked at, or not be done."""
+
+NOTHING_CHANGED = "Nothing was changed; --yes does it"
+SHOWN = 50
+"""Findings that are printed."""
 
 storage_option = click.option(
     "--storage.path", "storage_path", help="Where the embedded store keeps its data."
@@ -89,7 +98,7 @@ def _guarded(work: Callable[[], T]) -> T:
 @click.option(
     "--acknowledge", "seen", is_flag=True, help="What a start mended by itself is known now."
 )
-def repair(
+def repair_store(
     config_file: Path | None,
     storage_path: str | None,
     how: How | None,
@@ -105,6 +114,9 @@ def repair(
         return
     if folder is not None and folder.is_dir() and not run(runs(folder)):
         _guarded(lambda: _repair_files(folder, how or How.UNASKED, yes=yes))
+    left = run(_repair_records(settings, yes=yes))
+    if left:
+        raise click.exceptions.Exit(FOUND)
 
 
 def _acknowledge(folder: Path | None) -> None:
@@ -117,14 +129,81 @@ def _repair_files(folder: Path, how: How, *, yes: bool) -> None:
         found = examine(folder)
         for line in plan(found, how):
             click.echo(line)
-        if not found:
-            click.echo(f"{folder}: the files are whole")
-            return
-        if not yes:
-            click.echo("Nothing was changed; --yes does it, with --skip or --truncate where named.")
+        if found and not yes:
+            click.echo(f"{NOTHING_CHANGED}, with --skip or --truncate where named.")
             raise click.exceptions.Exit(FOUND)
-        for line in mend_files(folder, how):
+        if found:
+            for line in mend_files(folder, how):
+                click.echo(line)
+
+
+async def _repair_records(settings: Settings, *, yes: bool) -> int:
+    """Return how many findings are left."""
+    async with opened(settings) as redis:
+        shards = shards_of(await layout_of(redis))
+        # Its commits are none of a webhook's, so no tombstone is ever made by it.
+        incidents = IncidentStore(redis, shards, tombstone_ttl=0)
+        checked = await check(redis, incidents.keys)
+        _show(checked)
+        if not checked.findings or not yes:
+            if checked.findings:
+                click.echo(f"{NOTHING_CHANGED}.")
+            return len(checked.findings)
+        await repair(incidents, checked.findings)
+        after = await check(redis, incidents.keys)
+        click.echo(f"repaired: {len(checked.findings) - len(after.findings)}")
+        if after.findings:
+            click.echo("left:")
+            _show(after)
+        return len(after.findings)
+
+
+@store.command("check")
+@file_option
+@storage_option
+@formats_option
+def check_store(config_file: Path | None, storage_path: str | None, output: str) -> None:
+    """Read everything that is stored and say what is wrong with it. Changes nothing."""
+    settings = settings_of(config_file, storage_path)
+    folder = data_folder(settings)
+    damage: list[Damage] = []
+    if folder is not None and folder.is_dir() and not run(runs(folder)):
+        damage = _guarded(lambda: _examine(folder))
+    checked = Checked() if damage else run(_check(settings))
+    if output == "json":
+        files = [{"file": str(item.path), "problem": item.words} for item in damage]
+        print_json({"files": files, **to_json(checked)})
+    else:
+        for line in plan(damage, How.UNASKED):
             click.echo(line)
+        if not damage:
+            _show(checked)
+    if damage or checked.findings:
+        if output != "json":
+            click.echo("incident-manager store repair says what would mend it.")
+        raise click.exceptions.Exit(FOUND)
+
+
+def _examine(folder: Path) -> list[Damage]:
+    with at_rest(folder):
+        return examine(folder)
+
+
+async def _check(settings: Settings) -> Checked:
+    async with opened(settings) as redis:
+        layout = await layout_of(redis)
+        return await check(redis, [Keys(number) for number in range(shards_of(layout))])
+
+
+def _show(checked: Checked) -> None:
+    for found in checked.findings[:SHOWN]:
+        click.echo(plain(f"{found.key}: {found.words} ({found.cure.value})"))
+    if len(checked.findings) > SHOWN:
+        click.echo(f"... and {len(checked.findings) - SHOWN:,} more (-o json shows all)")
+    click.echo(
+        f"{checked.incidents:,} incidents ({checked.open:,} open), {checked.tasks:,} tasks:"
+        f" {len(checked.findings) or 'nothing'} wrong"
+    )
 
 
 @store.command("backup")

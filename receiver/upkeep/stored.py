@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from receiver.errors import DamagedRecordError, NewerRecordError
+from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys, member
 from receiver.store.record import decode_incident
@@ -30,11 +30,12 @@ class StoredTask(msgspec.Struct, frozen=True, array_like=True):
     state: bytes
 
 
-class StoredIncident(msgspec.Struct, frozen=True, tag="incident"):
+class StoredIncident(msgspec.Struct, frozen=True, tag="incident", omit_defaults=True):
     """What is stored of one incident, as it is stored in its ``shard``.
 
     ``expires_at`` (ms, 0: never), ``pointer``: the current generation of its group (b"": none),
-    ``scores``: index name -> score, ``seen``: when a payload last repeated it (b"": never).
+    ``scores``: index name -> score, ``seen``: when a payload last repeated it (b"": never),
+    ``wrong``: keys that are of another type, which stay behind.
     """
 
     id: str
@@ -47,6 +48,7 @@ class StoredIncident(msgspec.Struct, frozen=True, tag="incident"):
     timeline: list[bytes]
     receipts: list[tuple[bytes, bytes]]
     tasks: list[StoredTask]
+    wrong: list[str] = []
 
 
 def decoded(name: str, record: bytes) -> tuple[Incident | None, str]:
@@ -117,8 +119,11 @@ async def _read(redis: Client, keys: Keys, records: dict[str, bytes]) -> list[St
         pipeline.time()
         for name in records:
             _ask(pipeline, keys, name, tasks[name])
-        answers = iter(await pipeline.execute())
-    seconds, micros = next(answers)
+        answers = iter(await pipeline.execute(raise_on_error=False))
+    first = next(answers)
+    if isinstance(first, Exception):
+        raise StoreUnavailableError(f"Redis: {first}")
+    seconds, micros = first
     now = seconds * 1000 + micros // 1000
     read = [_read_one(answers, keys, name, tasks[name], now) for name in records]
     return [one for one in read if one.record]
@@ -151,23 +156,32 @@ def _read_one(
     answers: Any, keys: Keys, name: str, tasks: Sequence[str], now: int
 ) -> StoredIncident:
     record, ttl, pointer, seen, timeline, receipts = (next(answers) for _ in range(6))
+    beside = {keys.timeline(name): timeline, keys.receipts(name): receipts}
+    wrong = [key for key, answer in beside.items() if isinstance(answer, Exception)]
     scores = {index: next(answers) for index in keys.indexes}
     found = []
     for task in tasks:
-        state = next(answers) or b""
+        state = _text(next(answers))
         lanes = {lane: next(answers) for lane in keys.due}
         found += [
-            StoredTask(task, lane, due, state) for lane, due in lanes.items() if due is not None
+            StoredTask(task, lane, due, state)
+            for lane, due in lanes.items()
+            if isinstance(due, float)
         ]
     return StoredIncident(
         id=name,
         shard=keys.shard,
-        record=record or b"",
+        record=_text(record),
         expires_at=now + ttl if ttl > 0 else 0,
-        pointer=pointer or b"",
-        scores={index: score for index, score in scores.items() if score is not None},
-        seen=seen or b"",
-        timeline=timeline,
-        receipts=list(receipts.items()),
+        pointer=_text(pointer),
+        scores={index: score for index, score in scores.items() if isinstance(score, float)},
+        seen=_text(seen),
+        timeline=timeline if isinstance(timeline, list) else [],
+        receipts=list(receipts.items()) if isinstance(receipts, dict) else [],
         tasks=found,
+        wrong=wrong,
     )
+
+
+def _text(answer: object) -> bytes:
+    return answer if isinstance(answer, bytes) else b""
