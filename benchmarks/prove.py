@@ -30,6 +30,7 @@ PROOFS = (
     "dashboards",
     "status-page",
     "steps",
+    "lists",
     "ingest",
 )
 

@@ -22,6 +22,7 @@ from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
 from receiver.commands_changes import changes
 from receiver.commands_life import LIFE
+from receiver.commands_list import list_incidents
 from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
@@ -228,6 +229,7 @@ def check_config(
 
 for life_command in (*LIFE, *STATUS):
     incidents.add_command(life_command)
+incidents.add_command(list_incidents)
 main.add_command(incidents)
 explain.add_command(explain_status)
 main.add_command(explain)

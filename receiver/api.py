@@ -16,8 +16,17 @@ from receiver.access import Access
 from receiver.batch import Outcome
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
+from receiver.errors import PayloadError
 from receiver.opening import OpenBody, Opening
-from receiver.person_actions import ACTIONS, read_body, read_event, read_json, whole
+from receiver.parameters import (
+    LIST,
+    check_parameters,
+    read_choice,
+    read_number,
+    read_one,
+    read_query,
+)
+from receiver.person_actions import ACTIONS, read_body, read_event, read_json
 from receiver.review_facts import Review, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
@@ -31,17 +40,15 @@ from receiver.status_requests import (
     status_event,
 )
 from receiver.store.dead_letters import DeadLetterStore
-from receiver.store.tasks import TaskStore
+from receiver.store.query import CursorError
 from routing.event import PersonEvent
 from routing.incident import Incident
 from routing.incident_parts import Actor
 
-STATES = ("open", "closed", "all")
 FORMATS = ("json", "markdown", "html")
 LIMIT_MAX = 1_000
+ENTRY_MAX = 10**9
 KEY_MAX = 200
-SHOWN = 40
-"""Characters of a wrong value that are repeated."""
 
 
 def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
@@ -57,7 +64,6 @@ class ApiEndpoint:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
-        tasks: TaskStore,
         dead_letters: DeadLetterStore,
         access: Access,
         clock: Clock,
@@ -73,59 +79,43 @@ class ApiEndpoint:
         self._silencer = silencer
         self._dispatcher = dispatcher
         self._store = dispatcher.store
-        self._tasks = tasks
         self._dead_letters = dead_letters
         self._access = access
         self._clock = clock
 
-    async def newest(self, request: web.Request) -> web.Response:
-        """GET /v1/incidents?state=&limit=&cursor=: newest first, with the cursor of the rest."""
+    async def incidents(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents: a page of a list, most urgent first, with the cursor of the rest."""
         self._access.check(request)
-        state = request.query.get("state", "open")
-        if state not in STATES:
-            raise refuse(
-                web.HTTPBadRequest,
-                f"state is {state[:SHOWN]!r}; allowed: {', '.join(STATES)}",
-                place="state",
-            )
-        limit = _number(request, "limit", 100, LIMIT_MAX)
-        cursor = request.query.get("cursor")
-        before = _number(request, "cursor", 0, 1 << 53) if cursor else None
-        found = await self._store.newest(state, limit + 1, before)
-        more = len(found) > limit
-        shown = found[:limit]
-        following = None
-        if more:
-            last = shown[-1]
-            following = str(last.episode_opened_at if last.is_open else last.resolved_at)
-        return web.json_response(
-            {"incidents": [present.summary(incident) for incident in shown], "next": following}
-        )
+        check_parameters(request, LIST)
+        query = read_query(request)
+        limit = read_number(request, "limit", 100, LIMIT_MAX)
+        try:
+            page = await self._store.lists.page(query, limit, read_one(request, "cursor"))
+        except CursorError as error:
+            raise PayloadError(f"cursor {error}", "cursor") from None
+        shown = [present.summary(incident) for incident in page.incidents]
+        body = {"incidents": shown, "next": page.next or None, "total": page.total}
+        return web.json_response(body)
 
     async def one(self, request: web.Request) -> web.Response:
-        """GET /v1/incidents/{id}: state, alerts, clocks, timeline, deliveries."""
+        """GET /v1/incidents/{id}: alerts, clocks, timeline, deliveries as of one moment."""
         self._access.check(request)
-        incident = await self._load(request)
-        return web.json_response(
-            present.details(
-                incident,
-                await self._store.timeline(incident.id),
-                await self._tasks.receipts(incident.id),
-                await self._store.last_seen(incident),
-            )
-        )
+        check_parameters(request, ("timeline_before",))
+        before = read_number(request, "timeline_before", 0, ENTRY_MAX, least=2)
+        found = await self._store.whole(request.match_info["id"], before=before)
+        if found is None:
+            raise self._unknown(request)
+        return web.json_response(present.details(found))
 
     async def review(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}/review?format=: the post-incident review."""
         self._access.check(request)
+        check_parameters(request, ("format",))
         usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
-        shape = request.query.get("format", usual)
-        if shape not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise refuse(
-                web.HTTPBadRequest, f"format is {shape[:SHOWN]!r}; allowed: {known}", place="format"
-            )
-        review = await self._reviews.load(await self._load(request))
+        shape = read_choice(request, "format", FORMATS, usual)
+        review = await self._reviews.find(request.match_info["id"])
+        if review is None:
+            raise self._unknown(request)
         # A long timeline takes longer to print than a webhook may wait.
         return await asyncio.to_thread(self._shaped, review, shape)
 
@@ -184,7 +174,8 @@ class ApiEndpoint:
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
         self._access.check(request)
-        letters = await self._dead_letters.newest(_number(request, "limit", 100, LIMIT_MAX))
+        check_parameters(request, ("limit",))
+        letters = await self._dead_letters.newest(read_number(request, "limit", 100, LIMIT_MAX))
         return web.json_response(
             {
                 "dead_letters": [
@@ -201,11 +192,14 @@ class ApiEndpoint:
         )
 
     async def _load(self, request: web.Request) -> Incident:
-        name = request.match_info["id"]
-        incident = await self._store.find(name)
+        incident = await self._store.find(request.match_info["id"])
         if incident is None:
-            raise refuse(web.HTTPNotFound, f"there is no incident {name!r}")
+            raise self._unknown(request)
         return incident
+
+    @staticmethod
+    def _unknown(request: web.Request) -> web.HTTPException:
+        return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
 
 
 def _actor(request: web.Request, by: str, credential: CredentialConfig | None) -> Actor:
@@ -221,17 +215,6 @@ def _answer(outcome: Outcome) -> web.Response:
     shown = present.summary(outcome.incident) if outcome.incident else None
     status = 409 if outcome.reason in ("stale", "damaged") else 200
     return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
-
-
-def _number(request: web.Request, name: str, default: int, greatest: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    found = whole(text, greatest)
-    if found is None:
-        words = f"{name} is {text[:SHOWN]!r}; allowed: 1 to {greatest}"
-        raise refuse(web.HTTPBadRequest, words, place=name)
-    return found
 
 
 def _idempotency_key(request: web.Request) -> str:

@@ -64,6 +64,7 @@ from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.put_off import PutOff
 from receiver.store.reach import check_server, reach
+from receiver.store.sorting import Sorting
 from receiver.store.tasks import TaskStore
 from receiver.timekeeper import Timekeeper
 from receiver.tracing import Tracing, build_tracing
@@ -140,6 +141,7 @@ class Service:
         self._background.append(asyncio.create_task(self.unreached.run()))
         self._background.append(asyncio.create_task(self.server_watch.run()))
         self._background.append(asyncio.create_task(self.damaged.run()))
+        self._background.append(asyncio.create_task(Sorting(self.dispatcher.store).run()))
         await self._listen()
         self.outgoing_heartbeat.start()
         if self.slack_socket is not None:
@@ -214,7 +216,7 @@ class Service:
         address = f"{settings.web.external_url}{settings.web.route_prefix}"
         base = f"{address}/incidents/"
         pages = ReviewPages(settings.review.templates, address)
-        self.reviews = Reviews(store, self.tasks, self.clock, pages)
+        self.reviews = Reviews(store, self.clock, pages)
         delivery = Delivery(
             self.notifiers,
             self.tasks,
@@ -241,7 +243,7 @@ class Service:
             self.clock,
             self.pagerduty.shown,
             self.pagerduty.user_id,
-            lambda incident: base + incident,
+            lambda incident: base + incident if incident else f"{address}/",
             self.reviews,
         )
         self.slack_socket = build_socket(settings, self._front)
@@ -314,7 +316,6 @@ class Service:
             damaged=self.damaged,
             api=ApiEndpoint(
                 self.dispatcher,
-                self.tasks,
                 dead_letters,
                 access,
                 self.clock,
@@ -327,7 +328,6 @@ class Service:
             runbooks=runbooks,
             console=ConsoleEndpoint(
                 self.dispatcher,
-                self.tasks,
                 self.figures,
                 access,
                 self.clock,

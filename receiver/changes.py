@@ -8,6 +8,7 @@ from aiohttp import web
 from receiver.access import Access
 from receiver.clock import Clock
 from receiver.errors import PayloadError
+from receiver.parameters import check_parameters
 from receiver.payload_fields import MAX_LABEL, clean_text
 from receiver.person_actions import read_json
 from receiver.present import rfc3339
@@ -53,6 +54,7 @@ class ChangeEndpoint:
     async def newest(self, request: web.Request) -> web.Response:
         """GET /v1/changes: those of the last week, newest first, 200 at most."""
         self._access.check(request)
+        check_parameters(request)
         now = self._clock.now()
         found = await self._store.between(now - KEPT_MS, now + AHEAD_MS, SHOWN)
         return web.json_response({"changes": [_shown(change) for change in found]})

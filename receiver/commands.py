@@ -22,42 +22,23 @@ def incidents() -> None:
     """Look at incidents, acknowledge and resolve them."""
 
 
-@incidents.command("list")
-@click.option("--state", type=click.Choice(["open", "closed", "all"]), default="open")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@formats_option
-@url_option
-@token_option
-def list_incidents(state: str, limit: int, output: str, url: str, token: str) -> None:
-    """List incidents, newest first."""
-    body = call("GET", url, token, "/v1/incidents", params={"state": state, "limit": str(limit)})
-    if output == "json":
-        print_json(body)
-        return
-    rows = body["incidents"]
-    if not rows:
-        click.echo(f"no incidents ({state})")
-        return
-    click.echo(f"{'ID':<22} {'PRI':<4} {'STATE':<13} {'AGE':>5}  {'ALERTS':>6}  TITLE")
-    for row in rows:
-        click.echo(
-            f"{row['id']:<22} {row['priority']:<4} {row['state']:<13} "
-            f"{ago(row['opened_at']):>5}  {row['firing']:>6}  {plain(row['title'])[:100]}"
-        )
-        if row.get("unreached"):
-            click.echo(f"  ! {_unreached(row['unreached'])[:200]}")
-    if body["next"]:
-        click.echo(f"... more: use --limit or the API's cursor={body['next']}")
-
-
 @incidents.command("show")
 @click.argument("incident")
+@click.option(
+    "--timeline-before",
+    type=click.IntRange(2),
+    metavar="NUMBER",
+    help="The entries before this one, instead of the latest.",
+)
 @formats_option
 @url_option
 @token_option
-def show_incident(incident: str, output: str, url: str, token: str) -> None:
+def show_incident(
+    incident: str, timeline_before: int | None, output: str, url: str, token: str
+) -> None:
     """Show one incident: state, clocks, alerts, timeline, deliveries."""
-    body = call("GET", url, token, f"/v1/incidents/{incident}")
+    asked = {"timeline_before": str(timeline_before)} if timeline_before else {}
+    body = call("GET", url, token, f"/v1/incidents/{incident}", params=asked)
     if output == "json":
         print_json(body)
         return
@@ -68,7 +49,7 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
         ended = deadline["met_at"] or deadline["missed_at"]
         click.echo(f"  {name:<11} by {deadline['due']}: {_how(deadline)} {ended or ''}".rstrip())
     if body.get("unreached"):
-        click.echo(f"  ! {_unreached(body['unreached'])}")
+        click.echo(f"  ! {unreached(body['unreached'])}")
     for mark in _marks(body):
         click.echo(f"  {mark}")
     for what in ("acknowledged", "resolved"):
@@ -80,17 +61,28 @@ def show_incident(incident: str, output: str, url: str, token: str) -> None:
         _show_published(body["published"])
     _show_findings(body["context"])
     _show_alerts(body["alerts"])
-    click.echo("timeline")
-    for entry in body["timeline"]:
-        click.echo(f"  {entry['at']}  {plain(entry['text'])}")
+    _show_timeline(body["timeline"], body["timeline_total"])
     click.echo("deliveries")
     for item in body["deliveries"]:
         error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
         click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
 
 
-def _unreached(found: dict[str, Any]) -> str:
+def unreached(found: dict[str, Any]) -> str:
+    """Return what is said of an incident that nobody could be told of."""
     return f"NOBODY COULD BE REACHED since {found['since']}: {plain(found['why'])}"
+
+
+def _show_timeline(entries: list[dict[str, Any]], total: int) -> None:
+    click.echo("timeline")
+    if entries and entries[0]["number"] > 1:
+        first = entries[0]["number"]
+        click.echo(f"  ... {first - 1} earlier entries: --timeline-before {first}")
+    for entry in entries:
+        click.echo(f"  {entry['at']}  {plain(entry['text'])}")
+    later = total - (entries[-1]["number"] if entries else 0)
+    if later:
+        click.echo(f"  ... {later} later entries")
 
 
 def _show_findings(context: list[dict[str, Any]]) -> None:

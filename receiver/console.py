@@ -16,9 +16,10 @@ from receiver import charts, present
 from receiver.access import Access
 from receiver.clock import Clock
 from receiver.conditions import Condition
-from receiver.console_view import card, details, problem
+from receiver.console_view import card, details, list_links, problem
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
+from receiver.parameters import check_parameters, read_number, read_one, read_query
 from receiver.person_actions import (
     ActionItemBody,
     ActionItemDoneBody,
@@ -31,7 +32,8 @@ from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
-from receiver.store.tasks import TaskStore
+from receiver.store.lists import ListPage
+from receiver.store.query import CursorError, Query
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
@@ -71,7 +73,6 @@ class ConsoleEndpoint:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
-        tasks: TaskStore,
         figures: FigureStore,
         access: Access,
         clock: Clock,
@@ -83,7 +84,6 @@ class ConsoleEndpoint:
         self._problems = problems
         self._dispatcher = dispatcher
         self._store = dispatcher.store
-        self._tasks = tasks
         self._figures = figures
         self._access = access
         self._clock = clock
@@ -91,20 +91,19 @@ class ConsoleEndpoint:
         self._reviews = reviews
 
     async def index(self, request: web.Request) -> web.Response:
-        """GET /: open incidents, most urgent first, and the figures of the last days."""
+        """GET /: a page of incidents, most urgent first, and the figures of the last days."""
         credential = self._access.check_browser(request)
         days = _span(request)
-        found = await self._store.newest("open", SHOWN + 1, None)
-        counted = await self._store.active()
+        links, page, slip = await self._list(request)
         figures = await self._figures.days(self._today(), days)
         now = self._clock.now()
-        shown = sorted(found[:SHOWN], key=lambda item: (item.priority, item.episode_opened_at))
         return await self._page(
             request,
             "console/index.html.j2",
             credential,
-            cards=[card(incident, now) for incident in shown],
-            more=max(0, sum(counted.values()) - len(shown)),
+            slip=slip,
+            cards=[card(incident, now) for incident in page.incidents],
+            list=links,
             days=days,
             spans=SPANS,
             figures=by_priority(figures),
@@ -115,25 +114,42 @@ class ConsoleEndpoint:
             opened=sum(day.opened for day in by_day(figures)),
         )
 
+    async def _list(self, request: web.Request) -> tuple[dict[str, Any], ListPage, str]:
+        """Return the list asked for; one that cannot be is replaced by all that is open, and said.
+
+        Whoever follows a link with a slip in it at night still sees what is open.
+        """
+        lists, slip = self._store.lists, ""
+        try:
+            query, cursor = read_query(request), read_one(request, "cursor")
+            page = await lists.page(query, SHOWN, cursor)
+        except (PayloadError, CursorError) as error:
+            slip = error.message if isinstance(error, PayloadError) else f"The cursor {error}"
+            query, cursor = Query(), ""
+            page = await lists.page(query, SHOWN)
+        return list_links(query, page, await lists.counts(), cursor), page, slip
+
     async def one(self, request: web.Request) -> web.Response:
-        """GET /incidents/{id}: everything about one incident."""
+        """GET /incidents/{id}: everything about one incident, as of one moment."""
         credential = self._access.check_browser(request)
-        incident = await self._load(request)
-        timeline = await self._store.timeline(incident.id)
-        receipts = await self._tasks.receipts(incident.id)
-        body = present.details(incident, timeline, receipts, await self._store.last_seen(incident))
+        before = whole(request.query.get("timeline_before", ""), EPISODE_MAX, 2) or 0
+        found = await self._store.whole(request.match_info["id"], before=before)
+        if found is None:
+            raise self._missing(request)
         return await self._page(
             request,
             "console/incident.html.j2",
             credential,
-            incident=details(incident, self._clock.now()),
-            body=body,
+            incident=details(found.incident, self._clock.now()),
+            body=present.details(found),
         )
 
     async def review(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
         credential = self._access.check_browser(request)
-        review = await self._reviews.load(await self._load(request))
+        review = await self._reviews.find(request.match_info["id"])
+        if review is None:
+            raise self._missing(request)
         page = await asyncio.to_thread(
             self._reviews.pages.page, review, **await self._base(request, credential)
         )
@@ -206,22 +222,13 @@ class ConsoleEndpoint:
     async def figures(self, request: web.Request) -> web.Response:
         """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
         self._access.check(request)
-        text = request.query.get("days", "30")
-        number = whole(text, DAYS_MAX)
-        if number is None:
-            body = {
-                "error": f"days is {text[:NAME_MAX]!r}; allowed: 1 to {DAYS_MAX}",
-                "place": "days",
-            }
-            return web.json_response(body, status=400)
-        end = request.query.get("end", "")
+        check_parameters(request, ("days", "end"))
+        number = read_number(request, "days", 30, DAYS_MAX)
+        end = read_one(request, "end")
         last = _day(end) if end else self._today()
         if last is None:
-            body = {
-                "error": f"end is {end[:NAME_MAX]!r}; allowed: a day, as 2026-03-02",
-                "place": "end",
-            }
-            return web.json_response(body, status=400)
+            words = f"end is {end[:NAME_MAX]!r}; allowed: a day, as 2026-03-02"
+            raise PayloadError(words, "end")
         days = await self._figures.days(last, number)
         return web.json_response(to_json(days))
 
@@ -229,12 +236,15 @@ class ConsoleEndpoint:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
 
     async def _load(self, request: web.Request) -> Incident:
-        name = request.match_info["id"]
-        incident = await self._store.find(name)
+        incident = await self._store.find(request.match_info["id"])
         if incident is None:
-            page = render("console/missing.html.j2", prefix=self._prefix, name=name)
-            raise web.HTTPNotFound(text=page, content_type="text/html", headers=_HEADERS)
+            raise self._missing(request)
         return incident
+
+    def _missing(self, request: web.Request) -> web.HTTPException:
+        name = request.match_info["id"]
+        page = render("console/missing.html.j2", prefix=self._prefix, name=name)
+        return web.HTTPNotFound(text=page, content_type="text/html", headers=_HEADERS)
 
     async def _page(
         self,

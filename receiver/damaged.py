@@ -12,6 +12,7 @@ from receiver.access import Access
 from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.heartbeats import Heartbeats
+from receiver.parameters import check_parameters, read_one
 from receiver.present import rfc3339
 from receiver.store.healing import Healing
 from receiver.store.register import Found, Register
@@ -73,6 +74,7 @@ class DamagedRecords:
     async def listed(self, request: web.Request) -> web.Response:
         """GET /v1/damaged: what cannot be read and was put aside, the latest first."""
         self._access.check(request)
+        check_parameters(request)
         entries = await self._register.listed()
         return web.json_response(
             {"damaged": [_shown(entry) for entry in entries[:LISTED]], "total": len(entries)}
@@ -81,7 +83,8 @@ class DamagedRecords:
     async def discard(self, request: web.Request) -> web.Response:
         """DELETE /v1/damaged?place=: drop what was kept of one; 404 for what is not listed."""
         self._access.check(request)
-        place = request.query.get("place", "")
+        check_parameters(request, ("place",))
+        place = read_one(request, "place")
         for entry in await self._register.listed():
             if entry.place == place:
                 await self._register.discard(entry)

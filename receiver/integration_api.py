@@ -16,6 +16,7 @@ from receiver.integrations import Integrations
 from receiver.notify.base import Notifier
 from receiver.notify.webhook import WebhookNotifier
 from receiver.outages import Outage
+from receiver.parameters import check_parameters
 from receiver.payload_fields import MAX_LABEL, clean_text, fingerprint_of
 from receiver.person_actions import read_json
 from receiver.present import rfc3339
@@ -105,11 +106,13 @@ class IntegrationEndpoint:
     async def all(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations: the figures of every integration."""
         self._access.check(request)
+        check_parameters(request)
         return web.json_response({"integrations": self._integrations.shown()})
 
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations/{name}: the figures of one."""
         self._access.check(request)
+        check_parameters(request)
         name = request.match_info["name"]
         found = self._integrations.get(name)
         if found is None:
@@ -121,6 +124,7 @@ class IntegrationEndpoint:
     async def caches(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/caches: how full each cache is, and how often it helps."""
         self._access.check(request)
+        check_parameters(request)
         return web.json_response({"caches": {name: of() for name, of in self._caches.items()}})
 
     async def breakers(self, request: web.Request) -> web.Response:
@@ -129,6 +133,7 @@ class IntegrationEndpoint:
         Calls that page people are made whatever happened before, so that theirs holds nothing back.
         """
         self._access.check(request)
+        check_parameters(request)
         outages, now = self._outages(), self._clock.now()
         shown = [
             _breaker(notifier, outages.get(name), now) for name, notifier in self._notifiers.items()

@@ -18,6 +18,7 @@ from receiver.background import end
 from receiver.clock import Clock
 from receiver.notify.base import Person
 from receiver.pagerduty_rest import NoAnswer, OnCall, PagerDutyRest
+from receiver.parameters import check_parameters
 from receiver.present import rfc3339
 
 log = logging.getLogger("on_call")
@@ -157,4 +158,5 @@ class OnCallEndpoint:
     async def handle(self, request: web.Request) -> web.Response:
         """GET /v1/on-call: who is on call for each configured escalation policy."""
         self._access.check(request)
+        check_parameters(request)
         return web.json_response({"on_call": self._watch.shown() if self._watch else []})

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from receiver.store.whole import Whole
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
@@ -129,10 +130,9 @@ def _published(published: Publication | None) -> dict[str, Any] | None:
     }
 
 
-def details(
-    incident: Incident, timeline: list[Entry], receipts: dict[str, Receipt], last_seen: int
-) -> dict[str, Any]:
+def details(whole: Whole) -> dict[str, Any]:
     """Return everything there is to know of one incident."""
+    incident, receipts = whole.incident, whole.receipts
     shown = incident.complete_alerts()
     return summary(incident) | {
         "version": incident.version,
@@ -152,7 +152,7 @@ def details(
             }
             for found in incident.context
         ],
-        "last_seen_at": rfc3339(last_seen),
+        "last_seen_at": rfc3339(whole.seen_at),
         "timers": {task: rfc3339(due) for task, due in incident.timers.items()},
         "alerts": [
             {
@@ -185,7 +185,8 @@ def details(
             }
             for item in incident.action_items
         ],
-        "timeline": entries(timeline),
+        "timeline": entries(whole.timeline, whole.first),
+        "timeline_total": whole.entries,
         "deliveries": [
             _delivery(incident, name, receipts.get(name, Receipt()))
             for name in sorted(incident.pages.keys() | receipts.keys())

@@ -5,33 +5,31 @@ from receiver.review import review_of
 from receiver.review_facts import Review
 from receiver.review_pages import ReviewPages
 from receiver.store.incidents import IncidentStore
-from receiver.store.tasks import TaskStore
+from routing.decision import ENTRIES_MAX
 from routing.group import split_id
 from routing.incident import Incident
 
 EARLIER_MAX = 5
+WHOLE_TIMELINE = 10 * ENTRIES_MAX
+"""A review is made of all entries; earlier releases set no bound to them."""
 
 
 class Reviews:
     """Reads what a review needs; every face of the service gets its reviews from here."""
 
-    def __init__(
-        self, store: IncidentStore, tasks: TaskStore, clock: Clock, pages: ReviewPages
-    ) -> None:
+    def __init__(self, store: IncidentStore, clock: Clock, pages: ReviewPages) -> None:
         self.pages = pages
         self._store = store
-        self._tasks = tasks
         self._clock = clock
 
-    async def load(self, incident: Incident) -> Review:
-        """Return the review as of now."""
-        return review_of(
-            incident,
-            await self._store.timeline(incident.id),
-            await self._tasks.receipts(incident.id),
-            self._clock.now(),
-            await self._earlier(incident),
-        )
+    async def find(self, incident: str) -> Review | None:
+        """Return the review of an incident as of now, None for what names none."""
+        found = await self._store.whole(incident, WHOLE_TIMELINE)
+        if found is None:
+            return None
+        earlier = await self._earlier(found.incident)
+        now = self._clock.now()
+        return review_of(found.incident, found.timeline, found.receipts, now, earlier)
 
     async def _earlier(self, incident: Incident) -> list[Incident]:
         """Return the last incidents of the same group before this one, newest first."""

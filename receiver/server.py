@@ -116,7 +116,7 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.slack.events,
         durable(endpoints.pagerduty.handle),
         endpoints.on_call.handle,
-        api.newest,
+        api.incidents,
         api.open,
         api.one,
         api.review,

@@ -156,7 +156,7 @@ class StatusEndpoint:
         # A server without room for writes still tells what it has.
         with contextlib.suppress(StoreUnavailableError):
             await self.look()
-            self._metrics.set_active(await self._store.active())
+            self._metrics.set_active(await self._store.lists.active())
             now = self._clock.now()
             waiting = await self._tasks.waiting(now)
             self._metrics.set_agenda(

@@ -135,7 +135,7 @@ class Timekeeper:
     async def _open(self) -> Open:
         """Return what is open; where that cannot be read, something is."""
         try:
-            counts = await self._store.active()
+            counts = await self._store.lists.active()
         except StoreUnavailableError:
             return Open(1, 1)
         urgent = sum(number for (*_, priority), number in counts.items() if priority <= "P2")

@@ -164,9 +164,14 @@ class Rig:
             return await answer.json()
 
     async def incidents(self, state: str = "all") -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.get(f"/v1/incidents?state={state}&limit=1000"))[
-            "incidents"
-        ]
+        """Return all incidents, page after page."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while cursor is not None:
+            more = f"&cursor={cursor}" if cursor else ""
+            body = await self.get(f"/v1/incidents?state={state}&limit=1000{more}")
+            found += body["incidents"]
+            cursor = body["next"]
         return found
 
     async def metric(self, line: str) -> float:

@@ -20,11 +20,12 @@ from receiver.response_figures import PriorityFigures
 from receiver.review import review_of
 from receiver.settings_load import load_settings
 from receiver.slack import windows
-from receiver.slack.command import incident_list
-from receiver.slack.home import home
+from receiver.slack.home import Work, home
+from receiver.slack.listing import handles_of, incident_list
 from receiver.slack.review_window import review_window
 from receiver.slack.status_window import status_update
 from receiver.slack.users import User
+from receiver.store.lists import ListPage
 from routing.alert import Alert
 from routing.assign import Sender
 from routing.decide import decide
@@ -241,7 +242,9 @@ def threads() -> Iterator[Screen]:
     yield Screen(
         "menu", "The menu", "message", [opened.message()], options=menu(opened.now)["options"]
     )
-    answer = incident_list([view.incident for view in views[:3]] + [_reopened().now], URL)
+    found = [_reopened().now, *(view.incident for view in views[:3])]
+    page = ListPage(found, "more", 23)
+    answer = incident_list(page, handles_of({one.id for one in found}), URL)
     listed = [{"text": answer["text"], "blocks": answer["blocks"], "broadcast": False}]
     yield Screen("command", "/incident list", "message", listed)
 
@@ -280,7 +283,7 @@ def modals() -> Iterator[Screen]:
         ("status", "Status page", status_update(_public(incident), "C1", COMPONENTS), {}),
         ("resolve", "Resolve with cause", windows.resolve(incident, "C1"), {}),
         ("silence", "Silence", windows.silence(incident, "C1", matchers, active), {}),
-        ("merge", "Merge", windows.merge(incident, "C1", others), {}),
+        ("merge", "Merge", windows.merge(incident, "C1", others, len(others)), {}),
         ("review", "Post-incident review", _reviewed(), {}),
         ("action-item", "Add an action item", windows.action_item(incident, "C1"), {}),
         (
@@ -316,7 +319,8 @@ def homes() -> Iterator[Screen]:
     free = Story(
         alert("HighLatency", summary="p95 is 6.1 s", labels={"severity": "high"}), name="b"
     )
-    view = home(User("U0ANN"), [mine.now, free.now], figures, mine.at)
+    work = Work([mine.now, free.now], 2, [free.now], 1, URL)
+    view = home(User("U0ANN"), work, figures, mine.at)
     yield Screen("home", "The App Home", "home", view=view)
 
 

@@ -9,6 +9,7 @@ from receiver.checks.health_page import AREA, from_page
 from receiver.checks.page import read_page
 from receiver.checks.source import Source, SourceError
 from receiver.checks.times import counted, size, span
+from routing.alert import PRIORITIES
 
 DAY_S = 86_400
 ERROR_PERCENT = 5.0
@@ -17,6 +18,8 @@ SLOW_MS = 2_000
 """P95 of an integration, as the rule HighLatency."""
 HIT_RATE, HIT_RATE_FROM = 0.5, 10_000
 """A cache's hit rate, once it was asked so often."""
+LOOKED_AT = 1_000
+"""Open incidents, the most urgent, among which those nobody reports are counted."""
 FINE = ("ok", "assured", "off", "waiting for the first")
 _LIST = "incident-manager incidents list"
 
@@ -110,23 +113,22 @@ _COMPONENTS = {
 
 async def _incidents(source: Source) -> list[Finding]:
     """Open P1 and P2 that nobody has taken are what a morning starts with."""
-    body = await source.json("/v1/incidents", {"state": "open", "limit": "1000"})
-    rows: list[dict[str, Any]] = body["incidents"]
-    counts = {name: sum(row["priority"] == name for row in rows) for name in _PRIORITIES}
-    shown = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    waiting = [
-        row for row in rows if row["priority"] in ("P1", "P2") and not row["acknowledged_at"]
-    ]
-    words = f"{'1000 or more: ' if body['next'] else ''}{shown or 'none'}"
+    counts = {name: await _count(source, priority=name) for name in PRIORITIES}
+    waiting = await _count(source, priority="P1,P2", state="triggered")
+    rows = (await source.json("/v1/incidents", {"limit": str(LOOKED_AT)}))["incidents"]
+    words = ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "none"
     if waiting:
-        words += f"; nobody has taken {len(waiting)} of P1 and P2"
+        words += f"; nobody has taken {waiting} of P1 and P2"
     stale = sum(bool(row["stale_since"]) for row in rows)
-    words += f"; {stale} not reported any more" if stale else ""
+    of = f" of the {LOOKED_AT} most urgent" if len(rows) == LOOKED_AT else ""
+    words += f"; {stale}{of} not reported any more" if stale else ""
     state: State = "warning" if waiting else "ok"
     return [Finding(AREA, "open incidents", state, words, advice=_LIST if waiting else "")]
 
 
-_PRIORITIES = ("P1", "P2", "P3", "P4")
+async def _count(source: Source, **filters: str) -> int:
+    """Return how many incidents a list has."""
+    return int((await source.json("/v1/incidents", {"limit": "1", **filters}))["total"])
 
 
 async def _dead_letters(source: Source) -> list[Finding]:

@@ -75,23 +75,34 @@ async def _by_key(reader: Reader, expression: str, week: Week) -> dict[tuple[str
 
 async def read_opened(service: Source, week: Week) -> Opened:
     """Return the incidents that were opened in a week. SourceError; KeyError for another form."""
-    number: dict[tuple[str, str], int] = {}
-    taken: dict[tuple[str, str], int] = {}
-    cursor = ""
-    for _ in range(PAGES):
-        params = {"state": "all", "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-        body = await service.json("/v1/incidents", params)
-        for row in body["incidents"]:
-            # By day, as the figures: the service's clock may be a little before ours.
-            if week.first <= datetime.fromisoformat(row["opened_at"]).date() <= week.last:
-                key = (row["labels"].get("alertname") or row["title"], _system(row))
-                number[key] = number.get(key, 0) + 1
-                taken[key] = taken.get(key, 0) + _is_taken(row)
-        cursor = body["next"]
-        # Newest first, by their end: what is opened in this week cannot have ended before it.
-        if not cursor or int(cursor) < week.start * 1000:
-            return Opened(number, taken)
-    return Opened(number, taken, complete=False)
+    found = Opened({}, {})
+    for state in ("open", "closed"):
+        cursor = ""
+        for _ in range(PAGES):
+            params = {"state": state, "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+            body = await service.json("/v1/incidents", params)
+            rows = body["incidents"]
+            for row in rows:
+                _count(row, week, found)
+            cursor = body["next"]
+            # The last to end first: what is opened in this week cannot have ended before it.
+            if not cursor or (state == "closed" and rows and _ended(rows[-1]) < week.start):
+                break
+        else:
+            return msgspec.structs.replace(found, complete=False)
+    return found
+
+
+def _ended(row: dict[str, Any]) -> float:
+    return datetime.fromisoformat(row["resolved_at"]).timestamp()
+
+
+def _count(row: dict[str, Any], week: Week, found: Opened) -> None:
+    # By day, as the figures: the service's clock may be a little before ours.
+    if week.first <= datetime.fromisoformat(row["opened_at"]).date() <= week.last:
+        key = (row["labels"].get("alertname") or row["title"], _system(row))
+        found.number[key] = found.number.get(key, 0) + 1
+        found.taken[key] = found.taken.get(key, 0) + _is_taken(row)
 
 
 def _system(row: dict[str, Any]) -> str:

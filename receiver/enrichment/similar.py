@@ -1,19 +1,22 @@
 """Incidents of the past that were like this one, and how they ended."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from receiver.enrichment.base import EnrichmentError, Finding
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import IncidentStore
+from receiver.store.query import Query
 from routing.duration import format_duration
 from routing.incident import Incident, labelled
 from routing.incident_parts import Entry
 
 LOOKED_AT = 200
 """The newest closed incidents among which similar ones are looked for."""
+LOOKED_BACK = 200
+"""The latest timeline entries of each, among which the cause or a note is."""
 FRESH_S = 60.0
 SHOWN = 3
 ALIKE = 0.5
@@ -74,14 +77,15 @@ class SimilarEnricher:
     async def _past(self) -> list[_Past]:
         asked_at, known = self._known
         if not asked_at or self._clock() - asked_at >= FRESH_S:
-            closed = await self._store.newest("closed", LOOKED_AT, None)
+            closed = await self._store.lists.first(Query(state="closed"), LOOKED_AT)
             known = [_remember(one) for one in closed if not one.merged_into]
             self._known = (self._clock(), known)
         return known
 
     async def _finding(self, past: _Past) -> Finding:
         took = format_duration(max(1, (past.resolved_at - past.opened_at) // 1000) * 1000)
-        how = _how(await self._store.timeline(past.id))
+        whole = await self._store.whole(past.id, LOOKED_BACK)
+        how = _how(whole.timeline if whole else ())
         by = f"by {past.by}" if past.by else "by itself"
         text = f"resolved {by} after {took}" + (f": {how}" if how else "")
         return Finding(self.name, text, self._url(past.id), past.resolved_at)
@@ -112,7 +116,7 @@ def _likeness(names: frozenset[str], labels: frozenset[tuple[str, str]], past: _
     return len(labels & past.labels) / len(every) if every else 1.0
 
 
-def _how(timeline: list[Entry]) -> str:
+def _how(timeline: Sequence[Entry]) -> str:
     """Return the cause given at the end, else the last note."""
     for entry in reversed(timeline):
         if entry.kind == "resolved" and ": " in entry.text and entry.by:

@@ -40,7 +40,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     """Return what answers Slack.
 
     ``on_call()`` is who is on call for each policy, ``pagerduty_id(email)`` as for ``SlackUsers``,
-    ``url(incident id)`` its address.
+    ``url(incident id)`` its page in the console, of "" the list of all.
     """
     api = _api(settings)
     call = api.call if api is not None else _no_token
@@ -62,7 +62,9 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         url,
     )
     forms = Forms(desk, users, opening, silencer)
-    return Front(desk, Buttons(desk, silencer, reviews, url), forms, command, figures, users)
+    return Front(
+        desk, Buttons(desk, silencer, reviews, url), forms, command, figures, users, url("")
+    )
 
 
 def build_socket(settings: Settings, front: Front) -> SlackSocket | None:

@@ -9,10 +9,11 @@ from receiver.reviews import Reviews
 from receiver.silencer import Silencer
 from receiver.silences import SilenceError
 from receiver.slack import windows
-from receiver.slack.desk import Desk
+from receiver.slack.desk import SAID, Desk
 from receiver.slack.request import Ask, Json, table, text
 from receiver.slack.review_window import review_window
 from receiver.slack.status_window import status_update
+from receiver.store.query import Query
 from routing.event import (
     Acknowledged,
     ActionItemDone,
@@ -47,7 +48,6 @@ _DONE = {
     "status_show": "Everybody can read it again.",
     "unsilence": "The silence is over: Alertmanager notifies again.",
 }
-OTHERS_SHOWN = 100
 
 View = dict[str, Any]
 _WINDOWS: Mapping[str, Callable[[Incident, str], View]] = {
@@ -176,10 +176,10 @@ class Buttons:
         return windows.snooze(incident, ask.channel, self._desk.clock.now())
 
     async def _merge(self, incident: Incident, ask: Ask) -> View:
-        newest = await self._desk.store.newest("open", OTHERS_SHOWN + 1, None)
-        others = [other for other in newest if other.id != incident.id]
-        others.sort(key=lambda other: (other.priority, -other.episode_opened_at))
-        return windows.merge(incident, ask.channel, others)
+        page = await self._desk.store.lists.page(Query(), windows.OPTIONS_MAX + 1)
+        others = [other for other in page.incidents if other.id != incident.id]
+        total = (page.total or 0) - incident.is_open
+        return windows.merge(incident, ask.channel, others, total)
 
     async def _silence(self, incident: Incident, ask: Ask) -> View:
         now = self._desk.clock.now()
@@ -190,7 +190,9 @@ class Buttons:
         return windows.silence(incident, ask.channel, matchers, active)
 
     async def _review(self, incident: Incident, _ask: Ask) -> View:
-        review = await self._reviews.load(incident)
+        review = await self._reviews.find(incident.id)
+        if review is None:
+            raise PayloadError(SAID["unknown_incident"])
         return review_window(review, incident.episode, f"{self._url(incident.id)}/review")
 
 

@@ -8,9 +8,7 @@ from typing import Any
 from receiver.errors import PayloadError
 from receiver.notify.base import Person, View
 from receiver.notify.slack_blocks import incident_message
-from receiver.notify.slack_controls import button, target
-from receiver.notify.slack_reach import unreached_line
-from receiver.notify.slack_text import moment, mrkdwn, plain
+from receiver.notify.slack_text import mrkdwn
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import (
     WORKING_HOURS,
@@ -21,27 +19,26 @@ from receiver.person_actions import (
     read_event,
 )
 from receiver.slack.desk import Desk, said
+from receiver.slack.listing import (
+    HANDLE_MIN,
+    SHOWN,
+    handles_of,
+    incident_list,
+    read_list,
+    say,
+    short,
+)
 from receiver.slack.request import Ask
 from receiver.slack.windows import quoted
+from receiver.store.query import Query
 from routing.alert import PRIORITIES
-from routing.group import split_id
 from routing.incident import Incident
 from routing.incident_parts import Page
 
 Answer = dict[str, Any]
-SHOWN = 15
-LOOKED_AT = 500
-HANDLE_MIN = 4
+LISTED = 8
 MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
-_LOOKS = {
-    "triggered": "🔴",
-    "acknowledged": "🟡",
-    "snoozed": "💤",
-    "resolved": "🟢",
-    "damaged": "⚠️",
-    "newer": "⚠️",
-}
 _DONE = {
     "acknowledged": "Acknowledged",
     "resolved": "Resolved",
@@ -64,7 +61,8 @@ class Command:
     ) -> None:
         """``name`` is the command itself; ``on_call()`` is what is known of each policy.
 
-        ``mention(people)`` gives mrkdwn for people, ``url(incident id)`` the console's address.
+        ``mention(people)`` gives mrkdwn for people, ``url(incident id)`` its page in the
+        console, of "" the list of all.
         """
         self._desk = desk
         self._opening = opening
@@ -91,29 +89,29 @@ class Command:
         work = self._verbs.get(verb.lower() or "list")
         try:
             if work is None:
-                return _say(f"I do not know `{quoted(verb)}`.\n{self._usage()}")
+                return say(f"I do not know `{quoted(verb)}`.\n{self._usage()}")
             return await work(ask, rest.strip())
         except PayloadError as error:
-            return _say(error.message)
+            return say(error.message)
 
     async def _list(self, _ask: Ask, rest: str) -> Answer:
-        found = await self._open_ones()
-        wanted = rest.upper()
-        if wanted and wanted not in PRIORITIES:
-            raise PayloadError(f"`{quoted(rest)}` is no priority: {', '.join(PRIORITIES)}.")
-        found = [incident for incident in found if not wanted or incident.priority == wanted]
-        if not found:
-            return _say(f"No open {wanted + ' ' if wanted else ''}incidents. 🎉")
-        return incident_list(found, self._url(""))
+        query = read_list(rest)
+        lists = self._desk.store.lists
+        page = await lists.page(query, SHOWN)
+        if not page.incidents and not page.next:
+            named = " ".join(value for _, value in query.parameters())
+            return say(f"No open {f'{quoted(named)} ' if named else ''}incidents. 🎉")
+        ids = {one.id for one in page.incidents} | await lists.open_ids()
+        return incident_list(page, handles_of(ids), query.address(self._url("")))
 
     async def _show(self, _ask: Ask, rest: str) -> Answer:
         incident, _ = await self._find(rest)
         view = View(incident, _NO_PAGE, (), self._desk.clock.now(), self._url(incident.id))
         text, blocks = incident_message(view)
-        return _say(text, blocks)
+        return say(text, blocks)
 
     async def _acknowledge(self, ask: Ask, rest: str) -> Answer:
-        incident, _ = await self._find(rest, ("triggered", "snoozed", "acknowledged"))
+        incident, _ = await self._find(rest)
         return await self._act(ask, "acknowledge", incident, Body(episode=incident.episode))
 
     async def _resolve(self, ask: Ask, rest: str) -> Answer:
@@ -125,7 +123,7 @@ class Command:
     async def _snooze(self, ask: Ask, rest: str) -> Answer:
         incident, until = await self._find(rest)
         if not until:
-            raise PayloadError(f"For how long? `{self._name} snooze {_short(incident)} 1h`")
+            raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
         body = (
             SnoozeBody(episode=incident.episode, until=WORKING_HOURS)
             if until.lower() in MORNING
@@ -136,13 +134,13 @@ class Command:
     async def _note(self, ask: Ask, rest: str) -> Answer:
         incident, text = await self._find(rest)
         if not text:
-            raise PayloadError(f"What note? `{self._name} note {_short(incident)} what I saw`")
+            raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
         return await self._act(ask, "note", incident, NoteBody(episode=incident.episode, text=text))
 
     async def _act(self, ask: Ask, action: str, incident: Incident, body: Body) -> Answer:
         refused = await self._desk.refusal(action, ask, incident.id)
         if refused:
-            return _say(refused)
+            return say(refused)
         now, find = self._desk.clock.now(), self._desk.store.find
         try:
             event = await read_event(action, body, ask.actor, now, find)
@@ -153,12 +151,12 @@ class Command:
             self._desk.dispatcher.submit(event, incident.id, event_id)
         )
         words = said(outcome) or _DONE.get(outcome.reason, "Done")
-        return _say(f"{words}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
+        return say(f"{words}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
 
     async def _open(self, ask: Ask, rest: str) -> Answer:
         refused = await self._desk.refusal("open", ask)
         if refused:
-            return _say(refused)
+            return say(refused)
         priority, _, title = rest.partition(" ")
         if priority.upper() not in PRIORITIES:
             priority, title = "P3", rest
@@ -172,12 +170,12 @@ class Command:
             raise PayloadError(quoted(f"{error.position} {error.message}")) from None
         incident = outcome.incident
         handle = f" `{incident.id}`" if incident is not None else ""
-        return _say(f"Opened{handle} as {body.priority}: {mrkdwn(body.title, 200)}")
+        return say(f"Opened{handle} as {body.priority}: {mrkdwn(body.title, 200)}")
 
     async def _who(self, _ask: Ask, _rest: str) -> Answer:
         policies = self._on_call()
         if not policies:
-            return _say("Who is on call is not known here: PagerDuty's REST key is not configured.")
+            return say("Who is on call is not known here: PagerDuty's REST key is not configured.")
         lines = []
         for policy in policies:
             people = tuple(
@@ -191,16 +189,16 @@ class Command:
                 lines.append(f"*{name}*  ⚠️ nobody is on call")
             else:
                 lines.append(f"*{name}*  not known just now")
-        return _say("\n".join(lines))
+        return say("\n".join(lines))
 
     async def _help(self, _ask: Ask, _rest: str) -> Answer:
-        return _say(self._usage())
+        return say(self._usage())
 
     def _usage(self) -> str:
         name = self._name
         return "\n".join(
             [
-                f"`{name} list [P1]`  open incidents, most urgent first",
+                f"`{name} list [P1] [triggered] [words]`  open incidents, most urgent first",
                 f"`{name} show ID`  one incident, with its buttons",
                 f"`{name} ack ID`  take it",
                 f"`{name} resolve ID [cause]`  it is over",
@@ -212,93 +210,34 @@ class Command:
             ]
         )
 
-    async def _open_ones(self) -> list[Incident]:
-        found = await self._desk.store.newest("open", LOOKED_AT, None)
-        return sorted(found, key=lambda one: (one.priority, one.episode_opened_at))
-
-    async def _find(
-        self, rest: str, states: tuple[str, ...] = ("triggered", "acknowledged", "snoozed")
-    ) -> tuple[Incident, str]:
-        """Return (incident, what follows its id); PayloadError says which there are."""
+    async def _find(self, rest: str) -> tuple[Incident, str]:
+        """Return (open incident, what follows its id); PayloadError says which there are."""
         word, _, following = rest.partition(" ")
-        found = [one for one in await self._open_ones() if one.state in states]
         if re.fullmatch(r"\d+-[0-9a-f]{16}-\d+", word):
             return await self._desk.load(word), following.strip()
         wanted = word.lower()
         if len(wanted) >= HANDLE_MIN and re.fullmatch(r"[0-9a-f]+", wanted):
-            named = [one for one in found if split_id(one.id)[1].startswith(wanted)]
+            # Among all that is open: among some, a handle might name the wrong one.
+            named = sorted(await self._desk.store.lists.open_ids(wanted))
             if len(named) == 1:
-                return named[0], following.strip()
+                return await self._desk.load(named[0]), following.strip()
             if named:
-                raise PayloadError(f"`{wanted}` may be any of {_listed(named)}: write more of it.")
-        if len(found) == 1:
-            return found[0], rest
-        if not found:
+                which = await self._listed(named[:LISTED])
+                raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
+        page = await self._desk.store.lists.page(Query(), LISTED)
+        if not page.incidents:
             raise PayloadError("There is no open incident. 🎉")
-        raise PayloadError(f"Which one? {_listed(found)}")
+        if page.total == 1:
+            return page.incidents[0], rest
+        which = await self._listed([one.id for one in page.incidents])
+        more = f", and {page.total - LISTED:,} more" if page.total and page.next else ""
+        raise PayloadError(f"Which one? {which}{more}")
 
-
-def incident_list(found: Sequence[Incident], url: str) -> Answer:
-    """Return the private answer that lists incidents; ``url``: where all of them are."""
-    handles = _handles(found)
-    blocks = []
-    for incident in found[:SHOWN]:
-        line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
-        place = f"`{handles[incident.id]}` · {_state(incident)}"
-        if incident.is_unreached:
-            place += f"\n{unreached_line(incident)}"
-        block: Answer = {
-            "type": "section",
-            "text": {"type": "mrkdwn", "text": f"{line}\n{place}", "verbatim": True},
-        }
-        if incident.state == "triggered":
-            block["accessory"] = button("Acknowledge", "acknowledge", value=target(incident))
-        blocks.append(block)
-    if len(found) > SHOWN:
-        blocks.append(_section(f"and {len(found) - SHOWN} more: <{url}|all of them>"))
-    noun = "incident" if len(found) == 1 else "incidents"
-    return _say(f"{len(found)} open {noun}", blocks)
-
-
-def _handles(incidents: Sequence[Incident]) -> dict[str, str]:
-    """Return the shortest beginning of each id's digest that names no other incident."""
-    digests = {incident.id: split_id(incident.id)[1] for incident in incidents}
-    size = HANDLE_MIN
-    while len({digest[:size] for digest in digests.values()}) < len(set(digests.values())):
-        size += 1
-    return {name: digest[:size] for name, digest in digests.items()}
-
-
-def _short(incident: Incident) -> str:
-    return split_id(incident.id)[1][:HANDLE_MIN]
-
-
-def _listed(incidents: Sequence[Incident]) -> str:
-    handles = _handles(incidents)
-    return ", ".join(
-        f"`{handles[one.id]}` {one.priority} {mrkdwn(one.title, 60)}" for one in incidents[:8]
-    )
-
-
-def _state(incident: Incident) -> str:
-    if incident.state == "acknowledged" and incident.acknowledged_by:
-        return f"{mrkdwn(incident.acknowledged_by.name, 80)} has it"
-    if incident.state == "snoozed":
-        return f"snoozed until {moment(incident.snoozed_until)}"
-    deadline = incident.deadlines.get("acknowledge")
-    due = f", acknowledge by {moment(deadline.due)}" if deadline and deadline.running else ""
-    late = ", not acknowledged in time" if deadline and deadline.missed_at else ""
-    return f"since {moment(incident.episode_opened_at)}{due}{late}"
-
-
-def _section(text: str) -> Answer:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def _say(text: str, blocks: list[Answer] | None = None) -> Answer:
-    """Return a private answer; ``text`` is mrkdwn, and what is shown where blocks are not."""
-    shown = blocks if blocks is not None else [_section(text)]
-    if blocks is not None and not any(block["type"] == "header" for block in blocks):
-        head = {"type": "plain_text", "text": plain(text, 150), "emoji": False}
-        shown = [{"type": "header", "text": head}, *blocks]
-    return {"response_type": "ephemeral", "text": text, "blocks": shown}
+    async def _listed(self, names: Sequence[str]) -> str:
+        handles = handles_of(await self._desk.store.lists.open_ids())
+        found = [await self._desk.store.find(name) for name in names]
+        return ", ".join(
+            f"`{handles.get(one.id, one.id)}` {one.priority} {mrkdwn(one.title, 60)}"
+            for one in found
+            if one is not None
+        )

@@ -13,16 +13,18 @@ from receiver.slack.buttons import Buttons
 from receiver.slack.command import Command
 from receiver.slack.desk import Desk
 from receiver.slack.forms import Forms
-from receiver.slack.home import home
+from receiver.slack.home import SHOWN, Work, home
 from receiver.slack.request import Ask, Json, read_ask, read_command, table, text
 from receiver.slack.users import SlackUsers
 from receiver.store.figures import FigureStore
+from receiver.store.query import Query
 
 log = logging.getLogger("slack")
 
 OPEN_FROM_MESSAGE = "open_from_message"
 OPEN_INCIDENT = "open_incident"
-HOME_SHOWN = 200
+LOOKED_AT = 1_000
+"""Open incidents, the most urgent, among which those on somebody are looked for."""
 WEEK_DAYS = 7
 TITLE_MAX = 200
 Answer = dict[str, Any]
@@ -31,7 +33,7 @@ Answer = dict[str, Any]
 class Front:
     """Answers interactive payloads, commands and events of Slack."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         desk: Desk,
         buttons: Buttons,
@@ -39,7 +41,10 @@ class Front:
         command: Command,
         figures: FigureStore,
         users: SlackUsers,
+        url: str,
     ) -> None:
+        """``url``: of the console."""
+        self._url = url
         self._desk = desk
         self._buttons = buttons
         self._forms = forms
@@ -140,12 +145,25 @@ class Front:
     async def _show_home(self, user: str) -> None:
         now = self._desk.clock.now()
         try:
-            found = await self._desk.store.newest("open", HOME_SHOWN, None)
+            work = await self._work()
             figures = by_priority(await self._figures.days(_day(now), WEEK_DAYS))
             person = await self._users.whole(user)
-            await self._desk.publish(user, home(person, found, figures, now))
+            await self._desk.publish(user, home(person, work, figures, now))
         except (PayloadError, StoreUnavailableError) as error:
             log.info("the App Home of %s is not up to date: %s", user, error)
+
+    async def _work(self) -> Work:
+        lists = self._desk.store.lists
+        looked_at = await lists.page(Query(), LOOKED_AT)
+        # As many may be on whoever looks, and those are shown above.
+        free = await lists.page(Query(state="triggered"), 2 * SHOWN)
+        return Work(
+            looked_at.incidents,
+            looked_at.total or 0,
+            free.incidents,
+            free.total or 0,
+            self._url,
+        )
 
 
 def _day(now: int) -> date:

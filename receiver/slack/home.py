@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from receiver.notify.slack_controls import button, menu, target
 from receiver.notify.slack_reach import unreached_line
 from receiver.notify.slack_text import moment, mrkdwn
 from receiver.response_figures import PriorityFigures
 from receiver.slack.users import User
+from receiver.store.query import Query
 from routing.duration import format_duration
 from routing.incident import Incident
 
@@ -16,19 +19,42 @@ SHOWN = 15
 _LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "damaged": "⚠️", "newer": "⚠️"}
 
 
-def home(
-    user: User, incidents: Sequence[Incident], figures: Iterable[PriorityFigures], now: int
-) -> View:
-    """Return somebody's App Home at ``now`` (ms). ``incidents``: the open ones."""
-    ordered = sorted(incidents, key=lambda one: (one.priority, one.episode_opened_at))
-    mine = [one for one in ordered if is_on(one, user)]
-    free = [one for one in ordered if one.state == "triggered" and one not in mine]
-    others = len(ordered) - len(mine) - len(free)
-    blocks: list[View] = [_header("On you"), *_rows(mine, "Nothing is on you. 🎉")]
-    blocks += [_header("Waiting for somebody"), *_rows(free, "Nothing waits.")]
-    if others:
+class Work(msgspec.Struct, frozen=True):
+    """What is open, as far as an App Home shows it.
+
+    ``looked_at``: the most urgent of ``total`` open ones, among which one's own are looked for.
+    ``free``: the first of those nobody has, of ``waiting`` in all. ``url``: where all of them are.
+    """
+
+    looked_at: Sequence[Incident]
+    total: int
+    free: Sequence[Incident]
+    waiting: int
+    url: str
+
+
+def home(user: User, work: Work, figures: Iterable[PriorityFigures], now: int) -> View:
+    """Return somebody's App Home at ``now`` (ms)."""
+    mine = [one for one in work.looked_at if is_on(one, user)]
+    free = [one for one in work.free if not is_on(one, user)]
+    # One that was given to somebody who has not taken it yet is theirs, and waits no less.
+    waiting = max(len(free), work.waiting - sum(one.state == "triggered" for one in mine))
+    others = work.total - len(mine) - waiting
+    blocks: list[View] = [_header("On you"), *_rows(mine, len(mine), work.url)]
+    if len(work.looked_at) < work.total:
+        words = f"Looked for among the {len(work.looked_at):,} most urgent of {work.total:,} open."
+        blocks.append(_context(words))
+    elif not mine:
+        blocks.append(_context("Nothing is on you. 🎉"))
+    blocks += [
+        _header("Waiting for somebody"),
+        *_rows(free, waiting, Query(state="triggered").address(work.url)),
+    ]
+    if not waiting:
+        blocks.append(_context("Nothing waits."))
+    if others > 0:
         noun = "incident is" if others == 1 else "incidents are"
-        blocks.append(_context(f"{others} more open {noun} with somebody else."))
+        blocks.append(_context(f"{others:,} more open {noun} with somebody else."))
     blocks += [_header("This week"), _figures(figures), _context(f"As of {moment(now)}")]
     blocks.append(
         {
@@ -48,12 +74,10 @@ def is_on(incident: Incident, user: User) -> bool:
     return actor is not None and (actor.via, actor.id) in user.identities
 
 
-def _rows(incidents: Sequence[Incident], nothing: str) -> list[View]:
-    if not incidents:
-        return [_context(nothing)]
+def _rows(incidents: Sequence[Incident], total: int, url: str) -> list[View]:
     rows = [_row(incident) for incident in incidents[:SHOWN]]
-    if len(incidents) > SHOWN:
-        rows.append(_context(f"and {len(incidents) - SHOWN} more"))
+    if total > len(rows):
+        rows.append(_context(f"and {total - len(rows):,} more: <{url}|all of them>"))
     return rows
 
 

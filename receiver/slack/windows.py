@@ -178,8 +178,11 @@ def silence(
     return modal("silence", "Silence", "Silence", blocks, origin_of(incident, channel))
 
 
-def merge(incident: Incident, channel: str, others: Sequence[Incident]) -> View:
-    """Return the window that asks which incident goes on for both."""
+def merge(incident: Incident, channel: str, others: Sequence[Incident], total: int) -> View:
+    """Return the window that asks which incident goes on for both.
+
+    ``others``: the first of ``total`` open ones beside it, most urgent first.
+    """
     if not others:
         return told("Merge", "There is no other open incident to merge it into.")
     options = [
@@ -196,6 +199,10 @@ def merge(incident: Incident, channel: str, others: Sequence[Incident]) -> View:
         field("into", "Goes on as", choice),
         context("This one is closed, and counts in no response time."),
     ]
+    if total > len(options):
+        words = f"These are the {len(options)} most urgent of {total:,}. Into any other by its id:"
+        command = f"`incident-manager incidents merge {incident.id} ID`"
+        blocks.append(context(f"{words} {command}"))
     return modal("merge", "Merge", "Merge", blocks, origin_of(incident, channel))
 
 

@@ -94,8 +94,8 @@ local function write(d, body, next_key, timeline, receipts, group)
     call('SET', next_key, body)
     if d.pointer then call('SET', group, d.next) end
     add(counts, d.counts)
-    if d.opened then call('ZADD', open, d.opened, id) end
-    if d.opened and d.version ~= '' then call('ZREM', closed, id) end
+    if d.open then call('ZADD', open, d.open, id) end
+    if d.open and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
     if d.published then call('ZADD', KEYS[9], d.published, id) end
     if d.unreached == 0 then call('ZREM', KEYS[11], id) end

@@ -12,13 +12,14 @@ from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.figures import KEPT_MS, day_of
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
-from receiver.store.mending import RECOUNT, mended
+from receiver.store.lists import IncidentLists
+from receiver.store.mending import mended
 from receiver.store.record import encode_decision, encode_incident
 from receiver.store.records import RecordReader
 from receiver.store.register import wall_ms
+from receiver.store.whole import ENTRIES_SHOWN, Whole, read_whole
 from routing.decision import Decision
 from routing.group import split_id
-from routing.incident import Incident
 
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000
@@ -29,8 +30,6 @@ LONG_EVENT = "pagerduty:"
 """What the ids of such events begin with."""
 REPLICA_TIMEOUT = 1_000
 """Milliseconds to wait for replicas before the sender is told to try again."""
-BODY_LIMIT = 64
-"""Records read in one round trip."""
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -102,6 +101,7 @@ class IncidentStore(RecordReader):
         ``now()`` returns the time in ms.
         """
         super().__init__(redis, [Keys(shard) for shard in range(shards)], now)
+        self.lists = IncidentLists(self)
         self._wait = wait_replicas
         self._tombstone_ttl = tombstone_ttl
         self._commit = load_script(redis, "commit_decisions")
@@ -207,37 +207,9 @@ class IncidentStore(RecordReader):
         except NewerRecordError as error:
             return Refused(error)
 
-    async def newest(self, state: str, limit: int, before: float | None) -> list[Incident]:
-        """Return incidents of ``state`` (open, closed or all), newest first.
-
-        ``before``: only those opened (open) or ended (closed) before this time (ms).
-        """
-        found: list[tuple[float, Incident]] = []
-        for keys in self.keys:
-            for index in {"open": [keys.open], "closed": [keys.closed]}.get(
-                state, [keys.open, keys.closed]
-            ):
-                found += await self._newest(index, limit, before, keys)
-        found.sort(key=lambda pair: (-pair[0], pair[1].id))
-        return [incident for _, incident in found[:limit]]
-
-    async def _newest(
-        self, index: str, limit: int, before: float | None, keys: Keys
-    ) -> list[tuple[float, Incident]]:
-        top = f"({before:.0f}" if before is not None else "+inf"
-        more: dict[str, Any] = {"byscore": True, "offset": 0, "num": limit, "withscores": True}
-        async with unavailable_is_503():
-            rows = await mended(
-                lambda: self.redis.zrange(index, top, "-inf", desc=True, **more),
-                lambda: self.mending.shared([keys]),
-            )
-        names = await self.mending.members(keys, index, [name for name, _ in rows])
-        scores = {name.decode("ascii", "replace"): score for name, score in rows}
-        found = []
-        for at in range(0, len(names), BODY_LIMIT):
-            read = await self.read(names[at : at + BODY_LIMIT])
-            found += [(scores[name], incident) for name, incident in read.items()]
-        return found
+    async def whole(self, name: str, most: int = ENTRIES_SHOWN, before: int = 0) -> Whole | None:
+        """Return everything stored of an incident as of one moment; see ``read_whole``."""
+        return await read_whole(self, name, most, before)
 
     async def published(self, since: int, limit: int) -> dict[str, bytes]:
         """Return id -> version of what is on the status page and was not over there at ``since``.
@@ -293,31 +265,6 @@ class IncidentStore(RecordReader):
                 lambda: self.mending.shared([keys]),
             )
         return found
-
-    async def active(self) -> dict[tuple[str, str, str], int]:
-        """Return the number of open incidents by (severity, state, priority)."""
-        counts: dict[tuple[str, str, str], int] = {}
-        for keys in self.keys:
-            for place, number in (await self._active(keys)).items():
-                counts[place] = counts.get(place, 0) + number
-        return counts
-
-    async def _active(self, keys: Keys) -> dict[tuple[str, str, str], int]:
-        async with unavailable_is_503():
-            stored = await mended(
-                lambda: self.redis.hgetall(keys.active), lambda: self.mending.shared([keys])
-            )
-        counts = {}
-        for field, raw in stored.items():
-            try:
-                severity, state, priority = field.decode().split("|")
-                counts[severity, state, priority] = int(raw)
-            except ValueError:
-                part, why = ("field", field, raw), "it is no number of incidents"
-                await self.mending.register.put_aside_part(
-                    keys, "index", keys.active, part, why, job=RECOUNT
-                )
-        return counts
 
 
 def _remembered(event: str) -> int:

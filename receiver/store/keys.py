@@ -7,7 +7,8 @@
 | ``t:<id>`` | list | timeline entries as JSON; an entry's number is its index + 1 |
 | ``r:<id>`` | hash | notifier -> receipt (8 digits of revision, then JSON) |
 | ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |
-| ``open``, ``closed`` | zset | incident ids by opening, by end |
+| ``open`` | zset | ids of open incidents by urgency and opening (see ``order``) |
+| ``closed`` | zset | ids of closed incidents by end |
 | ``published`` | zset | incident ids on the status page by its end there, or ``inf`` |
 | ``unreached`` | zset | ids of open incidents that nobody could be told of, by since when |
 | ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |

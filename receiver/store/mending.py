@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys, is_generation, is_id
+from receiver.store.order import BAND
 from receiver.store.receipts import LOST, encode_receipt, read_receipts
 from receiver.store.record import (
     UNREADABLE_LINE,
@@ -32,8 +33,6 @@ T = TypeVar("T")
 
 SCANNED = 5_000
 """Keys that one step of a search for a group's generations looks at."""
-INDEXED = 10**13
-"""An index's score holds a time (ms) below this; what is above it is for order alone."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures"}
 _KIND |= dict.fromkeys(("dead", "changes", "pd", "heal"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
@@ -276,4 +275,4 @@ def _moment(score: object) -> int:
     """Return the time (ms) in an index's score, 0 for none."""
     if not isinstance(score, float) or not 0 <= score < float("inf"):
         return 0
-    return int(score) % INDEXED
+    return int(score) % BAND

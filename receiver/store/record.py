@@ -7,6 +7,7 @@ import msgspec
 from receiver.errors import DamagedRecordError, NewerRecordError
 from receiver.store.counted import figures_of
 from receiver.store.keys import VERSION_DIGITS
+from receiver.store.order import open_score
 from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import PRIORITIES, Time, severity_label
 from routing.decision import Decision
@@ -215,8 +216,8 @@ def encode_decision(
         "events": events,
         "timeline": [encode_entry(entry) for entry in decision.timeline],
         "counts": _counts(known, incident) if changed else [],
-        "opened": _moved(known, incident, opened=True),
-        "closed": _moved(known, incident, opened=False),
+        "open": _open_score(known, incident),
+        "closed": _closed_score(known, incident),
         "published": _published(known, incident),
         "unreached": _unreached(known, incident),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
@@ -229,12 +230,20 @@ def encode_decision(
     }
 
 
-def _moved(before: Incident | None, after: Incident, *, opened: bool) -> int | bool:
-    """Return the score under which the incident enters the open or the closed index, or False."""
-    if opened:
-        entered = after.is_open and not (before and before.is_open)
-        return after.episode_opened_at if entered else False
-    if after.state != "resolved" or (before is not None and before.state == "resolved"):
+def _open_score(before: Incident | None, after: Incident) -> int | bool:
+    """Return the score in the open index if it is another than before, else False."""
+    if not after.is_open:
+        return False
+    score = open_score(after)
+    known = before is not None and before.is_open and open_score(before) == score
+    return False if known else score
+
+
+def _closed_score(before: Incident | None, after: Incident) -> int | bool:
+    """Return the score in the closed index if it is another than before, else False."""
+    if after.state != "resolved":
+        return False
+    if before is not None and (before.state, before.resolved_at) == ("resolved", after.resolved_at):
         return False
     return after.resolved_at
 
@@ -277,8 +286,8 @@ def standing_of(incident: Incident) -> Standing:
         state: State = "resolved" if incident.resolved_at else "triggered"
         shown = msgspec.structs.replace(incident, state=state)
     return Standing(
-        opened=_moved(None, shown, opened=True),
-        closed=_moved(None, shown, opened=False),
+        opened=_open_score(None, shown),
+        closed=_closed_score(None, shown),
         published=_published(None, incident),
         unreached=_unreached(None, incident),
         counts_in=count_field(incident),

@@ -1,5 +1,6 @@
 """Reading incidents: nobody who reads is stopped by a single record."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
@@ -12,6 +13,8 @@ from routing.group import split_id
 from routing.incident import Incident
 from routing.incident_parts import Entry
 
+YIELD_BYTES = 256 << 10
+"""Bytes of records that are decoded before others may run."""
 TRIES = 3
 """How often a record that is damaged is put aside and read again."""
 
@@ -73,7 +76,12 @@ class RecordReader:
         for shard, wanted in places.items():
             async with unavailable_is_503():
                 rows = await self.redis.mget([self.keys[shard].incident(name) for name in wanted])
+            decoded = 0
             for name, raw in zip(wanted, rows, strict=True):
+                decoded += len(raw or b"")
+                if decoded > YIELD_BYTES:
+                    # An incident may have a thousand alerts, and a webhook waits meanwhile.
+                    decoded = await asyncio.sleep(0, result=0)
                 incident = await self._read_one(name, raw or b"")
                 if incident is not None:
                     found[name] = incident

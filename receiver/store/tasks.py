@@ -239,7 +239,9 @@ class TaskStore:
         record is handed on as it is (see ``RecordReader.load``), anything else is put aside.
         """
         async with unavailable_is_503():
-            pipeline = self.redis.pipeline(transaction=False)
+            # At one time: how long a timeline is has to fit what is read of it, or an entry that
+            # comes in between would be told twice.
+            pipeline = self.redis.pipeline(transaction=True)
             for task in tasks:
                 keys = self.keys[split_id(task.incident)[0]]
                 pipeline.get(keys.incident(task.incident))

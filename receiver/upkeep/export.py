@@ -10,6 +10,7 @@ from receiver.store.client import Client
 from receiver.store.keys import Keys
 from receiver.store.receipts import read_receipts
 from receiver.store.record import decode_entries
+from receiver.store.whole import Whole
 from receiver.upkeep.stored import StoredIncident, decoded, incident_names, read_incidents
 from routing.incident import Incident
 
@@ -49,6 +50,8 @@ def _write_one(
     if damaged or lost:
         done.unreadable.append(f"{stored.id}: lines of its timeline or receipts")
     seen = int(stored.seen) if stored.seen.isdigit() else 0
-    body = present.details(incident, timeline, receipts, max(incident.seen_at, seen))
+    seen_at = max(incident.seen_at, seen)
+    whole = Whole(incident, receipts, tuple(timeline), 1, len(timeline), seen_at)
+    body = present.details(whole)
     write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
     done.incidents += 1

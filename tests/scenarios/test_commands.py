@@ -11,7 +11,7 @@ from receiver.__main__ import main
 from tests.scenarios.conftest import App, until
 
 
-async def _run(app: App, *words: str) -> Result:
+async def run_command(app: App, *words: str) -> Result:
     def call() -> Result:
         return CliRunner().invoke(main, [*words, "--url", app.url])
 
@@ -19,7 +19,7 @@ async def _run(app: App, *words: str) -> Result:
 
 
 async def _json(app: App, *words: str) -> Any:
-    result = await _run(app, *words, "-o", "json")
+    result = await run_command(app, *words, "-o", "json")
     assert result.exit_code == 0, result.output
     return json.loads(result.output)
 
@@ -28,26 +28,26 @@ async def test_an_alert_is_sent_seen_taken_and_resolved_without_any_account(plai
     sent = await _json(plain, "alert", "send", "Sample", "severity=critical")
     (name,) = sent["incidents"]
     assert (await _json(plain, "incidents", "list"))["incidents"][0]["id"] == name
-    table = await _run(plain, "incidents", "list")
+    table = await run_command(plain, "incidents", "list")
     assert "P1" in table.output
     assert "triggered" in table.output
     taken = await _json(plain, "incidents", "ack", name, "--by", "ann")
     assert taken["result"] == "acknowledged"
     assert taken["incident"]["acknowledged_by"] == {"name": "ann", "via": "cli", "id": ""}
-    shown = await _run(plain, "incidents", "show", name)
+    shown = await run_command(plain, "incidents", "show", name)
     for words in ("P1 acknowledged", "by ann", "timeline", "log", "severity critical"):
         assert words in shown.output
-    again = await _run(plain, "alert", "send", "Sample", "severity=critical", "--resolved")
+    again = await run_command(plain, "alert", "send", "Sample", "severity=critical", "--resolved")
     assert again.exit_code == 0
     assert (await _json(plain, "incidents", "show", name))["state"] == "resolved"
     assert (await _json(plain, "incidents", "resolve", name))["result"] == "already_resolved"
-    assert (await _run(plain, "incidents", "list")).output == "no incidents (open)\n"
+    assert (await run_command(plain, "incidents", "list")).output == "no incidents (open)\n"
     closed = await _json(plain, "incidents", "list", "--state", "closed")
     assert [item["id"] for item in closed["incidents"]] == [name]
 
 
 async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
-    missing = await _run(plain, "incidents", "show", "0-aaaaaaaaaaaaaaaa-1")
+    missing = await run_command(plain, "incidents", "show", "0-aaaaaaaaaaaaaaaa-1")
     assert missing.exit_code == 1
     assert "no incident" in missing.output
     nobody = await asyncio.to_thread(
@@ -56,18 +56,18 @@ async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
     assert nobody.exit_code == 1
     assert "is it running" in nobody.output
     (name,) = (await _json(plain, "alert", "send", "Sample", "severity=info"))["incidents"]
-    refused = await _run(plain, "incidents", "priority", name, "P9", "--reason", "x")
+    refused = await run_command(plain, "incidents", "priority", name, "P9", "--reason", "x")
     assert (refused.exit_code, refused.output) == (
         1,
         "Error: 400: priority: is 'P9'; allowed: P1, P2, P3, P4\n",
     )
-    wrong = await _run(plain, "alert", "send", "A", "severity")
+    wrong = await run_command(plain, "alert", "send", "A", "severity")
     assert wrong.exit_code == 2
 
 
 async def test_dead_letters_are_listed(plain: App) -> None:
     await plain.post({"hello": "world"})
-    result = await _run(plain, "dead-letters", "list")
+    result = await run_command(plain, "dead-letters", "list")
     assert "hello" in result.output
 
 
@@ -84,7 +84,7 @@ async def test_lists_are_paged_and_bad_parameters_are_named(plain: App) -> None:
         if page["next"] is None:
             break
         cursor = f"&cursor={page['next']}"
-    assert seen == names[::-1]
+    assert seen == names
     for query in ("state=opened", "limit=0", "limit=x", "cursor=-1"):
         status, answer = await plain.get(f"/v1/incidents?{query}")
         assert status == 400
@@ -122,15 +122,15 @@ def test_check_config_names_file_line_field_and_what_is_allowed(tmp_path: Path) 
 
 async def test_changes_are_told_and_shown_with_the_incident(plain: App) -> None:
     label = ("--label", "service=checkout")
-    told = await _run(plain, "changes", "add", "deploy v2.3", *label, "--source", "ci")
+    told = await run_command(plain, "changes", "add", "deploy v2.3", *label, "--source", "ci")
     assert told.output == "stored: deploy v2.3\n"
-    assert "service=checkout" in (await _run(plain, "changes", "list")).output
-    wrong = await _run(plain, "changes", "add", "x", "--label", "service")
+    assert "service=checkout" in (await run_command(plain, "changes", "list")).output
+    wrong = await run_command(plain, "changes", "add", "x", "--label", "service")
     assert (wrong.exit_code, "NAME=VALUE" in wrong.output) == (2, True)
     sent = await _json(plain, "alert", "send", "Sample", "severity=critical", "service=checkout")
 
     async def shown() -> bool:
-        output = (await _run(plain, "incidents", "show", *sent["incidents"])).output
+        output = (await run_command(plain, "incidents", "show", *sent["incidents"])).output
         return "context\n" in output and "before: deploy v2.3 (ci)" in output
 
     await until(shown)

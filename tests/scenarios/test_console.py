@@ -1,6 +1,7 @@
 """The console over HTTP: what it shows, what its buttons do, and whom it refuses."""
 
 import base64
+import html
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -181,9 +182,39 @@ async def test_assets_charts_and_figures(plain: App) -> None:
 
 
 async def test_many_are_cut_and_counted(plain: App) -> None:
+    """What is most urgent is on the first page however late it came; the rest is a link away."""
     for number in range(203):
-        await plain.fire(alert(f"A{number}"), group=f"g{number}")
+        await plain.fire(alert(f"A{number}", labels={"severity": "warning"}), group=f"g{number}")
+    urgent = [await plain.fire(alert(f"U{number}"), group=f"u{number}") for number in range(3)]
     shown = await page(plain)
     assert shown.count("<article") == 200
-    assert "and 3 more" in shown
-    assert re.search(r'<span aria-live="polite">203</span> open', shown)
+    assert re.search(r'<span aria-live="polite">206</span> open', shown)
+    assert re.search(r'href="/\?priority=P1">P1 <span class="count">3</span>', shown)
+    assert re.findall(r'href="/incidents/([^"]+)"><bdi>', shown)[:3] == urgent
+    following = re.search(r'rel="next" href="([^"]+)"', shown)
+    assert following is not None
+    rest = await page(plain, html.unescape(following[1]))
+    assert rest.count("<article") == 6
+    assert "from the first" in rest
+    assert 'rel="next"' not in rest
+    seen = re.findall(r'href="/incidents/([^"]+)"><bdi>', shown + rest)
+    assert len(seen) == len(set(seen)) == 206
+
+
+async def test_a_list_is_narrowed_without_a_script(plain: App) -> None:
+    await plain.fire(alert("DiskFull", labels={"severity": "warning"}), group="a")
+    await plain.fire(alert("ServiceDown"), group="b")
+    only = await page(plain, "/?priority=P3")
+    assert "DiskFull" in only
+    assert "ServiceDown" not in only
+    assert 'aria-current="page">P3' in only
+    found = await page(plain, "/?text=servicedown&priority=")
+    assert "ServiceDown" in found
+    assert 'value="servicedown"' in found
+    none = await page(plain, "/?text=%3Cscript%3Ealert(1)")
+    assert "Nothing here" in none
+    assert "<script>alert" not in none
+    wrong = await page(plain, "/?priority=P9&utm_source=mail")
+    assert "priority is &#39;P9&#39;; allowed: P1, P2, P3, P4" in wrong
+    assert "ServiceDown" in wrong
+    assert "The cursor is none" in await page(plain, "/?cursor=junk")

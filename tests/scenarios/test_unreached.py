@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from receiver.__main__ import main
 from receiver.conditions import Subject
-from receiver.slack.home import home
+from receiver.slack.home import Work, home
 from receiver.slack.users import User
+from receiver.store.query import Query
 from tests.scenarios.conftest import App, alert, until
 from tests.scenarios.replicas import two_replicas
 
@@ -244,7 +245,8 @@ async def test_console_command_line_and_app_home_say_it(app: App) -> None:
         result = await asyncio.to_thread(CliRunner().invoke, main, command)
         assert "NOBODY COULD BE REACHED since 20" in result.output
         assert "pagerduty: HTTP 400" in result.output
-    found = await app.service.dispatcher.store.newest("open", 10, None)
-    shown = str(home(User("U1"), found, [], app.clock.now()))
+    found = await app.service.dispatcher.store.lists.first(Query(), 10)
+    work = Work(found, len(found), found, len(found), "")
+    shown = str(home(User("U1"), work, [], app.clock.now()))
     assert "*Nobody could be reached* since" in shown
     _repair(app)

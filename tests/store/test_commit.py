@@ -9,6 +9,7 @@ import pytest
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Write, Written
 from receiver.store.layout import check_layout
+from receiver.store.query import Query
 from receiver.store.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
@@ -104,8 +105,8 @@ async def test_the_pointer_guards_the_generation(store: IncidentStore) -> None:
     assert isinstance(late, Conflict)
     assert decode_incident(late.record).generation == 2
     assert await store.load(incident.id) == closed.incident
-    names = [found.id for found in await store.newest("all", 10, None)]
-    assert set(names) == {incident.id, second.incident.id}
+    names = [found.id for found in await store.lists.first(Query(state="all"), 10)]
+    assert names == [second.incident.id, incident.id]
 
 
 async def test_a_tombstone_is_no_incident_and_is_forgotten(
@@ -114,7 +115,7 @@ async def test_a_tombstone_is_no_incident_and_is_forgotten(
     decision = _decided(None, received(alert(resolved=True)))
     await _commit(store, decision)
     assert decision.incident is not None
-    assert await store.newest("all", 10, None) == []
+    assert await store.lists.first(Query(state="all"), 10) == []
     assert 0 < await redis.pttl(store.keys[0].incident(decision.incident.id)) <= 60_000
     opened = _decided(decision.incident, received(alert(starts_at=NOW)))
     await _commit(store, opened)
@@ -136,13 +137,13 @@ async def test_a_priority_change_moves_the_lane_with_everything_on_it(
 
 async def test_the_numbers_of_open_incidents_follow_every_state(store: IncidentStore) -> None:
     incident = await _opened(store)
-    assert {k: n for k, n in (await store.active()).items() if n} == {
+    assert {k: n for k, n in (await store.lists.active()).items() if n} == {
         ("critical", "triggered", "P1"): 1
     }
     taken = _decided(incident, Acknowledged(ANN))
     await _commit(store, taken, pointer=False)
     await _commit(store, _decided(taken.incident, received(alert(resolved=True))))
-    assert not any((await store.active()).values())
+    assert not any((await store.lists.active()).values())
 
 
 async def test_stopping_a_timer_takes_it_off_the_agenda(store: IncidentStore, redis: Any) -> None:

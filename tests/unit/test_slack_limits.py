@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from receiver.response_figures import by_priority
 from receiver.review import review_of
 from receiver.slack import windows
-from receiver.slack.command import incident_list
-from receiver.slack.home import home
+from receiver.slack.home import Work, home
+from receiver.slack.listing import handles_of, incident_list
 from receiver.slack.review_window import review_window
 from receiver.slack.status_window import status_update
 from receiver.slack.users import User
 from receiver.status_config import COMPONENTS_MAX, NAME_MAX
 from receiver.status_requests import TITLE_MAX
+from receiver.store.lists import ListPage
+from receiver.store.query import Query
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry, Publication, PublicUpdate, Silence
 from routing.silence import check_matchers, default_matchers
@@ -53,11 +55,11 @@ ITEMS = st.lists(
 )
 
 
-def _check(view: Any) -> None:
+def _check(view: Any, *ours: str) -> None:
     problems: list[Any] = ViewChecker().check_view(view)
     assert problems == []
     assert mentions("", view["blocks"]) == []
-    assert links("", view["blocks"]) == []
+    assert set(links("", view["blocks"])) <= set(ours)
 
 
 @settings(max_examples=120 * TIMES, deadline=None)
@@ -78,7 +80,7 @@ def test_every_window_of_any_incident_is_taken_by_slack(
         windows.action_item(incident, "C1"),
         windows.resolve(incident, "C1"),
         windows.silence(incident, "C1", matchers, silences),
-        windows.merge(incident, "C1", distinct),
+        windows.merge(incident, "C1", distinct, len(distinct) * 1_000),
     ):
         _check(view)
 
@@ -125,10 +127,18 @@ def test_any_message_becomes_a_form(title: str, details: str) -> None:
 
 
 @settings(max_examples=60 * TIMES, deadline=None)
-@given(st.lists(INCIDENTS, max_size=60))
-def test_any_home_and_any_list_fit(found: list[Incident]) -> None:
-    _check(home(User("U1"), [one for one in found if one.is_open], by_priority([]), NOW))
-    answer = incident_list([one for one in found if one.is_open], "http://localhost/")
+@given(st.lists(INCIDENTS, max_size=60), st.sampled_from([None, 0, 10_000]), TEXT)
+def test_any_home_and_any_list_fit(found: list[Incident], more: int | None, text: str) -> None:
+    opened = [one for one in found if one.is_open]
+    total = len(opened) + (more or 0)
+    free = [one for one in opened if one.state == "triggered"]
+    console = "http://localhost/"
+    work = Work(opened, total, free, len(free) + (more or 0), console)
+    view = home(User("U1"), work, by_priority([]), NOW)
+    _check(view, console, f"{console}?state=triggered")
+    page = ListPage(opened, "", None if more is None else total)
+    url = Query(text=text.strip()[:200]).address(console)
+    answer = incident_list(page, handles_of({one.id for one in opened}), url)
     assert strict.check_blocks(answer["blocks"]) == []
     assert mentions(answer["text"], answer["blocks"]) == []
     assert len(answer["text"]) < 4_000

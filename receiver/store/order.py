@@ -1,0 +1,28 @@
+"""The order of lists: open incidents most urgent first, then longest waiting; closed by their end.
+
+An open incident's score is the band of its priority plus when its episode opened (ms), so that the
+index itself is in the order people need and a reader that stops early has read what matters most.
+"""
+
+from routing.alert import PRIORITIES
+from routing.incident import Incident
+
+BAND = 10**13
+"""The scores of one priority: milliseconds up to the year 2286. Scores are doubles, exact to 9e15:
+five bands are far from where they would round."""
+UNSORTED = 0
+"""The band of what a release wrote that scored by time alone: it is read first until it is sorted
+in, for it may be a P1 (see ``sorting``)."""
+BANDS = range(len(PRIORITIES) + 1)
+"""The unsorted, and one for each priority."""
+
+
+def band_of(priority: str) -> int:
+    """Return the band of a priority."""
+    return 1 + PRIORITIES.index(priority)
+
+
+def open_score(incident: Incident) -> int:
+    """Return the score of an open incident in the index of open ones."""
+    opened = min(max(0, incident.episode_opened_at), BAND - 1)
+    return band_of(incident.priority) * BAND + opened

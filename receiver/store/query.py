@@ -1,0 +1,157 @@
+"""What a list is asked for: which incidents, in which order, and from where on."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
+import msgspec
+
+from routing.incident import OPEN_STATES, Incident
+from routing.matcher import Matcher, matches_all
+
+STATES = ("open", "closed", "all", *OPEN_STATES)
+SORTS = ("urgent", "newest", "oldest")
+UNREAD_STATES = ("damaged", "newer")
+_SUMMARIES = ("summary", "title", "message", "description")
+_FORM = 1
+ID_MAX = 80
+
+
+class CursorError(ValueError):
+    """A cursor that leads nowhere; the text says why and what to do instead."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The incident after which a page begins: the leg of the walk, its key there, and its id."""
+
+    leg: int
+    key: int
+    id: str
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which incidents, and in which order.
+
+    ``state``: open, closed, all, or one state of open ones. ``sort``: urgent (most urgent first,
+    then longest waiting; after the open ones the closed, newest end first), newest or oldest.
+    ``priorities``: any of them, () for all. ``team``: "" for any. ``matchers``: one alert of the
+    incident has to fulfil all of them. ``text``: in title, labels, summary or id.
+    """
+
+    state: str = "open"
+    sort: str = "urgent"
+    priorities: tuple[str, ...] = ()
+    team: str = ""
+    matchers: tuple[Matcher, ...] = ()
+    text: str = ""
+
+    @property
+    def wants_open(self) -> bool:
+        """Whether open incidents are asked for."""
+        return self.state != "closed"
+
+    @property
+    def wants_closed(self) -> bool:
+        """Whether closed incidents are asked for."""
+        return self.state in ("closed", "all")
+
+    @property
+    def filters(self) -> bool:
+        """Whether only the alerts and the team of an incident tell if it belongs to the list."""
+        return bool(self.team or self.matchers or self.text)
+
+    def keeps(self, incident: Incident) -> bool:
+        """Return whether an incident belongs to the list as it is now.
+
+        What cannot be read belongs to every list of open ones: it may be what is looked for.
+        """
+        if incident.is_open:
+            fits = self.wants_open and self.state in ("open", "all", incident.state)
+        elif incident.state in UNREAD_STATES and not incident.resolved_at:
+            fits = self.wants_open
+        else:
+            fits = self.wants_closed and incident.state in ("resolved", *UNREAD_STATES)
+        return (
+            fits
+            and (not self.priorities or incident.priority in self.priorities)
+            and (not self.team or incident.team == self.team)
+            and (not self.matchers or self._matches(incident))
+            and (not self.text or _says(incident, self.text.casefold()))
+        )
+
+    def _matches(self, incident: Incident) -> bool:
+        labels = [alert.labels for alert in incident.complete_alerts()] or [incident.group.labels]
+        return any(matches_all(self.matchers, each) for each in labels)
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """Return what asks for this list over HTTP, as (name, value); [] for all that is open."""
+        given = [
+            ("state", self.state if self.state != "open" else ""),
+            ("sort", self.sort if self.sort != SORTS[0] else ""),
+            ("priority", ",".join(self.priorities)),
+            ("team", self.team),
+            *(("label", str(matcher)) for matcher in self.matchers),
+            ("text", self.text),
+        ]
+        return [(name, value) for name, value in given if value]
+
+    def address(self, base: str, *more: tuple[str, str]) -> str:
+        """Return where a page that takes this list's parameters, and ``more``, shows it."""
+        asked = [*self.parameters(), *more]
+        return f"{base}?{urlencode(asked, errors='replace')}" if asked else base
+
+    def cursor(self, place: Place) -> str:
+        """Return a place in this list as text that is safe in a URL."""
+        made = (_FORM, self._mark(), place.leg, place.key, place.id)
+        return base64.urlsafe_b64encode(msgspec.json.encode(made)).decode().rstrip("=")
+
+    def place(self, cursor: str) -> Place | None:
+        """Return the place a cursor of this list stands for, None for "" (its beginning).
+
+        CursorError for a cursor of another list, of an earlier release, or of nobody.
+        """
+        if not cursor:
+            return None
+        if cursor.isascii() and cursor.isdecimal():
+            raise CursorError("was given by an earlier release: begin again without it")
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+            form, mark, leg, key, name = _decoder.decode(raw)
+        except (msgspec.DecodeError, binascii.Error, ValueError):
+            raise CursorError("is none: send what `next` said, unchanged") from None
+        if form != _FORM or min(leg, key) < 0 or len(name) > ID_MAX:
+            raise CursorError("is none: send what `next` said, unchanged")
+        if mark != self._mark():
+            raise CursorError(
+                "belongs to another list: send the same filters and sort as before, or begin again"
+                " without it"
+            )
+        return Place(leg, key, name)
+
+    def _mark(self) -> str:
+        """Return what tells one list from another; how long its pages are does not matter."""
+        asked = repr(self.parameters()).encode("utf-8", "backslashreplace")
+        return hashlib.sha256(asked).hexdigest()[:8]
+
+
+_decoder = msgspec.json.Decoder(tuple[int, str, int, int, str])
+
+
+def _says(incident: Incident, text: str) -> bool:
+    return any(text in found.casefold() for found in _texts(incident))
+
+
+def _texts(incident: Incident) -> Iterator[str]:
+    yield incident.title
+    yield incident.id
+    yield from _pairs(incident.group.labels)
+    for alert in incident.complete_alerts():
+        yield from _pairs(alert.labels)
+        yield from (alert.annotations.get(name, "") for name in _SUMMARIES)
+
+
+def _pairs(labels: Mapping[str, str]) -> Iterator[str]:
+    for name, value in labels.items():
+        yield f"{name}={value}"
