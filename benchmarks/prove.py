@@ -15,6 +15,8 @@ PROOFS = (
     "kill",
     "bombs",
     "damage-store",
+    "durable",
+    "damage",
     "system",
     "storm",
     "agenda",

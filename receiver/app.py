@@ -196,7 +196,7 @@ class Service:
             self.metrics.apply,
             self._tracing,
         )
-        self.health = CommitHealth(self.dispatcher, self.clock, self.conditions, self.metrics)
+        self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
         self.server_watch = ServerWatch(
             settings, self.tasks, self.clock, self.conditions, self.metrics, self.health
         )
@@ -446,6 +446,8 @@ class Service:
             for notifier in self.notifiers.values():
                 await notifier.close()
         await end(self._background)
+        if hasattr(self, "health"):
+            await self.health.stop()
         if self._redis is not None:
             await self._redis.aclose(close_connection_pool=True)
         if self._embedded is not None:

@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from receiver.background import end
 from receiver.clock import Clock
 from receiver.conditions import Conditions, Subject
 from receiver.dispatch import Dispatcher
 from receiver.errors import StoreUnavailableError
-from receiver.metrics import Metrics
 from receiver.store.probe import probe
 
 FRESH_S = 1.0
@@ -23,16 +23,13 @@ PROBE_WITHIN_S = 3.0
 class CommitHealth:
     """How the last commit ended, and a probe for whoever asks later."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, clock: Clock, conditions: Conditions, metrics: Metrics
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, clock: Clock, conditions: Conditions) -> None:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._clock = clock
         self._conditions = conditions
-        self._metrics = metrics
         self._ended = float("-inf")
-        self._problem: str | None = None
+        self._problem = ""
         self._probing: asyncio.Task[None] | None = None
         self._next = 0
         self.on_failure: Callable[[], None] = lambda: None
@@ -50,7 +47,11 @@ class CommitHealth:
             if self._probing is None or self._probing.done():
                 self._probing = asyncio.create_task(self._probe())
             await asyncio.shield(self._probing)
-        return self._problem or ""
+        return self._problem
+
+    async def stop(self) -> None:
+        """End a probe that is under way."""
+        await end([self._probing])
 
     async def _probe(self) -> None:
         # One shard after the other: all are on one server, and there may be a thousand.
@@ -69,8 +70,7 @@ class CommitHealth:
         self._ended = time.monotonic()
         if problem:
             self.on_failure()
-        elif self._problem == "":
+        elif not self._problem:
             return
         self._problem = problem
-        self._metrics.set_redis_up(up=not problem)
         self._conditions.report(Subject.STORE, problem, unready=True)

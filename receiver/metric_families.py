@@ -261,7 +261,9 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "1 while something is wrong with this replica: see problems in /health",
             {"subject": Closed(tuple(Subject))},
         ),
-        gauge(f"{_OWN}_redis_up", "1 while a commit like that of a webhook just worked"),
+        gauge(
+            f"{_OWN}_redis_up", "1 while a commit like that of a webhook just worked, and will last"
+        ),
         gauge(
             f"{_OWN}_durability",
             "1 for how durable the server is: see durability in /health",

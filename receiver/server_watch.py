@@ -24,6 +24,8 @@ from routing.duration import format_duration
 log = logging.getLogger("app")
 
 LOOK_EVERY_S = 2.0
+AGAIN_S = 0.5
+"""While nothing is accepted it should not last longer than it must."""
 PAUSE_S = 0.2
 """Between two looks, however many commits fail: each failure asks for one."""
 MEMORY_FULL, MEMORY_WELL = 0.9, 0.85
@@ -66,8 +68,9 @@ class ServerWatch:
     async def run(self) -> None:
         """Look for ever, and at once when a commit fails: a failover is behind many of those."""
         while True:
+            pause = AGAIN_S if self.durability.refused else LOOK_EVERY_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+                await asyncio.wait_for(self._wake.wait(), pause)
             self._wake.clear()
             try:
                 await self.look()

@@ -13,7 +13,7 @@ from aiohttp import web
 from receiver.access import Access
 from receiver.clock import Clock
 from receiver.commit_health import CommitHealth
-from receiver.conditions import Conditions
+from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
 from receiver.outages import Outage
@@ -151,7 +151,9 @@ class StatusEndpoint:
 
     async def _page(self, request: web.Request) -> web.Response:
         """Return the page. Gauges come from Redis, so that every replica says the same."""
-        await self._health.check()
+        store = await self._health.check()
+        lost = self._conditions.refuses(Subject.DURABILITY)
+        self._metrics.set_redis_up(up=not (store or lost))
         self._metrics.set_notifiers(self.notifiers())
         # A server without room for writes still tells what it has.
         with contextlib.suppress(StoreUnavailableError):

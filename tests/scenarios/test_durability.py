@@ -141,6 +141,7 @@ async def test_a_server_that_begins_to_forget_is_given_nothing_more(
             assert problem["problem"].startswith("what is acknowledged may be lost: it ")
             assert health["components"]["redis"] == "ok"
             assert await app.metric(f'{LEVEL}{{level="refused"}}') == 1
+            assert await app.metric("incident_manager_redis_up") == 0
             # What a person does is taken: refused, it would page again for certain.
             done = await app.post({"by": "ann"}, f"/v1/incidents/{name}/acknowledge")
             assert done[0] == 200, done
