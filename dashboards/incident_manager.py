@@ -1,9 +1,38 @@
 """Our own dashboards: overview, integrations, processing, alerts and objectives, resources."""
 
 from dashboards.build import Board, dial, graph, number, other, unknown
+from receiver.response_families import Configured, response_families
 
 SYSTEM, JOB = "incident-manager", "llm-incident-manager"
 OPEN = "max by (priority, state) (sum by (instance, priority, state) (incidents_active{$job}))"
+LABELS = {
+    family.name: tuple(family.labels) for family in response_families(Configured((), (), (), {}))
+}
+
+
+def once(function: str, name: str, span: str, given: str = "", suffix: str = "") -> str:
+    """Return a rate or an increase of what every replica shows alike, taken once.
+
+    ``given``: further matchers; ``suffix``: of a histogram's series.
+    """
+    labels = ", ".join(LABELS[name])
+    chosen = f"$job, {given}" if given else "$job"
+    return f"max by ({labels}) ({function}({name}{suffix}{{{chosen}}}[{span}]))"
+
+
+def mean(name: str, span: str, by: str = "", given: str = "") -> str:
+    """Return the mean of a duration over a span, in seconds; ``by``: labels, as in PromQL."""
+    how = f"sum by ({by})" if by else "sum"
+    parts = (once("rate", name, span, given, suffix) for suffix in ("_sum", "_count"))
+    return " / ".join(f"{how} ({part})" for part in parts)
+
+
+ACKNOWLEDGED = "incident_acknowledge_duration_seconds"
+RESOLVED = "incident_resolution_duration_seconds"
+DEADLINES = "incident_deadlines_total"
+MET = once("increase", DEADLINES, "7d", 'outcome="met"')
+ENDED = once("increase", DEADLINES, "7d", 'outcome=~"met|missed"')
+MISSED = once("increase", DEADLINES, "1h", 'outcome="missed"')
 
 BOARDS = (
     Board(
@@ -44,7 +73,10 @@ BOARDS = (
             ),
             graph(
                 "Incidents opened",
-                ("sum by (priority) (increase(incidents_total{$job}[1h]))", "{{priority}}"),
+                (
+                    f"sum by (priority) ({once('increase', 'incidents_total', '1h')})",
+                    "{{priority}}",
+                ),
             ),
         ),
         refresh="5s",
@@ -200,28 +232,28 @@ BOARDS = (
         (
             number(
                 "MTTA",
-                'sum(rate(incident_acknowledge_duration_seconds_sum{$job, by="human"}[7d])) / sum(rate(incident_acknowledge_duration_seconds_count{$job, by="human"}[7d]))',
+                mean(ACKNOWLEDGED, "7d", given='by="human"'),
                 unit="s",
             ),
             number(
                 "MTTR",
-                "sum(rate(incident_resolution_duration_seconds_sum{$job}[7d])) / sum(rate(incident_resolution_duration_seconds_count{$job}[7d]))",
+                mean(RESOLVED, "7d"),
                 unit="s",
             ),
             dial(
                 "Deadlines met",
-                'sum(increase(incident_deadlines_total{$job, outcome="met"}[7d])) / sum(increase(incident_deadlines_total{$job, outcome=~"met|missed"}[7d]))',
+                f"sum({MET}) / sum({ENDED})",
                 unit="percentunit",
             ),
             number(
                 "Reached nobody",
-                "sum(increase(incident_undeliverable_total{$job}[7d]))",
+                f"sum({once('increase', 'incident_undeliverable_total', '7d')})",
                 limits=((1, "red"),),
             ),
             graph(
                 "MTTA by priority",
                 (
-                    'sum by (priority) (rate(incident_acknowledge_duration_seconds_sum{$job, by="human"}[1d])) / sum by (priority) (rate(incident_acknowledge_duration_seconds_count{$job, by="human"}[1d]))',
+                    mean(ACKNOWLEDGED, "1d", "priority", 'by="human"'),
                     "{{priority}}",
                 ),
                 unit="s",
@@ -229,7 +261,7 @@ BOARDS = (
             graph(
                 "MTTR by priority, people and alone",
                 (
-                    "sum by (priority, by) (rate(incident_resolution_duration_seconds_sum{$job}[1d])) / sum by (priority, by) (rate(incident_resolution_duration_seconds_count{$job}[1d]))",
+                    mean(RESOLVED, "1d", "priority, by"),
                     "{{priority}} {{by}}",
                 ),
                 unit="s",
@@ -237,25 +269,25 @@ BOARDS = (
             graph(
                 "Escalations",
                 (
-                    "sum by (step, reason) (increase(incident_escalations_total{$job}[1h]))",
+                    f"sum by (step, reason) ({once('increase', 'incident_escalations_total', '1h')})",
                     "step {{step}}: {{reason}}",
                 ),
             ),
             graph(
                 "Deadlines missed",
                 (
-                    'sum by (priority, clock) (increase(incident_deadlines_total{$job, outcome="missed"}[1h]))',
+                    f"sum by (priority, clock) ({MISSED})",
                     "{{priority}} {{clock}}",
                 ),
             ),
             graph(
                 "Reopened and flapping",
                 (
-                    "sum by (priority) (increase(incident_reopened_total{$job}[1d]))",
+                    f"sum by (priority) ({once('increase', 'incident_reopened_total', '1d')})",
                     "reopened {{priority}}",
                 ),
                 (
-                    "sum by (priority) (increase(incident_flapping_total{$job}[1d]))",
+                    f"sum by (priority) ({once('increase', 'incident_flapping_total', '1d')})",
                     "flapping {{priority}}",
                 ),
             ),

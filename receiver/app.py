@@ -193,7 +193,6 @@ class Service:
             store,
             self.clock,
             lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
-            self.metrics.apply,
             self._tracing,
         )
         self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
@@ -300,6 +299,7 @@ class Service:
             access,
             self.conditions,
             self.health,
+            self.figures,
             token.get_secret_value() if token else "",
         )
         status.components = self._components

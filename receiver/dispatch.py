@@ -22,7 +22,7 @@ from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Refused, Result, Write, Written
 from receiver.store.record import newer_error
 from receiver.tracing import Tracing
-from routing.decision import Decision, Observation
+from routing.decision import Decision
 from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.incident import Incident
 from routing.rules import Rules
@@ -46,14 +46,12 @@ class Dispatcher:
         store: IncidentStore,
         clock: Clock,
         rules: Callable[[str], Rules],
-        observe: Callable[[Observation], None],
         tracing: Tracing | None = None,
     ) -> None:
-        """``rules(route id)`` gives the rules of a route, ``observe`` takes durable metrics."""
+        """``rules(route id)`` gives the rules of a route."""
         self.store = store
         self.rules = rules
         self._clock = clock
-        self._observe = observe
         self._tracing = tracing
         self._queues = [Queue() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
@@ -203,8 +201,6 @@ class Dispatcher:
             if incident is not None and (result.record or write.decision.forget):
                 stem = incident.id.rpartition("-")[0]
                 self.cache.remember(stem, incident.generation, result.record)
-            for observation in write.decision.observations:
-                self._observe(observation)
             if log.isEnabledFor(logging.INFO):
                 tell(decisions)
             for waiting in alive:

@@ -15,7 +15,10 @@ class Closed(NamedTuple):
 
 
 class Family(NamedTuple):
-    """One metric. ``first``: the label values, in the order of ``labels``, of the first series."""
+    """One metric. ``first``: the label values, in the order of ``labels``, of the first series.
+
+    ``stored``: its numbers are counted in Redis by the commit, and the same on every replica.
+    """
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
@@ -23,6 +26,7 @@ class Family(NamedTuple):
     labels: dict[str, Closed]
     first: tuple[Key, ...]
     buckets: tuple[float, ...] = ()
+    stored: bool = False
 
 
 def every(*lists: Iterable[str]) -> tuple[Key, ...]:

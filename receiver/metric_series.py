@@ -1,6 +1,6 @@
 """The series of a metric: what to call for its label values, and none beyond closed lists."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -19,7 +19,7 @@ class Bound(dict[Key, Apply]):
     def __init__(self, family: Family, registry: CollectorRegistry) -> None:
         super().__init__()
         self.names = tuple(family.labels)
-        self._lists = [_shown(closed) for closed in family.labels.values()]
+        self._lists = [shown(closed) for closed in family.labels.values()]
         self._metric = _make(family, registry)
         for key in family.first:
             self[key]  # looking a series up makes it
@@ -33,8 +33,7 @@ class Bound(dict[Key, Apply]):
 
     def clean(self, key: Key) -> Key:
         """Return the key with every value that is not on its list replaced."""
-        pairs = zip(key, self._lists, strict=True)
-        return tuple(shown.get(value, rest) for value, (shown, rest) in pairs)
+        return cleaned(key, self._lists)
 
     def of(self, labels: Mapping[str, str]) -> Apply:
         """Return what to call for these labels; KeyError unless they are exactly this metric's."""
@@ -49,13 +48,18 @@ class Bound(dict[Key, Apply]):
         return series.set if isinstance(series, Gauge) else series.observe
 
 
-def _shown(closed: Closed) -> tuple[dict[str, str], str]:
+def cleaned(key: Key, lists: Sequence[tuple[dict[str, str], str]]) -> Key:
+    """Return the key with every value that is not on its list (see ``shown``) replaced."""
+    return tuple(known.get(value, rest) for value, (known, rest) in zip(key, lists, strict=True))
+
+
+def shown(closed: Closed) -> tuple[dict[str, str], str]:
     """Return how each allowed value is shown, and the value for all others.
 
     A name in a configuration may hold what UTF-8 cannot, and one such label fails every scrape.
     """
-    shown = {value: value.encode(errors="replace").decode() for value in closed.values}
-    return {**shown, closed.rest: closed.rest}, closed.rest
+    found = {value: value.encode(errors="replace").decode() for value in closed.values}
+    return {**found, closed.rest: closed.rest}, closed.rest
 
 
 def _make(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

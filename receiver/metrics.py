@@ -27,8 +27,8 @@ from prometheus_client.exposition import choose_encoder
 from receiver.integrations import Integrations
 from receiver.metric_families import RESULT_OF, STATUSES, Configured, Key, families
 from receiver.metric_series import Apply, Bound
+from receiver.response_collector import ResponseCollector
 from routing.alert import SEVERITIES
-from routing.decision import Observation
 
 _LOG = logging.getLogger(__name__)
 _STATUS = {int(status): status for status in STATUSES}
@@ -100,12 +100,18 @@ class Metrics:
             for path, name in INBOUND.items()
             if template.removesuffix("/").endswith(path)
         }
-        self._families = {family.name: Bound(family, self.registry) for family in families(config)}
+        every = families(config)
+        self.response = ResponseCollector(family for family in every if family.stored)
+        self.registry.register(self.response)
+        self._families = {
+            family.name: Bound(family, self.registry) for family in every if not family.stored
+        }
         for system, count in runbooks.items():
             self._families["incident_manager_runbooks"][(system,)](count)
         self._requests_refused: dict[str, int] = {}
         self._gauges: list[Callable[[], None]] = []
         self._describe_process(version)
+        self.register_gauges(self.response.refresh)
         family = self._families
         self._requests = family["http_requests_total"]
         self._request_seconds = family["http_request_duration_seconds"]
@@ -129,16 +135,13 @@ class Metrics:
         ).set_function(memory_usage)
 
     def observe(self, name: str, value: float, labels: Mapping[str, str]) -> None:
-        """Apply one observation of a decision: add to a counter, set a gauge, observe a duration.
+        """Add to a counter, set a gauge or observe a duration of this process.
 
-        Durations in seconds. A value that is negative or not finite counts as 0, because a single
-        one would spoil a sum for ever. Raises KeyError for a metric or label that does not exist.
+        What decisions observe is counted in Redis: see ``response``. Durations in seconds. A value
+        that is negative or not finite counts as 0: a single one would spoil a sum for ever. Raises
+        KeyError for a metric or label that does not exist.
         """
         self._families[name].of(labels)(_sound(value))
-
-    def apply(self, observation: Observation) -> None:
-        """Apply what a decision observed, once it is durable; see ``observe``."""
-        self.observe(observation.name, observation.value, observation.labels)
 
     def bound(self, name: str, **labels: str) -> Apply:
         """Return what to call for one series, for callers that count it often. As ``observe``."""

@@ -1,4 +1,8 @@
-"""The metrics of the response to incidents: how many, how fast answered and ended, escalations."""
+"""The metrics of the response to incidents: how many, how fast answered and ended, escalations.
+
+What decisions observe is counted in Redis by the commit that makes it durable, and read from there:
+every replica shows the same numbers, and none of them ends with a process.
+"""
 
 from collections.abc import Mapping
 from itertools import islice, product
@@ -24,6 +28,12 @@ RESPONSE_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, DAY, 2 * DAY
 LAG_BUCKETS = (0.25, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 """Has the default ``deliver_within`` of every priority as a bound: 60 s, 10 min, 1 h."""
 
+BOUNDS: dict[str, tuple[float, ...]] = {
+    "incident_detection_delay_seconds": LAG_BUCKETS,
+    "incident_resolution_duration_seconds": RESPONSE_BUCKETS,
+    "incident_acknowledge_duration_seconds": RESPONSE_BUCKETS,
+}
+"""Bounds of the histograms, which the commit has to know."""
 FIRST_RESPONSES = 60
 """Series made at the start for the resolution histogram, 15 lines each; half for acknowledging."""
 
@@ -51,7 +61,8 @@ TYPE = Closed(TYPES)
 
 def response_families(config: Configured) -> tuple[Family, ...]:
     """Return the metrics of incidents, response times, deadlines and escalations."""
-    return (*_incidents(), *_responses(config), *_escalations())
+    found = (*_incidents(), *_responses(config), *_escalations())
+    return tuple(family._replace(stored=family.kind != "gauge") for family in found)
 
 
 def _incidents() -> tuple[Family, ...]:
@@ -81,7 +92,7 @@ def _incidents() -> tuple[Family, ...]:
             "incident_detection_delay_seconds",
             "Time from the start of the first firing alert to the opening of its incident",
             {"priority": PRIORITY, "source": SOURCE},
-            LAG_BUCKETS,
+            BOUNDS["incident_detection_delay_seconds"],
             every(PRIORITIES, SOURCES[:1]),
         ),
         counter(
@@ -122,14 +133,14 @@ def _responses(config: Configured) -> tuple[Family, ...]:
             "incident_resolution_duration_seconds",
             "Time taken to resolve incidents, from opening, once an episode",
             labels,
-            RESPONSE_BUCKETS,
+            BOUNDS["incident_resolution_duration_seconds"],
             _first_responses(config, ENDS, FIRST_RESPONSES),
         ),
         histogram(
             "incident_acknowledge_duration_seconds",
             "Time from opening to the first human acknowledgement, once an episode",
             labels,
-            RESPONSE_BUCKETS,
+            BOUNDS["incident_acknowledge_duration_seconds"],
             _first_responses(config, ENDS[:1], FIRST_RESPONSES // 2),
         ),
     )

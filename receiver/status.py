@@ -19,6 +19,7 @@ from receiver.metrics import Metrics
 from receiver.outages import Outage
 from receiver.present import rfc3339
 from receiver.render import render
+from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 
@@ -46,11 +47,13 @@ class StatusEndpoint:
         access: Access,
         conditions: Conditions,
         health: CommitHealth,
+        figures: FigureStore,
         metrics_token: str = "",
     ) -> None:
         self._access = access
         self._health = health
         self._conditions = conditions
+        self._figures = figures
         self._store = store
         self._tasks = tasks
         self._clock = clock
@@ -159,6 +162,7 @@ class StatusEndpoint:
         with contextlib.suppress(StoreUnavailableError):
             await self.look()
             self._metrics.set_active(await self._store.lists.active())
+            self._metrics.response.set(await self._figures.totals())
             now = self._clock.now()
             waiting = await self._tasks.waiting(now)
             self._metrics.set_agenda(

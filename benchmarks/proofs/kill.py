@@ -2,6 +2,7 @@
 
 Once the service alone is killed (its Valkey lives on and is adopted), once both, each time in the
 middle of a storm: only webhooks answered 2xx count as accepted, and all of those must be there.
+What /metrics counts is what there is, too: it is counted where the incidents are.
 """
 
 import asyncio
@@ -51,6 +52,13 @@ async def _round(rig: Rig, victims: str, report: Report) -> None:
     found = {item["id"] for item in await rig.incidents()}
     missing = [name for name in accepted if name not in found]
     report(f"{victims}: accepted, missing", f"{len(accepted)}, {len(missing)}", "0", not missing)
+    counted = await _counted(rig)
+    report(
+        f"{victims}: incidents_total, incidents",
+        f"{counted:.0f}, {len(found)}",
+        "the same",
+        counted == len(found),
+    )
     await until(lambda: _all_delivered(rig), DELIVERED_WITHIN_S, "everything is delivered")
     await asyncio.sleep(2)
     posts = _per_incident(rig.slack)
@@ -63,6 +71,13 @@ async def _round(rig: Rig, victims: str, report: Report) -> None:
         "0, 0",
         not silent and not doubles,
     )
+
+
+async def _counted(rig: Rig) -> float:
+    """Return the sum of ``incidents_total`` on the page of the process that came after the kill."""
+    async with rig.session.get(f"http://127.0.0.1:{rig.metrics_port}/metrics") as answer:
+        rows = (await answer.text()).splitlines()
+    return sum(float(row.rpartition(" ")[2]) for row in rows if row.startswith("incidents_total{"))
 
 
 def _expected(victims: str, *, kept: bool) -> tuple[str, bool]:

@@ -1,9 +1,10 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-12: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
---      due:background, unreached, heal
+-- KEYS 1-13: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
+--      due:background, unreached, total, heal
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
--- ARGV 1: msgpack list of decisions; 2: now (ms); 3: how long figures are kept (ms)
+-- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
+--      figures of a day are kept (ms)
 --      then the record of each decision, '' for one that changes nothing
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
@@ -16,13 +17,15 @@ local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call, pcall = redis.call, redis.pcall
 
-for i, kind in ipairs({'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset'}) do
+for i, kind in ipairs({'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset', 'hash'}) do
   local is = call('TYPE', KEYS[i]).ok
   if is ~= kind and is ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. is) end
 end
 
--- What the batch adds to the numbers of open incidents and to the day, written once at its end.
+-- What the batch adds to the numbers of open incidents, to the day and to the total, written once at
+-- its end.
 local counts, figures = {}, {}
+local of_day, of_total, decisions = unpack(cmsgpack.unpack(ARGV[1]))
 
 local function add(sums, changes)
   for _, c in ipairs(changes) do sums[c[1]] = (sums[c[1]] or 0) + c[2] end
@@ -108,7 +111,9 @@ local function write(d, body, next_key, timeline, receipts, group)
       if score then call('ZREM', due[m[2]], m[1]) call('ZADD', due[m[3]], score, m[1]) end
     end
   end
-  add(figures, d.figures)
+  -- By numbers of fields, those of the day negative: names are sent once a batch.
+  local f = d.figures
+  for n = 1, #f, 2 do figures[f[n]] = (figures[f[n]] or 0) + f[n + 1] end
   for _, t in ipairs(d.cancel) do
     for _, lane in pairs(due) do call('ZREM', lane, id .. '|' .. t) end
     call('HDEL', task, id .. '|' .. t)
@@ -121,19 +126,19 @@ local function write(d, body, next_key, timeline, receipts, group)
 end
 
 -- A number that cannot be read is written anew: that of open incidents is counted again, that of a
--- day begins again, with what was there kept beside it.
+-- day or of the total begins again, with what was there kept beside it.
 local function count(key, field, number)
   if type(pcall('HINCRBY', key, field, number)) ~= 'table' then return end
   if key == active then
     call('HDEL', key, field)
-    pcall('SADD', KEYS[12], 'recount')
+    pcall('SADD', KEYS[13], 'recount')
   else
     call('HSET', key, field .. '|unreadable', call('HGET', key, field), field, number)
   end
 end
 
-local results, at = {}, 12
-for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
+local results, at = {}, 13
+for i, d in ipairs(decisions) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
   for n, _ in ipairs(d.events) do
@@ -150,6 +155,8 @@ for i, d in ipairs(cmsgpack.unpack(ARGV[1])) do
   at = at + 5 + #d.events
 end
 for field, number in pairs(counts) do count(active, field, number) end
-for field, number in pairs(figures) do count(KEYS[8], field, number) end
+for n, number in pairs(figures) do
+  if n < 0 then count(KEYS[8], of_day[-n], number) else count(KEYS[12], of_total[n], number) end
+end
 if next(figures) then call('PEXPIRE', KEYS[8], kept_for) end
 return results

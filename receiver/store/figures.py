@@ -1,13 +1,19 @@
-"""Figures per day, kept for 13 months: what /metrics forgets with a restart, the console shows.
+"""Figures of the response: per day, kept for 13 months, and since the data began, for /metrics.
 
-The commit that makes an observation adds it to its day (UTC) in the same script call, so a figure
-is counted exactly as often as the thing happened. A day is one hash per shard, summed on reading.
+The commit that makes an observation adds it to its day (UTC) and to the total in the same script
+call, so a figure is counted exactly as often as the thing happened. Each is one hash per shard,
+summed on reading.
 """
 
+import contextlib
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
+from redis.exceptions import ResponseError
 
+from receiver.errors import StoreUnavailableError
+from receiver.response_totals import ID, is_number, read_field
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.counted import LABELS
 from receiver.store.keys import Keys
@@ -43,6 +49,7 @@ class FigureStore:
         self._redis = redis
         self._keys = [Keys(shard) for shard in range(shards)]
         self._mending = Mending(redis, self._keys)
+        self._sound: set[bytes] = set()
 
     async def days(self, last: date, number: int) -> list[Day]:
         """Return the figures of ``number`` days (at most 400) up to ``last``, oldest first."""
@@ -78,6 +85,48 @@ class FigureStore:
                     continue
                 figures[key] = figures.get(key, 0) + number
         return figures
+
+    async def totals(self) -> list[dict[bytes, bytes]]:
+        """Return the hash of every shard, without what cannot be read, which is put aside."""
+        async with unavailable_is_503():
+            pipeline = self._redis.pipeline(transaction=False)
+            for keys in self._keys:
+                pipeline.hgetall(keys.total)
+            rows = await pipeline.execute(raise_on_error=False)
+            return [
+                await self._total(keys, row) for keys, row in zip(self._keys, rows, strict=True)
+            ]
+
+    async def _total(self, keys: Keys, row: dict[bytes, bytes] | Exception) -> dict[bytes, bytes]:
+        if isinstance(row, Exception):
+            if "WRONGTYPE" not in str(row):
+                raise row
+            await self._mending.of_type(keys, keys.total, "hash")
+            return {}
+        for field, raw in [item for item in row.items() if not self._is_sound(*item)]:
+            del row[field]
+            # A server that takes no writes still tells what it has.
+            with contextlib.suppress(StoreUnavailableError):
+                part = ("field", field, raw)
+                await self._mending.register.put_aside_part(
+                    keys, "figures", keys.total, part, "it is no figure"
+                )
+        if ID not in row:
+            with contextlib.suppress(ResponseError):
+                await self._redis.hsetnx(keys.total, ID, uuid.uuid4().hex)
+                row[ID] = await self._redis.hget(keys.total, ID)
+        return row
+
+    def _is_sound(self, field: bytes, raw: bytes) -> bool:
+        """Return whether a field of the total can be read; its name is looked at once."""
+        if field == ID or (field in self._sound and is_number(raw)):
+            return True
+        try:
+            read_field(field, raw)
+        except ValueError:
+            return False
+        self._sound.add(field)
+        return True
 
 
 def _figure(field: bytes, raw: bytes) -> tuple[tuple[str, ...], int]:

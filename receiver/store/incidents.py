@@ -10,6 +10,7 @@ import msgspec
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.store.client import Client, load_script, unavailable_is_503
+from receiver.store.counted import Sums
 from receiver.store.figures import KEPT_MS, day_of
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
 from receiver.store.lists import IncidentLists
@@ -116,14 +117,15 @@ class IncidentStore(RecordReader):
         keys = self.keys[shard]
         names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published, keys.due["background"], keys.unreached, keys.heal]
-        payload = []
+        names += [keys.published, keys.due["background"], keys.unreached, keys.total, keys.heal]
+        payload, sums = [], Sums()
         bodies = []
         for write in writes:
             names += self._key_names(keys, write)
             payload.append(
                 encode_decision(
                     write.decision,
+                    sums,
                     pointer=write.pointer,
                     events=[_remembered(event) for event in write.event_ids],
                     tombstone_ttl=self._tombstone_ttl,
@@ -131,7 +133,8 @@ class IncidentStore(RecordReader):
             )
             made = write.record
             bodies.append(made if made is not None else stored_form(write.decision))
-        raw = await self._written(keys, names, [_packer.encode(payload), now, KEPT_MS, *bodies])
+        batch = _packer.encode((*sums.fields, payload))
+        raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies])
         return [
             Written(b"" if write.decision.forget else body)
             if item == 1

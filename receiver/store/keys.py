@@ -20,6 +20,7 @@
 | ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
+| ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
 | ``heal`` | set | what has to be made anew from the records (see ``healing``) |
@@ -53,6 +54,7 @@ class Keys:
         self.active = f"{base}active"
         self.published = f"{base}published"
         self.unreached = f"{base}unreached"
+        self.total = f"{base}total"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
         self.damaged = f"{base}damaged"
@@ -107,7 +109,7 @@ class Keys:
     def shared(self) -> dict[str, str]:
         """Return the keys that all incidents of the shard share, with the type each must have."""
         sets = (self.open, self.closed, self.published, self.unreached, *self.due.values())
-        hashes = (self.task, self.seen, self.active)
+        hashes = (self.task, self.seen, self.active, self.total)
         return dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
 
 

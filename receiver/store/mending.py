@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 SCANNED = 5_000
 """Keys that one step of a search for a group's generations looks at."""
-_KIND = {"due": "agenda", "task": "agenda", "day": "figures"}
+_KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
 _KIND |= dict.fromkeys(("dead", "changes", "pd", "heal"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
@@ -171,6 +171,7 @@ class Mending:
             return
         name = keys.place(key)
         job = RECOUNT if key == keys.active else REINDEX if key in keys.shared() else ""
+        job = "" if key == keys.total else job
         why = f"it is a {kind.type}, not a {wanted}"
         found = self.register.entry(
             keys, _KIND.get(name.partition(":")[0], "index"), key, kind, why

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from receiver.errors import DamagedRecordError, NewerRecordError
-from receiver.store.counted import figures_of
+from receiver.store.counted import Sums
 from receiver.store.keys import VERSION_DIGITS
 from receiver.store.order import open_score
 from receiver.store.packing import pack_alerts, unpack_alerts
@@ -195,11 +195,11 @@ def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
 
 
 def encode_decision(
-    decision: Decision, *, pointer: bool, events: Sequence[int], tombstone_ttl: int
+    decision: Decision, sums: Sums, *, pointer: bool, events: Sequence[int], tombstone_ttl: int
 ) -> dict[str, object]:
     """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules.
 
-    ``events``: how long (ms) each of its events is remembered.
+    ``events``: how long (ms) each of its events is remembered; ``sums`` are its batch's.
     """
     base, incident = decision.base, decision.incident
     if incident is None:
@@ -222,7 +222,7 @@ def encode_decision(
         "unreached": _unreached(known, incident),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
         "forget": decision.forget,
-        "figures": figures_of(decision.observations),
+        "figures": sums.of(decision.observations),
         "moves": _moves(known, incident),
         "cancel": decision.cancel,
         "schedule": _schedule(known, decision),

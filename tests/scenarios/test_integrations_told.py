@@ -74,7 +74,7 @@ async def test_it_reaches_nobody_and_holds_nothing_back(
 ) -> None:
     sentinel.faults.add("500", times=None)
     app.slack.faults.add("error:token_revoked", times=None)
-    app.pagerduty.faults.add("error:invalid key", times=None)
+    app.pagerduty.faults.add("error:Invalid routing key", times=None)
     name = await app.fire()
     await until(lambda: sentinel.calls)
     sentinel.faults.clear()

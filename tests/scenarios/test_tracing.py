@@ -233,7 +233,7 @@ async def test_slack_cannot_say_whose_trace_a_click_is(app: App, collector: Fake
 
 
 async def test_a_page_that_moves_on_stays_in_the_trace(app: App, collector: FakeCollector) -> None:
-    app.pagerduty.faults.add("error:invalid event", times=None)
+    app.pagerduty.faults.add("error:Invalid routing key", times=None)
     await send(app)
     failed = await span(collector, "deliver pagerduty")
     assert failed.failed

@@ -22,7 +22,7 @@ CHANNEL = "C0ALERTS"
 def _break(app: App) -> None:
     """Slack is refused for a cause that can be repaired, PagerDuty for one that cannot."""
     app.slack.faults.add("error:is_archived", times=None)
-    app.pagerduty.faults.add("error:bad", times=None)
+    app.pagerduty.faults.add("error:Invalid routing key", times=None)
 
 
 def _repair(app: App) -> None:
@@ -163,6 +163,12 @@ async def test_one_that_works_is_somebody_and_the_other_says_when_it_works_again
     app.slack.faults.add("500", times=None)
     incident = await app.fire()
     await until(lambda: app.pagerduty.incidents)
+
+    async def failing() -> bool:
+        found = (await app.incident(incident))["deliveries"]
+        return "retrying" in {one["state"] for one in found}
+
+    await until(failing)
     app.clock.move(61)
     app.service.agenda.wake()
     await asyncio.sleep(0.3)

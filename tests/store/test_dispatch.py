@@ -30,7 +30,7 @@ async def _told(store: IncidentStore, at: int, *events: AlertsReceived) -> list[
     """Submit events so that they are decided in one batch."""
     clock = _Set()
     clock.at = at
-    dispatcher = Dispatcher(store, clock, lambda _: RULES, lambda _: None)
+    dispatcher = Dispatcher(store, clock, lambda _: RULES)
     waiting = [dispatcher.submit(event) for event in events]
     dispatcher.start(lambda: None)
     outcomes = [await one for one in waiting]
@@ -65,7 +65,7 @@ async def test_what_comes_with_its_forgetting_finds_it_gone(store: IncidentStore
     (over,) = await _told(store, NOW + MINUTE, received(alert(resolved=True)))
     clock = _Set()
     clock.at = over.incident.timers["forget"]
-    dispatcher = Dispatcher(store, clock, lambda _: RULES, lambda _: None)
+    dispatcher = Dispatcher(store, clock, lambda _: RULES)
     sent = (TimerDue("forget"), Noted(Actor("ann", "api"), "why?"))
     waiting = [dispatcher.submit(event, over.incident.id) for event in sent]
     dispatcher.start(lambda: None)
@@ -79,7 +79,7 @@ async def test_what_comes_with_its_forgetting_finds_it_gone(store: IncidentStore
 @pytest.mark.parametrize("made_up", ["", "nonsense", "7-aaaaaaaaaaaaaaaa-1", "0-../..-1"])
 async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, made_up: str) -> None:
     (opened,) = await _told(store, NOW, received(alert()))
-    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, lambda _: None)
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
     ann = Actor("ann", "slack")
     ids = (opened.incident.id, made_up)
     waiting = [dispatcher.submit(Acknowledged(ann), incident) for incident in ids]
@@ -89,7 +89,7 @@ async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, mad
 
 
 async def test_alerts_ask_the_cache_once(store: IncidentStore) -> None:
-    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, lambda _: None)
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
     dispatcher.start(lambda: None)
     for _ in range(3):
         await dispatcher.submit(received(alert()))

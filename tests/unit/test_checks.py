@@ -119,6 +119,7 @@ def test_a_metric_needs_a_help_text():
 @pytest.fixture(name="text")
 def fixture_text():
     made = Metrics(version="1", integrations=("slack",), channels=("slack",), routes=[("GET", "/")])
+    made.response.set([{}])
     made.request("GET", "/", 200, 0.1)
     made.notified("slack", "success", 0.1)
     return made.render()[0].decode()
