@@ -52,11 +52,15 @@ class Access:
         return True
 
     def check_browser(self, request: web.Request) -> CredentialConfig | None:
-        """As ``check``, for pages: a browser asks for name and password only when told so."""
+        """As ``check``, for pages: a browser asks for name and password only when told so.
+
+        A script that looks for news is not to make it ask: it loads the page anew for that.
+        """
         try:
             return self.check(request)
         except web.HTTPUnauthorized as error:
-            error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
+            if request.headers.get("X-Requested-With") != "XMLHttpRequest":
+                error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
             raise
 
     def check(self, request: web.Request) -> CredentialConfig | None:

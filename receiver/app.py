@@ -171,7 +171,9 @@ class Service:
         self.figures = FigureStore(self._redis, shards)
         self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)
-        runbooks = RunbookEndpoint(runbooks_folder(settings.runbooks.path), self._access)
+        runbooks = RunbookEndpoint(
+            runbooks_folder(settings.runbooks.path), self._access, settings.web.route_prefix
+        )
         self.assignment = build_assignment(settings, runbooks.catalogue)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(

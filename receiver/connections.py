@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from receiver.admission import LARGE_BYTES, Admission, is_alert, lane_of, retry_after
+from receiver.admission import LARGE_BYTES, Admission, Lane, is_alert, lane_of, retry_after
 from receiver.audit import Sparing
+from receiver.error_pages import PAGES
 
 SWEEP_S = 5.0
 LINGER_S = 0.5
@@ -150,9 +151,11 @@ class Connections:
         ticket = admission.enter(lane, size, whole=whole)
         if ticket is None:
             headers = {"Retry-After": retry_after()}
-            return web.Response(
+            refused = web.Response(
                 status=503, body=_TOO_MUCH, content_type="application/json", headers=headers
             )
+            pages = request.app.get(PAGES) if lane is Lane.PEOPLE else None
+            return await pages.answer(request, refused) if pages is not None else refused
         try:
             return await _refusing(request, handler)
         finally:

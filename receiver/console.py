@@ -14,6 +14,7 @@ from aiohttp import web
 
 from receiver import charts, present
 from receiver.access import Access
+from receiver.batch import Outcome
 from receiver.clock import Clock
 from receiver.conditions import Condition
 from receiver.console_view import card, details, list_links, problem
@@ -27,7 +28,7 @@ from receiver.person_actions import (
     read_event,
     whole,
 )
-from receiver.render import read_asset, render
+from receiver.render import assets_version, read_asset, render
 from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
@@ -48,6 +49,7 @@ SPANS = (7, 30)
 ASSETS = {
     "style.css": "text/css",
     "script.js": "text/javascript",
+    "live.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _HEADERS = {
@@ -161,13 +163,14 @@ class ConsoleEndpoint:
         action = request.match_info["action"]
         if action not in (*_ACTIONS, *_ITEM_ACTIONS):
             raise web.HTTPNotFound(text="there is no such button\n")
+        form = await _form(request)
         incident = await self._load(request)
-        form = {key: str(value) for key, value in (await request.post()).items()}
         given = form.get("name") or _cookie(request.cookies.get(COOKIE, ""))
         name = credential.name if credential else _name(given)
         try:
             event = await self._event(action, form, Actor(name or "somebody", "console"))
-            reason = (await self._dispatcher.submit(event, incident.id)).reason
+            outcome = await self._dispatcher.submit(event, incident.id)
+            reason = "yours" if _is_theirs(outcome, name) else outcome.reason
         except PayloadError:
             reason = "not_kept"
         back = "/" if form.get("back") == "index" else f"/incidents/{incident.id}"
@@ -241,10 +244,11 @@ class ConsoleEndpoint:
             raise self._missing(request)
         return incident
 
-    def _missing(self, request: web.Request) -> web.HTTPException:
+    @staticmethod
+    def _missing(request: web.Request) -> web.HTTPException:
         name = request.match_info["id"]
-        page = render("console/missing.html.j2", prefix=self._prefix, name=name)
-        return web.HTTPNotFound(text=page, content_type="text/html", headers=_HEADERS)
+        words = "It may have been forgotten long after its end."
+        return web.HTTPNotFound(text=f"There is no incident {name[:NAME_MAX]}. {words}\n")
 
     async def _page(
         self,
@@ -264,12 +268,28 @@ class ConsoleEndpoint:
         """Return what every page shows."""
         return {
             "prefix": self._prefix,
+            "version": assets_version(),
             "problems": [problem(found) for found in await self._problems()],
             "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
             "name": _cookie(request.cookies.get(COOKIE, "")),
             "now": present.rfc3339(self._clock.now()),
         }
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form; HTTP 400 for what is none."""
+    try:
+        return {key: str(value) for key, value in (await request.post()).items()}
+    except ValueError:
+        raise web.HTTPBadRequest(text="The form cannot be read.\n") from None
+
+
+def _is_theirs(outcome: Outcome, name: str) -> bool:
+    """Return whether who acknowledges has it already, as after an answer that was lost."""
+    by = outcome.incident.acknowledged_by if outcome.incident else None
+    known = by is not None and (by.name, by.via) == (name, "console")
+    return bool(name) and known and outcome.reason == "already_acknowledged"
 
 
 def _day(text: str) -> date | None:
@@ -298,6 +318,7 @@ def _said(text: str) -> str:
     words = {
         "acknowledged": "Acknowledged.",
         "resolved": "Resolved.",
+        "yours": "You have it.",
         "already_acknowledged": "Somebody had acknowledged it before.",
         "already_resolved": "It was resolved before.",
         "stale": "It fired again since you saw it: look at its newest state first.",

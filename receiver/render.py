@@ -1,5 +1,7 @@
 """Templates: Jinja2, sandboxed. HTML is escaped here; text for Slack arrives escaped."""
 
+import base64
+import hashlib
 from functools import cache
 from typing import Any
 
@@ -28,3 +30,17 @@ def render(template: str, **values: Any) -> str:
 def read_asset(name: str, folder: str = "console") -> str:
     """Return a file beside the templates that is served as it is."""
     return (templates_folder() / folder / name).read_text(encoding="utf-8")
+
+
+@cache
+def style_source(folder: str = "console") -> str:
+    """Return the source by which a Content-Security-Policy allows the style sheet in a page."""
+    digest = hashlib.sha256(read_asset("style.css", folder).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def assets_version() -> str:
+    """Return a word that is another one whenever the console's scripts or styles are others."""
+    files = sorted((templates_folder() / "console").iterdir())
+    return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=6).hexdigest()

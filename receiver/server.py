@@ -15,6 +15,7 @@ from receiver.changes import ChangeEndpoint
 from receiver.conditions import Conditions, Subject
 from receiver.console import ConsoleEndpoint
 from receiver.damaged import DamagedRecords
+from receiver.error_pages import PAGES, TRY_AGAIN, ErrorPages
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.integration_api import IntegrationEndpoint
 from receiver.logs import correlation_id, correlation_id_of
@@ -171,10 +172,12 @@ def build_application(
 ) -> web.Application:
     """Return the application of the API port."""
     browsers = Browsers(settings.web.external_url, guarded=bool(settings.web.credentials))
+    pages = ErrorPages(settings.web.route_prefix)
     application = web.Application(
         client_max_size=settings.web.max_body_bytes,
-        middlewares=[_common(metrics, tracing, browsers)],
+        middlewares=[_common(metrics, pages, tracing, browsers)],
     )
+    application[PAGES] = pages
     enabled = settings.observability.prometheus_enabled
     for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
         if path == "/metrics" and not enabled:
@@ -192,7 +195,9 @@ def build_metrics_application(endpoints: Endpoints) -> web.Application:
 
 def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Application:
     """Return the application of the status page's own port, which may be public."""
-    application = web.Application(client_max_size=1024, middlewares=[_common(metrics, None)])
+    application = web.Application(
+        client_max_size=1024, middlewares=[_common(metrics, ErrorPages(public=True))]
+    )
     # Also of what is refused: which server this is, in which version, is nobody's business.
     application.on_response_prepare.append(endpoints.status_page.dress)
     page = endpoints.status_page
@@ -213,7 +218,10 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _common(
-    metrics: Metrics, tracing: Tracing | None, browsers: Browsers | None = None
+    metrics: Metrics,
+    pages: ErrorPages,
+    tracing: Tracing | None = None,
+    browsers: Browsers | None = None,
 ) -> Middleware:
     """Return the middleware: correlation id, trace, timing, and errors in words."""
 
@@ -231,15 +239,17 @@ def _common(
         except web.HTTPException as error:
             status = error.status
             note_refusal(request, error)
-            raise
+            answer = await pages.answer(request, error)
+            if answer is error:
+                raise
+            response = answer
         except (StoreUnavailableError, PayloadError, SilenceError) as error:
-            response = _refused(error)
+            response = await pages.answer(request, _refused(error))
             status = response.status
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            response = web.json_response(
-                {"error": "internal error", "correlation_id": correlation_id.get()}, status=500
-            )
+            failed = {"error": "internal error", "correlation_id": correlation_id.get()}
+            response = await pages.answer(request, web.json_response(failed, status=500))
         finally:
             resource = request.match_info.route.resource
             template = resource.canonical if resource is not None else "other"
@@ -263,5 +273,5 @@ def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.
         return web.json_response({"error": error.message, "place": error.position}, status=400)
     log.warning("try again: %s", error, extra={"status": 503})
     return web.json_response(
-        {"error": f"try again: {error}"}, status=503, headers={"Retry-After": "1"}
+        {"error": f"{TRY_AGAIN}{error}"}, status=503, headers={"Retry-After": "1"}
     )

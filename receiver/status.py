@@ -18,16 +18,15 @@ from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics
 from receiver.outages import Outage
 from receiver.present import rfc3339
-from receiver.render import render
+from receiver.render import assets_version, render
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 
 _HEADERS = {
-    # The page brings its own style, and nothing else applies to it.
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none';"
+        " base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -184,7 +183,9 @@ async def _nothing() -> None:
 class RunbookEndpoint:
     """Serves the catalogue of runbooks, by system and alert, else by alert alone."""
 
-    def __init__(self, folder: Path, access: Access) -> None:
+    def __init__(self, folder: Path, access: Access, prefix: str = "") -> None:
+        """``prefix``: the path before every route, "" for none."""
+        self._prefix = prefix
         self._access = access
         self._files = {
             file.relative_to(folder).with_suffix("").as_posix(): file
@@ -211,9 +212,15 @@ class RunbookEndpoint:
         name = request.match_info["name"].removesuffix(".md")
         file = self.file_of(name)
         if file is None:
-            raise web.HTTPNotFound(text=f"there is no runbook {name}\n", headers=_HEADERS)
+            raise web.HTTPNotFound(text=f"there is no runbook {name[:200]}\n", headers=_HEADERS)
         text = file.read_text(encoding="utf-8")
         if "text/html" not in request.headers.get("Accept", ""):
             return web.Response(text=text, content_type="text/markdown", headers=_HEADERS)
-        page = render("console/runbook.html.j2", name=name, text=text)
+        page = render(
+            "console/runbook.html.j2",
+            name=name,
+            text=text,
+            prefix=self._prefix,
+            version=assets_version(),
+        )
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)

@@ -38,8 +38,8 @@ MINUTE_MS = 60_000
 ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
 _COMMON = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:;"
-        " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+        " img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -184,7 +184,7 @@ class StatusPageEndpoint:
         if document is None:
             text = "The status is not known yet: try again in a moment.\n"
             headers = _COMMON | {"Cache-Control": "no-store", "Retry-After": f"{EVERY_S:.0f}"}
-            return web.Response(status=503, text=text, headers=headers)
+            raise web.HTTPServiceUnavailable(text=text, headers=headers)
         headers = _CACHED | {"ETag": document.etag}
         if document.etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)

@@ -4,11 +4,13 @@ It is read from the index that commits keep in Redis, so that every replica says
 """
 
 import asyncio
-import contextlib
+import logging
 
 from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import IncidentStore
+
+log = logging.getLogger("unreached")
 
 EVERY_S = 5.0
 """The log and the alert on the gauge are no later; /health, /metrics and the console look anew."""
@@ -26,7 +28,7 @@ class Unreached:
         number, since, oldest = await self._store.unreached()
         words = ""
         if number:
-            some = "an open incident" if number == 1 else f"any of {number} open incidents"
+            some = "an open incident" if number == 1 else f"{number} open incidents"
             which = oldest if number == 1 else f"the oldest is {oldest}"
             words = f"nobody could be told of {some} ({which})"
         self._conditions.report(Subject.UNREACHED, words, since=since)
@@ -34,6 +36,10 @@ class Unreached:
     async def run(self) -> None:
         """Look again and again, for ever."""
         while True:
-            with contextlib.suppress(StoreUnavailableError):
+            try:
                 await self.look()
+            except StoreUnavailableError:
+                pass  # the store says so itself
+            except Exception:
+                log.exception("whether anybody was reached is not known")
             await asyncio.sleep(EVERY_S)

@@ -1,6 +1,8 @@
 "use strict";
 // Clocks tick and times appear in the reader's zone; the page works without any of it.
 const UNITS = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+// Seconds after which what is shown may well have changed: three refreshes.
+const AGED = 45;
 
 function length(seconds) {
   const parts = [];
@@ -32,12 +34,31 @@ function show(element, now) {
 }
 
 // The service's clock counts, not that of a phone which may be wrong.
-const stamp = document.querySelector("[data-show=clock]");
-const ahead = stamp ? new Date(stamp.dateTime) - Date.now() : 0;
+let ahead = 0;
+let shownAt = 0;
+
+function stampedAt() {
+  const stamp = document.querySelector("[data-show=clock]");
+  return stamp ? new Date(stamp.dateTime) : serviceTime();
+}
+
+function serviceTime() {
+  return new Date(Date.now() + ahead);
+}
+
+function synchronize() {
+  ahead = stampedAt() - Date.now();
+  shownAt = performance.now();
+  tick();
+}
 
 function tick() {
-  const now = new Date(Date.now() + ahead);
+  const now = serviceTime();
   document.querySelectorAll("[data-show]").forEach((element) => show(element, now));
+  // Two clocks: one goes on while the machine sleeps, the other one whatever somebody sets.
+  const age = Math.max(now - stampedAt(), performance.now() - shownAt) / 1000;
+  const live = document.body.dataset.live !== undefined;
+  document.documentElement.classList.toggle("aged", live && age > AGED);
 }
 
 document.addEventListener("click", (event) => {
@@ -45,16 +66,5 @@ document.addEventListener("click", (event) => {
   if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
 });
 
-// A page left open stays true: it is fetched anew, unless somebody is typing a name.
-function refresh() {
-  const typing = document.activeElement && document.activeElement.tagName === "INPUT";
-  if (!document.hidden && !typing) {
-    const clean = new URL(location.href);
-    clean.searchParams.delete("said");
-    location.replace(clean);
-  }
-}
-
-tick();
+synchronize();
 setInterval(tick, 1000);
-setInterval(refresh, 15000);

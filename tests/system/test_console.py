@@ -61,7 +61,7 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     found = await rig.get(f"/v1/incidents/{incident}")
     assert (found["state"], found["acknowledged_by"]["name"]) == ("acknowledged", "Ann")
     # Resolving while alerts fire asks first.
-    await do(browser.find_element(By.CSS_SELECTOR, "button.quiet").click)
+    await do(browser.find_element(By.CSS_SELECTOR, "article button.quiet").click)
     await do(browser.switch_to.alert.accept)
     await until(lambda: _is_resolved(rig, incident), 5, "it is resolved")
     assert not await do(complaints, browser)

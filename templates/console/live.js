@@ -1,0 +1,234 @@
+"use strict";
+// An open page stays true: it is fetched anew beside what is shown. When nobody answers, what is
+// shown stays and says so, and goes on by itself. Buttons lose nothing either: what was not stored
+// is said, and can be sent again.
+const EVERY = 15000, ANSWERS_IN = 10000, RETRY = 2000, RETRY_MOST = 30000, SLEPT = 5000;
+const TYPED = "incident-manager-typed";
+const root = document.documentElement;
+const isLive = document.body.dataset.live !== undefined;
+const isError = document.body.dataset.retry !== undefined;
+let timer = 0, turn = 0, tries = 0;
+let asking = false, sending = false;
+let lostAt = null, later = null;
+
+function make(name, kind, text) {
+  const element = document.createElement(name);
+  element.className = kind;
+  element.textContent = text || "";
+  return element;
+}
+
+// Above the page, and never replaced with it.
+const notices = make("div", "notices"), lost = make("p", "lost"), unsent = make("section", "unsent");
+for (const notice of [lost, unsent]) {
+  notice.setAttribute("role", "alert");
+  notice.hidden = true;
+}
+notices.append(lost, unsent);
+document.querySelector(".top").after(notices);
+
+function here() {
+  const url = new URL(location.href);
+  url.searchParams.delete("said");
+  url.username = url.password = url.hash = "";
+  return url;
+}
+
+async function ask(url, more) {
+  // The header keeps the service, and many a proxy, from asking for a name beside the page.
+  const headers = { Accept: "text/html", "X-Requested-With": "XMLHttpRequest" };
+  const answer = await fetch(url, {
+    headers, cache: "no-store", credentials: "same-origin",
+    signal: AbortSignal.timeout(ANSWERS_IN), ...more,
+  });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // A proxy may answer in the service's stead, with a page that is none of ours.
+  return { answer, page, ours: page.documentElement.dataset.version !== undefined };
+}
+
+// What somebody has typed outlives every refresh, and so does where they are.
+function fields() {
+  return [...document.querySelectorAll("main form input:not([type=hidden]), main form textarea")];
+}
+
+function key(field) {
+  return `${field.form.getAttribute("action")} ${field.name}`;
+}
+
+function typed() {
+  return fields().filter((field) => field.value !== field.defaultValue)
+    .map((field) => [key(field), field.value]);
+}
+
+function retype(kept) {
+  const known = new Map(kept);
+  for (const field of fields()) if (known.has(key(field))) field.value = known.get(key(field));
+}
+
+function isTyping() {
+  return document.activeElement !== null && document.activeElement.matches("input, textarea");
+}
+
+function label(element) {
+  const leads = element.getAttribute("formaction") || element.getAttribute("href")
+    || element.form?.getAttribute("action") || "";
+  return `${element.tagName} ${leads} ${element.textContent}`;
+}
+
+function twin(of) {
+  const others = [...document.querySelectorAll("main a, main button, main summary")];
+  return others.find((other) => label(other) === of);
+}
+
+function reload() {
+  try {
+    sessionStorage.setItem(TYPED, JSON.stringify(typed()));
+  } catch { /* Some browsers keep nothing. */ }
+  location.reload();
+}
+
+function put(page) {
+  const kept = typed(), focused = label(document.activeElement || document.body);
+  const opened = [...document.querySelectorAll("details")].map((one) => [one.textContent, one.open]);
+  document.title = page.title;
+  for (const part of ["main", ".stamp"]) {
+    const [old, fresh] = [document.querySelector(part), page.querySelector(part)];
+    if (old && fresh) old.replaceWith(document.adoptNode(fresh));
+  }
+  retype(kept);
+  twin(focused)?.focus({ preventScroll: true });
+  const known = new Map(opened);
+  for (const one of document.querySelectorAll("details")) {
+    if (known.has(one.textContent)) one.open = known.get(one.textContent);
+  }
+  synchronize();
+}
+
+function found(page) {
+  lostAt = null;
+  tries = 0;
+  lost.hidden = true;
+  later = isTyping() ? page : null;
+  if (later) return;
+  // Another release: its page may need its own script.
+  if (isError || page.documentElement.dataset.version !== root.dataset.version) reload();
+  else put(page);
+}
+
+function missed(words) {
+  tries += 1;
+  if (!isLive) return;
+  if (lostAt === null) lostAt = serviceTime();
+  lost.textContent = `Connection lost at ${lostAt.toLocaleTimeString()}: ${words}. Shown is the state `
+    + `of ${stampedAt().toLocaleTimeString()}, only the clocks go on. Trying again by itself.`;
+  lost.hidden = false;
+}
+
+function words(page) {
+  return (page.querySelector(".words")?.textContent || page.title).trim().replace(/\.$/, "");
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  if (asking || document.hidden) return;
+  asking = true;
+  const mine = turn;
+  try {
+    const { answer, page, ours } = await ask(here(), { redirect: "manual" });
+    if (mine !== turn) return;  // A button was pressed meanwhile: this may be older than that.
+    // The session is over: whoever wants a name and a password asks for it on a page of its own.
+    if (answer.status === 401 || answer.type === "opaqueredirect") reload();
+    else if (ours && (answer.ok || answer.status === 404)) found(page);
+    else if (ours) missed(words(page));
+    else missed(`something else answers in its place (HTTP ${answer.status})`);
+  } catch {
+    missed("the service does not answer");
+  } finally {
+    asking = false;
+    const pause = Math.min(RETRY_MOST, RETRY * 2 ** Math.max(0, tries - 1)) * (0.8 + Math.random() / 2.5);
+    timer = setTimeout(refresh, tries || isError ? pause : EVERY);
+  }
+}
+
+function notStored(what, why, url, body) {
+  const form = make("form", "act"), again = make("button", "primary", "Try again");
+  const leave = make("button", "quiet", "Leave it");
+  form.method = "post";
+  form.action = url;
+  for (const [name, value] of body) form.append(Object.assign(make("input"), { type: "hidden", name, value }));
+  again.dataset.what = what;
+  leave.type = "button";
+  leave.addEventListener("click", () => { unsent.hidden = true; });
+  form.append(again, leave);
+  const said = `NOT stored: ${what}. ${why}. It is safe to try again.`;
+  unsent.replaceChildren(make("p", "", said), form);
+  unsent.hidden = false;
+}
+
+async function send(what, form, url, body) {
+  if (sending) return;
+  sending = true;
+  turn += 1;
+  root.classList.add("sending");
+  try {
+    const { answer, page, ours } = await ask(url, { method: "POST", body });
+    if (!ours || !answer.ok) {
+      notStored(what, ours ? words(page) : `Something else answers in its place (HTTP ${answer.status})`, url, body);
+    } else if (new URL(answer.url).pathname !== location.pathname) {
+      location.assign(answer.url);
+    } else {
+      unsent.hidden = true;
+      form.reset();
+      document.activeElement?.blur();
+      found(await asChosen(page, answer.url));
+    }
+  } catch {
+    notStored(what, "The service does not answer", url, body);
+    missed("the service does not answer");
+  } finally {
+    sending = false;
+    turn += 1;
+    root.classList.remove("sending");
+    if (isLive && tries) timer = setTimeout(refresh, RETRY);
+  }
+}
+
+// The answer is the whole list: with a part of it chosen, that part is shown again.
+async function asChosen(page, url) {
+  const chosen = here();
+  if (!chosen.search) return page;
+  chosen.searchParams.set("said", new URL(url).searchParams.get("said") || "");
+  const narrowed = await ask(chosen);
+  return narrowed.ours && narrowed.answer.ok ? narrowed.page : page;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target, button = event.submitter;
+  if (event.defaultPrevented || form.method !== "post") return;
+  event.preventDefault();
+  const url = button?.hasAttribute("formaction") ? button.formAction : form.action;
+  const what = button?.dataset.what || button?.textContent || "the form";
+  send(what, form, url, new URLSearchParams(new FormData(form, button)));
+});
+
+document.addEventListener("focusout", () => setTimeout(() => {
+  if (later && !isTyping()) found(later);
+}));
+
+try {
+  retype(JSON.parse(sessionStorage.getItem(TYPED) || "[]"));
+  sessionStorage.removeItem(TYPED);
+} catch { /* As above. */ }
+if (isLive || isError) {
+  history.replaceState(null, "", here());
+  document.addEventListener("visibilitychange", refresh);
+  window.addEventListener("online", refresh);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) refresh(); });
+  // A laptop that slept, or a clock that was set: what is shown is as old as that was long.
+  let last = Date.now();
+  setInterval(() => {
+    if (Math.abs(Date.now() - last) > SLEPT) refresh();
+    last = Date.now();
+  }, 1000);
+  timer = setTimeout(refresh, isError ? RETRY : EVERY);
+}
