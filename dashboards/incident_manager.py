@@ -47,7 +47,7 @@ BOARDS = (
                 "Nobody has it",
                 'sum(max by (priority) (sum by (instance, priority) (incidents_active{$job, state="triggered"})))',
             ),
-            number("Redis answers", "max(incident_manager_redis_up{$job})"),
+            number("Commits work", "min(incident_manager_redis_up{$job})"),
             graph("Open incidents by priority and state", (OPEN, "{{priority}} {{state}}")),
             graph(
                 "Alerts received",
@@ -311,7 +311,17 @@ BOARDS = (
                 ("rate(process_cpu_seconds_total{$job}[5m])", "{{instance}}"),
                 unit="percentunit",
             ),
-            graph("Redis memory", "max(incident_manager_storage_used_bytes{$job})", unit="bytes"),
+            graph(
+                "Redis memory, and its maxmemory",
+                ("max(incident_manager_storage_used_bytes{$job})", "used"),
+                ("max(incident_manager_storage_max_bytes{$job})", "maxmemory (0: none)"),
+                unit="bytes",
+            ),
+            graph(
+                "Disk of the embedded store",
+                ("min by (state) (incident_manager_disk_bytes{$job})", "{{state}}"),
+                unit="bytes",
+            ),
             graph(
                 "Connections",
                 ("incident_manager_connection_pool_connections{$job}", "{{pool}} {{state}}"),

@@ -20,7 +20,7 @@ HIT_RATE, HIT_RATE_FROM = 0.5, 10_000
 """A cache's hit rate, once it was asked so often."""
 LOOKED_AT = 1_000
 """Open incidents, the most urgent, among which those nobody reports are counted."""
-FINE = ("ok", "assured", "off", "waiting for the first")
+FINE = ("ok", "off", "waiting for the first")
 _LIST = "incident-manager incidents list"
 
 
@@ -83,6 +83,11 @@ async def _health(source: Source) -> list[Finding]:
         )
         return [Finding(AREA, "health", "unknown", words, advice=advice)]
     found = [_problem(row) for row in problems]
+    # What a server may lose that was taken knowingly is shown, and no news each morning; what is
+    # wrong with it is among the problems.
+    durability = parts.pop("durability", "ok")
+    if "durability" not in [row["subject"] for row in problems]:
+        found.append(Finding(AREA, "durability", "ok", str(durability)))
     for name, words in parts.items():
         state: State = "ok" if words in FINE else ("failed" if name == "redis" else "warning")
         advice = "" if state == "ok" else _COMPONENTS.get(name, "see the log")
@@ -104,7 +109,6 @@ def _problem(row: dict[str, Any]) -> Finding:
 
 
 _COMPONENTS = {
-    "durability": "docs/configuration.md, A Redis of your own",
     "redis": "runbook RedisDown; nothing is accepted until it answers",
     "slack_socket": "incident-manager slack check",
     "outgoing_heartbeat": "whoever waits for it will say that this service is dead",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from receiver.settings_load import load_settings
 from tests.external import DURABLE, RENAMED, External, external
 from tests.rig import Program, free_port
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.scenarios.test_checks import run
 
 LEVEL = "incident_manager_durability"
 PROGRAMS = (
@@ -79,6 +81,9 @@ async def test_an_accepted_loss_is_said_wherever_one_looks(
             assert await app.metric(f'{LEVEL}{{level="accepted_loss"}}') == 1
             assert await app.metric('incident_manager_condition{subject="durability"}') == 1
             assert any("accepted_loss" in line for line in caplog.messages)
+            checked = await run("health-check", "--url", app.url)
+            assert checked.output.count(" durability ") == 1
+            assert checked.exit_code == 1
         finally:
             await app.stop()
 
@@ -89,11 +94,14 @@ async def test_every_second_warns_of_how_much_may_be_lost(
     async with external(tmp_path / "server", "--appendonly", "yes") as server:
         app = await started(tmp_path, fakes, server)
         try:
-            await app.fire()
             status, health = await app.get("/health")
             assert (status, health["status"]) == (200, "ok")
             assert "may lose the last 2 seconds" in health["components"]["durability"]
             assert await app.metric(f'{LEVEL}{{level="every_second"}}') == 1
+            checked = await run("health-check", "--url", app.url)
+            assert re.search(r"ok +durability +a power cut may lose the last 2", checked.output)
+            assert checked.exit_code == 0
+            await app.fire()
             warned = [one for one in caplog.records if one.levelno == logging.WARNING]
             assert any("lose the last 2 seconds" in record.message for record in warned)
         finally:
