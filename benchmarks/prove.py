@@ -13,6 +13,7 @@ PROOFS = (
     "race",
     "order",
     "kill",
+    "damage",
     "bombs",
     "damage-store",
     "durable",

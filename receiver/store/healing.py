@@ -69,6 +69,7 @@ class Healing:
 
     async def _jobs(self, keys: Keys) -> set[str]:
         await self._store.mending.of_type(keys, keys.heal, "set")
+        await self._store.mending.of_type(keys, keys.damaged, "hash")
         async with unavailable_is_503():
             found = await self._redis.smembers(keys.heal)
         return {job.decode("utf-8", "replace") for job in found} & set(JOBS)

@@ -34,7 +34,7 @@ T = TypeVar("T")
 SCANNED = 5_000
 """Keys that one step of a search for a group's generations looks at."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
-_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal"), "other")
+_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal", "damaged"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 
@@ -146,16 +146,10 @@ class Mending:
         ``notifiers``: those that have one. They are all lost when none can be read.
         """
         key = keys.receipts(name)
-        kind = await self._judge(key)
-        if kind.type not in ("hash", "none"):
-            found = self.register.entry(keys, "receipt", key, kind, f"it is a {kind.type}", name)
-            await self.register.put_aside(keys, found, kind)
-            lost = encode_receipt(LOST)
-            async with unavailable_is_503():
-                for notifier in notifiers:
-                    await self.redis.hsetnx(key, notifier, lost)
         async with unavailable_is_503():
-            stored = await self.redis.hgetall(key)
+            stored = await mended(
+                lambda: self.redis.hgetall(key), lambda: self._lose(keys, name, notifiers)
+            )
         receipts, damaged = read_receipts(stored)
         for field, why in damaged.items():
             part, lost = ("field", field, stored[field]), encode_receipt(LOST)
@@ -163,6 +157,17 @@ class Mending:
                 keys, "receipt", key, part, why, incident=name, instead=lost
             )
         return receipts
+
+    async def _lose(self, keys: Keys, name: str, notifiers: Iterable[str]) -> None:
+        """Put receipts that are no hash aside: what these notifiers have must be found out."""
+        key = keys.receipts(name)
+        kind = await self._judge(key)
+        if kind.type in ("hash", "none"):
+            return
+        found = self.register.entry(keys, "receipt", key, kind, f"it is a {kind.type}", name)
+        await self.register.put_aside(keys, found, kind)
+        for notifier in notifiers:
+            await self.redis.hsetnx(key, notifier, encode_receipt(LOST))
 
     async def of_type(self, keys: Keys, key: str, wanted: str) -> None:
         """Put a key that many share aside if it is not of the type it must be."""
@@ -242,9 +247,11 @@ class Mending:
 
     async def _judge(self, key: str) -> Judged:
         async with unavailable_is_503():
-            kind = (await self.redis.type(key)).decode()
-            raw = (await self.redis.get(key) or b"") if kind == "string" else b""
-        return Judged(kind, raw)
+            pipeline = self.redis.pipeline()
+            pipeline.type(key)
+            pipeline.get(key)
+            kind, raw = await pipeline.execute(raise_on_error=False)
+        return Judged(kind.decode(), raw if isinstance(raw, bytes) else b"")
 
     async def _get(self, keys: Keys, name: str) -> bytes:
         async with unavailable_is_503():

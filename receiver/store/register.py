@@ -152,10 +152,14 @@ class Register:
         """Return all entries, the latest first."""
         entries: list[Found] = []
         async with unavailable_is_503():
+            pipeline = self.redis.pipeline(transaction=False)
             for keys in self.shards:
-                if await self.redis.type(keys.damaged) == b"hash":
-                    stored = await self.redis.hgetall(keys.damaged)
-                    entries += [_entry(keys, place, raw) for place, raw in stored.items()]
+                pipeline.hgetall(keys.damaged)
+            rows = await pipeline.execute(raise_on_error=False)
+        for keys, stored in zip(self.shards, rows, strict=True):
+            # Of another type itself, it is put aside by the next entry.
+            if isinstance(stored, dict):
+                entries += [_entry(keys, place, raw) for place, raw in stored.items()]
         return sorted(entries, key=lambda entry: (-entry.at, entry.place))
 
     async def counts(self) -> dict[str, int]:

@@ -10,6 +10,21 @@
 local call = redis.call
 local task, lanes = KEYS[1], tonumber(ARGV[1])
 
+-- A state that cannot be read, or is missing although the task is on the agenda, does not tell who
+-- holds the lease: whoever settles does, as long as it lasts. Nor what is wanted: it is looked again.
+local LOST = 'lost'
+local function state(member, owner)
+  local kept = call('HGET', task, member) or ''
+  local want, token, till, dropped = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
+  if want then return want, token, till, dropped end
+  for lane = 2, lanes + 1 do
+    local score = tonumber(call('ZSCORE', KEYS[lane], member) or '0')
+    if score > 0 and score < 1e15 then
+      return '0', owner, string.format('%.0f', score), LOST
+    end
+  end
+end
+
 local function settle(receipts, member, owner, verb, delivered, due, after, notifier, before, body, now)
   local saved, current = 1, ''
   if body ~= '' then
@@ -20,14 +35,12 @@ local function settle(receipts, member, owner, verb, delivered, due, after, noti
       saved, current = 0, kept or ''
     end
   end
-  local kept = call('HGET', task, member)
-  if not kept then return {0, saved, current} end
-  local want, token, till, dropped = string.match(kept, '^(%d+)|([^|]*)|(%d+)|(%d+)$')
+  local want, token, till, dropped = state(member, owner)
   if token ~= owner then return {0, saved, current} end
   if saved == 0 or verb == 'hold' then
     return {tonumber(till) > tonumber(now) and 1 or 0, saved, current}
   end
-  local newer = tonumber(want) > tonumber(delivered)
+  local newer = dropped == LOST or tonumber(want) > tonumber(delivered)
   if verb == 'done' and not newer then
     for lane = 2, lanes + 1 do call('ZREM', KEYS[lane], member) end
     call('HDEL', task, member)
