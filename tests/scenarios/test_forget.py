@@ -32,6 +32,8 @@ async def _traces(app: App, name: str) -> list[str]:
     try:
         async for key in redis.scan_iter(match="im:*"):
             kind = (await redis.type(key)).decode()
+            if kind == "none":
+                continue  # gone meanwhile
             content = {
                 "string": lambda key=key: redis.get(key),
                 "hash": lambda key=key: redis.hgetall(key),
@@ -140,3 +142,22 @@ async def test_an_older_episode_is_not_forgotten(plain: App) -> None:
     await plain.fire(alert(resolved=True))
     status, answer = await plain.post({"episode": 7}, f"/v1/incidents/{name}/forget")
     assert (status, answer["result"]) == (409, "stale")
+
+
+async def test_what_stands_for_a_damaged_record_goes_with_what_was_kept_of_it(plain: App) -> None:
+    name = await plain.fire()
+    await _settled(plain, name)
+    assert plain.service._embedded is not None
+    redis: Any = connect(plain.service._embedded.url)
+    await redis.setrange(f"im:{{0}}:i:{name}", 40, "\0\0\0")
+    await redis.aclose(close_connection_pool=True)
+    assert (await plain.incident(name))["state"] == "damaged"
+    assert (await _forget(plain, name, "--yes")).output.startswith("forgotten")
+
+    async def gone() -> bool:
+        # Its timers, which nobody knows any more, end when they come due.
+        left = {key for key in await _traces(plain, name) if ":due:" not in key}
+        return not (await plain.get("/v1/damaged"))[1]["total"] and not left
+
+    await until(gone, timeout=15)
+    assert await _active(plain) == 0
