@@ -85,8 +85,8 @@ def counted(changes: int) -> str:
 
 
 def note_data(data_dir: Path) -> None:
-    """Note that there is data from now on."""
-    with contextlib.suppress(FileExistsError), (data_dir / CREATED).open("x") as file:
+    """Note that there is data from now on; where that fails, the next start does it."""
+    with contextlib.suppress(OSError), (data_dir / CREATED).open("x") as file:
         file.write(
             f"Incidents are kept here since {datetime.now(UTC):%Y-%m-%d}. Without {FOLDER} beside"
             " this file the service does not start; remove this file to begin with none.\n"

@@ -37,7 +37,10 @@ def mend_unasked(data_dir: Path) -> bool:
     words = f"the append-only file was mended at the start: {what}. Lost: {lost}. {done[-1]}"
     _log.warning("%s", words)
     note = SelfRepair(int(time.time() * 1000), words)
-    (data_dir / NOTE).write_bytes(msgspec.json.encode(note))
+    try:
+        (data_dir / NOTE).write_bytes(msgspec.json.encode(note))
+    except OSError as error:  # a full disk, say: the log has it
+        _log.warning("that is not noted in %s: %s", data_dir / NOTE, error.strerror)
     return True
 
 
