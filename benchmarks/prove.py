@@ -32,6 +32,7 @@ PROOFS = (
     "enrichment",
     "dashboards",
     "status-page",
+    "open-tab",
     "steps",
     "lists",
     "ingest",
