@@ -342,12 +342,21 @@ class Metrics:
                 update()
             except Exception:  # noqa: BLE001 - a page without one gauge beats no page
                 _LOG.exception("a gauge could not be set")
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):
-            # A version that is no number fails in the library's comparison.
-            encode, content_type = choose_encoder("")
+        encode, content_type = _encoder(accept)
         return encode(self.registry), content_type
+
+
+def content_type_of(accept: str) -> str:
+    """Return the Content-Type of the page for an Accept header; there are a few."""
+    return _encoder(accept)[1]
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        # A version that is no number fails in the library's comparison.
+        return choose_encoder("")
 
 
 def _sound(value: float) -> float:

@@ -113,6 +113,8 @@ class App:
         wanted = {name: value for name, value in flags.items() if value is not None}
         self.service = Service(load_settings(None, {}, wanted), self.clock)
         await self.service.start()
+        # What a test just did has to be on the page.
+        self.service._endpoints.status.fresh_s = 0.0
         self.session = ClientSession()
 
     async def stop(self) -> None:

@@ -1,5 +1,6 @@
 """Who may ask for what: for every route, what a request without credentials gets and learns."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,6 +34,8 @@ ROUTES: dict[tuple[str, str], int] = {
     ("GET", "/v1/incidents/{id}/review"): GUARDED,
     ("POST", "/v1/incidents/{id}/{action}"): GUARDED,
     ("GET", "/v1/dead-letters"): GUARDED,
+    ("GET", "/v1/damaged"): GUARDED,
+    ("DELETE", "/v1/damaged"): GUARDED,
     ("GET", "/runbooks/{name:.+}"): GUARDED,
     ("GET", "/"): GUARDED,
     ("GET", "/incidents/{id}"): GUARDED,
@@ -278,3 +281,32 @@ async def test_a_scheme_is_what_it_says(guarded: App, given: str, status: int) -
         f"{guarded.url}/v1/incidents", headers={"Authorization": given}
     ) as answer:
         assert answer.status == status
+
+
+async def test_a_page_of_metrics_is_made_once_for_many(guarded: App) -> None:
+    status = guarded.service._endpoints.status
+    status.fresh_s = 5.0
+    made = 0
+    render = guarded.service.metrics.render
+
+    def counted(accept: str = "") -> tuple[bytes, str]:
+        nonlocal made
+        made += 1
+        return render(accept)
+
+    guarded.service.metrics.render = counted  # type: ignore[method-assign]
+    url = f"http://127.0.0.1:{guarded.service.metrics_port}/metrics"
+
+    async def ask(accept: str) -> str:
+        async with guarded.session.get(url, headers={"Accept": accept}) as answer:
+            assert answer.status == 200
+            assert len(await answer.read()) > 10_000
+            return answer.headers["Content-Type"]
+
+    open_metrics = "application/openmetrics-text; version=1.0.0"
+    found = await asyncio.gather(*(ask(accept) for accept in ("", open_metrics) for _ in range(20)))
+    assert made == len(set(found)) == 2
+    versions = [f"application/openmetrics-text; version={at}.0.0" for at in range(3, 40)]
+    for accept in versions:
+        await ask(accept)
+    assert made <= 10
