@@ -79,9 +79,9 @@ bench: $(VENV)/.installed-dev ## measure the cost of a webhook
 lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the newest)
 	@echo "Resolving the locks ..."
 	@$(INSTALL) uv
-	@$(COMPILE) pyproject.toml -o requirements.lock >/dev/null
+	@$(COMPILE) pyproject.toml --extra embedded -o requirements.lock >/dev/null
 	@printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock >/dev/null
-	@$(COMPILE) pyproject.toml --extra dev --extra otel -c requirements.lock -c requirements-build.lock \
+	@$(COMPILE) pyproject.toml --extra dev --extra embedded --extra otel -c requirements.lock -c requirements-build.lock \
 	  -o requirements-dev.lock >/dev/null
 
 clean: ## remove the venv and all caches; incidents (data/) stay

@@ -26,6 +26,7 @@ from receiver.commands_list import list_incidents
 from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
+from receiver.files_command import files
 from receiver.logs import LEVELS, redact, setup_logging
 from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
@@ -242,6 +243,7 @@ main.add_command(changes)
 main.add_command(health_check)
 main.add_command(validate_metrics)
 main.add_command(weekly_report)
+main.add_command(files)
 main.add_command(store)
 
 if __name__ == "__main__":

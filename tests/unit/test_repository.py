@@ -51,9 +51,10 @@ def test_a_lock_names_no_server_and_every_package_has_a_hash(name):
 def test_the_locks_hold_what_the_project_asks_for_and_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run, build, dev = (locked(name) for name in LOCKS)
-    assert wanted(project["project"]["dependencies"]) - run.keys() == set()
+    extras = project["project"]["optional-dependencies"]
+    assert wanted(project["project"]["dependencies"] + extras["embedded"]) - run.keys() == set()
     assert wanted(project["build-system"]["requires"]) - build.keys() == set()
-    assert wanted(project["project"]["optional-dependencies"]["dev"]) - dev.keys() == set()
+    assert wanted(extras["dev"] + extras["otel"]) - dev.keys() == set()
     for other in (build, dev):
         assert {name: other[name] for name in run.keys() & other.keys()}.items() <= run.items()
     assert {name: build[name] for name in build.keys() & dev.keys()}.items() <= dev.items()

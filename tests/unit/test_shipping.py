@@ -77,36 +77,38 @@ def test_the_wheel_of_the_image_is_that_of_the_checkout(wheel, tmp_path):
     assert wheel[0] == build_wheel(ROOT, tmp_path)[0]
 
 
+ASK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from receiver import paths
+folders = {name: str(getattr(paths, name)(*args)) for name, args in json.loads(sys.argv[2]).items()}
+files = {name: str(file) for name, file in paths.files_for_people().items()}
+print(json.dumps([folders, files]))
+"""
+
+
 def test_what_the_code_opens_is_in_the_wheel(wheel, tmp_path):
     with zipfile.ZipFile(wheel[1]) as opened:
         opened.extractall(tmp_path)
-    functions = [
-        name
-        for name, made in inspect.getmembers(paths, inspect.isfunction)
-        if not name.startswith("_")
-    ]
-    assert len(functions) >= 4
-    asks = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from receiver import paths\n"
-        "import inspect\n"
-        "for name in sys.argv[2:]:\n"
-        "    ask = getattr(paths, name)\n"
-        "    print(ask('none') if inspect.signature(ask).parameters else ask())\n"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", asks, str(tmp_path), *functions],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name, place in zip(functions, said, strict=True):
-        there = Path(place)
+    names = [name for name, _ in inspect.getmembers(paths, inspect.isfunction) if name[0] != "_"]
+    folders = {name: ["none"] if name == "runbooks_folder" else [] for name in names}
+    del folders["files_for_people"]
+    assert len(folders) >= 4
+    command = [sys.executable, "-c", ASK, str(tmp_path), json.dumps(folders)]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found, files = json.loads(said)
+    for name, place in found.items():
+        there, here = Path(place), getattr(paths, name)(*folders[name])
         assert there.is_relative_to(tmp_path / BUNDLE), name
-        ask = getattr(paths, name)
-        here = ask("none") if inspect.signature(ask).parameters else ask()
         assert files_below(there) == files_below(here) != set(), name
+    assert files.keys() == paths.files_for_people().keys()
+    assert all(Path(file).is_relative_to(tmp_path / BUNDLE) for file in files.values())
+
+
+def test_all_that_ships_is_for_people_or_a_template():
+    shipped = {target.removeprefix(BUNDLE) for target in WHEEL["force-include"].values()}
+    named = {name.partition("/")[0] if name[:6] == "deploy" else name for name in paths.FOR_PEOPLE}
+    assert shipped == named | {"templates"}
 
 
 def files_below(folder):
