@@ -44,7 +44,8 @@ def _prove(name: str) -> bool:
     good = True
     started = time.monotonic()
 
-    def report(what: str, figure: str, bound: str, ok: bool) -> None:  # noqa: FBT001 - a table's column
+    def report(what: str, figure: str, bound: str, ok: bool, *, timed: bool = False) -> None:  # noqa: ARG001, FBT001 - a table's column
+        """``timed``: the bound is one of time, which the tests leave to this program."""
         nonlocal good
         good = good and ok
         took = f"{time.monotonic() - started:6.1f} s"

@@ -1,6 +1,5 @@
 """The whole service in this process, with a clock that stands still until it is moved."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +11,6 @@ from routing.incident import LANES
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App
-
-SETTLED_WITHIN_S = 20.0
 
 
 class VirtualClock(Clock):
@@ -47,20 +44,7 @@ class Week:
 
     async def settle(self) -> None:
         """Wait until nothing is due, claimed or queued any more."""
-        service = self.app.service
-        service.agenda.wake()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + SETTLED_WITHIN_S
-        quiet = 0
-        while quiet < 2:
-            waiting = await service.tasks.waiting(self.clock.at)
-            due = sum(ready for _, ready in waiting.values())
-            busy = any(service.agenda._running.values()) or service.dispatcher._busy  # noqa: SLF001
-            quiet = 0 if due or busy else quiet + 1
-            if loop.time() > end:
-                raise AssertionError(f"it does not come to rest: {waiting}")
-            service.agenda.wake()
-            await asyncio.sleep(0.03 if quiet else 0.005)
+        await self.app.settle()
 
     async def _next_due(self) -> int | None:
         tasks = self.app.service.tasks

@@ -11,6 +11,7 @@ from typing import Any
 from receiver.errors import StoreUnavailableError
 from receiver.store.client import connect, unavailable_is_503
 from receiver.store.valkey_process import find_binary
+from tests.patience import PATIENCE_S
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 RENAMED = ("--rename-command", "CONFIG", "")
@@ -34,7 +35,7 @@ class External:
         command += ["--unixsocket", self.url.removeprefix("unix://"), *self.options]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self._answers():
                 await asyncio.sleep(0.02)
 

@@ -20,6 +20,7 @@ from aiohttp import ClientError, ClientSession, web
 from receiver.store.embedded import EmbeddedValkey
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 from tests.tools import require_tool
 
 REPOSITORY = Path(__file__).parent.parent
@@ -134,7 +135,7 @@ class Rig:
 
     async def start_service(self) -> None:
         await self.service.start()
-        await until(self.ready, 30, f"the service is ready (see {self.service.log})")
+        await until(self.ready, PATIENCE_S, f"the service is ready (see {self.service.log})")
 
     async def ready(self) -> bool:
         return await self.answers(f"{self.url}/-/ready")
@@ -225,7 +226,7 @@ class Rig:
             self.programs.append(program)
             urls.append(f"http://{web_address}")
         for url in urls:
-            await until(lambda url=url: self.answers(f"{url}/-/ready"), 30, f"{url} is ready")
+            await until(lambda url=url: self.answers(f"{url}/-/ready"), PATIENCE_S, url)
         return urls
 
     async def start_prometheus(self, target: str, alertmanagers: list[str], rule: str) -> None:
@@ -271,7 +272,7 @@ async def start_prometheus(
             return False
 
     url = f"http://{address}"
-    await until(ready, 30, f"Prometheus is ready (see {program.log})")
+    await until(ready, PATIENCE_S, f"Prometheus is ready (see {program.log})")
     return program, url
 
 

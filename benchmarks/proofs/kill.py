@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from aiohttp import ClientError
 
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 from tests.rig import CHANNEL, Rig, until
 from tests.scenarios.conftest import alert, notification
 
@@ -41,7 +42,7 @@ async def _round(rig: Rig, victims: str, report: Report) -> None:
     valkey = rig.valkey_pid()
     accepted: list[str] = []
     storm = [asyncio.create_task(_send(rig, number, accepted)) for number in range(STORM)]
-    await until(lambda: len(accepted) >= STORM // 2, 30, "half of the storm is accepted")
+    await until(lambda: len(accepted) >= STORM // 2, PATIENCE_S, "half of the storm is accepted")
     await rig.service.end(signal.SIGKILL)
     if victims != "service":
         os.kill(valkey, signal.SIGKILL)

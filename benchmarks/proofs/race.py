@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.rig import Rig
+from tests.patience import PATIENCE_S
+from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
 
 NAME = "race"
@@ -31,7 +32,9 @@ async def run(report: Report) -> None:
             incidents = await rig.incidents()
             report("incidents", str(len(incidents)), f"= {GROUPS}", len(incidents) == GROUPS)
             report("answers", str(dict(statuses)), "202 alone", set(statuses) == {202})
-            await asyncio.sleep(3)
+            await until(lambda: len(rig.pagerduty.incidents) >= GROUPS, PATIENCE_S, "it pages")
+            await until(lambda: len(rig.slack.top_level("C0ALERTS")) >= GROUPS, PATIENCE_S, "Slack")
+            await asyncio.sleep(3)  # for what would be too many
             pages = (len(rig.pagerduty.incidents), len(rig.slack.top_level("C0ALERTS")))
             report(
                 "PagerDuty incidents, Slack messages",

@@ -21,6 +21,7 @@ from selenium.webdriver import Chrome
 from benchmarks.load import get_bytes, run_load
 from receiver.store.embedded import EmbeddedValkey
 from tests.browser import chromium, complaints, fits, looks, set_screen
+from tests.patience import PATIENCE_S
 from tests.rig import CHANNEL, Rig, until
 from tests.scenarios.conftest import alert, notification
 
@@ -50,7 +51,7 @@ PAGE = {
     "templates": {"title": "Problem with {components} in {region}"},
 }
 
-Report = Callable[[str, str, str, bool], None]
+Report = Callable[..., None]
 
 
 async def run(report: Report) -> None:
@@ -139,7 +140,7 @@ async def _life(report: Report, rig: Rig, outside: Outside) -> None:
         assert code == 200
 
     async def from_slack() -> None:
-        await until(lambda: rig.slack.top_level(CHANNEL), 10, "it is in Slack")
+        await until(lambda: rig.slack.top_level(CHANNEL), PATIENCE_S, "it is in Slack")
         client = rig.slack.client("U1")
         await _send(rig, client.press(rig.slack.top_level(CHANNEL)[-1], "menu", "more"))
         await _send(rig, client.press_in(client.window, "status_update"))
@@ -198,11 +199,11 @@ class _Step:
         async def there() -> bool:
             return holds(await self._outside.data())
 
-        await until(there, 10, f"programs see: {name}")
+        await until(there, PATIENCE_S, f"programs see: {name}")
         took = loop.time() - began
         wrong = await self._outside.look(*words)
-        found = f"JSON after {took:.1f} s, {'page wrong' if wrong else 'page right'}"
-        self._report(name, found, "2 s, right", took < 2 and not wrong)
+        self._report(name, f"JSON after {took:.1f} s", "2 s", took < 2, timed=True)
+        self._report(name, "page wrong" if wrong else "page right", "right", not wrong)
         if wrong:
             print(f"  {wrong}")
 
@@ -260,15 +261,12 @@ async def _crowd(report: Report, rig: Rig) -> None:
     )
     made = await asyncio.to_thread(_calls, rig) - calls
     good = result.statuses[200]
-    report(
-        f"{REQUESTS:,} readers: answered",
-        f"{good:,}, {result.rate:,.0f} a second",
-        "all, 1,000",
-        good == REQUESTS and result.rate > 1000,
-    )
-    slow = result.percentile(0.99)
-    report("99 % answered within", f"{slow:.0f} ms", "250 ms", slow < 250)
-    report("calls of Redis meanwhile", f"{made}", f"{REQUESTS // 50}", made < REQUESTS // 50)
+    report(f"{REQUESTS:,} readers: answered", f"{good:,}", "all", good == REQUESTS)
+    rate, slow = result.rate, result.percentile(0.99)
+    report("answers a second", f"{rate:,.0f}", "1,000", rate > 1000, timed=True)
+    report("99 % answered within", f"{slow:.0f} ms", "250 ms", slow < 250, timed=True)
+    few = made < REQUESTS // 50
+    report("calls of Redis meanwhile", f"{made}", f"{REQUESTS // 50}", few, timed=True)
 
 
 def _calls(rig: Rig) -> int:
@@ -289,7 +287,7 @@ async def _away(report: Report, rig: Rig, outside: Outside) -> None:
         async def stale() -> bool:
             return bool((await outside.data())["stale"])
 
-        await until(stale, 20, "the page says that it is old")
+        await until(stale, PATIENCE_S, "the page says that it is old")
         late = await outside.data()
         wrong = await outside.look("This is what we knew at", "All systems operational")
         same = late["history"] == known["history"] and late["components"] == known["components"]
@@ -305,6 +303,6 @@ async def _away(report: Report, rig: Rig, outside: Outside) -> None:
     async def fresh() -> bool:
         return not (await outside.data())["stale"]
 
-    await until(fresh, 20, "the page is fresh again")
+    await until(fresh, PATIENCE_S, "the page is fresh again")
     wrong = await outside.look("All systems operational")
     report("Redis back", wrong or "fresh", "fresh", not wrong)

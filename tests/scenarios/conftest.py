@@ -14,8 +14,10 @@ from aiohttp import ClientSession
 from receiver.app import Service
 from receiver.clock import Clock
 from receiver.settings_load import load_settings
+from routing.incident import LANES
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 
 START = "2026-03-02T10:00:00Z"
 NO_ACCOUNTS: dict[str, Any] = {
@@ -45,6 +47,17 @@ class MovingClock(Clock):
 
     def move(self, seconds: float) -> None:
         self.moved_ms += int(seconds * 1000)
+
+
+class StillClock(MovingClock):
+    """Time that passes only when a test moves it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at = super().now()
+
+    def now(self) -> int:
+        return self._at + self.moved_ms
 
 
 def alert(name: str = "HighErrorRate", *, resolved: bool = False, **more: Any) -> dict[str, Any]:
@@ -146,6 +159,48 @@ class App:
         assert len(answer["incidents"]) == 1, answer
         return str(answer["incidents"][0])
 
+    async def settle(self) -> None:
+        """Wait until nothing is due, claimed or queued any more."""
+        service = self.service
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE_S
+        quiet = 0
+        while quiet < 2:
+            service.agenda.wake()
+            waiting = await service.tasks.waiting(self.clock.now())
+            due = sum(ready for _, ready in waiting.values())
+            busy = any(service.agenda._running.values()) or service.dispatcher._busy
+            quiet = 0 if due or busy else quiet + 1
+            if loop.time() > end:
+                raise AssertionError(f"it does not come to rest: {waiting}")
+            await asyncio.sleep(0.03 if quiet else 0.005)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, stopping at everything that comes due until all of it is done."""
+        end = self.clock.now() + int(seconds * 1000)
+        while (due := await self._next_due()) is not None and due <= end:
+            self.clock.move(max(0, due - self.clock.now() + 1) / 1000)
+            await self.settle()
+        self.clock.move(max(0, end - self.clock.now() + 1) / 1000)
+        await self.settle()
+
+    async def _next_due(self) -> int | None:
+        tasks = self.service.tasks
+        found = [
+            await tasks.next_due(shard, lane) for shard in range(len(tasks.keys)) for lane in LANES
+        ]
+        return min((due for due in found if due is not None), default=None)
+
+    async def pass_until(self, check: Callable[[], Any], seconds: float, most: int = 100) -> Any:
+        """Let time pass in steps until ``check`` gives something true, after ``most`` of them."""
+        for _ in range(most):
+            if found := await _result(check):
+                return found
+            await self.pass_time(seconds)
+        raise AssertionError(
+            f"it did not happen within {most * seconds:.0f} s of the service's time"
+        )
+
     async def incident(self, name: str) -> Any:
         status, answer = await self.get(f"/v1/incidents/{name}")
         assert status == 200, answer
@@ -179,15 +234,17 @@ class App:
         raise AssertionError(f"no series {line}")
 
 
-async def until(check: Callable[[], Any], timeout: float = 8.0) -> Any:
+async def _result(check: Callable[[], Any]) -> Any:
+    found = check()
+    return await found if isinstance(found, Awaitable) else found
+
+
+async def until(check: Callable[[], Any], timeout: float = PATIENCE_S) -> Any:
     """Wait until ``check`` (plain or async) gives something true, and return it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
     while True:
-        found = check()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
+        if found := await _result(check):
             return found
         if loop.time() > end:
             raise AssertionError("it did not happen in time")

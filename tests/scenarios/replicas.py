@@ -66,7 +66,7 @@ async def click_through(apps: tuple[App, App], transport: str, incidents: int) -
     """Open incidents, and let everybody do everything to all of them at once."""
     first = apps[0]
     names = [await first.fire(alert(f"A{at}"), group=f"g{at}") for at in range(incidents)]
-    await until(lambda: len(first.slack.top_level(CHANNEL)) == incidents, 60)
+    await until(lambda: len(first.slack.top_level(CHANNEL)) == incidents)
     ways = itertools.cycle([Transport(app, transport) for app in apps])
     found = []
     for action in CLICKS:
@@ -92,7 +92,7 @@ async def _shown(app: App, name: str, action: str) -> Message:
                 return message if action != "acknowledge" or action in buttons else None
         return None
 
-    found: Message = await until(ready, 30)
+    found: Message = await until(ready)
     return found
 
 

@@ -96,11 +96,7 @@ async def test_a_notifier_that_fails_and_a_page_that_reached_nobody_are_failures
         _, body = await app.get("/health")
         return bool(body["notifiers"]["slack"]["state"] == "failing")
 
-    for _ in range(400):
-        if await failing():
-            break
-        app.clock.move(5)
-        await asyncio.sleep(0.02)
+    await app.pass_until(failing, 5)
     code, found = await checks("health-check", "--url", app.url)
     assert code == 2
     assert found["notifier slack"]["state"] == "failed"
@@ -177,17 +173,17 @@ async def test_a_service_that_is_away_is_one_line(plain: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "words"),
-    [(page, "a web page instead of JSON"), (hanging, "did not answer within 1 s")],
+    ("handler", "limit", "words"),
+    [(page, "60", "a web page instead of JSON"), (hanging, "3", "did not answer within 3 s")],
 )
 async def test_others_that_answer_nonsense_or_nothing_cost_no_more_than_the_time_limit(
-    plain: App, handler: Any, words: str
+    plain: App, handler: Any, limit: str, words: str
 ) -> None:
     started = asyncio.get_running_loop().time()
     async with answering(handler) as url:
-        asked = ("--prometheus-url", url, "--alertmanager-url", url, "--timeout", "1")
+        asked = ("--prometheus-url", url, "--alertmanager-url", url, "--timeout", limit)
         code, found = await checks("health-check", "--url", plain.url, *asked)
-    assert asyncio.get_running_loop().time() - started < 5
+    assert asyncio.get_running_loop().time() - started < 40
     assert code == 2
     assert words in found["prometheus"]["found"]
     assert words in found["alertmanager"]["found"]

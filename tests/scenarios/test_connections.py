@@ -17,7 +17,8 @@ from receiver.connections import Bounds, Connections
 from receiver.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification
+from tests.patience import PATIENCE_S
+from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 
 GET = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -28,7 +29,7 @@ class Hasty(Descriptors):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         for port, most in (("api", 20), ("metrics", 5), ("status", 5)):
-            self._bounds[port] = Bounds(first_s=0.4, idle_s=0.8, body_s=0.5, most=most)
+            self._bounds[port] = Bounds(first_s=1.0, idle_s=2.0, body_s=1.0, most=most)
 
 
 @pytest.fixture
@@ -48,10 +49,16 @@ async def site(
     await running.stop()
 
 
+def _in_use(site: App) -> int:
+    """Look once more at who is connected; return how many are on the status page's port."""
+    site.service.load.look()
+    return site.service.load._descriptors.shown()["status"][0]
+
+
 async def until_closed(reader: asyncio.StreamReader) -> float:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while await asyncio.wait_for(reader.read(65_536), 5):
+    while await asyncio.wait_for(reader.read(65_536), PATIENCE_S):
         pass
     return loop.time() - began
 
@@ -61,7 +68,7 @@ async def test_who_never_finishes_a_request_is_let_go(site: App, sent: bytes) ->
     for port in (site.service.status_port, site.service.api_port, site.service.metrics_port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
-        assert await until_closed(reader) < 2
+        assert await until_closed(reader) < 30
         writer.close()
 
 
@@ -73,12 +80,12 @@ async def test_who_asks_again_and_again_stays_and_who_stops_does_not(site: App) 
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r")[0]))
         await asyncio.sleep(0.2)
-    assert 0.2 < await until_closed(reader) < 2
+    assert 0.5 < await until_closed(reader) < 30
     writer.close()
 
 
 async def status_of(reader: asyncio.StreamReader) -> int:
-    line = await asyncio.wait_for(reader.readline(), 5)
+    line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
     return int(line.split()[1]) if line else 0
 
 
@@ -99,8 +106,7 @@ async def test_silence_holds_no_port_shut(site: App, port: str) -> None:
 async def test_connections_are_counted_and_said_when_they_run_out(site: App) -> None:
     port = site.service.status_port
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-    await asyncio.sleep(0.05)
-    site.service.load.look()
+    await until(lambda: _in_use(site) == 5)
     _, page = await site.get("/metrics")
     assert 'incident_manager_connections{port="status",state="in_use"} 5.0' in str(page)
     assert 'incident_manager_connections{port="status",state="max"} 5.0' in str(page)
@@ -109,8 +115,7 @@ async def test_connections_are_counted_and_said_when_they_run_out(site: App) -> 
     assert problem["problem"] == "5 of 5 connections of the status port are in use"
     for _, one in held:
         one.close()
-    await asyncio.sleep(0.05)
-    site.service.load.look()
+    await until(lambda: _in_use(site) == 0)
     assert not (await site.get("/health"))[1]["problems"]
 
 
@@ -191,7 +196,7 @@ async def test_the_body_of_a_refused_request_is_not_read(site: App) -> None:
     sending = asyncio.create_task(send())
     assert await status_of(reader) == 404
     assert b"connection: close" in (await reader.readuntil(b"\r\n\r\n")).lower()
-    await asyncio.wait_for(sending, 5)  # the connection was closed
+    await asyncio.wait_for(sending, PATIENCE_S)  # the connection was closed
     assert sent < 20_000_000  # what fits into the buffers of the system
     writer.close()
 
@@ -204,12 +209,12 @@ async def test_a_body_that_drips_in_is_not_waited_for(site: App) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     with contextlib.suppress(ConnectionError):
-        while not reader.at_eof() and loop.time() - began < 10:
+        while not reader.at_eof() and loop.time() - began < 60:
             writer.write(b" ")
             await writer.drain()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(reader.read(10), 0.05)
-    assert loop.time() - began < 4
+    assert loop.time() - began < 30
     writer.close()
 
 
@@ -251,7 +256,7 @@ WEBHOOK = (
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
     return int(head.split()[1]), head, await reader.readexactly(length)
 

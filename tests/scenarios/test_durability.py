@@ -233,7 +233,7 @@ async def test_the_banner_says_what_may_be_lost_and_what_is_not_ready(tmp_path: 
         )
         await program.start()
         try:
-            await until(lambda: "Ctrl-C stops" in program.log.read_text(), 20)
+            await until(lambda: "Ctrl-C stops" in program.log.read_text())
         finally:
             await program.end()
         said = program.log.read_text()

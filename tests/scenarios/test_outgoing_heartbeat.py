@@ -96,7 +96,7 @@ async def test_beats_arrive_in_step_and_stop_with_the_service(
     assert await health(app) == "ok"
     assert await app.metric('incident_manager_heartbeats_total{outcome="sent"}') >= 4
     sent = await app.metric("incident_manager_heartbeat_sent_timestamp_seconds")
-    assert abs(sent - app.clock.now() / 1000) < 5
+    assert abs(sent - app.clock.now() / 1000) < 60
     await app.service.outgoing_heartbeat.stop()
     assert await watcher.is_silent()
 
@@ -164,14 +164,13 @@ async def test_silence_while_a_notifier_only_fails(
     await watcher.beats_again()
 
     async def reported() -> bool:
-        app.clock.move(20)
-        app.service.agenda.wake()
-        await asyncio.sleep(0.15)
+        await app.pass_time(20)
+        await asyncio.sleep(0.15)  # a beat looks at it
         return (
             "delivery: every attempt of slack failed for " in app.service.outgoing_heartbeat.status
         )
 
-    await until(reported, 20)
+    await until(reported)
     assert app.service._outages.present().keys() == {"slack"}
     assert await watcher.is_silent()
     app.slack.faults.clear()

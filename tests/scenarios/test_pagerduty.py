@@ -1,6 +1,5 @@
 """PagerDuty, paged through the whole service: one page, acknowledged, resolved, whatever fails."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ async def test_one_page_acknowledged_and_resolved(paging: App) -> None:
     assert hrefs[0] == "https://wiki.example/x"
     assert any(name in href for href in hrefs)
     await paging.post({"by": "ann"}, f"/v1/incidents/{name}/acknowledge")
-    await asyncio.sleep(0.3)
+    await paging.settle()
     assert page.status == "triggered", "an acknowledge must not overtake its trigger"
     _move(paging, SETTLE)
     await until(lambda: page.status == "acknowledged")
@@ -57,13 +56,12 @@ async def test_one_page_acknowledged_and_resolved(paging: App) -> None:
 async def test_a_passing_fault_costs_no_page_and_doubles_none(paging: App, fault: str) -> None:
     paging.pagerduty.faults.add(fault, times=2)
     name = await paging.fire()
-    for _ in range(40):
-        _move(paging, 70)
-        await asyncio.sleep(0.05)
-        if (await paging.incident(name))["deliveries"][0]["state"] == "delivered":
-            break
+
+    async def delivered() -> bool:
+        return bool((await paging.incident(name))["deliveries"][0]["state"] == "delivered")
+
+    await paging.pass_until(delivered, 70)
     assert len(paging.pagerduty.incidents) == 1
-    assert (await paging.incident(name))["deliveries"][0]["state"] == "delivered"
 
 
 async def test_a_wrong_key_moves_the_page_on_and_says_so(paging: App) -> None:
@@ -99,8 +97,7 @@ async def test_a_resolve_before_the_page_went_out_pages_nobody(paging: App) -> N
     name = await paging.fire()
     await until(lambda: paging.pagerduty.events)
     await paging.fire(alert(resolved=True))
-    _move(paging, 120)
-    await asyncio.sleep(0.3)
+    await paging.pass_time(120)
     _move(paging, 120)
     # The 503 may have been applied: it is triggered again under its key and then resolved.
     await until(lambda: all(item.status == "resolved" for item in paging.pagerduty.incidents))
@@ -110,7 +107,7 @@ async def test_a_resolve_before_the_page_went_out_pages_nobody(paging: App) -> N
 async def test_a_hung_pagerduty_is_slow_and_slow_is_failed(paging: App) -> None:
     paging.pagerduty.faults.add("hang", times=None, seconds=30)
     name = await paging.fire()
-    await asyncio.sleep(0.2)
+    await until(lambda: paging.pagerduty.events)
     _move(paging, 61)
 
     async def moved_on() -> bool:

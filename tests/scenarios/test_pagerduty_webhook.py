@@ -81,10 +81,9 @@ class Desk:
 
     async def rest(self) -> None:
         """Let everything settle that is due now or within the next minutes."""
+        await self.app.settle()
         for _ in range(4):
-            await asyncio.sleep(0.15)
-            self.move(CONFIRM)
-        await asyncio.sleep(0.15)
+            await self.app.pass_time(CONFIRM)
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ async def test_a_full_disk_of_the_embedded_server(
         assert (await app.get("/-/ready"))[0] == 503
         assert await app.metric(UP) == 0
         file.unlink()
-        await until(lambda: _accepts(app), 30)
+        await until(lambda: _accepts(app))
         kept.append("D")
         await agree(app, 202)
         _, found = await app.get("/v1/incidents?state=all&limit=100")

@@ -166,8 +166,7 @@ async def test_an_acknowledged_incident_does_not_escalate(app: App) -> None:
     await app.fire()
     message = await _posted(app)
     await app.click("acknowledge")
-    _move(app, 1500)
-    await asyncio.sleep(0.4)
+    await app.pass_time(1500)
     assert not any(reply.reply_broadcast for reply in app.slack.replies(message.ts))
     met = 'incident_deadlines_total{by="human",clock="acknowledge",outcome="met",priority="P1"}'
     assert await app.metric(met) == 1
@@ -192,13 +191,10 @@ async def test_a_passing_fault_gives_one_message(app: App, fault: str, more: Any
     name = await app.fire()
 
     async def delivered() -> bool:
-        # Not faster than a lease would last while a call is under way.
-        await asyncio.sleep(0.2)
-        _move(app, 10)
         deliveries = (await app.incident(name))["deliveries"]
         return all(item["state"] == "delivered" for item in deliveries)
 
-    await until(delivered)
+    await app.pass_until(delivered, 10)
     assert len(app.slack.top_level(CHANNEL)) == 1
 
 

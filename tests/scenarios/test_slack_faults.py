@@ -61,7 +61,7 @@ async def test_what_somebody_must_repair_is_said_everywhere_and_shown_once_it_is
     assert await app.metric('incident_manager_notifier_up{channel="slack"}') == 0
     for _ in range(3):
         _later(app)
-        await asyncio.sleep(0.1)
+        await app.settle()
     assert app.slack.messages == []
     # Repaired: the incident is shown, and nobody is rung for what was paged elsewhere long since.
     app.slack.faults.clear()
@@ -91,16 +91,14 @@ async def test_what_must_be_repaired_is_tried_now_and_then_not_all_the_time(app:
     app.slack.faults.add("error:token_revoked", times=None)
     incident = await app.fire()
     await until(lambda: _failed_twice(app, incident, "token_revoked"))
-    await asyncio.sleep(0.5)
+    await app.settle()
     tried = len(app.slack.calls)
     # One for each page of the policy, and one for what was found out meanwhile.
     assert tried <= 4
     await asyncio.sleep(1)
     assert len(app.slack.calls) == tried
     for _ in range(10):
-        app.clock.move(61)
-        app.service.agenda.wake()
-        await asyncio.sleep(0.1)
+        await app.pass_time(61)
     assert tried < len(app.slack.calls) <= tried + 10
 
 
@@ -124,7 +122,7 @@ async def test_what_is_over_before_it_is_repaired_is_not_posted_any_more(app: Ap
     app.slack.faults.clear()
     for _ in range(3):
         _later(app, 601)
-        await asyncio.sleep(0.2)
+        await app.settle()
     assert app.slack.messages == []
 
 

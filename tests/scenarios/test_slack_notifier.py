@@ -234,7 +234,7 @@ async def test_replies_fetch_no_media_that_a_label_names(
 async def test_what_may_pass_is_retried(
     slack: FakeSlack, fault: str, more: Any, after: int | None, unknown: bool
 ) -> None:
-    notifier = _notifier(slack.base_url, timeout=0.3)
+    notifier = _notifier(slack.base_url, timeout=2.0)
     slack.faults.add(fault, **more)
     done = await notifier.perform(_view(), Receipt(), Step("post", seq=1))
     assert isinstance(done, Retry)

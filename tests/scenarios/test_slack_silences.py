@@ -13,11 +13,9 @@ from receiver.errors import StoreUnavailableError
 from tests.fakes.alertmanager import FakeAlertmanager
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 from tests.scenarios.conftest import App, until
 from tests.scenarios.test_slack_actions import Work
-
-SLOW_S = 1.4
-"""Of each request; each may take 2 s, and Slack's window is answered after 2.2."""
 
 
 @pytest.fixture
@@ -34,6 +32,7 @@ async def work(
 ) -> AsyncIterator[Work]:
     app = App(tmp_path, *fakes)
     await app.start(alertmanagers=[{"urls": [fake.url]}])
+    app.service.silences._timeout = PATIENCE_S
     yield Work(app, "http")
     await app.stop()
 
@@ -57,13 +56,15 @@ class Away:
 async def test_whoever_asked_hears_what_became_of_it(
     work: Work, fake: FakeAlertmanager, status: int, away: bool, words: str
 ) -> None:
+    """Alertmanager answers after Slack's window had to be answered."""
+    answered = asyncio.Event()
+
     async def look(_request: web.Request) -> web.Response:
-        await asyncio.sleep(SLOW_S)
+        await answered.wait()
         return web.json_response(fake.silences)
 
     async def make(request: web.Request) -> web.Response:
         body = await request.json()
-        await asyncio.sleep(SLOW_S)
         answer = {"silenceID": fake.keep(body)} if status == 200 else "no way"
         return web.json_response(answer, status=status)
 
@@ -77,6 +78,7 @@ async def test_whoever_asked_hears_what_became_of_it(
         work.app.service.silencer._dispatcher = Away()
     answer = await work.submit(**{"for": "2h"})
     assert "has not answered yet" in str(answer)
+    answered.set()
     said = await until(lambda: work.app.slack.workspace.ephemerals)
     assert words in said[-1]["text"]
     assert len((await work.now())["silences"]) == (status == 200 and not away)

@@ -351,7 +351,7 @@ async def test_a_broken_collector_costs_no_page_and_one_line(
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "5")
     collector.faults.add(fault, times=None)
     app = App(tmp_path, *fakes)
     await app.start(tracing__endpoint=collector.base_url)
@@ -361,18 +361,18 @@ async def test_a_broken_collector_costs_no_page_and_one_line(
         for number in range(20):
             await app.fire(alert(f"A{number}"), group=f"g{number}")
         await until(lambda: len(app.slack.top_level("C0ALERTS")) == 20)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 40, "one timeout a page would be 100 s"
         await until(lambda: _told(caplog))
         await asyncio.sleep(1.5)
         assert len(_told(caplog)) == 1, "said once, not for every batch"
         collector.faults.clear()
         await app.fire(alert("Later"), group="later")
-        await until(lambda: len(_told(caplog)) == 2, 15)
+        await until(lambda: len(_told(caplog)) == 2)
         assert "again" in _told(caplog)[1]
     finally:
         began = time.monotonic()
         await app.stop()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25
 
 
 def _told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -395,7 +395,7 @@ async def test_a_stop_sends_what_is_left_and_waits_for_nobody_long(
     collector.faults.add("hang", times=None)
     began = time.monotonic()
     await app.stop()
-    assert 2.5 < time.monotonic() - began < 6
+    assert 2.5 < time.monotonic() - began < 25
 
 
 async def test_lines_carry_the_trace(

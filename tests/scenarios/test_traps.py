@@ -75,13 +75,11 @@ async def test_a_post_that_cannot_be_looked_up_is_repeated_only_for_p1_and_p2(
     name = await app.fire(alert(labels={"severity": severity}))
 
     async def noted() -> bool:
-        await asyncio.sleep(0.1)
-        _move(app, 2)
         found = await app.incident(name)
         return any(entry["kind"] == "delivery_note" for entry in found["timeline"])
 
-    await until(noted)
-    await asyncio.sleep(0.5)
+    await app.pass_until(noted, 2)
+    await app.settle()
     assert len(app.slack.top_level(CHANNEL)) == posts
 
 
@@ -90,9 +88,10 @@ async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None
     app.slack.faults.add("hang_after", times=1, method="chat.postMessage", seconds=60)
     name = await app.fire()
     await until(lambda: app.slack.top_level(CHANNEL))
-    for task in [job for jobs in app.service.agenda._running.values() for job in jobs]:
+    workers = [job for jobs in app.service.agenda._running.values() for job in jobs]
+    for task in workers:
         task.cancel()
-    await asyncio.sleep(0.1)
+    await asyncio.gather(*workers, return_exceptions=True)
     _move(app, 31)
 
     async def delivered() -> bool:
@@ -213,7 +212,8 @@ async def test_two_replicas_on_one_server_page_once(tmp_path: Path, fakes: Any) 
         slack, pagerduty = replicas[0].slack, replicas[0].pagerduty
         await until(lambda: len(pagerduty.incidents) == 20 == len(slack.top_level(CHANNEL)))
         await replicas[1].click("acknowledge")
-        await asyncio.sleep(1)
+        for replica in (*replicas, *replicas):
+            await replica.settle()
         assert len(pagerduty.incidents) == 20
         assert len(slack.top_level(CHANNEL)) == 20
         taken = [await app.get("/v1/incidents?state=open") for app in replicas]
@@ -234,12 +234,10 @@ async def test_a_notifier_that_is_gone_from_the_configuration_moves_the_page_on(
     await app.start(**{"pagerduty.routing_key": None})
 
     async def told() -> bool:
-        await asyncio.sleep(0.1)
-        _move(app, 10)
         found = await app.incident(name)
         return any("not configured any more" in entry["text"] for entry in found["timeline"])
 
-    await until(told)
+    await app.pass_until(told, 10)
     await app.stop()
 
 
@@ -293,7 +291,7 @@ async def test_two_notifiers_that_both_refuse_do_not_keep_each_other_busy(app: A
     app.pagerduty.faults.add("error:Invalid routing key", times=None)
     name = await app.fire()
     await app.fire(alert(), alert("Other"))
-    await asyncio.sleep(1.5)
+    await app.settle()
     before = (await app.incident(name))["version"]
     await asyncio.sleep(1)
     assert (await app.incident(name))["version"] == before
@@ -314,9 +312,5 @@ async def test_what_failed_for_ever_days_ago_is_tried_again_when_a_new_page_is_s
     app.clock.move(25 * 3600)
     app.pagerduty.faults.add("500")
     await app.post({"by": "Ann"}, f"/v1/incidents/{name}/reopen")
-    for _ in range(50):
-        if app.pagerduty.incidents:
-            break
-        app.clock.move(1)
-        await asyncio.sleep(0.05)
+    await app.pass_until(lambda: app.pagerduty.incidents, 1)
     assert len(app.pagerduty.incidents) == 1

@@ -177,9 +177,7 @@ async def test_one_that_works_is_somebody_and_the_other_says_when_it_works_again
         return "retrying" in {one["state"] for one in found}
 
     await until(failing)
-    app.clock.move(61)
-    app.service.agenda.wake()
-    await asyncio.sleep(0.3)
+    await app.pass_time(61)
     assert await _unreached(app, incident) is None
     app.slack.faults.clear()
     app.clock.move(61)
@@ -192,7 +190,7 @@ async def test_one_that_works_is_somebody_and_the_other_says_when_it_works_again
     await until(recovered)
     text = str((await app.incident(incident))["timeline"])
     assert re.search(r"slack delivers again after 2m\d*s?; it had failed since 20", text)
-    await asyncio.sleep(0.3)
+    await app.settle()
     assert (await _kinds(app, incident)).count("delivery_recovered") == 1
 
 
@@ -202,13 +200,13 @@ async def test_a_hiccup_is_not_worth_a_line(app: App) -> None:
     app.clock.move(2)
     app.service.agenda.wake()
     await until(lambda: app.slack.top_level(CHANNEL))
-    await asyncio.sleep(0.3)
+    await app.settle()
     assert not {"reached", "delivery_recovered"} & set(await _kinds(app, incident))
 
 
 async def test_the_log_counts_where_nobody_else_is_configured(plain: App) -> None:
     await plain.fire()
-    await asyncio.sleep(0.3)
+    await plain.settle()
     assert await _problem(plain) is None
     _, listed = await plain.get("/v1/incidents")
     assert listed["incidents"][0]["unreached"] is None

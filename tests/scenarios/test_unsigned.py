@@ -12,6 +12,7 @@ import pytest
 from receiver import access
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 from tests.scenarios.conftest import App
 
 SLACK = "/v1/slack/actions"
@@ -40,7 +41,7 @@ async def trickle(app: App, path: str, headers: dict[str, str], length: int, bod
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
     await writer.drain()
     try:
-        return await asyncio.wait_for(reader.readline(), 3)
+        return await asyncio.wait_for(reader.readline(), PATIENCE_S)
     finally:
         writer.close()
 

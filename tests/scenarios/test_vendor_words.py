@@ -45,7 +45,7 @@ async def delivered(app: App, incident: str, step: float = 1.0) -> None:
         later(app, step)
         return set((await states(app, incident)).values()) == {"delivered"}
 
-    await until(is_done, timeout=20)
+    await until(is_done)
 
 
 def warning(name: str) -> dict[str, Any]:
@@ -307,4 +307,4 @@ async def test_a_resolve_that_is_refused_oddly_comes_through_in_the_end(app: App
         later(app, 60)
         return app.pagerduty.incidents[0].status == "resolved"
 
-    await until(over, timeout=15)
+    await until(over)

@@ -148,9 +148,7 @@ async def test_a_contradicted_echo_stays_closed(plain: App) -> None:
     await plain.fire(alert(resolved=True))
     await plain.fire()
     await plain.fire(alert(resolved=True))
-    plain.clock.move(61)
-    plain.service.agenda.wake()
-    await asyncio.sleep(0.3)
+    await plain.pass_time(61)
     assert (await plain.incident(name))["state"] == "resolved"
 
 

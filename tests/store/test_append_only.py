@@ -192,9 +192,11 @@ async def test_a_killed_server_with_zeros_behind_its_last_write_comes_back(data:
         keys=[f"im:{{0}}:i:{incident(CHANGES)}", f"im:{{0}}:t:{incident(CHANGES)}"],
         args=['{"number": 6}'],
     )
-    os.kill(server.pid, 9)
+    killed = server._process
+    assert killed is not None
+    killed.kill()
+    killed.wait()
     await client.aclose(close_connection_pool=True)
-    await asyncio.sleep(0.1)
     with commands(data).open("ab") as file:
         file.write(bytes(4096))
     await server.start()
@@ -362,10 +364,8 @@ async def test_an_empty_file_of_commands_is_what_a_rewrite_leaves(data: Path) ->
     await server.start()
     client = connect(server.url)
     await client.bgrewriteaof()
-    for _ in range(100):
+    while (await client.info("persistence"))["aof_rewrite_in_progress"]:
         await asyncio.sleep(0.05)
-        if not (await client.info("persistence"))["aof_rewrite_in_progress"]:
-            break
     await client.aclose(close_connection_pool=True)
     await server.stop()
     (file,) = (data / FOLDER).glob("*.incr.aof")

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from receiver.errors import ConfigError, StorageLockedError, StoreUnavailableError
 from receiver.store import embedded, valkey_config, valkey_process
 from receiver.store.embedded import EmbeddedValkey
+from tests.patience import PATIENCE_S
 
 SERVICE = """
 import asyncio, sys
@@ -95,7 +96,7 @@ def spawn_stranger(directory: Path, socket_path: str, *options: str) -> subproce
     stranger = subprocess.Popen(
         [*command, "--unixsocket", socket_path, *options], stdout=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     # The file is there a moment before anybody listens.
     while not _listens(socket_path) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -114,7 +115,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -131,13 +132,19 @@ async def connected(server: EmbeddedValkey) -> AsyncIterator[Redis]:
 @contextlib.asynccontextmanager
 async def watched(server: EmbeddedValkey) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(server.watch())
-    await asyncio.sleep(0.05)  # its connection is open
     try:
+        async with connected(server) as client:
+            while await _connections(client) < 2:  # ours and that of the watch
+                await asyncio.sleep(0.01)
         yield task
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _connections(client: Redis) -> int:
+    return len(await client.client_list(_type="normal"))
 
 
 async def restarted(server: EmbeddedValkey, times: int) -> None:
@@ -260,20 +267,18 @@ async def test_a_server_that_loads_is_waited_for(
     await server.start()
     async with connected(server) as client:
         pipe = client.pipeline(transaction=False)
-        for number in range(300):
+        for number in range(6_000):
             pipe.set(f"key{number}", "x" * 100)
         await pipe.execute()
     await server.stop()
-    monkeypatch.setitem(valkey_config.START_SETTINGS, "key-load-delay", "2000")  # microseconds
-    monkeypatch.setitem(
-        valkey_config.START_SETTINGS, "loading-process-events-interval-bytes", "1024"
-    )
-    monkeypatch.setattr(embedded, "ANSWER_WITHIN", 0.4)  # shorter than the loading
+    monkeypatch.setitem(valkey_config.START_SETTINGS, "key-load-delay", "500")  # microseconds
+    # Shorter than the loading, longer than 1,024 commands, between which it answers.
+    monkeypatch.setattr(embedded, "ANSWER_WITHIN", 2.0)
     before = time.monotonic()
     await server.start()
-    assert time.monotonic() - before > 0.5
+    assert time.monotonic() - before > 2.0
     async with connected(server) as client:
-        assert await client.dbsize() == 300
+        assert await client.dbsize() == 6_000
 
 
 async def test_a_service_that_exits_without_stop_takes_its_server_along(tmp_path: Path) -> None:
@@ -294,7 +299,7 @@ async def test_a_killed_server_is_replaced_and_nothing_answered_is_lost(make: Ma
             assert server.pid != pid
             assert await has_twenty(server)
         await server.stop()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await task
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from tests.patience import PATIENCE_S
 from tests.rig import Program, free_port, until
 from tests.tools import require_tool
 
@@ -41,7 +42,7 @@ class Real:
     async def start(self) -> None:
         self.session = ClientSession()
         await self.program.start()
-        await until(self.ready, 20, f"Alertmanager is ready (see {self.program.log})")
+        await until(self.ready, PATIENCE_S, f"Alertmanager is ready (see {self.program.log})")
 
     async def ready(self) -> bool:
         try:

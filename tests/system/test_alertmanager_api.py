@@ -8,6 +8,7 @@ from receiver.alertmanager import Alertmanagers
 from receiver.payload_fields import clean_text, fingerprint_of
 from receiver.settings import AlertmanagerConfig
 from routing.event import Seen
+from tests.patience import PATIENCE_S
 from tests.rig import until
 from tests.system.conftest import Real
 
@@ -55,7 +56,7 @@ async def test_fires_is_silenced_is_inhibited_ends(real: Real, asked: Alertmanag
         found = await asked.states("", by_name(*everything))
         return found is not None and found[fingerprint_of(target)].state == "inhibited"
 
-    await until(settled, 10, "the target is inhibited")
+    await until(settled, PATIENCE_S, "the target is inhibited")
     found = await asked.states("", by_name(*everything))
     assert found == dict(
         zip(
@@ -83,7 +84,7 @@ async def test_one_nobody_repeats_ends_by_itself(real: Real, asked: Alertmanager
     async def gone() -> bool:
         return await words(asked, labels) == ["gone"]
 
-    await until(gone, 10, "its end has passed")
+    await until(gone, PATIENCE_S, "its end has passed")
 
 
 async def test_hostile_labels_are_found_alone_and_together(
@@ -117,7 +118,7 @@ async def test_a_restart_forgets_and_is_not_taken_for_the_end(real: Real) -> Non
     await real.program.end()
     assert await asked.states("", by_name(labels)) is None
     await real.program.start()
-    await until(real.ready, 20, "Alertmanager is ready again")
+    await until(real.ready, PATIENCE_S, "Alertmanager is ready again")
     assert await asked.states("", by_name(labels)) is None
     await real.fire(labels)
     assert await asked.states("", by_name(labels)) == {fingerprint_of(labels): Seen("active")}

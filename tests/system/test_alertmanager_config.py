@@ -8,6 +8,7 @@ import requests
 import yaml
 
 from systems.model import load_all
+from tests.patience import PATIENCE_S
 from tests.tools import require_tool
 
 ROOT = Path(__file__).parents[2]
@@ -120,11 +121,11 @@ def test_the_real_alertmanager_starts_with_it_before_any_secret_exists(tmp_path)
         assert wait_ready(process, f"http://127.0.0.1:{port}/-/ready") == 200, log.read_text()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def wait_ready(process, url):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             return requests.get(url, timeout=2).status_code

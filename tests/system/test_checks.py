@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.systems.fast import fast_rules
 from systems.model import load_all
+from tests.patience import PATIENCE_S
 from tests.rig import REPOSITORY, Rig, start_prometheus, until
 from tests.scenarios.conftest import alert, notification
 
@@ -96,7 +97,7 @@ async def test_everything_is_looked_at_and_every_trouble_is_named(world: World) 
         firing = found.get(("system orchestrator", "alerts"), {}).get("found", "")
         return "ServiceDown (critical)" in firing and (f"system {OWN}", "figures") in found
 
-    await until(fires, 40, "ServiceDown of the orchestrator fires")
+    await until(fires, PATIENCE_S, "ServiceDown of the orchestrator fires")
     code, found = await checks("health-check", *world.asked)
     assert code == 2
     own = f"system {OWN}"
@@ -125,7 +126,7 @@ async def test_every_promised_metric_arrives_in_prometheus(world: World) -> None
         code, _ = await checks("validate-metrics", *asked)
         return code < 2
 
-    await until(arrived, 20, "Prometheus has every metric")
+    await until(arrived, PATIENCE_S, "Prometheus has every metric")
     _, found = await checks("validate-metrics", *asked)
     assert found["arrives", "arrives"]["state"] == "ok"
     assert found["Prometheus", "target"]["state"] == "ok"

@@ -7,16 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.otlp import FakeCollector
+from tests.patience import PATIENCE_S
 from tests.rig import REPOSITORY, Rig, until
 from tests.scenarios.conftest import alert, notification
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-@pytest.mark.timeout(120)
 async def test_a_kill_between_commit_and_delivery(tmp_path: Path) -> None:
     collector = FakeCollector()
     await collector.start()
@@ -32,14 +30,14 @@ async def test_a_kill_between_commit_and_delivery(tmp_path: Path) -> None:
         url = f"{rig.url}/v1/alerts/webhook"
         async with rig.session.post(url, json=notification(alert()), headers=headers) as answer:
             assert answer.status == 202
-        await until(lambda: collector.named("commit", TRACE), 10, "the commit is exported")
+        await until(lambda: collector.named("commit", TRACE), PATIENCE_S, "the commit is exported")
         (commit,) = collector.named("commit", TRACE)
         os.kill(rig.service.pid, signal.SIGKILL)
         await rig.service.end()
         rig.service.command = (sys.executable, "-m", "receiver", "serve")
         await rig.start_service()
         for name in ("deliver slack", "deliver pagerduty"):
-            await until(lambda name=name: collector.named(name), 20, name)
+            await until(lambda name=name: collector.named(name), PATIENCE_S, name)
             (delivered,) = collector.named(name)
             assert (delivered.trace_id, delivered.parent) == (TRACE, commit.span_id)
         assert len(rig.slack.top_level("C0ALERTS")) == 1

@@ -3,6 +3,7 @@
 import asyncio
 
 from receiver.background import end
+from tests.patience import PATIENCE_S
 
 
 async def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
@@ -23,7 +24,7 @@ async def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
 
     tasks = [asyncio.create_task(stubborn()), asyncio.create_task(failing())]
     await asyncio.sleep(0)
-    await asyncio.wait_for(end([*tasks, None]), 5)
+    await asyncio.wait_for(end([*tasks, None]), PATIENCE_S)
     assert all(task.done() for task in tasks)
     assert swallowed == 3
     assert tasks[1].exception() is not None

@@ -24,6 +24,7 @@ from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_blocks import check_blocks
 from tests.fakes.slack_text import links, mentions, text_length
+from tests.patience import PATIENCE_S
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
@@ -631,10 +632,10 @@ async def test_a_hang_may_come_before_or_after_the_effect(
 ) -> None:
     url, headers = slack.base_url + "chat.postMessage", {"Authorization": "Bearer xoxb-test"}
     body = {"channel": "C0ALERTS", "text": "x"}
-    slack.faults.add(kind, seconds=0.3)
+    slack.faults.add(kind, seconds=2.0)
     with pytest.raises(TimeoutError):
-        await http.post(url, json=body, headers=headers, timeout=ClientTimeout(total=0.1))
-    await asyncio.sleep(0.5)
+        await http.post(url, json=body, headers=headers, timeout=ClientTimeout(total=1.0))
+    await asyncio.sleep(2.0)
     assert len(slack.messages) == kept
     # Whoever waits long enough gets the answer and the effect.
     slack.faults.add(kind, seconds=0.05)
@@ -652,7 +653,7 @@ async def test_stopping_lets_go_of_held_calls_and_a_fake_can_come_back(
     held = asyncio.ensure_future(http.post(url, json=body, headers=headers))
     while not slack.calls:
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await slack.stop()
     await asyncio.wait([held])
     assert slack.messages == []
@@ -835,11 +836,12 @@ async def test_pagerduty_refuses_by_name_and_by_rate(
 async def test_events_take_effect_later_and_in_order(
     pagerduty: FakePagerDuty, http: ClientSession
 ) -> None:
-    pagerduty.processing_delay = 0.1
+    pagerduty.processing_delay = 2.0
     await send(pagerduty, http, "trigger", "acknowledge", "resolve")
     assert pagerduty.incidents == []
     assert pagerduty.queued == 3
-    await asyncio.sleep(0.3)
+    while pagerduty.queued:
+        await asyncio.sleep(0.02)
     assert [i.actions for i in pagerduty.incidents] == [["trigger", "acknowledge", "resolve"]]
     assert pagerduty.dropped == []
     pagerduty.processing_delay = 60

@@ -27,4 +27,4 @@ async def test_a_loop_that_is_held_is_late() -> None:
     time.sleep(0.2)  # what must never happen
     await asyncio.sleep(0.05)
     watch.cancel()
-    assert 0.15 < lag.worst() < 5
+    assert 0.15 < lag.worst() < 60

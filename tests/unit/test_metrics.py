@@ -18,6 +18,7 @@ from receiver.metric_families import FIRST_LAGS, families
 from receiver.metrics import Metrics, memory_usage, severity_label
 from receiver.response_families import Configured
 from routing.alert import PRIORITIES, SEVERITIES
+from tests.patience import PATIENCE_S
 from tests.tools import require_tool
 
 ROUTES = (
@@ -174,7 +175,7 @@ def test_promtool_has_nothing_to_say_but_what_is_accepted(made):
         [require_tool("promtool"), "check", "metrics"],
         input=made.render()[0],
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
     complaints = [*done.stdout.decode().splitlines(), *done.stderr.decode().splitlines()]
@@ -187,7 +188,7 @@ def test_promtool_would_complain_about_a_bad_page():
         [require_tool("promtool"), "check", "metrics"],
         input=b"# HELP waits_total x\n# TYPE waits_total gauge\nwaits_total 1\n",
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 3

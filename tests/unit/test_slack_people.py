@@ -71,10 +71,10 @@ async def test_a_missing_scope_is_said_once(caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_a_slow_slack_holds_up_no_page() -> None:
-    slack = Slack(user1="U1", user2=30)
+    slack = Slack(user1="U1", user2=60)
     started = time.monotonic()
     shown = await SlackPeople(slack.call).mention((FIRST, SECOND))
-    assert time.monotonic() - started < WITHIN_S + 0.5
+    assert time.monotonic() - started < WITHIN_S + 15
     assert shown.startswith("on call: <@U1>, User ")
 
 
