@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from aiohttp import web
 
@@ -43,6 +43,7 @@ from routing.incident_parts import Actor
 
 SHOWN = 200
 NAME_MAX = 80
+LIST_TEXT_MAX, LIST_FIELDS_MAX = 4_000, 50
 EPISODE_MAX = 1_000_000_000
 COOKIE = "incident_manager_name"
 SPANS = (7, 30)
@@ -173,10 +174,14 @@ class ConsoleEndpoint:
             reason = "yours" if _is_theirs(outcome, name) else outcome.reason
         except PayloadError:
             reason = "not_kept"
-        back = "/" if form.get("back") == "index" else f"/incidents/{incident.id}"
-        said = f"?said={quote(f'{reason}:{incident.id}')}"
-        end = f"/review{said}#action-items" if action in _ITEM_ACTIONS else said
-        answer = web.Response(status=303, headers={"Location": f"{self._prefix}{back}{end}"})
+        said = ("said", f"{reason}:{incident.id}")
+        place = f"/incidents/{incident.id}?{urlencode([said])}"
+        if action in _ITEM_ACTIONS:
+            place = f"/incidents/{incident.id}/review?{urlencode([said])}#action-items"
+        elif form.get("back") == "index":
+            # To the same page of the same list.
+            place = f"/?{urlencode([*_asked(form.get('list', '')), said])}"
+        answer = web.Response(status=303, headers={"Location": f"{self._prefix}{place}"})
         if credential is None and name:
             answer.set_cookie(
                 COOKIE, quote(name), max_age=365 * 86_400, httponly=True, samesite="Lax"
@@ -299,6 +304,14 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if day.year >= 2000 else None  # noqa: PLR2004 - long before there was anything
+
+
+def _asked(text: str) -> list[tuple[str, str]]:
+    """Return the parameters of the list a button was pressed in; the text comes from a form."""
+    try:
+        return parse_qsl(text[:LIST_TEXT_MAX], max_num_fields=LIST_FIELDS_MAX)
+    except ValueError:
+        return []
 
 
 def _span(request: web.Request) -> int:

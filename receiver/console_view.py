@@ -74,6 +74,7 @@ def list_links(
         "text": query.text,
         "narrowed": query != Query(),
         "fields": [pair for pair in query.parameters() if pair[0] != "text"],
+        "here": query.address("", *([("cursor", cursor)] if cursor else [])).lstrip("?"),
         "next": query.address("/", ("cursor", page.next)) if page.next else "",
         "first": query.address("/") if cursor else "",
     }

@@ -218,3 +218,22 @@ async def test_a_list_is_narrowed_without_a_script(plain: App) -> None:
     assert "priority is &#39;P9&#39;; allowed: P1, P2, P3, P4" in wrong
     assert "ServiceDown" in wrong
     assert "The cursor is none" in await page(plain, "/?cursor=junk")
+
+
+async def test_a_button_leads_back_to_the_same_page_of_the_same_list(plain: App) -> None:
+    incident = await plain.fire(alert("DiskFull", labels={"severity": "warning"}), group="a")
+    shown = await page(plain, "/?priority=P3&text=disk&label=service=checkout")
+    found = re.search(r'name="list" value="([^"]+)"', shown)
+    assert found is not None
+    form = {"list": html.unescape(found[1])}
+    status, place = await press(plain, incident, "acknowledge", form=form)
+    assert (status, place.partition("?")[0]) == (303, "/")
+    back = await page(plain, place)
+    assert "Acknowledged." in back
+    assert 'value="disk"' in back
+    assert 'aria-current="page">P3' in back
+    for junk in ("//evil.example", "&" * 300, "a\r\nSet-Cookie: x=y"):
+        status, place = await press(plain, incident, "resolve", form={"list": junk})
+        assert (status, place.partition("?")[0]) == (303, "/")
+        assert "evil" not in place
+        assert "\r" not in place
