@@ -62,6 +62,7 @@ class ServerWatch:
         self._disk = None if settings.redis.url else Path(settings.storage.path)
         self._wake = asyncio.Event()
         self._high = set[Subject]()
+        self._facts = ServerFacts()
         health.on_failure = self._wake.set
         self.durability = Durability(Level.EVERY_WRITE)
 
@@ -81,13 +82,14 @@ class ServerWatch:
     async def look(self) -> None:
         """Report what is wrong now. What cannot be asked stays as it was, and is the store's."""
         try:
-            facts = await read_facts(self._redis)
-            self._look_at_durability(facts)
-            self._look_at_memory(facts)
-            await self._look_at_disk(facts)
+            self._facts = await read_facts(self._redis)
+            self._look_at_durability(self._facts)
+            self._look_at_memory(self._facts)
             self._look_at_agenda(await self._tasks.delays(self._clock.now()))
         except StoreUnavailableError:
             await self._health.check()
+        # Also of a server that is away: a full disk is a reason to be.
+        await self._look_at_disk(self._facts)
 
     def _look_at_durability(self, facts: ServerFacts) -> None:
         found = self._judge.judge(facts)

@@ -184,6 +184,8 @@ async def test_a_full_disk_of_the_embedded_server(
             refused += 1
         assert (await app.get("/-/ready"))[0] == 503
         assert await app.metric(UP) == 0
+        await until(lambda: "disk" in subjects(app))
+        assert " of 8.0 MiB are free" in str(app.service.conditions.present())
         file.unlink()
         await until(lambda: _accepts(app))
         kept.append("D")
@@ -191,6 +193,7 @@ async def test_a_full_disk_of_the_embedded_server(
         _, found = await app.get("/v1/incidents?state=all&limit=100")
         titles = {item["labels"]["alertname"] for item in found["incidents"]}
         assert titles >= set(kept)
+        await until(lambda: not subjects(app))
     finally:
         await app.stop()
 
