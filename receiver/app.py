@@ -48,6 +48,7 @@ from receiver.server import (
 )
 from receiver.server_watch import ServerWatch
 from receiver.settings import Settings
+from receiver.settings_types import is_loopback
 from receiver.silencer import Silencer
 from receiver.silences import Silences
 from receiver.slack.build import build_front, build_socket
@@ -412,8 +413,10 @@ class Service:
         address = settings.web.listen_address
         self.api_port = await self._listening.open(api, address, self._connections("api"))
         if settings.observability.prometheus_enabled:
-            metrics = build_metrics_application(self._endpoints)
+            metrics = build_metrics_application(settings, self._endpoints)
             address = settings.web.metrics_address
+            if not is_loopback(address) and settings.web.metrics_token is None:
+                log.warning("/metrics at %s is open to all: set web.metrics_token", address)
             connections = self._connections("metrics")
             self.metrics_port = await self._listening.open(metrics, address, connections)
         if settings.status_page.listen_address and self.status_page.enabled:

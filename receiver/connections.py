@@ -25,6 +25,8 @@ would reset it, and could take the answer away before it is seen."""
 
 _TOO_MUCH = b'{"error": "try again: more is sent than can be answered"}\n'
 
+SERVER = "incident-manager"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -74,6 +76,7 @@ class Connections:
     def runner(self, application: web.Application) -> web.AppRunner:
         """Return what serves an application over connections that are watched."""
         application.middlewares.insert(0, self._answer)
+        application.on_response_prepare.append(_name_nothing)
         return _Runner(self, application)
 
     async def watch(self) -> None:
@@ -198,6 +201,12 @@ def _too_much() -> bytes:
     )
 
 
+async def _name_nothing(_request: web.Request, response: web.StreamResponse) -> None:
+    """Say which service this is, and not by which versions of which programs."""
+    if "/" in response.headers.get("Server", "/"):
+        response.headers["Server"] = SERVER
+
+
 async def _leave_unread(request: web.Request, response: web.StreamResponse) -> None:
     """Answer, and read nothing of the body that was not needed for the answer."""
     response.force_close()
@@ -226,6 +235,12 @@ class _Connection(web.RequestHandler):
         if self.request is None:
             return bounds.idle_s if self.asked else bounds.first_s
         return float("inf") if self.request.content.is_eof() else bounds.body_s
+
+    def handle_error(self, *args: Any, **more: Any) -> web.StreamResponse:
+        """Return the answer to what is no request: it names no version either."""
+        response = super().handle_error(*args, **more)
+        response.headers["Server"] = SERVER
+        return response
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take its place, or end before it has cost anything."""

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from receiver.access import Access
 from receiver.conditions import Conditions, Subject
-from receiver.errors import StoreUnavailableError
+from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.heartbeats import Heartbeats
 from receiver.parameters import check_parameters, read_one
 from receiver.present import rfc3339
@@ -85,6 +85,8 @@ class DamagedRecords:
         self._access.check(request)
         check_parameters(request, ("place",))
         place = read_one(request, "place")
+        if not place:
+            raise PayloadError("is missing: one of those that GET /v1/damaged lists", "place")
         for entry in await self._register.listed():
             if entry.place == place:
                 await self._register.discard(entry)

@@ -23,6 +23,7 @@ from receiver.metrics import Metrics
 from receiver.on_call import OnCallEndpoint
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
+from receiver.settings_types import is_loopback
 from receiver.silences import SilenceError
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
@@ -91,15 +92,15 @@ PATHS = (
     ("GET", "/status"),
     ("GET", "/status.json"),
     ("GET", "/status/{name}"),
-    # Whoever watches the page from outside asks so.
-    ("HEAD", "/status"),
-    ("HEAD", "/status.json"),
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
     ("GET", "/metrics"),
 )
-"""(method, path template) of everything on the API port, in the order of ``_handlers``."""
+"""(method, path template) of everything on the API port, in the order of ``_handlers``.
+
+HEAD is answered as GET would be, and OPTIONS with what a path takes.
+"""
 
 
 def _handlers(endpoints: Endpoints) -> list[Handler]:
@@ -143,8 +144,6 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.status_page.page,
         endpoints.status_page.data,
         endpoints.status_page.asset,
-        endpoints.status_page.page,
-        endpoints.status_page.data,
         status.health,
         status.healthy,
         status.ready,
@@ -182,14 +181,55 @@ def build_application(
     for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
         if path == "/metrics" and not enabled:
             continue
-        application.router.add_route(method, settings.web.route_prefix + path, handler)
+        _route(application, method, settings.web.route_prefix + path, handler)
+    _add_options(application)
     return application
 
 
-def build_metrics_application(endpoints: Endpoints) -> web.Application:
-    """Return the application of the metrics port: /metrics alone; the other may be public."""
+def _route(application: web.Application, method: str, path: str, handler: Handler) -> None:
+    application.router.add_route(method, path, handler)
+    if method == "GET":
+        # Whoever watches a page from outside asks so.
+        application.router.add_route("HEAD", path, handler)
+
+
+def _add_options(application: web.Application) -> None:
+    """Answer OPTIONS on every path with the methods it takes."""
+    methods: dict[str, list[str]] = {}
+    for route in application.router.routes():
+        resource = route.resource
+        if resource is not None:
+            methods.setdefault(resource.canonical, []).append(route.method)
+    for resource in list(application.router.resources()):
+        allowed = ", ".join(sorted({*methods[resource.canonical], "OPTIONS"}))
+        if isinstance(resource, web.Resource):
+            resource.add_route("OPTIONS", _options(allowed))
+
+
+def _options(allowed: str) -> Handler:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=204, headers={"Allow": allowed})
+
+    return answer
+
+
+def build_metrics_application(settings: Settings, endpoints: Endpoints) -> web.Application:
+    """Return the application of the metrics port: /metrics alone; the other may be public.
+
+    A page of another site must not read it through a browser whose host's name it makes lead here.
+    Where it can be reached from elsewhere, scrapers call it by names that only they know.
+    """
+    browsers = Browsers(settings.web.external_url, guarded=settings.web.metrics_token is not None)
+    wide = not is_loopback(settings.web.metrics_address)
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        if not wide or request.headers.get("User-Agent", "").startswith("Mozilla/"):
+            browsers.check(request)
+        return await endpoints.status.metrics(request)
+
     application = web.Application(middlewares=[_refusals])
-    application.router.add_get("/metrics", endpoints.status.metrics)
+    _route(application, "GET", "/metrics", metrics)
+    _add_options(application)
     return application
 
 
@@ -202,9 +242,10 @@ def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Appl
     application.on_response_prepare.append(endpoints.status_page.dress)
     page = endpoints.status_page
     for path in ("/", "/status"):
-        application.router.add_get(path, page.page)
-    application.router.add_get("/status.json", page.data)
-    application.router.add_get("/status/{name}", page.asset)
+        _route(application, "GET", path, page.page)
+    _route(application, "GET", "/status.json", page.data)
+    _route(application, "GET", "/status/{name}", page.asset)
+    _add_options(application)
     return application
 
 

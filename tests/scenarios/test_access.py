@@ -54,8 +54,6 @@ ROUTES: dict[tuple[str, str], int] = {
     ("GET", "/status"): PUBLIC,
     ("GET", "/status.json"): PUBLIC,
     ("GET", "/status/{name}"): PUBLIC,
-    ("HEAD", "/status"): PUBLIC,
-    ("HEAD", "/status.json"): PUBLIC,
     ("GET", "/health"): PUBLIC,
     ("GET", "/-/healthy"): PUBLIC,
     ("GET", "/-/ready"): PUBLIC,
@@ -310,3 +308,69 @@ async def test_a_page_of_metrics_is_made_once_for_many(guarded: App) -> None:
     for accept in versions:
         await ask(accept)
     assert made <= 10
+
+
+async def test_head_and_options_are_answered_wherever_get_is(guarded: App) -> None:
+    incident = await opened(guarded)
+    for method, path in ROUTES:
+        where = address(path, incident)
+        if method != "GET":
+            continue
+        got, _, read = await asked(guarded, "GET", where, headers=BEARER)
+        status, text, headers = await asked(guarded, "HEAD", where, headers=BEARER)
+        assert (status, text) == (got, ""), path
+        assert headers["Content-Type"] == read["Content-Type"], path
+        status, _, headers = await asked(guarded, "OPTIONS", where, headers={})
+        assert status == 204, path
+        assert {"GET", "HEAD", "OPTIONS"} <= set(headers["Allow"].split(", ")), path
+    status, _, headers = await asked(guarded, "OPTIONS", "/v1/alerts/webhook", headers={})
+    assert headers["Allow"] == "OPTIONS, POST"
+
+
+async def test_no_answer_names_a_version(guarded: App) -> None:
+    ports = (guarded.service.api_port, guarded.service.metrics_port)
+    for port in ports:
+        for request in (b"GET /metrics", b"GET /nothing", b"POST /-/healthy", b"BAD"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert b"\r\nserver: incident-manager\r\n" in answer.lower(), answer[:300]
+            assert b"aiohttp" not in answer.lower()
+            writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
+    writer.write(b"GET / HTTP/1.1\r\nBad header\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert b"aiohttp" not in answer.lower()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("wide", "token", "host", "agent", "status"),
+    [
+        (False, "", "localhost:9090", "Prometheus/3", 200),
+        (False, "", "evil.example", "Prometheus/3", 403),
+        (False, "", "evil.example", "Mozilla/5.0", 403),
+        (True, "", "im.monitoring.svc:9090", "Prometheus/3", 200),
+        (True, "", "evil.example", "Mozilla/5.0", 403),
+        (True, "a-token-for-scrapers", "evil.example", "Mozilla/5.0", 200),
+    ],
+)
+async def test_the_metrics_port_asks_how_it_is_called(
+    tmp_path: Path,
+    fakes: Fakes,
+    *,
+    wide: bool,
+    token: str,
+    host: str,
+    agent: str,
+    status: int,
+) -> None:
+    app = App(tmp_path, *fakes)
+    address = "0.0.0.0:0" if wide else "127.0.0.1:0"
+    more = {"web.metrics_token": token} if token else {}
+    await app.start(**NO_ACCOUNTS, **{"web.metrics_address": address}, **more)
+    headers = {"Host": host, "User-Agent": agent, "Authorization": f"Bearer {token}"}
+    url = f"http://127.0.0.1:{app.service.metrics_port}/metrics"
+    async with app.session.get(url, headers=headers) as answer:
+        assert answer.status == status
+    await app.stop()
