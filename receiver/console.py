@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from aiohttp import web
 
@@ -17,10 +17,11 @@ from receiver.access import Access
 from receiver.batch import Outcome
 from receiver.clock import Clock
 from receiver.conditions import Condition
-from receiver.console_view import card, details, list_links, problem
+from receiver.console_list import asked_for, read_list
+from receiver.console_view import card, details, problem
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
-from receiver.parameters import check_parameters, read_number, read_one, read_query
+from receiver.parameters import check_parameters, read_number, read_one
 from receiver.person_actions import (
     ActionItemBody,
     ActionItemDoneBody,
@@ -33,17 +34,13 @@ from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
-from receiver.store.lists import ListPage
-from receiver.store.query import CursorError, Query
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
 
-SHOWN = 200
 NAME_MAX = 80
-LIST_TEXT_MAX, LIST_FIELDS_MAX = 4_000, 50
 EPISODE_MAX = 1_000_000_000
 COOKIE = "incident_manager_name"
 SPANS = (7, 30)
@@ -97,7 +94,7 @@ class ConsoleEndpoint:
         """GET /: a page of incidents, most urgent first, and the figures of the last days."""
         credential = self._access.check_browser(request)
         days = _span(request)
-        links, page, slip = await self._list(request)
+        links, page, slip = await read_list(request, self._store.lists)
         figures = await self._figures.days(self._today(), days)
         now = self._clock.now()
         return await self._page(
@@ -116,21 +113,6 @@ class ConsoleEndpoint:
             ],
             opened=sum(day.opened for day in by_day(figures)),
         )
-
-    async def _list(self, request: web.Request) -> tuple[dict[str, Any], ListPage, str]:
-        """Return the list asked for; one that cannot be is replaced by all that is open, and said.
-
-        Whoever follows a link with a slip in it at night still sees what is open.
-        """
-        lists, slip = self._store.lists, ""
-        try:
-            query, cursor = read_query(request), read_one(request, "cursor")
-            page = await lists.page(query, SHOWN, cursor)
-        except (PayloadError, CursorError) as error:
-            slip = error.message if isinstance(error, PayloadError) else f"The cursor {error}"
-            query, cursor = Query(), ""
-            page = await lists.page(query, SHOWN)
-        return list_links(query, page, await lists.counts(), cursor), page, slip
 
     async def one(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}: everything about one incident, as of one moment."""
@@ -180,7 +162,7 @@ class ConsoleEndpoint:
             place = f"/incidents/{incident.id}/review?{urlencode([said])}#action-items"
         elif form.get("back") == "index":
             # To the same page of the same list.
-            place = f"/?{urlencode([*_asked(form.get('list', '')), said])}"
+            place = f"/?{urlencode([*asked_for(form.get('list', '')), said])}"
         answer = web.Response(status=303, headers={"Location": f"{self._prefix}{place}"})
         if credential is None and name:
             answer.set_cookie(
@@ -304,14 +286,6 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if day.year >= 2000 else None  # noqa: PLR2004 - long before there was anything
-
-
-def _asked(text: str) -> list[tuple[str, str]]:
-    """Return the parameters of the list a button was pressed in; the text comes from a form."""
-    try:
-        return parse_qsl(text[:LIST_TEXT_MAX], max_num_fields=LIST_FIELDS_MAX)
-    except ValueError:
-        return []
 
 
 def _span(request: web.Request) -> int:

@@ -1,17 +1,11 @@
 """What the console's templates show of an incident: words and times, ready to print."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from receiver.conditions import Condition
 from receiver.present import rfc3339
-from receiver.store.lists import ListPage
-from receiver.store.query import Query
-from routing.alert import PRIORITIES
 from routing.duration import format_duration
 from routing.incident import Incident
 from routing.incident_parts import Deadline, Silence
@@ -41,42 +35,6 @@ def card(incident: Incident, now: int) -> dict[str, Any]:
         "marks": _marks(incident, now),
         "can_acknowledge": incident.state in ("triggered", "snoozed") or incident.asks_again,
         "is_open": incident.is_open,
-    }
-
-
-def list_links(
-    query: Query, page: ListPage, counted: Mapping[str, int], cursor: str
-) -> dict[str, Any]:
-    """Return what the page of a list says around it: how many there are, and where the others are.
-
-    ``counted``: open incidents by priority.
-    """
-    every = sum(counted.values())
-    chosen = ",".join(query.priorities) or "all"
-    tabs = {"all": every, **{name: counted.get(name, 0) for name in PRIORITIES}}
-
-    def only(name: str) -> Query:
-        return msgspec.structs.replace(query, priorities=() if name == "all" else (name,))
-
-    return {
-        "total": page.total,
-        "every": every,
-        "what": " ".join((*query.priorities, query.state)),
-        "tabs": [
-            {
-                "name": name,
-                "number": number,
-                "url": only(name).address("/"),
-                "chosen": name == chosen,
-            }
-            for name, number in tabs.items()
-        ],
-        "text": query.text,
-        "narrowed": query != Query(),
-        "fields": [pair for pair in query.parameters() if pair[0] != "text"],
-        "here": query.address("", *([("cursor", cursor)] if cursor else [])).lstrip("?"),
-        "next": query.address("/", ("cursor", page.next)) if page.next else "",
-        "first": query.address("/") if cursor else "",
     }
 
 

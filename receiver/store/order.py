@@ -17,12 +17,16 @@ BANDS = range(len(PRIORITIES) + 1)
 """The unsorted, and one for each priority."""
 
 
+_BAND_OF = {priority: band for band, priority in enumerate(PRIORITIES, 1)}
+
+
 def band_of(priority: str) -> int:
     """Return the band of a priority."""
-    return 1 + PRIORITIES.index(priority)
+    return _BAND_OF[priority]
 
 
 def open_score(incident: Incident) -> int:
     """Return the score of an open incident in the index of open ones."""
+    # A clock of another age must not make another priority of it.
     opened = min(max(0, incident.episode_opened_at), BAND - 1)
-    return band_of(incident.priority) * BAND + opened
+    return _BAND_OF[incident.priority] * BAND + opened

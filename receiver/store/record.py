@@ -234,9 +234,11 @@ def _open_score(before: Incident | None, after: Incident) -> int | bool:
     """Return the score in the open index if it is another than before, else False."""
     if not after.is_open:
         return False
-    score = open_score(after)
-    known = before is not None and before.is_open and open_score(before) == score
-    return False if known else score
+    if before is not None and before.is_open:
+        same = before.priority == after.priority
+        if same and before.episode_opened_at == after.episode_opened_at:
+            return False
+    return open_score(after)
 
 
 def _closed_score(before: Incident | None, after: Incident) -> int | bool:

@@ -1,5 +1,6 @@
 """Lists over a real server: their order, their filters, and pages that lose and repeat nothing."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -269,3 +270,18 @@ async def test_a_score_that_nobody_of_ours_wrote_hides_nothing(
         assert Counter(await _walk(store, Query(sort=sort), 2)) == Counter(one.id for one in made)
     await Sorting(store).sort()
     assert await _walk(store, Query(), 5) == _urgent_first(made)
+
+
+async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(
+    store: IncidentStore, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.store.sorting.EVERY_S", 0.01)
+    made = await _mixed(store, 20)
+    running = asyncio.create_task(Sorting(store).run())
+    for one in made[:6]:
+        await redis.zadd(store.of(one.id).open, {one.id: one.episode_opened_at})
+        async with asyncio.timeout(5):
+            while await redis.zscore(store.of(one.id).open, one.id) != open_score(one):
+                await asyncio.sleep(0.01)
+    assert await _walk(store, Query(), 7) == _urgent_first(made)
+    running.cancel()
