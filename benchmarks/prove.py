@@ -17,7 +17,6 @@ PROOFS = (
     "bombs",
     "damage-store",
     "durable",
-    "damage",
     "system",
     "storm",
     "agenda",
