@@ -5,7 +5,7 @@ must not: so all replicas go by Redis's clock plus a ``shift`` they share (``Ref
 time between two measurements by elapsed time, which nobody can set. When Redis's clock steps, the
 shift takes the step up, and the service's time goes on as if nothing had happened. Where Redis and
 this machine agree on another time than the service's, that is made up for so slowly that no
-deadline is hurt. See docs/adr/0031-the-clock-does-not-step.md.
+deadline is hurt. See docs/adr/0036-the-clock-does-not-step.md.
 """
 
 import logging

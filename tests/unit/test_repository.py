@@ -103,3 +103,18 @@ def test_patterns_of_people_are_matched_by_re2_alone(file):
             continue
         if isinstance(node.func.value, ast.Name) and node.func.value.id == "re":
             assert node.func.attr == "escape" or _is_ours(node.args[0]), ast.unparse(node)
+
+
+def test_decisions_are_numbered_once_and_links_to_them_lead_somewhere():
+    files = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [file.name[:4] for file in files] == [f"{at:04}" for at in range(1, len(files) + 1)]
+    for file in files:
+        text = file.read_text()
+        assert text.startswith(f"# {int(file.name[:4])}. "), file.name
+        assert re.search(r"^Date: \d{4}-\d\d-\d\d\. Status: ", text, re.MULTILINE), file.name
+    places = [ROOT / "receiver", ROOT / "routing", ROOT / "docs", ROOT / "benchmarks"]
+    for place in places:
+        for file in place.rglob("*"):
+            if file.suffix in (".py", ".md", ".lua"):
+                for name in re.findall(r"adr/(\d{4}[a-z0-9-]+\.md)", file.read_text()):
+                    assert (ROOT / "docs" / "adr" / name).is_file(), (file, name)
