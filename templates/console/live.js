@@ -34,12 +34,19 @@ function here() {
   return url;
 }
 
+// As AbortSignal.timeout, which older phones do not have.
+function withinTime() {
+  const control = new AbortController();
+  setTimeout(() => control.abort(), ANSWERS_IN);
+  return control.signal;
+}
+
 async function ask(url, more) {
   // The header keeps the service, and many a proxy, from asking for a name beside the page.
   const headers = { Accept: "text/html", "X-Requested-With": "XMLHttpRequest" };
   const answer = await fetch(url, {
     headers, cache: "no-store", credentials: "same-origin",
-    signal: AbortSignal.timeout(ANSWERS_IN), ...more,
+    signal: withinTime(), ...more,
   });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   // A proxy may answer in the service's stead, with a page that is none of ours.
@@ -204,10 +211,11 @@ async function asChosen(page, url) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target, button = event.submitter;
-  if (event.defaultPrevented || form.method !== "post") return;
+  // Without a submitter (older phones) nobody knows which button it was: the browser does.
+  if (event.defaultPrevented || form.method !== "post" || !button) return;
   event.preventDefault();
-  const url = button?.hasAttribute("formaction") ? button.formAction : form.action;
-  const what = button?.dataset.what || button?.textContent || "the form";
+  const url = button.hasAttribute("formaction") ? button.formAction : form.action;
+  const what = button.dataset.what || button.textContent;
   send(what, form, url, new URLSearchParams(new FormData(form, button)));
 });
 

@@ -30,9 +30,11 @@ function missed() {
 }
 
 async function refresh() {
+  const control = new AbortController();
+  setTimeout(() => control.abort(), ANSWERS_IN);
   try {
     const answer = await fetch(location.href, {
-      headers: { Accept: "text/html" }, cache: "no-cache", signal: AbortSignal.timeout(ANSWERS_IN),
+      headers: { Accept: "text/html" }, cache: "no-cache", signal: control.signal,
     });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     // A proxy may answer in its stead.

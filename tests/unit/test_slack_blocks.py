@@ -20,7 +20,7 @@ from receiver.notify.slack_text import escaped, mrkdwn, plain
 from routing.alert import Alert
 from routing.group import Group
 from routing.incident import Incident
-from routing.incident_parts import Actor, Deadline, Entry, Page
+from routing.incident_parts import Actor, Deadline, Entry, Page, Unreached
 from tests.fakes import slack_blocks as strict
 from tests.fakes.slack_text import links, mentions
 
@@ -59,6 +59,10 @@ INCIDENTS = st.builds(
     snoozed_until=st.integers(0, 4_000_000_000_000),
     assigned_to=st.one_of(st.none(), st.builds(Actor, name=TEXT, via=st.just("api"))),
     flapping=st.booleans(),
+    unreached=st.one_of(
+        st.none(),
+        st.builds(Unreached, since=st.just(1), why=TEXT, until=st.sampled_from([0, 90_000])),
+    ),
     stale_at=st.integers(0, 1),
     merged_into=st.sampled_from(["", "", "0-bbbbbbbbbbbbbbbb-1"]),
     episode=st.integers(0, 99),
