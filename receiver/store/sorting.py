@@ -13,7 +13,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.store.client import load_script, unavailable_is_503
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys
-from receiver.store.order import open_score
+from receiver.store.order import BAND, open_score
 from receiver.store.record import version_text
 
 log = logging.getLogger("store")
@@ -31,6 +31,7 @@ class Sorting:
     def __init__(self, store: IncidentStore) -> None:
         self._store = store
         self._rescore = load_script(store.redis, "rescore_open")
+        # Unsorted ones of a newer release, which are for that one to sort.
         self._left = 0
 
     async def run(self) -> None:
@@ -40,8 +41,6 @@ class Sorting:
             try:
                 if minutes in (0, AGAIN_AFTER) or await self._unsorted() > self._left:
                     moved = await self.sort()
-                    # What is left is of a newer release, and for that one to sort.
-                    self._left = await self._unsorted()
                     if moved:
                         log.info("open incidents sorted by priority: %d were not", moved)
                 minutes += 1
@@ -54,7 +53,7 @@ class Sorting:
 
     async def sort(self) -> int:
         """Give every open incident the score of its record; return how many had another."""
-        moved = 0
+        moved = self._left = 0
         for keys in self._store.keys:
             async for scores in self._store.lists.scan(keys):
                 names = list(scores)
@@ -65,6 +64,9 @@ class Sorting:
 
     async def _sort_some(self, keys: Keys, scores: Mapping[str, float]) -> int:
         records = await self._store.read(scores)
+        self._left += sum(
+            incident.state == "newer" and scores[name] < BAND for name, incident in records.items()
+        )
         wrong = [
             (name, version_text(incident.version), open_score(incident))
             for name, incident in records.items()

@@ -285,3 +285,4 @@ async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(
                 await asyncio.sleep(0.01)
     assert await _walk(store, Query(), 7) == _urgent_first(made)
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
