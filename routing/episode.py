@@ -128,7 +128,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
     lead = shown[0]
     priority, reason = lead.priority, lead.priority_reason
     if rules.classify_group is not None:
-        for alert in labelled(shown):
+        for alert in labelled(shown, len(draft.get("alerts"))):
             priority, reason = min(
                 (priority, reason),
                 rules.classify_group(alert, len(shown)),

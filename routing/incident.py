@@ -179,8 +179,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def complete_alerts(self) -> list[Alert]:
         """Return the alerts that are worth showing: all of few, of many those with labels."""
-        shown = list(self.alerts.values())
-        return shown if len(shown) <= COMPLETE_KEPT else labelled(shown)
+        return labelled(self.alerts.values(), len(self.alerts))
 
     def firing(self) -> list[Alert]:
         """Return the alerts that keep the incident open, most urgent first, then oldest."""
@@ -199,9 +198,12 @@ def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> lis
     return alive
 
 
-def labelled(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts whose labels are kept; see ``alert.summarized``."""
-    return [alert for alert in alerts if alert.labels]
+def labelled(alerts: Iterable[Alert], among: int) -> list[Alert]:
+    """Return the alerts whose labels are known, of an incident of so many.
+
+    Of few alerts all are, also of one that came without any; see ``alert.summarized``.
+    """
+    return [alert for alert in alerts if alert.labels or among <= COMPLETE_KEPT]
 
 
 def page_wanted(state: str, page: Page) -> bool:

@@ -16,7 +16,8 @@ def default_matchers(incident: Incident) -> tuple[Matcher, ...]:
     All of its firing alerts match, and nothing that differs in any of these labels does. Without a
     label in common there is nothing safe to propose: ().
     """
-    alerts = labelled(incident.firing()) or labelled(incident.alerts.values())
+    among = len(incident.alerts)
+    alerts = labelled(incident.firing(), among) or labelled(incident.alerts.values(), among)
     if not alerts:
         return ()
     shared = dict(alerts[0].labels)

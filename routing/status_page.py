@@ -197,7 +197,9 @@ def _chosen(
     draft: Draft, event: StatusUpdated, rule: StatusRule, published: Publication | None
 ) -> dict[str, str]:
     """Return the components a person named, else those known, else those the alerts are about."""
-    labels = [alert.labels for alert in labelled(draft.start.alerts.values())]
+    labels = [
+        alert.labels for alert in labelled(draft.start.alerts.values(), len(draft.start.alerts))
+    ]
     hit = rule.hit(labels, draft.start.priority)
     known = dict(published.components) if published is not None else {}
     if event.components:
@@ -260,7 +262,10 @@ def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
     """Return component -> impact of what fires here."""
     if draft.get("priority") not in rule.priorities:
         return {}
-    return rule.hit((alert.labels for alert in labelled(draft.firing())), draft.get("priority"))
+    return rule.hit(
+        (alert.labels for alert in labelled(draft.firing(), len(draft.get("alerts")))),
+        draft.get("priority"),
+    )
 
 
 def _of_parts(draft: Draft) -> dict[str, str]:

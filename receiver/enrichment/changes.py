@@ -83,7 +83,7 @@ class ChangeEnricher:
 
 def _labels(incident: Incident) -> dict[str, str]:
     """Return what all firing alerts have in common, with the group's own labels."""
-    alerts = labelled(incident.firing())
+    alerts = labelled(incident.firing(), len(incident.alerts))
     common = dict(alerts[0].labels) if alerts else {}
     for alert in alerts[1:]:
         common = {key: value for key, value in common.items() if alert.labels.get(key) == value}

@@ -92,7 +92,8 @@ class SimilarEnricher:
 
 
 def _traits(incident: Incident) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    alerts = labelled(incident.firing()) or labelled(incident.alerts.values())
+    among = len(incident.alerts)
+    alerts = labelled(incident.firing(), among) or labelled(incident.alerts.values(), among)
     names = frozenset(alert.labels.get("alertname", "") for alert in alerts)
     common = set(alerts[0].labels.items()) if alerts else set()
     for alert in alerts[1:]:
