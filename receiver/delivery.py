@@ -95,7 +95,9 @@ class Delivery:
             await self._settlement.reject(job, receipt or Receipt(), "not configured any more")
             return
         if receipt is not None and receipt.lost:
-            receipt = self._recovered(job, notifier, receipt)
+            found = notifier.recover(self._view(job, receipt))
+            # What of the timeline was told is not known either: all of it is told again.
+            receipt = msgspec.structs.replace(found, revision=receipt.revision)
             await self._settlement.note(job, RECOVERED)
         for done in range(notifier.steps + 1):
             if receipt is not None:
@@ -107,20 +109,6 @@ class Delivery:
             told = receipt.cursor
             entries = tuple(await self._dispatcher.store.timeline(incident.id, told))
         return Job(task, incident, entries, told, reading.paged, receipt)
-
-    def _recovered(self, job: Job, notifier: Notifier, receipt: Receipt) -> Receipt:
-        """Return the receipt to go on with in place of one that could not be read.
-
-        What the timeline says so far counts as told.
-        """
-        cursor = job.entries_from + len(job.entries)
-        found = notifier.recover(self._view(job, msgspec.structs.replace(receipt, cursor=cursor)))
-        attempt = found.attempt
-        if attempt is not None:
-            attempt = msgspec.structs.replace(attempt, cursor=cursor)
-        return msgspec.structs.replace(
-            found, revision=receipt.revision, cursor=cursor, attempt=attempt
-        )
 
     def _opening_view(self, incident: Incident, reading: Reading, name: str) -> View:
         """Return the view of an incident whose notifier has nothing yet."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import receiver.damaged
+from receiver.store.keys import Keys
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
@@ -106,3 +108,53 @@ async def test_an_unknown_name_is_refused_with_the_known_ones(watching: App) -> 
     status, answer = await watching.post(b"", "/v1/heartbeats/other")
     assert status == 404
     assert "backup, watchdog" in answer["error"]
+
+
+async def _damage_watch(app: App, name: str) -> None:
+    """Make a heartbeat's watch unreadable, and have somebody meet it."""
+    event = app.service.heartbeats._event(name, app.service.settings.heartbeats[name])
+    watch = f"{event.key}-0"
+    await app.service._redis.set(Keys(0).incident(watch), b"\xff{junk")
+    app.service.dispatcher.cache.forget(event.key)
+    found = await app.service.dispatcher.store.load(watch)
+    assert found is not None
+    assert found.state == "damaged"
+
+
+async def test_one_whose_watch_is_damaged_is_awaited_again_by_itself(
+    watching: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver.damaged, "EVERY_S", 0.1)
+    await watching.post(b"", "/v1/heartbeats/backup")
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await _damage_watch(watching, "watchdog")
+
+    async def awaited() -> bool:
+        event = watching.service.heartbeats._event(
+            "watchdog", watching.service.settings.heartbeats["watchdog"]
+        )
+        found = await watching.service.dispatcher.store.load(f"{event.key}-0")
+        return found is not None and found.state == "beating"
+
+    await until(awaited, 12)
+    pass_time(watching, 299)
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    assert await opened(watching) == [], "it beats in time"
+    pass_time(watching, 320)
+    (missing,) = await until(lambda: opened(watching))
+    assert "watchdog" in missing["title"]
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await until(lambda: _none_open(watching))
+
+
+async def test_the_first_beat_after_the_damage_ends_what_was_missing(watching: App) -> None:
+    await watching.post(b"", "/v1/heartbeats/backup")
+    pass_time(watching, 3_700)
+    await until(lambda: opened(watching))
+    await _damage_watch(watching, "backup")
+    await watching.post(b"", "/v1/heartbeats/backup")
+
+    async def backup_is_back() -> bool:
+        return not [item for item in await opened(watching) if "backup" in item["title"]]
+
+    await until(backup_is_back)
