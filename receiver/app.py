@@ -114,7 +114,8 @@ class Service:
             # Imported only when used: it needs Unix (flock), an external server does not.
             from receiver.store.embedded import EmbeddedValkey  # noqa: PLC0415
 
-            self._embedded = EmbeddedValkey(Path(settings.storage.path) / "valkey")
+            storage = settings.storage
+            self._embedded = EmbeddedValkey(Path(storage.path) / "valkey", storage.max_memory)
             await self._embedded.start()
             self._background.append(asyncio.create_task(self._embedded.watch()))
             self._background.append(asyncio.create_task(self._tell_of_repairs(self._embedded)))

@@ -28,7 +28,7 @@ AGAIN_S = 0.5
 """While nothing is accepted it should not last longer than it must."""
 PAUSE_S = 0.2
 """Between two looks, however many commits fail: each failure asks for one."""
-MEMORY_FULL, MEMORY_WELL = 0.9, 0.85
+MEMORY_FULL, MEMORY_WELL = 0.8, 0.75
 """Of maxmemory: from where it is said, and below what it is over."""
 DISK_FLOOR, DISK_SHARE = 256 * 1024 * 1024, 0.1
 """So much (bytes, or of a small disk a share of it) should be free, and twice what the server's
@@ -104,6 +104,9 @@ class ServerWatch:
         self._metrics.set_storage(facts.used, facts.limit)
         share = facts.used / facts.limit if facts.limit else 0.0
         words = f"Redis uses {share:.0%} of its maxmemory ({size(facts.limit)})"
+        words += "; raise storage.max_memory" if self._disk is not None else ""
+        if share >= 1:
+            words += ": it refuses every change until it has room"
         self._report(Subject.MEMORY, words, begins=share >= MEMORY_FULL, lasts=share >= MEMORY_WELL)
 
     async def _look_at_disk(self, facts: ServerFacts) -> None:

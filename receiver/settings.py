@@ -20,7 +20,7 @@ from pydantic import (
 from receiver.enrichment_config import EnrichmentConfig
 from receiver.integration_config import IntegrationsConfig
 from receiver.permission_config import Permissions
-from receiver.settings_types import Address, BareUrl, Prefix, SlackUrl, lower
+from receiver.settings_types import Address, BareUrl, Prefix, Size, SlackUrl, lower
 from receiver.status_config import StatusPageConfig
 from receiver.tracing_config import TracingConfig
 from routing.calendar_config import CalendarConfig
@@ -42,6 +42,8 @@ from routing.config import (
 )
 from routing.response_config import EscalationConfig, Priorities
 from routing.route_config import RouteConfig
+
+MEMORY_LEAST = 64 << 20
 
 
 def _check_credentials(
@@ -91,9 +93,17 @@ class WebConfig(Section):
 
 
 class StorageConfig(Section):
-    """Where the embedded store keeps its data."""
+    """Where the embedded store keeps its data, and how much memory (bytes) it may use; 0: any."""
 
     path: str = Field(default="data", min_length=1)
+    max_memory: Size = 0
+
+    @field_validator("max_memory")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < MEMORY_LEAST:
+            raise ValueError("less than 64mb, with which nothing works (0: no limit)")
+        return value
 
 
 class RedisConfig(Section):

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from routing.config import Url
 
@@ -72,6 +72,20 @@ def _without_slash(value: str) -> str:
     return value.rstrip("/")
 
 
+def _size(value: Any) -> Any:
+    if not isinstance(value, str) or value.isdigit():
+        return value
+    found = _SIZE.fullmatch(value.strip().lower())
+    if not found:
+        raise ValueError("not a number of bytes, kb, mb or gb (for example 512mb or 2gb)")
+    return int(found[1]) << _SHIFTS[found[2]]
+
+
+_SIZE = re.compile(r"([0-9]{1,9})\s*([kmg])i?b?")
+_SHIFTS = {"k": 10, "m": 20, "g": 30}
+
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0, le=1 << 50)]
+"""Bytes, written as a number or with a unit, as Redis's maxmemory: 1kb is 1,024."""
 Address = Annotated[str, AfterValidator(_address)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 SlackUrl = Annotated[Url, AfterValidator(_with_slash)]

@@ -43,7 +43,7 @@ def load_script(redis: Client, name: str) -> Any:
 
 
 _REFUSALS = {
-    "OOM": "its memory is full: raise maxmemory",
+    "OOM": "its memory is full: raise maxmemory (of the embedded server: storage.max_memory)",
     "MISCONF": "it cannot write to its disk: free space, see its log",
     "NOREPLICAS": "replicas are missing (min-replicas-to-write)",
     "READONLY": "it is a replica: redis.url has to name the primary",

@@ -79,8 +79,10 @@ class EmbeddedValkey:
     service process started it; ``restarts`` counts the times ``watch`` brought it back.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, max_memory: int = 0) -> None:
+        """``max_memory``: bytes after which it refuses to write, 0 for no limit."""
         self.data_dir = data_dir.resolve()
+        self._max_memory = max_memory
         self.socket_path = choose_socket_path(self.data_dir)
         self.pid = 0
         self.adopted = False
@@ -223,7 +225,7 @@ class EmbeddedValkey:
                 )
             Path(self.socket_path).unlink(missing_ok=True)
             config = self.data_dir / "valkey.conf"
-            config.write_text(render_config(self.data_dir, self.socket_path))
+            config.write_text(render_config(self.data_dir, self.socket_path, self._max_memory))
             put_long_log_aside(self._log_path)
             self._process = spawn_server(config, self._log_path, self._server_lock.fileno)
             self._server_lock.write_note(str(self._process.pid))
@@ -245,7 +247,7 @@ class EmbeddedValkey:
             if again is None or again.pid != pid:
                 return False
             try:
-                await apply_runtime_settings(self.socket_path)
+                await apply_runtime_settings(self.socket_path, self._max_memory)
             except (OSError, hiredis.HiredisError) as error:
                 raise StoreUnavailableError(
                     f"cannot adopt the embedded Valkey (process {pid}): {error}"

@@ -31,7 +31,9 @@ async def check_layout(redis: Client, shards: int) -> None:
     from the incidents.
     """
     async with unavailable_is_503():
-        await redis.set(LAYOUT, str(shards), nx=True)
+        # A server whose memory is full refuses even what would change nothing.
+        if not await redis.exists(LAYOUT):
+            await redis.set(LAYOUT, str(shards), nx=True)
         is_text = await redis.type(LAYOUT) == b"string"
         raw = (await redis.get(LAYOUT) or b"") if is_text else b""
     if raw == RESTORING:

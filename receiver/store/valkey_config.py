@@ -53,13 +53,18 @@ START_SETTINGS: dict[str, str] = {
 }
 
 
-def render_config(data_dir: Path, socket_path: str) -> str:
+def runtime_settings(max_memory: int) -> dict[str, str]:
+    """Return what a running server is told; ``max_memory`` in bytes, 0 for no limit."""
+    return RUNTIME_SETTINGS | {"maxmemory": str(max_memory)}
+
+
+def render_config(data_dir: Path, socket_path: str, max_memory: int) -> str:
     """Text of the server's configuration file for this data and this socket."""
     settings = {
         "dir": str(data_dir),
         "unixsocket": socket_path,
         **START_SETTINGS,
-        **RUNTIME_SETTINGS,
+        **runtime_settings(max_memory),
     }
     lines = ["# Written by incident-manager at each start of the server; changes are lost."]
     lines += [f"{name} {_quote(value)}" for name, value in settings.items()]

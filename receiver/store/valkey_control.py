@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import hiredis
 
-from receiver.store.valkey_config import RUNTIME_SETTINGS
+from receiver.store.valkey_config import runtime_settings
 
 # Seconds for one exchange. A loading server answers between two chunks of its file.
 _EXCHANGE_WITHIN = 2.0
@@ -44,9 +44,9 @@ async def ask(socket_path: str) -> ServerAnswer | None:
         return None
 
 
-async def apply_runtime_settings(socket_path: str) -> None:
+async def apply_runtime_settings(socket_path: str, max_memory: int) -> None:
     """Give a running server our settings. Errors: ``OSError``, ``hiredis.HiredisError``."""
-    pairs = [part for pair in RUNTIME_SETTINGS.items() for part in pair]
+    pairs = [part for pair in runtime_settings(max_memory).items() for part in pair]
     (reply,) = await _exchange(socket_path, ("CONFIG", "SET", *pairs))
     if isinstance(reply, hiredis.ReplyError):
         raise reply

@@ -241,6 +241,40 @@ async def test_memory_that_is_nearly_full_is_told_before_it_is_full(plain: App) 
     await until(lambda: not subjects(plain))
 
 
+async def test_the_embedded_server_keeps_to_its_memory_and_loses_nothing(
+    tmp_path: Path, fakes: Any
+) -> None:
+    app = App(tmp_path, *fakes)
+    await app.start(**NO_ACCOUNTS, **{"storage.max_memory": "64mb"})
+    redis = app.service._redis
+    assert await post(app, "A") == 202
+    await redis.setrange("half", 50 << 20, "x")
+    await until(lambda: "memory" in subjects(app))
+    assert "storage.max_memory" in await words_of(app, "memory")
+    assert (await app.get("/-/ready"))[0] == 200
+    await redis.setrange("rest", 40 << 20, "x")
+    await until(lambda: _refused(app, "B"))
+    await app.stop()
+    with pytest.raises(StoreUnavailableError, match=r"memory is full.*storage\.max_memory"):
+        await app.start(**NO_ACCOUNTS, **{"storage.max_memory": "64mb"})
+    await app.start(**NO_ACCOUNTS, **{"storage.max_memory": "1gb"})
+    try:
+        assert len((await app.get("/v1/incidents"))[1]["incidents"]) == 1
+        assert await post(app, "B") == 202
+        assert "memory" not in subjects(app)
+    finally:
+        await app.stop()
+
+
+async def _refused(app: App, name: str) -> bool:
+    return await post(app, name) == 503
+
+
+async def words_of(app: App, subject: str) -> str:
+    problems = (await app.get("/health"))[1]["problems"]
+    return "".join(one["problem"] for one in problems if one["subject"] == subject)
+
+
 async def test_an_agenda_that_nobody_works_on_is_told(plain: App) -> None:
     await plain.fire()
     await plain.service.agenda.stop()

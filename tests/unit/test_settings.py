@@ -70,6 +70,26 @@ def test_the_environment_of_the_operational_runbook() -> None:
     assert settings.web.metrics_address == "0.0.0.0:9191"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("0", 0),
+        ("67108864", 64 << 20),
+        ("512mb", 512 << 20),
+        ("'2 GiB'", 2 << 30),
+        ("70000k", 71_680_000),
+    ],
+)
+def test_sizes_have_units(config: Config, written: str, meant: int) -> None:
+    assert config.load(f"storage: {{max_memory: {written}}}").storage.max_memory == meant
+
+
+@pytest.mark.parametrize("written", ["1mb", "-1", "1.5gb", "much", "''", "9999999999gb", "true"])
+def test_sizes_that_are_none_are_named(config: Config, written: str) -> None:
+    (problem,) = config.problems(f"storage: {{max_memory: {written}}}")
+    assert "storage.max_memory" in problem
+
+
 def test_flags_over_environment_over_file(config: Config) -> None:
     text = "web: {listen_address: '127.0.0.1:1'}\nstorage: {path: a}\nlog: {level: error}\n"
     environ = {"LLM_IM__STORAGE__PATH": "b", "LLM_IM__LOG__LEVEL": "WARNING", "OTHER": "x"}
