@@ -15,6 +15,7 @@ PROOFS = (
     "kill",
     "damage",
     "bombs",
+    "overload",
     "damage-store",
     "durable",
     "system",
