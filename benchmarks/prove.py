@@ -16,7 +16,6 @@ PROOFS = (
     "damage",
     "bombs",
     "overload",
-    "damage-store",
     "durable",
     "system",
     "storm",

@@ -177,25 +177,33 @@ async def _check_beside(redis: Client, keys: Keys, start: str) -> list[Finding]:
 async def _look_beside(
     redis: Client, keys: Keys, start: str, names: Sequence[bytes]
 ) -> list[Finding]:
+    if not names:
+        return []
+    of = {name: name.decode("utf-8", "backslashreplace").removeprefix(start) for name in names}
     groups = start == keys.group("")
+    said: dict[bytes, bytes | None] = {}
+    if groups:
+        # Of a group that says nothing readable is judged where its incidents are looked at.
+        async with unavailable_is_503():
+            said = dict(zip(of, await redis.mget(list(of)), strict=True))
+        of = {
+            name: f"{keys.shard}-{of[name]}-{int(pointer)}"
+            for name, pointer in said.items()
+            if pointer is not None and pointer.isdigit()
+        }
+    asked: list[Command] = []
+    for name, incident in of.items():
+        asked += [("EXISTS", keys.incident(incident)), ("GET" if groups else "EXISTS", name)]
+    answers = await _together(redis, asked) if asked else []
     found = []
-    for key in dict.fromkeys(names):
-        text = key.decode("utf-8", "backslashreplace")
-        of = text.removeprefix(start)
-        if groups:
-            async with unavailable_is_503():
-                pointer = await redis.get(key) if await redis.type(key) == b"string" else b""
-            if not pointer or not pointer.isdigit():
-                continue  # gone, or judged where its incidents are looked at
-            of = f"{keys.shard}-{of}-{int(pointer)}"
-        asked = [("EXISTS", keys.incident(of)), ("EXISTS", key)]
-        if groups:
-            asked.append(("GET", key))
-        exists, there, *same = await _together(redis, asked)
-        if exists or not there or (same and same[0] != pointer):
+    for (name, incident), exists, there in zip(
+        of.items(), answers[::2], answers[1::2], strict=True
+    ):
+        if exists or not there or (groups and there != said[name]):
             continue
-        words = f"there is no record of {of}"
         cure = Cure.PUT_ASIDE if groups else Cure.REMOVE
-        commands: tuple[Command, ...] = () if groups else (("DEL", key),)
-        found.append(Finding("beside", text, words, cure, keys.shard, of, b"", commands))
+        commands: tuple[Command, ...] = () if groups else (("DEL", name),)
+        words = f"there is no record of {incident}"
+        shown = name.decode("utf-8", "backslashreplace")
+        found.append(Finding("beside", shown, words, cure, keys.shard, incident, b"", commands))
     return found

@@ -4,7 +4,7 @@ A commit changes several keys at once, so they are read by one ``MULTI``: what i
 what some commit left. Only commands that every Redis allows are used.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -113,19 +113,18 @@ async def _records(redis: Client, keys: Keys, names: Sequence[str]) -> list[byte
 
 
 async def _read(redis: Client, keys: Keys, records: dict[str, bytes]) -> list[StoredIncident]:
+    if not records:
+        return []
+    names = list(records)
     tasks = {name: tasks_of(decoded(name, raw)[0]) for name, raw in records.items()}
+    members = [member(name, task) for name in names for task in tasks[name]]
     async with unavailable_is_503():
         pipeline = redis.pipeline(transaction=True)
-        pipeline.time()
-        for name in records:
-            _ask(pipeline, keys, name, tasks[name])
-        answers = iter(await pipeline.execute(raise_on_error=False))
-    first = next(answers)
-    if isinstance(first, Exception):
-        raise StoreUnavailableError(f"Redis: {first}")
-    seconds, micros = first
-    now = seconds * 1000 + micros // 1000
-    read = [_read_one(answers, keys, name, tasks[name], now) for name in records]
+        _ask(pipeline, keys, names, members)
+        answers = await pipeline.execute(raise_on_error=False)
+    if isinstance(answers[0], Exception):
+        raise StoreUnavailableError(f"Redis: {answers[0]}")
+    read = _read_all(iter(answers), keys, names, tasks, members)
     return [one for one in read if one.record]
 
 
@@ -136,52 +135,71 @@ def tasks_of(incident: Incident | None) -> list[str]:
     return [*incident.timers, *(f"notify:{name}" for name in incident.pages)]
 
 
-def _ask(pipeline: Any, keys: Keys, name: str, tasks: Sequence[str]) -> None:
-    digest = name.split("-")[1] if name.count("-") > 1 else name
-    pipeline.get(keys.incident(name))
-    pipeline.pttl(keys.incident(name))
-    pipeline.get(keys.group(digest))
-    pipeline.hget(keys.seen, name)
-    pipeline.lrange(keys.timeline(name), 0, -1)
-    pipeline.hgetall(keys.receipts(name))
+def _ask(pipeline: Any, keys: Keys, names: Sequence[str], members: Sequence[str]) -> None:
+    """Ask for all of them at once where one command can: that is a tenth of the commands."""
+    pipeline.time()
+    pipeline.mget([keys.incident(name) for name in names])
+    pipeline.mget([keys.group(_digest(name)) for name in names])
+    pipeline.hmget(keys.seen, names)
     for index in keys.indexes.values():
-        pipeline.zscore(index, name)
-    for task in tasks:
-        pipeline.hget(keys.task, member(name, task))
+        pipeline.zmscore(index, names)
+    if members:
+        pipeline.hmget(keys.task, members)
         for due in keys.due.values():
-            pipeline.zscore(due, member(name, task))
+            pipeline.zmscore(due, members)
+    for name in names:
+        pipeline.pttl(keys.incident(name))
+        pipeline.lrange(keys.timeline(name), 0, -1)
+        pipeline.hgetall(keys.receipts(name))
 
 
-def _read_one(
-    answers: Any, keys: Keys, name: str, tasks: Sequence[str], now: int
-) -> StoredIncident:
-    record, ttl, pointer, seen, timeline, receipts = (next(answers) for _ in range(6))
-    beside = {keys.timeline(name): timeline, keys.receipts(name): receipts}
-    wrong = [key for key, answer in beside.items() if isinstance(answer, Exception)]
-    scores = {index: next(answers) for index in keys.indexes}
-    found = []
-    for task in tasks:
-        state = _text(next(answers))
-        lanes = {lane: next(answers) for lane in keys.due}
-        found += [
-            StoredTask(task, lane, due, state)
-            for lane, due in lanes.items()
-            if isinstance(due, float)
-        ]
-    return StoredIncident(
-        id=name,
-        shard=keys.shard,
-        record=_text(record),
-        expires_at=now + ttl if ttl > 0 else 0,
-        pointer=_text(pointer),
-        scores={index: score for index, score in scores.items() if isinstance(score, float)},
-        seen=_text(seen),
-        timeline=timeline if isinstance(timeline, list) else [],
-        receipts=list(receipts.items()) if isinstance(receipts, dict) else [],
-        tasks=found,
-        wrong=wrong,
-    )
+def _digest(name: str) -> str:
+    return name.split("-")[1] if "-" in name else name
 
 
-def _text(answer: object) -> bytes:
-    return answer if isinstance(answer, bytes) else b""
+def _read_all(
+    answers: Iterator[Any],
+    keys: Keys,
+    names: Sequence[str],
+    tasks: dict[str, list[str]],
+    members: Sequence[str],
+) -> list[StoredIncident]:
+    seconds, micros = next(answers)
+    now = seconds * 1000 + micros // 1000
+    records, pointers, seen = (_by(names, next(answers)) for _ in range(3))
+    scores = {index: _by(names, next(answers)) for index in keys.indexes}
+    states = _by(members, next(answers)) if members else {}
+    lanes = {lane: _by(members, next(answers)) for lane in keys.due} if members else {}
+    read = []
+    for name in names:
+        ttl, timeline, receipts = (next(answers) for _ in range(3))
+        beside = {keys.timeline(name): timeline, keys.receipts(name): receipts}
+        places = [(task, member(name, task)) for task in tasks[name]]
+        read.append(
+            StoredIncident(
+                id=name,
+                shard=keys.shard,
+                record=records.get(name, b""),
+                expires_at=now + ttl if ttl > 0 else 0,
+                pointer=pointers.get(name, b""),
+                scores={index: known[name] for index, known in scores.items() if name in known},
+                seen=seen.get(name, b""),
+                timeline=timeline if isinstance(timeline, list) else [],
+                receipts=list(receipts.items()) if isinstance(receipts, dict) else [],
+                tasks=[
+                    StoredTask(task, lane, known[place], states.get(place, b""))
+                    for task, place in places
+                    for lane, known in lanes.items()
+                    if place in known
+                ],
+                wrong=[key for key, answer in beside.items() if isinstance(answer, Exception)],
+            )
+        )
+    return read
+
+
+def _by(names: Sequence[str], answers: Any) -> dict[str, Any]:
+    """Return the answers by name, without those that are none; a key of another type has none."""
+    if isinstance(answers, Exception):
+        return {}
+    return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
