@@ -17,15 +17,38 @@ local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call, pcall = redis.call, redis.pcall
 
-for i, kind in ipairs({'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'hash', 'zset', 'zset', 'zset', 'hash'}) do
-  local is = call('TYPE', KEYS[i]).ok
-  if is ~= kind and is ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. is) end
-end
-
 -- What the batch adds to the numbers of open incidents, to the day and to the total, written once at
 -- its end.
 local counts, figures = {}, {}
 local of_day, of_total, decisions = unpack(cmsgpack.unpack(ARGV[1]))
+
+-- What is written for a decision is written as a whole: a key of another type would end it half-way.
+-- Each key that the batch writes is looked at once, before all.
+local HASHES = {[5] = true, [6] = true, [7] = true, [8] = true, [12] = true}
+local looked_at = {}
+local function check(wanted, ...)
+  if not wanted then return end
+  for _, i in ipairs({...}) do
+    if not looked_at[i] then
+      looked_at[i] = true
+      local is = call('TYPE', KEYS[i]).ok
+      if is ~= 'none' and is ~= (HASHES[i] and 'hash' or 'zset') then
+        error({err = 'WRONGTYPE ' .. KEYS[i] .. ' is a ' .. is})
+      end
+    end
+  end
+end
+check(next(of_day), 8)
+check(next(of_total), 12)
+for _, d in ipairs(decisions) do
+  check(#d.counts > 0, 7)
+  check(d.open or d.closed, 1, 2)
+  check(d.seen, 6)
+  check(d.published, 9)
+  check(d.unreached, 11)
+  check(d.forget, 1, 2, 6, 9, 11)
+  check(#d.schedule + #d.cancel + #d.moves > 0, 3, 4, 10, 5)
+end
 
 local function add(sums, changes)
   for _, c in ipairs(changes) do sums[c[1]] = (sums[c[1]] or 0) + c[2] end
