@@ -35,6 +35,7 @@ PROOFS = (
     "steps",
     "lists",
     "ingest",
+    "fresh",
 )
 
 

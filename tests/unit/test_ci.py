@@ -79,6 +79,25 @@ def test_a_root_that_could_not_be_made_is_told_and_never_used(machine, tmp_path)
     assert (again.returncode, again.stdout) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("engines", "words"),
+    [
+        (
+            {"docker": "exit 1", "podman": "exit 1", "buildah": "exit 1"},
+            "docker, podman or buildah",
+        ),
+        ({"docker": 'echo "$@" >>"$FRESH_MACHINE"; [ "$1" = info ]'}, "Building "),
+    ],
+)
+def test_the_image_is_built_by_an_engine_that_works(machine, tmp_path, engines, words):
+    run = machine(["image"], **engines)
+    assert run.returncode == 1
+    assert words in run.stdout + run.stderr
+    if words == "Building ":
+        asked = (tmp_path / "fresh").read_text().splitlines()
+        assert asked == ["info", "build -t llm-incident-manager ."]
+
+
 def test_ci_runs_the_command_of_the_developer():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
