@@ -11,6 +11,7 @@ import pytest
 from receiver.server import PATHS
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.patience import PATIENCE_S
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
@@ -333,13 +334,13 @@ async def test_no_answer_names_a_version(guarded: App) -> None:
         for request in (b"GET /metrics", b"GET /nothing", b"POST /-/healthy", b"BAD"):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(request + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
             assert b"\r\nserver: incident-manager\r\n" in answer.lower(), answer[:300]
             assert b"aiohttp" not in answer.lower()
             writer.close()
     reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
     writer.write(b"GET / HTTP/1.1\r\nBad header\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
     assert b"aiohttp" not in answer.lower()
     writer.close()
 

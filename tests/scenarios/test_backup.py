@@ -149,7 +149,7 @@ async def test_a_running_service_is_backed_up_and_restored_without_a_difference(
     again.clock = app.clock
     await again.start(heartbeats={"nightly": {"interval": "1h"}})
     try:
-        await asyncio.sleep(1.5)
+        await again.settle()
         assert [call for call in slack.calls[posted:] if "post" in call.method] == []
         assert pagerduty.events[rung:] == []
         for name in names.values():

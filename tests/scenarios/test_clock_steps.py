@@ -1,6 +1,5 @@
 """Clocks step under the running service: what people get, and what they are told of it."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -193,8 +192,7 @@ async def test_a_heartbeat_is_awaited_anew_when_the_time_was_set(
         machine.off = 3600
         await app.service.timekeeper.measure()
         await app.service.timekeeper.measure()
-        app.service.agenda.wake()
-        await asyncio.sleep(0.5)
+        await app.settle()
         assert (await app.get("/v1/incidents?state=open"))[1]["incidents"] == []
     finally:
         await app.stop()

@@ -60,7 +60,7 @@ async def _settled(app: App, name: str) -> None:
         return all(item["state"] in ("delivered", "not needed") for item in deliveries)
 
     await until(all_told)
-    await asyncio.sleep(0.1)
+    await app.settle()
 
 
 async def test_nothing_is_left_of_a_closed_incident(
@@ -159,5 +159,5 @@ async def test_what_stands_for_a_damaged_record_goes_with_what_was_kept_of_it(pl
         left = {key for key in await _traces(plain, name) if ":due:" not in key}
         return not (await plain.get("/v1/damaged"))[1]["total"] and not left
 
-    await until(gone, timeout=15)
+    await until(gone)
     assert await _active(plain) == 0

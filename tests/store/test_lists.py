@@ -15,6 +15,7 @@ from routing.event import Acknowledged, PriorityChanged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.matcher import parse_matchers
+from tests.patience import PATIENCE_S
 from tests.store.many import arrival, happen, open_many
 from tests.unit.builders import MINUTE, NOW
 
@@ -280,7 +281,7 @@ async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(
     running = asyncio.create_task(Sorting(store).run())
     for one in made[:6]:
         await redis.zadd(store.of(one.id).open, {one.id: one.episode_opened_at})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await redis.zscore(store.of(one.id).open, one.id) != open_score(one):
                 await asyncio.sleep(0.01)
     assert await _walk(store, Query(), 7) == _urgent_first(made)

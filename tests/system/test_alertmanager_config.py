@@ -128,7 +128,7 @@ def wait_ready(process, url):
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return requests.get(url, timeout=2).status_code
+            return requests.get(url, timeout=PATIENCE_S).status_code
         except requests.ConnectionError:
             time.sleep(0.05)
     return None

@@ -12,6 +12,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser import chromium, complaints, fits, set_screen
+from tests.patience import PATIENCE_S
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
 from tests.system.test_console import do
@@ -81,16 +82,18 @@ async def test_a_tab_outlives_the_service_and_loses_nothing_that_was_typed(
     await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
     await rig.service.end()
     await look_now(browser)
-    await until(lambda: says(browser, ".lost", "Connection lost at"), 15, "the banner")
+    await until(lambda: says(browser, ".lost", "Connection lost at"), PATIENCE_S, "the banner")
     assert "the service does not answer" in await text(browser, ".lost")
     assert "ServiceDown" in await text(browser, "article h2")
     assert await do(fits, browser)
     # Pressed while nobody is there: it says so, and keeps what was to be sent.
     await press(browser, "article button.primary")
-    await until(lambda: says(browser, ".unsent", "NOT stored: Acknowledge"), 15, "not stored")
+    await until(
+        lambda: says(browser, ".unsent", "NOT stored: Acknowledge"), PATIENCE_S, "not stored"
+    )
     assert "ServiceDown" in await text(browser, "article h2")
     await rig.start_service()
-    await until(lambda: _is(browser, ".lost", ""), 60, "it comes back by itself")
+    await until(lambda: _is(browser, ".lost", ""), PATIENCE_S, "it comes back by itself")
     assert await run(browser, "return document.querySelector('[name=name]').value") == "Ann"
     assert await acknowledged(rig, incident) == 0
     await press(browser, ".unsent button.primary")
@@ -126,10 +129,12 @@ async def test_redis_that_stands_still_is_a_page_that_goes_on_by_itself(
         assert "tries again by itself" in await text(browser, "main")
     finally:
         os.kill(pid, signal.SIGCONT)
-    await until(lambda: says(browser, "article h2", "ServiceDown"), 60, "the page it was to be")
+    await until(
+        lambda: says(browser, "article h2", "ServiceDown"), PATIENCE_S, "the page it was to be"
+    )
     await do(browser.switch_to.window, browser.window_handles[0])
     await look_now(browser)
-    await until(lambda: _is(browser, ".lost", ""), 60, "the other tab")
+    await until(lambda: _is(browser, ".lost", ""), PATIENCE_S, "the other tab")
     # Whether it had been stored or not: it is done once.
     await press(browser, ".unsent button.primary")
     await until(lambda: says(browser, "article .state", "acknowledged"), 10, "it is taken")
@@ -190,14 +195,14 @@ async def test_what_is_old_is_marked_and_a_wrong_clock_changes_nothing(
     first = await text(browser, "article .clock time")
     # The browser's clock is set an hour on: the page notices, and counts by the service's.
     await run(browser, "const real = Date.now; Date.now = () => real() + 3600000")
-    await until(lambda: _left(browser, first), 15, "the clock of the service")
+    await until(lambda: _left(browser, first), PATIENCE_S, "the clock of the service")
     assert not await run(browser, "return document.documentElement.classList.contains('aged')")
     await rig.service.end()
     await run(browser, "Date.now = ((real) => () => real() + 3600000)(Date.now)")
-    await until(lambda: says(browser, ".lost", "Connection lost at"), 15, "the banner")
+    await until(lambda: says(browser, ".lost", "Connection lost at"), PATIENCE_S, "the banner")
     assert await run(browser, "return document.documentElement.classList.contains('aged')")
     await rig.start_service()
-    await until(lambda: _is(browser, ".lost", ""), 60, "it comes back by itself")
+    await until(lambda: _is(browser, ".lost", ""), PATIENCE_S, "it comes back by itself")
     assert not await run(browser, "return document.documentElement.classList.contains('aged')")
 
 
@@ -229,11 +234,13 @@ async def test_the_status_page_stays_while_the_service_is_away(
         assert "Shop" in await text(browser, ".components")
         await rig.service.end()
         await run(browser, "refresh()")
-        await until(lambda: says(browser, ".away", "cannot be brought up to date"), 15, "it is old")
+        await until(
+            lambda: says(browser, ".away", "cannot be brought up to date"), PATIENCE_S, "it is old"
+        )
         assert "Shop" in await text(browser, ".components")
         await rig.start_service()
         await run(browser, "refresh()")
-        await until(lambda: _is(browser, ".away", ""), 15, "it is true again")
+        await until(lambda: _is(browser, ".away", ""), PATIENCE_S, "it is true again")
         assert "Shop" in await text(browser, ".components")
         away = [one for one in await do(complaints, browser) if "ERR_CONN" not in one["message"]]
         assert not away

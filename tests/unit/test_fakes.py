@@ -78,7 +78,7 @@ async def http() -> AsyncIterator[ClientSession]:
 
 
 def bot(slack: FakeSlack, token: str) -> AsyncWebClient:
-    made = AsyncWebClient(token, base_url=slack.base_url, timeout=5, retry_handlers=[])
+    made = AsyncWebClient(token, base_url=slack.base_url, timeout=60, retry_handlers=[])
     made.proxy = None
     return made
 
@@ -893,7 +893,7 @@ async def _use_from_afar(http: ClientSession, slack: str, pagerduty: str) -> Non
             return await response.json()
 
     root = slack.removesuffix("/api/")
-    client = AsyncWebClient("xoxb-test", base_url=slack, timeout=5, retry_handlers=[])
+    client = AsyncWebClient("xoxb-test", base_url=slack, timeout=60, retry_handlers=[])
     client.proxy = None
     fault = {"kind": "error:is_archived", "times": 1, "method": "chat.postMessage"}
     assert await ask("POST", root + "/_faults", fault) == {"waiting": 1}
