@@ -23,6 +23,7 @@ from receiver.delivery import Delivery
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.build import build_enrichment
 from receiver.facts import Facts
+from receiver.floods import Floods
 from receiver.heartbeats import Heartbeats
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
@@ -60,6 +61,7 @@ from receiver.store.changes import ChangeStore
 from receiver.store.client import Client, connect
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
+from receiver.store.floods import FloodStore
 from receiver.store.healing import Healing
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
@@ -284,8 +286,10 @@ class Service:
         settings = self.settings
         access = self._access
         dead_letters = DeadLetterStore(self._redis)
+        floods = Floods(self.dispatcher, FloodStore(self._redis), self.metrics, self.clock.now)
         webhook = WebhookEndpoint(
-            self.dispatcher,
+            floods,
+            settings.redis.shards,
             lambda: self.assignment,
             dead_letters,
             access,
@@ -342,7 +346,8 @@ class Service:
             integrations=IntegrationEndpoint(
                 self.metrics.integrations,
                 settings.integrations.named,
-                self.dispatcher,
+                floods,
+                settings.redis.shards,
                 lambda: self.assignment,
                 access,
                 self.clock,

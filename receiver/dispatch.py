@@ -7,7 +7,7 @@ back what is there now, and the events are decided again from that.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from receiver.audit import note_action
@@ -103,6 +103,20 @@ class Dispatcher:
         self._queues[shard].put(waiting)
         self._wake[shard].set()
         return waiting.done
+
+    async def commit(self, events: Iterable[Event]) -> list[Outcome]:
+        """Return what became of alerts once all are durable.
+
+        Any that failed raises its StoreUnavailableError, after all are known.
+        """
+        waiting = [self.submit(event) for event in events]
+        if len(waiting) == 1:
+            return [await waiting[0]]
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in found if not isinstance(outcome, BaseException)]
 
     async def _run(self, shard: int) -> None:
         queue, wake = self._queues[shard], self._wake[shard]

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from receiver.access import Access
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
+from receiver.floods import Floods, Quota, quota_of
 from receiver.integration_config import IntegrationConfig
 from receiver.integrations import Integrations
 from receiver.notify.base import Notifier
@@ -50,7 +50,8 @@ class IntegrationEndpoint:
         self,
         integrations: Integrations,
         configs: Mapping[str, IntegrationConfig],
-        dispatcher: Dispatcher,
+        floods: Floods,
+        shards: int,
         assignment: Callable[[], Assignment],
         access: Access,
         clock: Clock,
@@ -62,7 +63,8 @@ class IntegrationEndpoint:
         self._caches = caches
         self._integrations = integrations
         self._configs = configs
-        self._dispatcher = dispatcher
+        self._floods = floods
+        self._shards = shards
         self._assignment = assignment
         self._access = access
         self._clock = clock
@@ -79,7 +81,7 @@ class IntegrationEndpoint:
             known = ", ".join(self._configs) or "none"
             text = f"no integration {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
-        self._check(request, config)
+        quota = self._check(request, name, config)
         alert, key = _alert(read_json(EventBody, await request.read()), name, self._clock.now())
         sender = Sender(
             cluster="",
@@ -87,21 +89,22 @@ class IntegrationEndpoint:
             group_key=key,
             group_labels={"integration": name},
         )
-        events = self._assignment().assign((alert,), sender, len(self._dispatcher.store.keys))
-        outcomes = [await self._dispatcher.submit(event) for event in events]
+        events = self._assignment().assign((alert,), sender, self._shards)
+        outcomes = await self._floods.commit(events, quota)
         incidents = [one.incident.id for one in outcomes if one.incident is not None]
         return web.json_response({"status": "accepted", "incidents": incidents}, status=202)
 
-    def _check(self, request: web.Request, config: IntegrationConfig) -> None:
+    def _check(self, request: web.Request, name: str, config: IntegrationConfig) -> Quota | None:
+        """Return how many incidents whoever asks may open; HTTP 401."""
         if config.token is None:
-            self._access.check(request)
-            return
+            return quota_of(self._access.check(request))
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, f"Bearer {config.token.get_secret_value()}".encode()):
             raise web.HTTPUnauthorized(
                 text='{"error": "send the token of this integration as a bearer token"}\n',
                 content_type="application/json",
             )
+        return Quota(f"integration {name}", config.incidents_per_minute)
 
     async def all(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations: the figures of every integration."""

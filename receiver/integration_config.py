@@ -1,8 +1,8 @@
 """The services this one talks with beside its notifiers, as they are configured."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from routing.config import Name, OptionalSecret, Priority, Section, Url
 
@@ -10,12 +10,15 @@ BUILT_IN = ("alertmanager", "slack", "pagerduty")
 """Integrations that are there without being configured."""
 
 
+PerMinute = Annotated[int, Field(ge=0, le=100_000)]
+
+
 class IntegrationConfig(Section):
     """One integration: it may send events with ``token``, and is told of incidents at ``url``.
 
-    Without a token of its own it sends with any of web.credentials. ``url_token`` is sent to
-    ``url`` as a bearer token, a call may take ``timeout_secs``, and only incidents of
-    ``priorities`` are told.
+    Without a token of its own it sends with any of web.credentials, whose quota counts then.
+    ``url_token`` is sent to ``url`` as a bearer token, a call may take ``timeout_secs``, and only
+    incidents of ``priorities`` are told.
     """
 
     token: OptionalSecret = None
@@ -23,6 +26,16 @@ class IntegrationConfig(Section):
     url_token: OptionalSecret = None
     timeout_secs: float = Field(default=10.0, gt=0, le=300)
     priorities: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
+    incidents_per_minute: PerMinute = 0
+
+    @model_validator(mode="after")
+    def _own_quota(self) -> Self:
+        if self.incidents_per_minute and self.token is None:
+            raise ValueError(
+                "incidents_per_minute counts for the token of the integration, which has none;"
+                " set that of the credential it sends with"
+            )
+        return self
 
 
 class IntegrationsConfig(Section):

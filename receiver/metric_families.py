@@ -220,6 +220,11 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "What could be parsed but not used, and was put aside",
             {"reason": Closed(DEAD_LETTERS)},
         ),
+        counter(
+            f"{_OWN}_folded_groups_total",
+            "Groups beyond their sender's incidents_per_minute, folded into its flood",
+            {},
+        ),
         gauge(
             f"{_OWN}_processing_queue_size",
             "Agenda entries that are due, the same on every replica: use max(), not sum()",

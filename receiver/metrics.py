@@ -204,6 +204,11 @@ class Metrics:
         """Count what was put aside (``DEAD_LETTERS``)."""
         self._families["incident_manager_dead_letters_total"][(reason,)](number)
 
+    def folded(self, groups: int) -> None:
+        """Count groups that a flood took, each once."""
+        if groups:
+            self._families["incident_manager_folded_groups_total"][()](groups)
+
     def set_active(self, counts: Mapping[tuple[str, str, str], int]) -> None:
         """Set the open incidents by (severity, state, priority); what is not given is none."""
         active = self._families["incidents_active"]

@@ -163,6 +163,7 @@ def details(whole: Whole) -> dict[str, Any]:
                 "vanished": incident.vanished.get(alert.fingerprint),
                 "labels": alert.labels,
                 "annotations": alert.annotations,
+                "source_group": alert.source_group or None,
                 "starts_at": rfc3339(alert.starts_at),
                 "ends_at": rfc3339(alert.ends_at),
                 "generator_url": alert.generator_url or None,

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from receiver.enrichment_config import EnrichmentConfig
-from receiver.integration_config import IntegrationsConfig
+from receiver.integration_config import IntegrationsConfig, PerMinute
 from receiver.permission_config import Permissions
 from receiver.settings_types import Address, BareUrl, Prefix, Size, SlackUrl, lower
 from receiver.status_config import StatusPageConfig
@@ -60,7 +60,8 @@ def _check_credentials(
 class CredentialConfig(Section):
     """Who may post alerts and use the API: a bearer token, or a user name with a password.
 
-    ``cluster`` is the identity of the Alertmanager cluster that uses it.
+    ``cluster`` is the identity of the Alertmanager cluster that uses it. Beyond
+    ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are one.
     """
 
     name: Name
@@ -68,6 +69,7 @@ class CredentialConfig(Section):
     username: OptionalText = None
     password: OptionalSecret = None
     cluster: Text = ""
+    incidents_per_minute: PerMinute = 0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

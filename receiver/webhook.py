@@ -5,7 +5,6 @@ Answers: 202 durable (also for parseable junk, which is put aside as a dead lett
 redirected POST into a GET whose 200 loses the alert.
 """
 
-import asyncio
 import functools
 import logging
 import time
@@ -18,8 +17,8 @@ from aiohttp import web
 from receiver.access import Access
 from receiver.batch import Outcome
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
+from receiver.floods import Floods, quota_of
 from receiver.heartbeats import Heartbeats
 from receiver.logs import correlation_id
 from receiver.metrics import Metrics
@@ -54,7 +53,8 @@ class WebhookEndpoint:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
-        dispatcher: Dispatcher,
+        floods: Floods,
+        shards: int,
         assignment: Callable[[], Assignment],
         dead_letters: DeadLetterStore,
         access: Access,
@@ -63,13 +63,13 @@ class WebhookEndpoint:
         heartbeats: Heartbeats,
     ) -> None:
         self._heartbeats = heartbeats
-        self._dispatcher = dispatcher
+        self._floods = floods
         self._assignment = assignment
         self._dead_letters = dead_letters
         self._access = access
         self._clock = clock
         self._metrics = metrics
-        self._shards = len(dispatcher.store.keys)
+        self._shards = shards
         self.max_alerts = 10_000
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -90,7 +90,8 @@ class WebhookEndpoint:
             await self._put_aside_alerts(payload, sender)
         for name in found.beaten:
             await self._heartbeats.beat(name)
-        outcomes = await self._commit([self._dispatcher.submit(event) for event in found.events])
+        quota = quota_of(credential, cluster)
+        outcomes = await self._floods.commit(found.events, quota)
         self._count(payload, severities, outcomes, time.perf_counter() - started)
         incidents = [
             outcome.incident.id
@@ -133,17 +134,6 @@ class WebhookEndpoint:
             text = f"no heartbeat {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
         return web.json_response({"status": "accepted", "heartbeat": name}, status=202)
-
-    @staticmethod
-    async def _commit(waiting: "list[asyncio.Future[Outcome]]") -> list[Outcome]:
-        """Wait for all parts; any that failed fails the request, after all are known."""
-        if len(waiting) == 1:
-            return [await waiting[0]]
-        found = await asyncio.gather(*waiting, return_exceptions=True)
-        for outcome in found:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return [outcome for outcome in found if not isinstance(outcome, BaseException)]
 
     def _count(
         self,

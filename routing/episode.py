@@ -9,6 +9,7 @@ from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
 from routing.escalation import arm_next, start_clocks
+from routing.group import Group
 from routing.incident import describe, labelled
 from routing.incident_parts import AUTOMATIC, Actor, Part, Pin
 from routing.rules import Rules
@@ -113,14 +114,24 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
     elif pin is not None:
         priority, reason = pin.priority, pin.reason
     more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
+    group = draft.start.group
     named: dict[str, Any] = {
         "priority": priority,
         "priority_reason": reason,
         "severity": lead.labels.get("severity", "none").lower(),
-        "title": describe(lead) + more,
+        "title": _flood_title(group, shown) if group.flood else describe(lead) + more,
         "runbook_url": lead.runbook_url,
     }
     draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
+
+
+def _flood_title(group: Group, shown: list[Alert]) -> str:
+    known = labelled(shown, len(shown))
+    groups = len({alert.source_group for alert in known})
+    # Of alerts that are only counted nobody knows which group they are of.
+    more = "" if len(known) == len(shown) else " or more"
+    alerts = f"{len(shown)} alert{'s' * (len(shown) > 1)}"
+    return f"Flood from {group.group_key}: {alerts} of {groups}{more} group{'s' * (groups > 1)}"
 
 
 def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str]:

@@ -16,17 +16,23 @@ _SEPARATOR = "\x1f"
 
 
 class Group(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The identity of one group and the labels that name it for people."""
+    """The identity of one group and the labels that name it for people.
+
+    ``flood``: it is what a sender sent beyond its quota; ``group_key`` is the sender's name.
+    """
 
     cluster: str
     receiver: str
     group_key: str
     route: str = ""
     labels: dict[str, str] = {}
+    flood: bool = False
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits (64 bits) that stand for the identity in keys and ids."""
-        identity = _SEPARATOR.join((self.cluster, self.route, self.receiver, self.group_key))
+        parts = (self.cluster, self.route, self.receiver, self.group_key)
+        # What nobody can send tells a flood apart from a group that is called the same.
+        identity = _SEPARATOR.join((*parts, "flood") if self.flood else parts)
         return hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
 
 

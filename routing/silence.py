@@ -16,6 +16,9 @@ def default_matchers(incident: Incident) -> tuple[Matcher, ...]:
     All of its firing alerts match, and nothing that differs in any of these labels does. Without a
     label in common there is nothing safe to propose: ().
     """
+    if incident.group.flood:
+        # What such different alerts have alike, a severity perhaps, many others have too.
+        return ()
     among = len(incident.alerts)
     alerts = labelled(incident.firing(), among) or labelled(incident.alerts.values(), among)
     if not alerts:

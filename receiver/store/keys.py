@@ -18,6 +18,8 @@
 | ``dead`` | list | dead letters, newest first |
 | ``pd:<id>`` | set | dedup_keys of ours that a PagerDuty incident holds |
 | ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
+| ``im:folded:<stem>`` | string | the flood that took a group's alerts (see ``floods``) |
+| ``im:quota:<sender>`` | zset | groups by when their sender was let open an incident |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -116,6 +118,16 @@ class Keys:
 def budget_key(name: str) -> str:
     """Return the key of a notification budget; budgets belong to no shard."""
     return f"{PREFIX}:budget:{name}"
+
+
+def folded_key(stem: str) -> str:
+    """Return the key that names the flood which took a group."""
+    return f"{PREFIX}:folded:{stem}"
+
+
+def quota_key(sender: str) -> str:
+    """Return the key of what a sender opened within the last minute."""
+    return f"{PREFIX}:quota:{sender}"
 
 
 def member(incident: str, task: str) -> str:

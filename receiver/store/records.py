@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
 from receiver.store.client import Client, unavailable_is_503
-from receiver.store.keys import Keys
+from receiver.store.keys import Keys, is_generation
 from receiver.store.mending import Mending, mended
 from receiver.store.record import decode_incident, shown_newer
 from receiver.store.register import wall_ms
@@ -69,9 +69,7 @@ class RecordReader:
         of a newer release is shown with what can be told of it (state ``newer``), and must not be
         written. ValueError for a malformed id. One round trip for each shard.
         """
-        places: dict[int, list[str]] = {}
-        for name in names:
-            places.setdefault(self.shard_of(name), []).append(name)
+        places = self._by_shard(names)
         found: dict[str, Incident] = {}
         for shard, wanted in places.items():
             async with unavailable_is_503():
@@ -87,6 +85,13 @@ class RecordReader:
                     found[name] = incident
         return found
 
+    def _by_shard(self, names: Iterable[str]) -> dict[int, list[str]]:
+        """Return ids by shard; ValueError for a malformed one."""
+        places: dict[int, list[str]] = {}
+        for name in names:
+            places.setdefault(self.shard_of(name), []).append(name)
+        return places
+
     async def _read_one(self, name: str, raw: bytes) -> Incident | None:
         try:
             return decode_incident(raw, name) if raw else await self._mended(name, raw)
@@ -98,6 +103,19 @@ class RecordReader:
     async def _mended(self, name: str, raw: bytes) -> Incident | None:
         record = await self.readable(name, raw)
         return decode_incident(record, name) if record else None
+
+    async def newest(self, stems: Iterable[str]) -> list[str]:
+        """Return the id of the newest incident of each group that has one (``group_stem``)."""
+        names = []
+        places = self._by_shard(f"{stem}-0" for stem in stems)
+        for shard, wanted in places.items():
+            keys = self.keys[shard]
+            async with unavailable_is_503():
+                rows = await self.redis.mget([keys.group(split_id(name)[1]) for name in wanted])
+            for name, raw in zip(wanted, rows, strict=True):
+                if raw and is_generation(raw):
+                    names.append(f"{name.rpartition('-')[0]}-{int(raw)}")
+        return names
 
     async def load(self, name: str, raw: bytes | None = None) -> Incident | None:
         """Return an incident to decide from, None for none; ``raw``: its record, if it was read.

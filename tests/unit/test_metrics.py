@@ -68,6 +68,7 @@ REQUIRED = {
     "incident_undeliverable_total": {"priority"},
     "incident_runbooks_total": {"source"},
     "incident_manager_dead_letters_total": {"reason"},
+    "incident_manager_folded_groups_total": set(),
     "incident_manager_agenda_entries": {"lane"},
     "incident_manager_agenda_put_off_entries": set(),
     "incident_manager_clock_offset_seconds": {"clock"},
