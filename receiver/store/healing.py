@@ -15,7 +15,8 @@ from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys, is_id
 from receiver.store.mending import RECOUNT, REINDEX, RESUME
 from receiver.store.receipts import read_receipts
-from receiver.store.record import Standing, standing_of, version_text
+from receiver.store.record import version_text
+from receiver.store.standing import Standing, standing_of
 from routing.incident import LANES, Incident
 from routing.receipt import Receipt
 

@@ -15,9 +15,10 @@ from receiver.store.figures import KEPT_MS, day_of
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
 from receiver.store.lists import IncidentLists
 from receiver.store.mending import mended
-from receiver.store.record import encode_decision, encode_incident
+from receiver.store.record import encode_incident
 from receiver.store.records import RecordReader
 from receiver.store.register import wall_ms
+from receiver.store.standing import encode_decision
 from receiver.store.whole import ENTRIES_SHOWN, Whole, read_whole
 from routing.decision import Decision
 from routing.group import split_id

@@ -11,7 +11,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import LAYOUT, PREFIX, Keys, member
 from receiver.store.layout import RESTORING
-from receiver.store.record import count_field
+from receiver.store.standing import count_field
 from receiver.upkeep.archive import ArchiveError, Header, StoredKey, read_archive
 from receiver.upkeep.backup import shards_of
 from receiver.upkeep.stored import SCANNED, StoredIncident, StoredTask, decoded, is_shown
