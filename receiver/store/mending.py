@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 SCANNED = 5_000
 """Keys that one step of a search for a group's generations looks at."""
+LINES_MAX = 5_000
+"""Lines that hold the place of those of a timeline that cannot be read."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
 _KIND |= dict.fromkeys(("dead", "changes", "pd", "heal", "damaged"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
@@ -117,7 +119,7 @@ class Mending:
         text = "What was written here before cannot be read"
         line = encode_entry(Entry(found.at, UNREADABLE_LINE, text))
         async with unavailable_is_503():
-            await self.redis.lpush(key, *[line] * max(1, told))
+            await self.redis.lpush(key, *[line] * min(max(1, told), LINES_MAX))
 
     async def lines(self, keys: Keys, name: str, first: int, lines: Sequence[bytes]) -> list[Entry]:
         """Return the entries of timeline lines (``first``: number of the first), all in place."""
@@ -255,7 +257,8 @@ class Mending:
 
     async def _get(self, keys: Keys, name: str) -> bytes:
         async with unavailable_is_503():
-            return await self.redis.get(keys.incident(name)) or b""
+            # Of a key of another type MGET gives nothing, where GET fails.
+            return (await self.redis.mget([keys.incident(name)]))[0] or b""
 
 
 async def mended(call: Callable[[], Awaitable[T]], mend: Callable[[], Awaitable[None]]) -> T:

@@ -1,4 +1,4 @@
-"""How incidents and timelines are written (a fixed-width version, then JSON), and who judges them."""
+"""How incidents and timelines are written (a fixed-width version, then JSON), and their judge."""
 
 from collections.abc import Sequence
 
