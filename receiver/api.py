@@ -17,6 +17,7 @@ from receiver.batch import Outcome
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
+from receiver.off_the_loop import MANY_ALERTS, off_the_loop
 from receiver.opening import OpenBody, Opening
 from receiver.parameters import (
     LIST,
@@ -105,7 +106,9 @@ class ApiEndpoint:
         found = await self._store.whole(request.match_info["id"], before=before)
         if found is None:
             raise self._unknown(request)
-        return web.json_response(present.details(found))
+        if len(found.incident.alerts) <= MANY_ALERTS:
+            return web.json_response(present.details(found))
+        return await off_the_loop(lambda: web.json_response(present.details(found)))
 
     async def review(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}/review?format=: the post-incident review."""

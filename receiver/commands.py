@@ -60,7 +60,7 @@ def show_incident(
     if body["published"]:
         _show_published(body["published"])
     _show_findings(body["context"])
-    _show_alerts(body["alerts"])
+    _show_alerts(body["alerts"], body["alerts_summarized"])
     _show_timeline(body["timeline"], body["timeline_total"])
     click.echo("deliveries")
     for item in body["deliveries"]:
@@ -93,11 +93,19 @@ def _show_findings(context: list[dict[str, Any]]) -> None:
         click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
 
 
-def _show_alerts(alerts: list[dict[str, Any]]) -> None:
+ALERTS_SHOWN = 50
+
+
+def _show_alerts(alerts: list[dict[str, Any]], summarized: int) -> None:
     click.echo("alerts")
-    for item in alerts:
+    for item in alerts[:ALERTS_SHOWN]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
         click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
+    more = len(alerts) - ALERTS_SHOWN
+    if more > 0:
+        click.echo(f"  ... {more} more: --output json")
+    if summarized:
+        click.echo(f"  ... {summarized} more, of which only state and times are kept")
 
 
 def _show_published(page: dict[str, Any]) -> None:

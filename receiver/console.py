@@ -7,6 +7,7 @@ every other way in. Nothing is fetched from anywhere else, and the pages say so 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -21,6 +22,7 @@ from receiver.console_list import asked_for, read_list
 from receiver.console_view import card, details, problem
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
+from receiver.off_the_loop import off_the_loop
 from receiver.parameters import check_parameters, read_number, read_one
 from receiver.person_actions import (
     ActionItemBody,
@@ -34,6 +36,7 @@ from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
+from receiver.store.whole import Whole
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
@@ -60,6 +63,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+ALERTS_SHOWN = 100
 _ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
     "acknowledge": Acknowledged,
     "resolve": Resolved,
@@ -121,13 +125,8 @@ class ConsoleEndpoint:
         found = await self._store.whole(request.match_info["id"], before=before)
         if found is None:
             raise self._missing(request)
-        return await self._page(
-            request,
-            "console/incident.html.j2",
-            credential,
-            incident=details(found.incident, self._clock.now()),
-            body=present.details(found),
-        )
+        values = await off_the_loop(partial(_of_one, found, self._clock.now()))
+        return await self._page(request, "console/incident.html.j2", credential, **values)
 
     async def review(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
@@ -262,6 +261,22 @@ class ConsoleEndpoint:
             "name": _cookie(request.cookies.get(COOKIE, "")),
             "now": present.rfc3339(self._clock.now()),
         }
+
+
+def _of_one(found: Whole, now: int) -> dict[str, Any]:
+    """Return what the page of one incident shows; of many alerts the most urgent ones."""
+    body = present.details(found)
+    ranked = sorted(body["alerts"], key=_urgency)
+    return {
+        "incident": details(found.incident, now),
+        "body": body | {"alerts": ranked[:ALERTS_SHOWN]},
+        "more": len(ranked) - ALERTS_SHOWN,
+    }
+
+
+def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
+    quiet = alert["suppressed"] or alert["vanished"]
+    return (alert["status"] != "firing", bool(quiet), alert["priority"], alert["starts_at"] or "")
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -6,7 +6,6 @@ replicas comes second sees what the other one did.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 
 import msgspec
 
@@ -14,18 +13,14 @@ from receiver.batch import Outcome
 from receiver.budget import key_of
 from receiver.dispatch import Dispatcher
 from receiver.metrics import Metrics
-from receiver.off_the_loop import off_the_loop
 from receiver.settings import CredentialConfig
 from receiver.store.floods import FloodStore
-from receiver.store.record import decode_incident
+from receiver.store.records import decoded
 from routing.event import AlertsReceived
 from routing.flood import belongs, ended, flood_group, folded, is_minor
 from routing.forgetting import is_needed
 from routing.group import Group, group_stem
 from routing.incident import Incident
-
-LARGE_RECORD = 200_000
-"""Bytes from which on reading a record takes some ms."""
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -120,10 +115,7 @@ class Floods:
     async def _is_open(self, event: AlertsReceived) -> bool:
         """Return whether the group is known to have an open incident; False: nobody asked."""
         record = self._dispatcher.cache.get(event.key)[1]
-        read = partial(decode_incident, record)
-        if not record:
-            return False
-        return (await off_the_loop(read) if len(record) > LARGE_RECORD else read()).is_open
+        return bool(record) and (await decoded(record)).is_open
 
     async def _without_own(self, events: Sequence[AlertsReceived]) -> list[AlertsReceived]:
         own = await self._newest(event.key for event in events)

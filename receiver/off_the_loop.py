@@ -15,6 +15,8 @@ from typing import TypeVar
 SWITCH_S = 0.0005
 """How soon a thread gives way. Python's 5 ms would be a webhook's time several times over: each
 step of the loop would wait so long."""
+MANY_ALERTS = 100
+"""From so many alerts on it takes some ms to show an incident."""
 
 _T = TypeVar("_T")
 _worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="off-the-loop")

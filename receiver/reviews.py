@@ -1,6 +1,7 @@
 """Makes the review of an incident from everything that is stored of it."""
 
 from receiver.clock import Clock
+from receiver.off_the_loop import off_the_loop
 from receiver.review import review_of
 from receiver.review_facts import Review
 from receiver.review_pages import ReviewPages
@@ -29,7 +30,10 @@ class Reviews:
             return None
         earlier = await self._earlier(found.incident)
         now = self._clock.now()
-        return review_of(found.incident, found.timeline, found.receipts, now, earlier)
+        # A long timeline takes as long as many alerts.
+        return await off_the_loop(
+            lambda: review_of(found.incident, found.timeline, found.receipts, now, earlier)
+        )
 
     async def _earlier(self, incident: Incident) -> list[Incident]:
         """Return the last incidents of the same group before this one, newest first."""

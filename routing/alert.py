@@ -66,6 +66,11 @@ def summarized(alert: Alert) -> Alert:
     )
 
 
+def is_summarized(alert: Alert) -> bool:
+    """Return whether nothing is left to leave out; told at once, of the many that were before."""
+    return not (alert.labels or alert.annotations) and alert == summarized(alert)
+
+
 def merge_alert(known: Alert, incoming: Alert) -> Alert:
     """Join two copies of one fingerprint; commutative in state and priority, idempotent.
 

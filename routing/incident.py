@@ -5,6 +5,7 @@ the version it was made from stale.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -186,6 +187,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return firing_of(self.alerts, self.suppressed)
 
 
+_URGENCY = attrgetter("priority", "starts_at", "fingerprint")
+
+
 def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> list[Alert]:
     """Return the alerts that fire and that nobody silenced, most urgent first, then oldest."""
     alive = [
@@ -194,7 +198,7 @@ def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> lis
         if not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
     ]
     if len(alive) > 1:
-        alive.sort(key=lambda alert: (alert.priority, alert.starts_at, alert.fingerprint))
+        alive.sort(key=_URGENCY)
     return alive
 
 

@@ -5,9 +5,10 @@ is already resolved is an echo, or news after a partition: it waits ``echo_windo
 """
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from routing import reach, status_page
-from routing.alert import Alert, merge_alert, summarized
+from routing.alert import Alert, is_summarized, merge_alert, summarized
 from routing.decision import Decision, Draft
 from routing.episode import (
     begin,
@@ -28,6 +29,7 @@ from routing.rules import Rules
 
 NEVER = -1
 """Before any time (ms): nothing of the kind happened."""
+_RANK = attrgetter("resolved", "priority", "starts_at", "fingerprint")
 RESOLVED_KEPT = 500
 """Resolved alerts an incident remembers, so that a group that lives for months stays bounded."""
 
@@ -168,11 +170,10 @@ def _bounded(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[st
     alerts = _without_oldest(alerts, suspects)
     if len(alerts) <= COMPLETE_KEPT:
         return alerts
-    ranked = sorted(
-        alerts.values(),
-        key=lambda one: (one.resolved, one.priority, one.starts_at, one.fingerprint),
-    )
-    return alerts | {one.fingerprint: summarized(one) for one in ranked[COMPLETE_KEPT:]}
+    ranked = sorted(alerts.values(), key=_RANK)
+    return alerts | {
+        one.fingerprint: summarized(one) for one in ranked[COMPLETE_KEPT:] if not is_summarized(one)
+    }
 
 
 def _without_oldest(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:

@@ -51,7 +51,7 @@ def _head(review: Review) -> list[str]:
         f"*Opened* {moment(opened)}{times}{still}",
         f"*To acknowledge* {_took(last, 'acknowledge')}",
         f"*To resolve* {_took(last, 'resolve')}",
-        f"*Alerts* {len(review.alerts)}   *People* {mrkdwn(people, 300) or 'nobody'}",
+        f"*Alerts* {review.impact.alerts}   *People* {mrkdwn(people, 300) or 'nobody'}",
     ]
     if last is not None and last.cause:
         found.append(f"*Cause* {mrkdwn(last.cause, 500)}")
