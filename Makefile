@@ -9,6 +9,7 @@ PYTHON ?=
 ARGS ?=
 PROOF ?=
 WORKERS ?= 2
+EXAMPLES ?= 500
 ENGINE ?=
 IMAGE ?=
 PYTHON_IMAGE ?=
@@ -22,7 +23,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools image prove systems systems-files dashboards slack-screens bench lock clean
+.PHONY: help run test lint fmt tools fuzz image prove systems systems-files dashboards slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -51,6 +52,9 @@ fmt: $(VENV)/.installed-dev ## format the code and mend what can be mended by it
 
 tools: $(VENV)/.installed-dev ## install the real programs that tests drive (Debian, as root)
 	@sh .ci/install-tools $(BIN)/python
+
+fuzz: $(VENV)/.installed-dev ## send odd requests through every door, new ones each time (EXAMPLES=500 a door)
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -p no:cacheprovider tests/scenarios/test_fuzz.py
 
 image: ## build the image, start it once and ask whether it is healthy (docker, podman or buildah)
 	@ENGINE="$(ENGINE)" IMAGE="$(IMAGE)" PYTHON_IMAGE="$(PYTHON_IMAGE)" .ci/image

@@ -24,7 +24,7 @@ from receiver.on_call import OnCallEndpoint
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
 from receiver.settings_types import is_loopback
-from receiver.silences import SilenceError
+from receiver.silences import NoAlertmanagerError, SilenceError
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
@@ -307,8 +307,9 @@ def _common(
 
 def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.Response:
     if isinstance(error, SilenceError):
-        log.warning("no silence: %s", error, extra={"status": 502})
-        return web.json_response({"error": str(error)}, status=502)
+        status = 400 if isinstance(error, NoAlertmanagerError) else 502
+        log.warning("no silence: %s", error, extra={"status": status})
+        return web.json_response({"error": str(error)}, status=status)
     if isinstance(error, PayloadError):
         log.warning("refused: %s", error, extra={"status": 400})
         return web.json_response({"error": error.message, "place": error.position}, status=400)

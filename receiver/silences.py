@@ -41,6 +41,10 @@ class SilenceError(IncidentManagerError):
     """Nothing was silenced or ended; the text says why, for whoever asked."""
 
 
+class NoAlertmanagerError(SilenceError):
+    """None is configured for that cluster, so nobody was asked."""
+
+
 class _AwayError(Exception):
     """One peer gave no answer. ``reached``: what was asked may have been done all the same."""
 
@@ -177,7 +181,7 @@ class Silences:
             return peers
         named = f"cluster {cluster!r}" if cluster else "alerts without a cluster"
         entry = f"cluster: {cluster}, " if cluster else ""
-        raise SilenceError(
+        raise NoAlertmanagerError(
             f"no Alertmanager is configured for {named}; add it to the configuration, such as"
             f' alertmanagers: [{{{entry}urls: ["http://alertmanager:9093"]}}]'
         )

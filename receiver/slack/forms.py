@@ -24,7 +24,7 @@ from receiver.silencer import Silencer
 from receiver.silences import SilenceError
 from receiver.slack import windows
 from receiver.slack.desk import Desk
-from receiver.slack.request import Ask, Json, read_values, text
+from receiver.slack.request import Ask, Json, name_of, read_values, text
 from receiver.slack.status_window import KEEP
 from receiver.slack.users import SlackUsers
 from receiver.slack.window_parts import Origin, read_origin
@@ -64,7 +64,7 @@ class Forms:
         try:
             origin = read_origin(view)
             # The permission may hang on the channel it began in; a window has none of its own.
-            moment = f"{text(view, 'id')}:{text(view, 'hash')}"
+            moment = f"{name_of(view, 'id')}:{name_of(view, 'hash')}"
             asked = Ask(ask.user_id, ask.user_name, channel=origin.channel, moment=moment)
             refused = await self._desk.refusal(ACTIONS[callback], asked, origin.incident)
             return _say(refused) if refused else await self._take(callback, asked, view, origin)
@@ -124,8 +124,7 @@ class Forms:
         """Return the body and the action that the same request over the API would have."""
         seen = origin.episode
         if callback == "snooze":
-            at = datetime.fromtimestamp(int(values.get("until") or 0), UTC).isoformat()
-            return SnoozeBody(episode=seen, until=at), "snooze"
+            return SnoozeBody(episode=seen, until=_moment(values.get("until", ""))), "snooze"
         if callback == "assign":
             user = await self._users.user(values.get("to", ""))
             return AssignBody(episode=seen, to=user.name or user.id, id=user.id), "assign"
@@ -191,6 +190,14 @@ class Forms:
             self._desk.whisper(ask, f"The silence failed: {windows.quoted(str(error))}")
         else:
             self._desk.whisper(ask, "Alertmanager has taken the silence.")
+
+
+def _moment(seconds: str) -> str:
+    """Return seconds since the epoch as RFC 3339."""
+    try:
+        return datetime.fromtimestamp(int(seconds or 0), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise PayloadError("is not a time", "until") from None
 
 
 def _say(text: str, title: str = "Nothing changed") -> Answer:

@@ -14,7 +14,7 @@ from receiver.slack.command import Command
 from receiver.slack.desk import Desk
 from receiver.slack.forms import Forms
 from receiver.slack.home import SHOWN, Work, home
-from receiver.slack.request import Ask, Json, read_ask, read_command, table, text
+from receiver.slack.request import Ask, Json, read_ask, read_command, table, text, user_of
 from receiver.slack.users import SlackUsers
 from receiver.store.figures import FigureStore
 from receiver.store.query import Query
@@ -137,7 +137,7 @@ class Front:
     async def _event(self, payload: Json) -> Answer:
         event = table(payload, "event")
         if text(event, "type") == "app_home_opened" and text(event, "tab") in ("home", ""):
-            user = text(event, "user")
+            user = user_of(event, "user")
             if user:
                 self._desk.later(self._show_home(user))
         return {}

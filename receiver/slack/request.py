@@ -12,6 +12,8 @@ import msgspec
 from routing.incident_parts import Actor
 
 NAME_MAX = 80
+ID_MAX = 255
+"""Characters of whatever names a thing; Slack's own names have a tenth of that, addresses half."""
 Json = Mapping[str, Any]
 
 
@@ -41,18 +43,18 @@ class Ask(msgspec.Struct, frozen=True):
 def read_ask(payload: Json) -> Ask:
     """Return who sent an interactive payload; ValueError when it names nobody."""
     user, view = table(payload, "user"), table(payload, "view")
-    channel = text(table(payload, "channel"), "id") or text(
+    channel = name_of(table(payload, "channel"), "id") or name_of(
         table(payload, "container"), "channel_id"
     )
     return Ask(
         user_id=_user(user),
         user_name=_name(user),
         channel=channel,
-        trigger_id=text(payload, "trigger_id"),
-        response_url=text(payload, "response_url"),
-        view_id=text(view, "id") if text(view, "type") == "modal" else "",
+        trigger_id=name_of(payload, "trigger_id"),
+        response_url=name_of(payload, "response_url"),
+        view_id=name_of(view, "id") if text(view, "type") == "modal" else "",
         home=text(view, "type") == "home",
-        moment=text(payload, "trigger_id"),
+        moment=name_of(payload, "trigger_id"),
     )
 
 
@@ -61,11 +63,28 @@ def read_command(form: Json) -> Ask:
     return Ask(
         user_id=_user({"id": form.get("user_id")}),
         user_name=_name({"name": form.get("user_name"), "id": form.get("user_id")}),
-        channel=text(form, "channel_id"),
-        trigger_id=text(form, "trigger_id"),
-        response_url=text(form, "response_url"),
-        moment=text(form, "trigger_id"),
+        channel=name_of(form, "channel_id"),
+        trigger_id=name_of(form, "trigger_id"),
+        response_url=name_of(form, "response_url"),
+        moment=name_of(form, "trigger_id"),
     )
+
+
+def name_of(holder: Json, name: str) -> str:
+    """Return a text that names a thing, "" when it has none: what is longer names nothing."""
+    found = text(holder, name)
+    return found if len(found) <= ID_MAX else ""
+
+
+def user_of(holder: Json, name: str) -> str:
+    """Return the id of a user, "" when it has none."""
+    found = text(holder, name)
+    return found if is_user(found) else ""
+
+
+def is_user(text: str) -> bool:
+    """Return whether a text can be the id of a user."""
+    return len(text) <= ID_MAX and text.isascii() and text.isalnum()
 
 
 def text(holder: Json, name: str) -> str:
@@ -81,8 +100,8 @@ def table(holder: Json, name: str) -> Json:
 
 
 def _user(user: Json) -> str:
-    found = text(user, "id")
-    if not found or not found.isalnum():
+    found = user_of(user, "id")
+    if not found:
         raise ValueError("nobody is named as the one who asked")
     return found
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from receiver.notify.base import Rejected, Retry
+from receiver.slack.request import is_user
 
 WITHIN_S = 1.2
 """Whoever clicked waits 3 s at most for everything."""
@@ -62,6 +63,8 @@ class SlackUsers:
 
     async def user(self, user_id: str) -> User:
         """Return a person; with nothing but the id when Slack cannot be asked."""
+        if not is_user(user_id):
+            return User(user_id)
         known = self._users.get(user_id)
         if known is not None and known[1] > time.monotonic():
             return known[0]

@@ -188,11 +188,16 @@ def signed(
         body = urlencode(payload).encode()
     else:
         body = urlencode({"payload": json.dumps(payload)}).encode()
-    key = (f"not-{secret}" if bad_signature else secret).encode()
-    digest = hmac.new(key, f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
-    return body, {
+    key = f"not-{secret}" if bad_signature else secret
+    return body, signed_headers(body, content, key, timestamp)
+
+
+def signed_headers(body: bytes, content: str, secret: str, timestamp: int | str) -> dict[str, str]:
+    """Return the headers of a request of Slack's with any body; ``content`` is its type."""
+    text = f"v0:{timestamp}:".encode() + body
+    return {
         "Content-Type": content,
         "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
         "X-Slack-Request-Timestamp": str(timestamp),
-        "X-Slack-Signature": f"v0={digest}",
+        "X-Slack-Signature": f"v0={hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()}",
     }
