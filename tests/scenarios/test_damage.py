@@ -19,9 +19,17 @@ def redis_of(app: App) -> Any:
 
 
 async def paged(app: App, name: str) -> None:
-    """Wait until PagerDuty and Slack have the page of an incident."""
+    """Wait until PagerDuty and Slack have the page of an incident, and nothing more is found out.
+
+    What is written after the damage, from what this replica remembers, would mend it.
+    """
+
+    async def found_out() -> bool:
+        return "enrich" not in (await app.incident(name))["timers"]
+
     await until(lambda: f"{name}:0" in [item.dedup_key for item in app.pagerduty.incidents])
     await until(lambda: any(name in str(item.blocks) for item in app.slack.top_level(CHANNEL)))
+    await until(found_out)
 
 
 def following(name: str) -> str:
