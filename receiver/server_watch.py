@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from receiver.backlog import Backlog
 from receiver.checks.times import size
 from receiver.clock import Clock
 from receiver.commit_health import CommitHealth
@@ -62,6 +64,7 @@ class ServerWatch:
         self._disk = None if settings.redis.url else Path(settings.storage.path)
         self._wake = asyncio.Event()
         self._high = set[Subject]()
+        self._backlog = Backlog()
         self._facts = ServerFacts()
         health.on_failure = self._wake.set
         self.durability = Durability(Level.EVERY_WRITE)
@@ -85,6 +88,7 @@ class ServerWatch:
             self._facts = await read_facts(self._redis)
             self._look_at_durability(self._facts)
             self._look_at_memory(self._facts)
+            self._backlog.note(time.monotonic(), await self._tasks.wanted())
             self._look_at_agenda(await self._tasks.delays(self._clock.now()))
         except StoreUnavailableError:
             await self._health.check()
@@ -131,7 +135,8 @@ class ServerWatch:
             f"{lane} work has waited {format_duration(int(delay) * 1000)} (usual: under 2s)"
             for lane, delay in late.items()
         )
-        self._conditions.report(Subject.AGENDA, words)
+        said = "; ".join(filter(None, (words, self._backlog.words())))
+        self._conditions.report(Subject.AGENDA, said)
 
     def _report(self, subject: Subject, words: str, *, begins: bool, lasts: bool) -> None:
         """Report a level that has to fall some way below its limit before it is over."""

@@ -293,6 +293,14 @@ class TaskStore:
     async def _waiting(self, lane: str, now: int) -> tuple[int, int]:
         return await self.redis.zcard(lane), await self.redis.zcount(lane, "-inf", now)
 
+    async def wanted(self) -> int:
+        """Return how many deliveries wait or are under way, of all notifiers and lanes."""
+        async with unavailable_is_503():
+            pipeline = self.redis.pipeline(transaction=False)
+            for keys in self.keys:
+                pipeline.hlen(keys.task)
+            return sum(await pipeline.execute())
+
     async def delays(self, now: int) -> dict[str, float]:
         """Return for each lane how long (s) the entry that is due longest has waited, 0 for none.
 
