@@ -34,6 +34,7 @@ PROOFS = (
     "open-tab",
     "steps",
     "lists",
+    "many",
     "ingest",
     "fresh",
 )

