@@ -15,7 +15,8 @@ def machine(tmp_path):
     """Run a script of ours with programs of this test in front of the machine's; return the run."""
 
     def run(script, **programs):
-        for name, lines in programs.items():
+        # A bare machine has no git.
+        for name, lines in ({"git": "exit 0"} | programs).items():
             program = tmp_path / name.replace("_", "-")
             program.write_text(f"#!/bin/sh\n{lines}\n")
             program.chmod(0o755)
@@ -37,6 +38,7 @@ def machine(tmp_path):
 
 NO_ROOT = {"id": "echo 1000"}
 NO_MOUNTS = {"id": "echo 0", "setpriv": "exit 1"}
+NO_CLONE = {"id": "echo 0", "git": "exit 128"}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,7 @@ NO_MOUNTS = {"id": "echo 0", "setpriv": "exit 1"}
     [
         (NO_ROOT, "it takes root"),
         (NO_MOUNTS, "this machine does not allow mounts"),
+        (NO_CLONE, "git gives no commit here"),
     ],
 )
 def test_where_no_fresh_machine_can_be_made_ci_says_so_first_and_runs_in_place(
