@@ -231,7 +231,7 @@ async def test_what_cannot_be_a_silence_is_said_before_alertmanager_is_asked(
 
 async def test_what_alertmanager_does_not_take_is_said_in_its_words(real: Real) -> None:
     silences = Silences([AlertmanagerConfig(urls=(real.url,))])
-    matchers = parse_matchers('a=~"(?P<x>b)(?P=x)"')
+    matchers = parse_matchers('a=~".*"')  # which would silence everything
     try:
         with pytest.raises(SilenceError, match=r"Alertmanager refused \(HTTP 4"):
             await silences.create("", matchers, 0, HOUR_MS, "ann", "", "incident x")
