@@ -19,6 +19,7 @@ PROOFS = (
     "durable",
     "system",
     "storm",
+    "small",
     "agenda",
     "clocks",
     "ledger",

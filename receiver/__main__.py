@@ -28,6 +28,7 @@ from receiver.explain import explain
 from receiver.explain_status import explain_status
 from receiver.files_command import files
 from receiver.logs import LEVELS, redact, setup_logging
+from receiver.memory import keep_little
 from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
 from receiver.review_command import review
@@ -82,6 +83,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     give_way_soon()
+    keep_little()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))

@@ -16,8 +16,9 @@ PATIENCE_S = 1.0
 FLOOR = 64
 """Always taken: so few are no crowd, and without any nothing could be measured."""
 LARGE_BYTES = 262_144
-LARGE_MOST = 64 << 20
-"""Bytes of bodies over ``LARGE_BYTES`` at once; each takes several times its size while read."""
+LARGE_MOST = 16 << 20
+"""Bytes of bodies over ``LARGE_BYTES`` at once; each takes several times its size while read. One
+thread reads them, so more of them at once are answered no sooner."""
 WINDOW_S, PACE_KEPT_S = 0.25, 10.0
 RETRY_S = (1, 5)
 """Bounds of Retry-After, drawn by chance: not all who were refused come back together."""

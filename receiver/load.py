@@ -9,6 +9,7 @@ from receiver.conditions import Conditions, Subject
 from receiver.connections import Connections
 from receiver.descriptors import Descriptors, raise_limit
 from receiver.loop_lag import LoopLag
+from receiver.memory import Memory, find_trim
 from receiver.metrics import Metrics
 
 WATCH_S = 5.0
@@ -23,6 +24,7 @@ class Load:
         self._conditions = conditions
         self._descriptors = Descriptors(raise_limit())
         self._lag = LoopLag()
+        self._memory = Memory(find_trim())
         self._refused = dict.fromkeys(Lane, 0)
         self._said = 0
         self.admission = Admission(self._refuse)
@@ -48,6 +50,7 @@ class Load:
         try:
             while True:
                 self.look()
+                await self._memory.look()
                 await asyncio.sleep(WATCH_S)
         finally:
             lag.cancel()

@@ -4,7 +4,6 @@ The fast and the lenient reading of a body share these functions, so that both m
 alert of the same text; if they differed, an alert would change whenever its neighbour does.
 """
 
-import functools
 import hashlib
 import json
 import re
@@ -15,6 +14,7 @@ import msgspec
 
 from receiver.errors import PayloadError
 from routing.alert import Alert
+from routing.remembered import remembered
 
 MAX_LABEL = 4096
 """Characters of a label name, a label value, a receiver's name, or a group key."""
@@ -82,7 +82,7 @@ class Payload(msgspec.Struct, frozen=True):
     source: str
 
 
-@functools.lru_cache(maxsize=4096)  # the alerts of a group start together, and are told again
+@remembered  # the alerts of a group start together, and are told again
 def epoch_ms(text: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 text, or of a decimal number as a text.
 
@@ -116,7 +116,7 @@ def _number_ms(text: str) -> int:
     return int(number * 1000) if number < _MOST_SECONDS else int(number)
 
 
-@functools.lru_cache(maxsize=4096)  # all alerts of a rule have the same one
+@remembered  # all alerts of a rule have the same one
 def http_url(text: str) -> str:
     """Return the text if it is an http(s) URL that may become a link, else ``""``."""
     if not text[:8].lower().startswith(("http://", "https://")) or len(text) > MAX_URL:
@@ -124,7 +124,7 @@ def http_url(text: str) -> str:
     return text if text.isprintable() and " " not in text else ""
 
 
-@functools.lru_cache(maxsize=256)  # receivers are few, and every webhook names one
+@remembered  # receivers are few, and every webhook names one
 def unquote_receiver(text: str) -> str:
     r"""Undo Go's ``regexp.QuoteMeta``: ``web\.hook`` is the receiver ``web.hook``."""
     return _QUOTED.sub(r"\1", text) if "\\" in text else text

@@ -6,7 +6,11 @@ Records, not incidents: as objects they take ten times the memory, and new memor
 from collections import OrderedDict
 from typing import Any
 
-CACHE_BYTES = 64 << 20
+CACHE_BYTES = 24 << 20
+"""What 10,000 groups of a few alerts take. A record that is not here costs its webhook one more
+look into Redis; what is kept here is memory for as long as the service lives."""
+ENTRY_BYTES = 400
+"""What an entry takes beside its record: group, key and their places."""
 NOTHING = (0, b"")
 
 
@@ -14,7 +18,7 @@ class RecordCache:
     """The newest record of each group, (generation, record); what was not used longest goes."""
 
     def __init__(self, most: int = CACHE_BYTES) -> None:
-        """``most``: bytes of records that are kept."""
+        """``most``: bytes that it may take."""
         self._most = most
         self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._bytes = 0
@@ -32,17 +36,20 @@ class RecordCache:
 
     def forget(self, stem: str) -> None:
         """Drop a group: what is known of it is old."""
-        self._bytes -= len(self._known.pop(stem, NOTHING)[1])
+        known = self._known.pop(stem, None)
+        if known is not None:
+            self._bytes -= _size(known)
 
     def remember(self, stem: str, generation: int, record: bytes) -> None:
         """Keep the newest generation of a group; what was not used for longest makes room."""
-        known = self._known.pop(stem, NOTHING)
+        known = self._known.get(stem, NOTHING)
+        self.forget(stem)
         # A click on an incident of an older generation must not hide the current one.
         kept = known if known[0] > generation else (generation, record)
         self._known[stem] = kept
-        self._bytes += len(kept[1]) - len(known[1])
+        self._bytes += _size(kept)
         while self._bytes > self._most:
-            self._bytes -= len(self._known.popitem(last=False)[1][1])
+            self._bytes -= _size(self._known.popitem(last=False)[1])
 
     def shown(self) -> dict[str, Any]:
         """Return how full it is and how often it helped, for programs."""
@@ -55,3 +62,7 @@ class RecordCache:
             "misses": self._misses,
             "hit_rate": round(self._hits / asked, 4) if asked else None,
         }
+
+
+def _size(entry: tuple[int, bytes]) -> int:
+    return len(entry[1]) + ENTRY_BYTES

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from routing.condition import Condition
 from routing.config import ClassifyConfig
 from routing.matcher import Matcher, matches_all
+from routing.remembered import SHORT
 
 _CACHE_LIMIT = 4096
 """Labels come from outside: a flood of made-up severities must not fill the memory."""
@@ -60,7 +61,8 @@ class Classifier:
         found = self._known.get(key)
         if found is None:
             found = self._by_labels(*key)
-            if len(self._known) < _CACHE_LIMIT:
+            # Senders choose these texts, as long as they like.
+            if len(self._known) < _CACHE_LIMIT and sum(len(text or "") for text in key) <= SHORT:
                 self._known[key] = found
         return found
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from urllib.parse import quote
+
+from routing.remembered import remembered
 
 MAX_LINK = 3000
 """Slack's limit for the URL of a button, the tightest of all places where links are shown."""
@@ -21,7 +22,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?=[/?#]|$)", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)  # the same few links come with every notification of a rule
+@remembered  # the same few links come with every notification of a rule
 def is_link(text: str) -> bool:
     """Return whether a text may be shown as a link: an absolute http or https URL, <= 3000.
 
@@ -30,7 +31,7 @@ def is_link(text: str) -> bool:
     return len(text) <= MAX_LINK and text.isprintable() and _LINK.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _link(text: str) -> str:
     """Return the link that a text holds, "" when it may not be shown as one."""
     text = text.strip()

@@ -93,6 +93,8 @@ class Rig:
         self.session: ClientSession
         self.service: Program
         self.programs: list[Program] = []
+        self.within: tuple[str, ...] = ()
+        """What the service is started by: a command that becomes the one given to it."""
 
     @property
     def url(self) -> str:
@@ -123,6 +125,7 @@ class Rig:
         }
         self.service = Program(
             "service",
+            *self.within,
             sys.executable,
             "-m",
             module,

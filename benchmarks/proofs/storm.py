@@ -45,23 +45,31 @@ class Group(NamedTuple):
     times: tuple[float, ...]
 
 
+# It may be night where this runs: P4 would rightly wait for the morning.
+SETTINGS = {"LLM_IM__PRIORITIES__P4__QUIET_HOURS": "false"} | USUAL_BUDGETS
+
+
+def rig_in(folder: Path) -> Rig:
+    """Return a rig whose Slack and PagerDuty are as slow as they are."""
+    rig = Rig(folder)
+    rig.slack = FakeSlack(channels={CHANNEL: "alerts"}, rate_per_channel=1.0, updates_per_minute=50)
+    rig.pagerduty = FakePagerDuty(rate_per_minute=120)
+    return rig
+
+
 async def run(report: Report) -> None:
     """Send the storm, wait until everything is told, and count."""
     with TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
-        rig.slack = FakeSlack(
-            channels={CHANNEL: "alerts"}, rate_per_channel=1.0, updates_per_minute=50
-        )
-        rig.pagerduty = FakePagerDuty(rate_per_minute=120)
-        # It may be night where this runs: P4 would rightly wait for the morning.
-        await rig.start(LLM_IM__PRIORITIES__P4__QUIET_HOURS="false", **USUAL_BUDGETS)
+        rig = rig_in(Path(folder))
+        await rig.start(**SETTINGS)
         try:
-            await _storm(rig, report)
+            await storm(rig, report)
         finally:
             await rig.stop()
 
 
-async def _storm(rig: Rig, report: Report) -> None:
+async def storm(rig: Rig, report: Report) -> None:
+    """Send the storm to a service that runs, wait until everything is told, and count."""
     groups = _groups()
     started = time.monotonic()
     sent: dict[str, tuple[str, float]] = {}
