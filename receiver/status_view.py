@@ -14,7 +14,7 @@ from receiver.present import rfc3339
 from receiver.status_config import StatusPageConfig
 from routing.incident import Incident
 from routing.incident_parts import Publication, PublicUpdate
-from routing.status_rule import IMPACTS, worst
+from routing.status_rule import badness, worst
 
 FOR_EVER = float("inf")
 SUMMARIES = {
@@ -55,7 +55,7 @@ class Notice(msgspec.Struct):
     @property
     def impact(self) -> str:
         """Return the worst impact on a component."""
-        return max(self.components.values(), key=IMPACTS.index)
+        return max(self.components.values(), key=badness, default="operational")
 
     def takes_in(self, other: "Notice") -> bool:
         """Return whether another one that nobody worded says nothing that this one does not."""
@@ -96,7 +96,7 @@ def notices_of(incidents: Iterable[Incident]) -> list[Notice]:
 def _rank(notice: Notice) -> tuple[float, ...]:
     """Return the place: what goes on by its impact and age, then what ended last."""
     if notice.goes_on:
-        return (-notice.ended, -IMPACTS.index(notice.impact), notice.started)
+        return (-notice.ended, -badness(notice.impact), notice.started)
     return (-notice.ended, 0, -notice.started)
 
 
@@ -109,7 +109,7 @@ def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> 
             if name in state:
                 state[name] = worst(state[name], impact)
     impacts = [*state.values(), *(notice.impact for notice in going_on)]
-    status = max(impacts, key=IMPACTS.index)
+    status = max(impacts, key=badness)
     shown = _named(notices)
     return {
         "title": config.title,
@@ -134,7 +134,7 @@ def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> 
 def _summary(status: str, going_on: Sequence[Notice]) -> str:
     if status == "operational" and going_on:
         return "All systems operational, still being watched"
-    return SUMMARIES[status]
+    return SUMMARIES.get(status, SUMMARIES["degraded"])
 
 
 def _named(notices: Sequence[Notice]) -> list[dict[str, Any]]:
@@ -154,8 +154,9 @@ def _shown(notice: Notice, name: str) -> dict[str, Any]:
         "title": notice.title,
         "status": notice.status,
         "impact": notice.impact,
-        "started_at": rfc3339(notice.started),
-        "resolved_at": None if notice.goes_on else rfc3339(int(notice.ended)),
+        # Of what is over there is always a time to print, and be it 1970.
+        "started_at": rfc3339(notice.started or 1),
+        "resolved_at": None if notice.goes_on else rfc3339(int(notice.ended) or 1),
         "components": [
             {"name": component, "impact": impact} for component, impact in notice.components.items()
         ],

@@ -90,9 +90,14 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def badness(impact: str) -> int:
+    """Return how bad an impact is; one that only a newer release knows is as bad as degraded."""
+    return IMPACTS.index(impact if impact in IMPACTS else "degraded")
+
+
 def worst(one: str, other: str) -> str:
     """Return the worse of two impacts."""
-    return max(one, other, key=IMPACTS.index)
+    return max(one, other, key=badness)
 
 
 def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:

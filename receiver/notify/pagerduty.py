@@ -14,7 +14,7 @@ import msgspec
 from receiver.budget import Budget, key_of
 from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Step, View, Wait
 from receiver.notify.pagerduty_calls import EventsApi
-from receiver.notify.pagerduty_event import dedup_key, episode_of, trigger_event
+from receiver.notify.pagerduty_event import dedup_key, episode_of, is_of, trigger_event
 from routing.incident import Incident
 from routing.receipt import AlertKey, Attempt, Receipt
 
@@ -63,7 +63,8 @@ class PagerDutyNotifier:
         """Name the most urgent thing PagerDuty lacks: triggers, then what follows them."""
         incident, page, attempt = view.incident, view.page, receipt.attempt
         known = {key.dedup_key for key in receipt.keys}
-        if attempt is not None and attempt.what == "trigger" and attempt.key not in known:
+        tried = attempt is not None and attempt.what == "trigger" and attempt.key not in known
+        if tried and attempt is not None and is_of(attempt.key, incident):
             # It may have been accepted: the same key again is harmless, a forgotten alert is not.
             return Step("trigger", seq=attempt.seq, key=attempt.key)
         if _page_is_wanted(view, receipt):

@@ -37,6 +37,13 @@ def dedup_key(incident: Incident, seq: int, since: int) -> str:
     return key if seq == since else f"{key}:{seq}"
 
 
+def is_of(key: str, incident: Incident) -> bool:
+    """Return whether a dedup_key is of a page of this incident."""
+    name, *numbers = key.split(":")
+    plain = all(number.isascii() and number.isdigit() for number in numbers)
+    return name == incident.id and plain and len(numbers) in (1, 2)
+
+
 def episode_of(key: str) -> int:
     """Return the episode a dedup_key was made for."""
     return int(key.split(":")[1])

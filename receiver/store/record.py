@@ -73,8 +73,24 @@ def _wrong(raw: bytes, incident: Incident, name: str) -> str:
         return f"it says it is {incident.id[:SHOWN]!r}"
     if split_id(name)[2] != incident.generation:
         return f"its generation is {incident.generation}"
-    if incident.priority not in PRIORITIES:
-        return f"its priority is {incident.priority[:SHOWN]!r}"
+    if incident.opened_at <= 0 and (incident.is_open or incident.state == "resolved"):
+        return "it does not say when it was opened"
+    return _wrong_within(incident)
+
+
+def _wrong_within(incident: Incident) -> str:
+    """Return what the parts of an incident say that cannot be, "" as a rule."""
+    named = {incident.priority, *(part.priority for part in incident.parts.values())}
+    if incident.pin is not None:
+        named.add(incident.pin.priority)
+    for key, alert in (*incident.alerts.items(), *incident.suspects.items()):
+        named.add(alert.priority)
+        # One that is packed says nothing of itself, see ``packing``.
+        if alert.fingerprint not in ("", key):
+            return f"an alert of it says it is {alert.fingerprint[:SHOWN]!r}"
+    unknown = named.difference(PRIORITIES)
+    if unknown:
+        return f"a priority of it is {min(unknown)[:SHOWN]!r}"
     return "its state is 'newer'" if incident.state == "newer" else ""
 
 
