@@ -44,7 +44,7 @@ def read_origin(view: Mapping[str, Any]) -> Origin:
     """Return where a window came from; ValueError when it is none of ours."""
     try:
         return msgspec.json.decode(str(view.get("private_metadata", "")), type=Origin)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ValueError(f"the window carries no origin: {error}") from None
 
 

@@ -67,5 +67,5 @@ def _read(raw: object) -> Group | None:
     """Return the flood that a group was folded into; what cannot be read says nothing."""
     try:
         return msgspec.json.decode(raw, type=Group) if isinstance(raw, bytes) else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -48,7 +48,7 @@ def told(data_dir: Path, now: int) -> str:
     """Return what was mended unasked within a day before ``now`` (ms), "" for nothing."""
     try:
         note = msgspec.json.decode((data_dir / NOTE).read_bytes(), type=SelfRepair)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ""
     # A clock that was set back must not let it be said for ever.
     return note.words if abs(now - note.at) < SAID_FOR_MS else ""

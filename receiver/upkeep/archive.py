@@ -191,7 +191,7 @@ def read_archive(path: Path) -> Iterator[Header | StoredIncident | StoredKey]:
         raise ArchiveError(f"{path} is no backup, or is damaged: {error}") from error
     except EOFError as error:
         raise ArchiveError(f"{path} is not whole: it breaks off") from error
-    except (zlib.error, msgspec.DecodeError) as error:
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArchiveError(f"{path} is damaged: {error}") from error
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -14,10 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
+from receiver.app import VERSION
 from receiver.errors import StoreUnavailableError
 from receiver.store.client import connect
 from receiver.store.embedded import EmbeddedValkey
 from receiver.store.keys import LAYOUT
+from receiver.upkeep.archive import ArchiveError, read_archive
 from receiver.upkeep.restore import unleased
 from receiver.upkeep.stored import StoredTask
 from tests.fakes.pagerduty import FakePagerDuty
@@ -248,8 +250,10 @@ async def test_what_is_no_whole_backup_is_refused_before_anything_is_written(
     await done(plain.path, "backup", str(file))
     whole = file.read_bytes()
     plain_bytes = bytearray(gzip.decompress(whole))
-    flipped = plain_bytes.copy()
-    flipped[len(flipped) // 2] ^= 1
+    flipped, no_text = plain_bytes.copy(), plain_bytes.copy()
+    place = plain_bytes.index(b"HighErrorRate")
+    flipped[place] ^= 1
+    no_text[plain_bytes.index(VERSION.encode())] |= 0x80
     newer = gzip.compress(plain_bytes.replace(b"\xa6format\x01", b"\xa6format\x02", 1))
     for content_, words in (
         (b"", "is not whole"),
@@ -257,9 +261,9 @@ async def test_what_is_no_whole_backup_is_refused_before_anything_is_written(
         (gzip.compress(b"hello" * 20), "is no backup of incident-manager"),
         (whole[: len(whole) // 2], "is not whole"),
         (gzip.compress(plain_bytes[:-100]), "is not whole"),
-        (gzip.compress(flipped), "is damaged"),
+        (gzip.compress(flipped), "is damaged: its checksum is another"),
+        (gzip.compress(no_text), "is damaged"),
         (gzip.compress(plain_bytes + b"more"), "something follows"),
-        (whole[:200] + bytes([whole[200] ^ 255]) + whole[201:], "is damaged"),
         (newer, "was written in format 2, this release reads up to 1"),
     ):
         file.write_bytes(content_)
@@ -413,3 +417,22 @@ async def test_incidents_are_exported_as_the_api_shows_them(
     assert len(file.read_text().splitlines()) == 4
     closed = (await done(app.path, "export", "--state", "closed")).splitlines()
     assert {json.loads(line)["id"] for line in closed} == {names["closed"], names["merged"]}
+
+
+async def test_a_byte_that_changed_anywhere_is_refused_in_words(plain: App, tmp_path: Path) -> None:
+    await plain.fire()
+    file = tmp_path / "im.backup"
+    await done(plain.path, "backup", str(file))
+    whole = file.read_bytes()
+    plain_bytes = gzip.decompress(whole)
+    damaged = [
+        gzip.compress(plain_bytes[:at] + bytes([plain_bytes[at] ^ bit]) + plain_bytes[at + 1 :], 1)
+        for at in range(0, len(plain_bytes), 3)
+        for bit in (1, 0x80, 0xFF)
+    ]
+    # What the stream itself says first, its time and its name, is nothing of ours.
+    damaged += [whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :] for at in range(10, 400)]
+    for content_ in damaged:
+        file.write_bytes(content_)
+        with pytest.raises(ArchiveError, match=r"damaged|not whole|no backup|upgrade it"):
+            list(read_archive(file))
