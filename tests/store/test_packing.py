@@ -32,7 +32,12 @@ ALERTS = st.dictionaries(st.sampled_from(["f1", "f2", "f3"]), ALERT)
 def _incident(found: dict[str, Alert]) -> Incident:
     alerts = {key: msgspec.structs.replace(alert, fingerprint=key) for key, alert in found.items()}
     return Incident(
-        id="0-aaaaaaaaaaaaaaaa-1", group=GROUP, state="triggered", schema=SCHEMA, alerts=alerts
+        id="0-aaaaaaaaaaaaaaaa-1",
+        group=GROUP,
+        state="triggered",
+        opened_at=1,
+        schema=SCHEMA,
+        alerts=alerts,
     )
 
 
