@@ -143,9 +143,15 @@ async def test_a_click_on_an_older_episode_says_so(app: App) -> None:
     await until(lambda: app.slack.responses)
 
 
+async def _delivered(app: App, name: str) -> bool:
+    return all(one["state"] == "delivered" for one in (await app.incident(name))["deliveries"])
+
+
 async def test_the_deadline_passing_notifies_the_next_step_and_the_thread(app: App) -> None:
     name = await app.fire()
     message = await _posted(app)
+    # Both have the page, and it is stored: what is late is the answer alone.
+    await until(lambda: _delivered(app, name))
     _move(app, 301)
     replies = await until(lambda: app.slack.replies(message.ts))
     assert replies[0].reply_broadcast
