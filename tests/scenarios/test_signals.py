@@ -123,7 +123,7 @@ async def test_too_few_replicas_for_a_commit_are_too_few_for_readiness(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 8 MiB."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not os.environ.get("CI"):
         pytest.skip("only root mounts")
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -131,6 +131,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=False
     )
     if mounted.returncode:
+        # In CI nothing is left out.
+        assert not os.environ.get("CI"), "a small disk could not be mounted"
         pytest.skip("mounting is not permitted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
