@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from receiver.admission import LARGE_BYTES, Admission, Lane, is_alert, lane_of, retry_after
-from receiver.audit import Sparing
 from receiver.error_pages import PAGES
+from receiver.malformed import Malformed, answer
 
 SWEEP_S = 5.0
 LINGER_S = 0.5
@@ -236,9 +235,16 @@ class _Connection(web.RequestHandler):
             return bounds.idle_s if self.asked else bounds.first_s
         return float("inf") if self.request.content.is_eof() else bounds.body_s
 
-    def handle_error(self, *args: Any, **more: Any) -> web.StreamResponse:
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
         """Return the answer to what is no request: it names no version either."""
-        response = super().handle_error(*args, **more)
+        super().handle_error(request, status, exc, message)
+        response = answer(exc, status)
         response.headers["Server"] = SERVER
         return response
 
@@ -297,27 +303,5 @@ class _Runner(web.AppRunner):
         )
 
 
-class _Malformed(logging.Filter):
-    """One short line for what is not HTTP, and not for each: anybody can send any number of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._sparing = Sparing()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, HttpProcessingError):
-            return True
-        unlogged = self._sparing.admit(asyncio.get_running_loop().time())
-        if unlogged is None:
-            return False
-        record.msg = "malformed HTTP request, from %s"
-        record.exc_info, record.exc_text = None, None
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        if unlogged:
-            record.unlogged = unlogged
-        return True
-
-
 _protocol_log = logging.getLogger("http.protocol")
-_protocol_log.addFilter(_Malformed())
+_protocol_log.addFilter(Malformed())

@@ -31,7 +31,7 @@ def templates_folder() -> Path:
 def runbooks_folder(configured: str) -> Path:
     """Return the folder of the runbook catalogue: the configured one, else the one we ship."""
     folder = Path(configured)
-    return folder if folder.is_dir() else _bundled("runbooks")
+    return folder if configured and folder.is_dir() else _bundled("runbooks")
 
 
 def rules_folder() -> Path:

@@ -1,6 +1,7 @@
 """What the sections of the settings demand of each other, and the defaults that follow from it."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -11,7 +12,7 @@ from receiver.settings_times import check_times
 from receiver.settings_types import is_loopback
 from receiver.tracing_config import INSTALL, is_installed
 from routing.calendar_config import CalendarConfig
-from routing.config import NotifierConfig, Priority
+from routing.config import NotifierConfig, Priority, RunbooksConfig
 from routing.response_config import EscalationConfig, PriorityConfig, StepConfig
 from routing.route import RouteTree
 from routing.route_config import RouteConfig
@@ -45,6 +46,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),
         *_check_review(settings),
+        *_check_runbooks(settings.runbooks),
         *check_times(settings, calendars),
     ]
     update = {
@@ -159,6 +161,13 @@ def _check_redis(redis: RedisConfig) -> Iterable[Problem]:
             ("redis", "accept_loss"),
             "contradicts redis.durability: assured; set the one that is true",
         )
+
+
+def _check_runbooks(runbooks: RunbooksConfig) -> Iterable[Problem]:
+    given = runbooks.path if "path" in runbooks.model_fields_set else ""
+    if given and not Path(given).is_dir():
+        message = f"{given!r} is not a folder; leave it out for the runbooks that come with this"
+        yield Problem(("runbooks", "path"), message)
 
 
 def _check_sections(settings: Settings) -> Iterable[Problem]:

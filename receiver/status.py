@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -24,6 +25,8 @@ from receiver.spared import Spared
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -225,9 +228,13 @@ class RunbookEndpoint:
         self._access.check_browser(request)
         name = request.match_info["name"].removesuffix(".md")
         file = self.file_of(name)
+        try:
+            text = "" if file is None else file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            log.warning("the runbook %s cannot be read: %s", name, error)
+            file = None
         if file is None:
             raise web.HTTPNotFound(text=f"there is no runbook {name[:200]}\n", headers=_HEADERS)
-        text = file.read_text(encoding="utf-8")
         if "text/html" not in request.headers.get("Accept", ""):
             return web.Response(text=text, content_type="text/markdown", headers=_HEADERS)
         page = render(

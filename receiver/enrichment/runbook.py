@@ -35,7 +35,7 @@ class RunbookEnricher:
         file = self._file_of(self.key(incident))
         if file is None:
             return []
-        text = await asyncio.to_thread(file.read_text, encoding="utf-8")
+        text = await asyncio.to_thread(file.read_text, encoding="utf-8", errors="replace")
         meaning = meaning_of(text)
         return [Finding(self.name, meaning, incident.runbook_url, now)] if meaning else []
 

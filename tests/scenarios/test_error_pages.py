@@ -307,3 +307,20 @@ async def test_a_runbook_is_a_page_for_a_phone_in_the_dark(plain: App) -> None:
     assert 'href="/console/style.css' in text
     assert '<a class="brand" href="/">' in text
     await plain.fire(alert())
+
+
+async def test_a_runbook_that_cannot_be_read_is_no_error(tmp_path: Path, fakes: Fakes) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "Odd.md").write_bytes(b"# Odd\nrestart \xff it\n")
+    (folder / "Gone.md").write_text("# Gone\n", encoding="utf-8")
+    app = App(tmp_path / "store", *fakes)
+    await app.start(**NO_ACCOUNTS, **{"runbooks.path": str(folder)})
+    try:
+        (folder / "Gone.md").unlink()
+        answer, text = await ask(app, "/runbooks/Odd")
+        assert (answer.status, "restart \ufffd it" in text) == (200, True)
+        answer, _ = await ask(app, "/runbooks/Gone")
+        assert answer.status == 404
+    finally:
+        await app.stop()

@@ -253,3 +253,22 @@ async def test_what_is_not_utf_8_is_answered_in_words_everywhere(plain: App, bod
             if body is not ESCAPED and where.startswith("/v1/incidents"):
                 assert answer.status == 400, where
                 assert "UTF-8" in (await answer.json())["error"], where
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "words"),
+    [
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431, b"longer than 8,190 bytes"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431, b"longer than 8,190 bytes"),
+        (b"GET /aaa\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"malformed HTTP request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, b"HTTP, not HTTPS"),
+    ],
+)
+async def test_what_is_no_request_is_answered_in_our_words(
+    plain: App, request_: bytes, status: int, words: bytes
+) -> None:
+    answered, answer = await raw(plain, request_)
+    assert answered == status
+    assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["error"].encode()
+    assert b"aaa" not in answer
+    assert b"bytearray" not in answer

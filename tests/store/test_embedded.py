@@ -110,8 +110,14 @@ def _listens(socket_path: str) -> bool:
 
 def is_alive(pid: int) -> bool:
     """Whether the process runs; a zombie that its parent has not collected does not."""
-    state = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, check=False)
-    return state.stdout.strip()[:1] not in (b"", b"Z")
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # where there is no /proc, a signal is all there is
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

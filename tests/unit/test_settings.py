@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.errors import ConfigError
+from receiver.paths import runbooks_folder
 from receiver.settings import Settings
 from receiver.settings_load import load_settings
 from receiver.settings_types import is_loopback, split_address
@@ -245,6 +246,13 @@ def test_yaml_problems(config: Config, tmp_path: Path) -> None:
     assert config.problems("log: &a {level: *a}\n")[0].startswith("im.yml:1: an alias that")
     with pytest.raises(ConfigError, match=r"gone\.yml: cannot be read: No such file"):
         load_settings(tmp_path / "gone.yml", {}, {})
+
+
+def test_a_folder_of_runbooks_that_is_not_there_is_not_replaced_in_silence(config: Config) -> None:
+    (problem,) = config.problems("runbooks: {path: /nowhere/runbooks}\n")
+    assert problem.startswith("im.yml:1: runbooks.path: '/nowhere/runbooks' is not a folder")
+    assert load_settings(None, {}, {"runbooks.path": ""}).runbooks.path == ""
+    assert runbooks_folder("") == runbooks_folder("/nowhere/runbooks") != Path()
 
 
 def test_an_empty_section_is_a_section_left_out(config: Config) -> None:
