@@ -27,11 +27,12 @@ from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
 from receiver.files_command import files
-from receiver.logs import LEVELS, redact, setup_logging
+from receiver.logs import LEVELS, setup_logging
 from receiver.memory import keep_little
 from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
 from receiver.review_command import review
+from receiver.secrets import redact
 from receiver.settings import Settings
 from receiver.settings_model import secret_values
 from receiver.slack_check import slack

@@ -17,8 +17,9 @@ import msgspec
 from aiohttp import ClientError
 
 from receiver.alertmanager_http import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
-from receiver.payload_fields import MAX_LABEL, clean_text, fingerprint_of
+from receiver.payload_fields import MAX_LABEL, fingerprint_of
 from receiver.settings import AlertmanagerConfig
+from receiver.text.visible import clean_text
 from routing.event import Seen
 from routing.matcher import Matcher
 

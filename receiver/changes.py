@@ -9,10 +9,11 @@ from receiver.access import Access
 from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.parameters import check_parameters
-from receiver.payload_fields import MAX_LABEL, clean_text
+from receiver.payload_fields import MAX_LABEL
 from receiver.person_actions import read_json
 from receiver.present import rfc3339
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
+from receiver.text.visible import clean_text
 from routing.runbook import is_link
 
 SUMMARY_MAX = 300

@@ -7,6 +7,8 @@ from typing import Any
 import click
 import requests
 
+from receiver.text.visible import plain
+
 TIMEOUT_S = 10.0
 DEFAULT_URL = "http://127.0.0.1:8080"
 AGENT = "incident-manager-cli"
@@ -75,11 +77,6 @@ def _body(answer: requests.Response) -> Any:
 def print_json(body: Any) -> None:
     """Print what programs read."""
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
-
-
-def plain(text: object) -> str:
-    """Return text that cannot move the cursor or hide what follows it."""
-    return "".join(char if char.isprintable() else "?" for char in str(text))
 
 
 def ago(time: str | None) -> str:

@@ -10,11 +10,11 @@ from receiver.command_parts import (
     by_option,
     call,
     formats_option,
-    plain,
     print_json,
     token_option,
     url_option,
 )
+from receiver.text.visible import plain
 
 
 @click.group()

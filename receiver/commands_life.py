@@ -9,12 +9,12 @@ from receiver.command_parts import (
     by_option,
     call,
     formats_option,
-    plain,
     print_json,
     token_option,
     url_option,
 )
 from receiver.commands import act
+from receiver.text.visible import plain
 
 Command = Callable[..., Any]
 

@@ -4,16 +4,9 @@ from typing import Any
 
 import click
 
-from receiver.command_parts import (
-    ago,
-    call,
-    formats_option,
-    plain,
-    print_json,
-    token_option,
-    url_option,
-)
+from receiver.command_parts import ago, call, formats_option, print_json, token_option, url_option
 from receiver.commands import unreached
+from receiver.text.visible import plain
 from routing.alert import PRIORITIES
 from routing.incident import OPEN_STATES
 

@@ -24,19 +24,14 @@ from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError
 from receiver.off_the_loop import off_the_loop
 from receiver.parameters import check_parameters, read_number, read_one
-from receiver.person_actions import (
-    ActionItemBody,
-    ActionItemDoneBody,
-    Body,
-    read_event,
-    whole,
-)
+from receiver.person_actions import ActionItemBody, ActionItemDoneBody, Body, read_event
 from receiver.render import assets_version, read_asset, render
 from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
 from receiver.store.whole import Whole
+from receiver.text.numbers import whole
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved

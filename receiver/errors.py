@@ -8,7 +8,10 @@ The tree (catch the root to catch them all)::
     ├── DamagedRecordError      what is stored cannot be read: it is put aside (store.mending)
     ├── StoreUnavailableError   Redis is away or not usable: answer 503, the sender tries again
     │   └── NewerRecordError    what is stored was written by a newer release: it is left alone
-    └── PayloadError            the request cannot be read: answer 400 with the place
+    ├── PayloadError            the request cannot be read: answer 400 with the place
+    ├── SilenceError            Alertmanager did not silence or end what it was asked to
+    │   └── NoAlertmanagerError none is configured for that cluster, so nobody was asked
+    └── EnrichmentError         an enricher did not find out
 
 Losing a race (a stale click, a lease taken by another worker, a commit on an old version) is a
 value, not an error, and has no class here.
@@ -72,3 +75,15 @@ class PayloadError(IncidentManagerError):
         super().__init__(f"{position}: {message}" if position else message)
         self.message = message
         self.position = position
+
+
+class SilenceError(IncidentManagerError):
+    """Nothing was silenced or ended; the text says why, for whoever asked."""
+
+
+class NoAlertmanagerError(SilenceError):
+    """None is configured for that cluster, so nobody was asked."""
+
+
+class EnrichmentError(IncidentManagerError):
+    """It could not be found out; the text says why, for the log."""

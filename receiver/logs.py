@@ -16,10 +16,11 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TextIO
-from urllib.parse import quote
+
+from receiver.secrets import hide
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FORMATS = ("auto", "json", "console")
@@ -88,44 +89,6 @@ def correlation_id_of(headers: Mapping[str, str]) -> str:
     return new_correlation_id()
 
 
-class Secrets:
-    """Texts that must never be shown, and a function that blots them out.
-
-    A secret is found as it is, and as JSON, ``repr`` and a URL would write it.
-    """
-
-    def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-
-    def add(self, values: Iterable[str]) -> None:
-        """Add secrets to those known; empty ones are ignored."""
-        for value in filter(None, values):
-            written = (value, json.dumps(value)[1:-1], repr(value)[1:-1])
-            self._values.update(written, (quote(value, safe="", errors="replace"),))
-        if self._values:
-            # The longest first: of two secrets, one may begin with the other.
-            ordered = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, ordered)))
-
-    def hide(self, text: str) -> str:
-        """Return the text with every secret replaced by ``***``."""
-        return self._pattern.sub("***", text) if self._pattern is not None else text
-
-
-_SECRETS = Secrets()
-
-
-def redact(values: Iterable[str]) -> None:
-    """Have these secrets replaced by ``***`` in every line from now on."""
-    _SECRETS.add(values)
-
-
-def hide(text: str) -> str:
-    """Return a text that others wrote, for people to read, with the secrets known as ``***``."""
-    return _SECRETS.hide(text)
-
-
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
@@ -144,7 +107,7 @@ def _plain(value: object, depth: int = 0) -> Any:
     """Return the value as JSON can hold it, without secrets."""
     if depth < MAX_DEPTH and isinstance(value, dict):
         pairs = list(value.items())
-        return {_SECRETS.hide(_text(key)): _plain(item, depth + 1) for key, item in pairs}
+        return {hide(_text(key)): _plain(item, depth + 1) for key, item in pairs}
     if depth < MAX_DEPTH and isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item, depth + 1) for item in list(value)]
     if value is None or isinstance(value, bool):
@@ -153,7 +116,7 @@ def _plain(value: object, depth: int = 0) -> Any:
         # Python refuses to write very long ones in decimal.
         return int(value) if abs(value) < 2**63 else hex(value)
     finite = isinstance(value, float) and math.isfinite(value)
-    return value if finite else _SECRETS.hide(_text(value))
+    return value if finite else hide(_text(value))
 
 
 def _trace(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, str]:
@@ -164,7 +127,7 @@ def _trace(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str,
         trace["exception"] = record.exc_text
     if record.stack_info:
         trace["stack"] = record.stack_info
-    return {name: _SECRETS.hide(text) for name, text in trace.items()}
+    return {name: hide(text) for name, text in trace.items()}
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:
@@ -177,7 +140,7 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
 
 def _correlation(record: logging.LogRecord) -> str:
     """The record's own id, for a worker that speaks of many incidents, else the context's."""
-    return _SECRETS.hide(_text(getattr(record, "correlation_id", "") or correlation_id.get()))
+    return hide(_text(getattr(record, "correlation_id", "") or correlation_id.get()))
 
 
 def _class(record: logging.LogRecord) -> str:
@@ -216,7 +179,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "class": _class(record),
             "logger": record.name,
-            "message": _SECRETS.hide(_message(record)),
+            "message": hide(_message(record)),
             "correlation_id": _correlation(record),
             **_trace_ids(record),
         }
@@ -265,7 +228,7 @@ class ConsoleFormatter(logging.Formatter):
         pairs = "".join(
             f"  {key}={_pair(value)}" for key, value in fields.items() if value not in (None, "")
         )
-        lines = [f"{clock} {level} {name}  {_SECRETS.hide(_message(record))}{pairs}"]
+        lines = [f"{clock} {level} {name}  {hide(_message(record))}{pairs}"]
         head = f"{clock} {level} "
         lines = [head + _visible(lines[0][len(head) :])]
         for text in _trace(record, self).values():

@@ -4,14 +4,8 @@ from typing import Any
 
 import click
 
-from receiver.command_parts import (
-    call,
-    formats_option,
-    plain,
-    print_json,
-    token_option,
-    url_option,
-)
+from receiver.command_parts import call, formats_option, print_json, token_option, url_option
+from receiver.text.visible import plain
 
 
 @click.command("oncall")

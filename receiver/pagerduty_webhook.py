@@ -18,9 +18,9 @@ from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.metrics import Metrics
 from receiver.pagerduty_origin import Match, PagerDutyOrigin
 from receiver.pagerduty_payload import Told, is_signed, read_event
-from receiver.payload_fields import clean_text
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.store.incidents import LONG_EVENT, LONG_EVENT_TTL
+from receiver.text.visible import clean_text
 from routing.event import (
     Acknowledged,
     Escalated,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from receiver.errors import PayloadError
-from receiver.person_actions import whole
 from receiver.store.query import SORTS, STATES, Query
+from receiver.text.numbers import whole
 from routing.alert import PRIORITIES
 from routing.matcher import Matcher, parse_matchers
 

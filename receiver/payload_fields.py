@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from receiver.errors import PayloadError
+from receiver.text.visible import clean_text
 from routing.alert import Alert
 from routing.remembered import remembered
 
@@ -38,8 +39,6 @@ _FNV_PRIME = 0x100000001B3
 _FNV_MAX_BYTES = 1024
 
 _QUOTED = re.compile(r"\\([\\.+*?()|\[\]{}^$])")
-_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JunkPayloadError(PayloadError):
@@ -128,18 +127,6 @@ def http_url(text: str) -> str:
 def unquote_receiver(text: str) -> str:
     r"""Undo Go's ``regexp.QuoteMeta``: ``web\.hook`` is the receiver ``web.hook``."""
     return _QUOTED.sub(r"\1", text) if "\\" in text else text
-
-
-def clean_text(text: str, limit: int) -> str:
-    r"""Make any text safe to store and show: at most ``limit`` characters, the last one "…".
-
-    Control characters other than ``\n`` and ``\t`` are dropped, lone surrogates replaced, so
-    that the result can always be encoded.
-    """
-    text = _UNWANTED.sub("", text)
-    if not text.isascii():
-        text = _LONE_SURROGATE.sub("\ufffd", text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

@@ -20,13 +20,13 @@ from receiver.payload_fields import (
     Rejected,
     bounded_fingerprint,
     bounded_key,
-    clean_text,
     derived_group_key,
     epoch_ms,
     fingerprint_of,
     http_url,
     unquote_receiver,
 )
+from receiver.text.visible import clean_text
 from routing.alert import Alert
 
 MAX_DEPTH = 200

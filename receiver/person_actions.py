@@ -273,13 +273,6 @@ _READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
 }
 
 
-def whole(text: str, greatest: int, least: int = 1) -> int | None:
-    """Return a whole number of these bounds, None for anything else, however many digits it has."""
-    # Python refuses to read thousands of them.
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(greatest))
-    return int(text) if digits and least <= int(text) <= greatest else None
-
-
 def check_text(place: str, text: str, limit: int, *, needed: bool = False) -> str:
     """Return a text of one or more printable lines, or refuse it."""
     if needed and not text.strip():

@@ -16,7 +16,7 @@ from receiver.conditions import Conditions, Subject
 from receiver.console import ConsoleEndpoint
 from receiver.damaged import DamagedRecords
 from receiver.error_pages import PAGES, TRY_AGAIN, ErrorPages
-from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.errors import NoAlertmanagerError, PayloadError, SilenceError, StoreUnavailableError
 from receiver.integration_api import IntegrationEndpoint
 from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
@@ -24,7 +24,6 @@ from receiver.on_call import OnCallEndpoint
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.settings import Settings
 from receiver.settings_types import is_loopback
-from receiver.silences import NoAlertmanagerError, SilenceError
 from receiver.slack.http import SlackEndpoint
 from receiver.status import RunbookEndpoint, StatusEndpoint
 from receiver.status_page import StatusPageEndpoint

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from receiver.backlog import Backlog
-from receiver.checks.times import size
 from receiver.clock import Clock
 from receiver.commit_health import CommitHealth
 from receiver.conditions import Conditions, Subject
@@ -21,6 +20,7 @@ from receiver.metrics import Metrics
 from receiver.settings import Settings
 from receiver.store.durability import Durability, Judge, Level, ServerFacts, read_facts
 from receiver.store.tasks import TaskStore
+from receiver.text.units import size
 from routing.duration import format_duration
 
 log = logging.getLogger("app")

@@ -22,7 +22,7 @@ import msgspec
 from aiohttp import ClientConnectorError, ClientError
 
 from receiver.alertmanager_http import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
-from receiver.errors import IncidentManagerError
+from receiver.errors import NoAlertmanagerError, SilenceError
 from receiver.settings import AlertmanagerConfig
 from routing.matcher import Matcher
 
@@ -35,14 +35,6 @@ MAX_BYTES = 32 << 20
 SAID_MAX = 300
 SAME_MS = 60_000
 """Ends less apart are one question asked twice: ``for`` counts from when it is asked."""
-
-
-class SilenceError(IncidentManagerError):
-    """Nothing was silenced or ended; the text says why, for whoever asked."""
-
-
-class NoAlertmanagerError(SilenceError):
-    """None is configured for that cluster, so nobody was asked."""
 
 
 class _AwayError(Exception):

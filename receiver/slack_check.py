@@ -15,10 +15,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.command_config import file_option, load
-from receiver.command_parts import formats_option, plain, print_json
+from receiver.command_parts import formats_option, print_json
 from receiver.notify.slack_answers import repair_of
 from receiver.notify.slack_api import is_direct
 from receiver.settings import Settings
+from receiver.text.visible import plain
 
 TIMEOUT_S = 10
 SCOPES = {

@@ -24,8 +24,8 @@ from receiver.logs import correlation_id
 from receiver.metrics import Metrics
 from receiver.off_the_loop import off_the_loop
 from receiver.payload import JunkPayloadError, Payload, parse_payload
-from receiver.payload_fields import clean_text
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
+from receiver.text.visible import clean_text
 from routing.assign import Assignment, Sender
 from routing.event import AlertsReceived
 

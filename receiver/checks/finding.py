@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from receiver.command_parts import plain
+from receiver.text.visible import plain
 
 State = Literal["ok", "warning", "failed", "unknown", "skipped"]
 STATES: tuple[State, ...] = ("ok", "warning", "failed", "unknown", "skipped")

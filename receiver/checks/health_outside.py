@@ -12,8 +12,8 @@ from receiver.checks.page import read_page
 from receiver.checks.prometheus import Prometheus, Sample
 from receiver.checks.rule_files import OWN, SystemRules
 from receiver.checks.source import Source, SourceError
-from receiver.checks.times import counted, span
 from receiver.errors import ConfigError
+from receiver.text.units import counted, span
 
 SLOW_EVALUATIONS = 4
 """A group that was not evaluated for so many of its intervals is late."""

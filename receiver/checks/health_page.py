@@ -4,8 +4,8 @@ import time
 
 from receiver.checks.finding import Finding, judged
 from receiver.checks.page import Page
-from receiver.checks.times import counted, size, span
 from receiver.self_checks import OVERDUE_MS
+from receiver.text.units import counted, size, span
 
 AREA = "service"
 QUEUE_MAX = 1_000

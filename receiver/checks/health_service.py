@@ -8,7 +8,7 @@ from receiver.checks.finding import Finding, State, judged
 from receiver.checks.health_page import AREA, from_page
 from receiver.checks.page import read_page
 from receiver.checks.source import Source, SourceError
-from receiver.checks.times import counted, size, span
+from receiver.text.units import counted, size, span
 from routing.alert import PRIORITIES
 
 DAY_S = 86_400

@@ -12,7 +12,7 @@ from receiver.checks.prometheus import Prometheus
 from receiver.checks.promised import NOT_OURS, Promise, labels_of
 from receiver.checks.queried import Queried
 from receiver.checks.source import SourceError
-from receiver.checks.times import span
+from receiver.text.units import span
 from routing.duration import parse_duration
 
 OLD_SCRAPES = 4

@@ -10,12 +10,12 @@ from receiver.checks import week_alerts
 from receiver.checks.prometheus import Prometheus
 from receiver.checks.rule_files import SystemRules
 from receiver.checks.source import Source, SourceError
-from receiver.checks.times import counted
 from receiver.checks.week import Week
 from receiver.checks.week_alerts import Rule, read_fired, read_opened
 from receiver.checks.week_capacity import Trend, read_trends
 from receiver.checks.week_prometheus import Reader, SystemWeek, partly, read_systems
 from receiver.checks.week_response import Response, read_response
+from receiver.text.units import counted
 
 AVAILABLE = 0.999
 """What the documents of all four systems find acceptable."""

@@ -8,14 +8,14 @@ from typing import Any
 import click
 import msgspec
 
-from receiver.checks.times import size, span
 from receiver.checks.week import Pair
 from receiver.checks.week_alerts import Rule
 from receiver.checks.week_capacity import Trend
 from receiver.checks.week_prometheus import QUANTILES, Figure, SystemWeek
 from receiver.checks.week_report import Report, highlights
 from receiver.checks.week_response import Response
-from receiver.command_parts import plain
+from receiver.text.units import size, span
+from receiver.text.visible import plain
 from routing.escalation import REASONS
 
 RULES_SHOWN = 10

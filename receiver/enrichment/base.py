@@ -5,11 +5,7 @@ from typing import Protocol
 from routing.incident import Incident
 from routing.incident_parts import Finding
 
-__all__ = ["Enricher", "EnrichmentError", "Finding"]
-
-
-class EnrichmentError(Exception):
-    """It could not be found out; the text says why, for the log."""
+__all__ = ["Enricher", "Finding"]
 
 
 class Enricher(Protocol):

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from receiver.enrichment.base import EnrichmentError, Finding
-from receiver.errors import StoreUnavailableError
+from receiver.enrichment.base import Finding
+from receiver.errors import EnrichmentError, StoreUnavailableError
 from receiver.store.changes import Change, ChangeStore
 from routing.duration import format_duration
 from routing.incident import Incident, labelled

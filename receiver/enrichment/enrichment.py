@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from cachetools import TLRUCache
 
-from receiver.enrichment.base import Enricher, EnrichmentError, Finding
+from receiver.enrichment.base import Enricher, Finding
 from receiver.enrichment.summary import Summarizer
-from receiver.payload_fields import clean_text
+from receiver.errors import EnrichmentError
+from receiver.text.visible import clean_text
 from routing.incident import Incident
 from routing.runbook import is_link
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-from receiver.enrichment.base import EnrichmentError
+from receiver.errors import EnrichmentError
 from receiver.http_client import read_at_most
 
 ANSWER_MAX = 4 << 20

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from receiver.enrichment.base import EnrichmentError, Finding
+from receiver.enrichment.base import Finding
 from receiver.enrichment.http import JsonClient
+from receiver.errors import EnrichmentError
 from routing.alert import Alert
 from routing.incident import Incident
 from routing.runbook import is_link

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from receiver.enrichment.base import Finding
-from receiver.payload_fields import clean_text
+from receiver.text.visible import clean_text
 from routing.incident import Incident
 
 TEXT_MAX = 300

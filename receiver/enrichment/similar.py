@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from receiver.enrichment.base import EnrichmentError, Finding
-from receiver.errors import StoreUnavailableError
+from receiver.enrichment.base import Finding
+from receiver.errors import EnrichmentError, StoreUnavailableError
 from receiver.store.incidents import IncidentStore
 from receiver.store.query import Query
 from routing.duration import format_duration

@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from receiver.enrichment.base import EnrichmentError, Finding
+from receiver.enrichment.base import Finding
 from receiver.enrichment.http import JsonClient
-from receiver.payload_fields import clean_text
+from receiver.errors import EnrichmentError
+from receiver.text.visible import clean_text
 from routing.incident import Incident
 
 SENTENCES = 3

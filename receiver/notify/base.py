@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from receiver.budget import Budget
-from receiver.logs import hide
+from receiver.secrets import hide
 from routing.incident import Incident
 from routing.incident_parts import Entry, Page
 from routing.receipt import AlertKey, Attempt, Receipt

@@ -4,6 +4,7 @@ docs.slack.dev, "Formatting message text": exactly ``&``, ``<`` and ``>`` are es
 the escaped form, and nothing is cut inside an escape.
 """
 
+from receiver.text.visible import visible
 from routing.duration import format_moment
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -12,12 +13,6 @@ _JOINER = "\u2060"
 # a backtick, which would end a code span, becomes its typographic twin.
 _MARKS = {"*": f"*{_JOINER}", "_": f"_{_JOINER}", "~": f"~{_JOINER}", "`": "\u02cb"}
 _STATIC = _ESCAPES | _MARKS
-
-
-def visible(text: str) -> str:
-    """Return text on one line, without control and format characters or lone surrogates."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(shown.split())
 
 
 def mrkdwn(text: str, limit: int) -> str:

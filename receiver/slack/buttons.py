@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from receiver.errors import PayloadError
+from receiver.errors import PayloadError, SilenceError
 from receiver.notify.slack_controls import MENU_ID, read_target
 from receiver.reviews import Reviews
 from receiver.silencer import Silencer
-from receiver.silences import SilenceError
 from receiver.slack import windows
 from receiver.slack.desk import SAID, Desk
 from receiver.slack.request import Ask, Json, table, text

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.errors import PayloadError, SilenceError, StoreUnavailableError
 from receiver.opening import OpenBody, Opening
 from receiver.person_actions import (
     ActionItemBody,
@@ -21,7 +21,6 @@ from receiver.person_actions import (
 )
 from receiver.silence_requests import read_matchers
 from receiver.silencer import Silencer
-from receiver.silences import SilenceError
 from receiver.slack import windows
 from receiver.slack.desk import Desk
 from receiver.slack.request import Ask, Json, name_of, read_values, text

@@ -11,13 +11,14 @@ import click
 
 from receiver.app import VERSION
 from receiver.command_config import file_option, load
-from receiver.command_parts import formats_option, plain, print_json
+from receiver.command_parts import formats_option, print_json
 from receiver.errors import IncidentManagerError, StoreUnavailableError
 from receiver.settings import Settings
 from receiver.store.append_only_damage import Damage, How, examine, make_room
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys
 from receiver.store.self_repair import acknowledge
+from receiver.text.visible import plain
 from receiver.upkeep.archive import STANDARD_OUTPUT, ArchiveWriter, NewFile
 from receiver.upkeep.backup import BackedUp, back_up, header, layout_of, shards_of
 from receiver.upkeep.check import check

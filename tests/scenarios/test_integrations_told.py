@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver import logs
+from receiver import secrets
 from receiver.errors import ConfigError
 from receiver.settings_load import load_settings
 from receiver.settings_model import secret_values
@@ -237,8 +237,8 @@ async def test_no_answer_has_the_address_or_the_token_told(
     running = App(tmp_path, *fakes)
     told = {"url": url, "url_token": "out-going-token"}
     await running.start(**NO_ACCOUNTS, integrations={"sentinel": told})
-    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
-    logs.redact(secret_values(running.service.settings))
+    monkeypatch.setattr(secrets, "_SECRETS", secrets.Secrets())
+    secrets.redact(secret_values(running.service.settings))
     try:
         name = await running.fire()
         assert "path-is-secret" not in await _problem(running, name)

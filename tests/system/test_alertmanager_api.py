@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from receiver.alertmanager import Alertmanagers
-from receiver.payload_fields import clean_text, fingerprint_of
+from receiver.payload_fields import fingerprint_of
 from receiver.settings import AlertmanagerConfig
+from receiver.text.visible import clean_text
 from routing.event import Seen
 from tests.patience import PATIENCE_S
 from tests.rig import until

@@ -12,8 +12,9 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from receiver.__main__ import main
+from receiver.errors import SilenceError
 from receiver.settings import AlertmanagerConfig
-from receiver.silences import SilenceError, Silences
+from receiver.silences import Silences
 from routing.matcher import Matcher, parse_matchers
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

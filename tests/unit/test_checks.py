@@ -10,9 +10,9 @@ from receiver.checks.page import Page
 from receiver.checks.promised import promises
 from receiver.checks.queried import Queried, selectors
 from receiver.checks.source import kind_of, without_secrets
-from receiver.checks.times import counted, size, span
 from receiver.checks.validate import validate_page, validate_queries
 from receiver.metrics import Metrics
+from receiver.text.units import counted, size, span
 
 
 def page(*lines):

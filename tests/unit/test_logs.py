@@ -13,25 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from receiver import logs
+from receiver import logs, secrets
 from receiver.logs import (
     CLASSES,
     ConsoleFormatter,
     JsonFormatter,
-    Secrets,
     correlation_id,
     correlation_id_of,
     new_correlation_id,
-    redact,
     setup_logging,
     trace_context,
 )
+from receiver.secrets import Secrets, redact
 
 
 @pytest.fixture(autouse=True)
 def fixture_clean(monkeypatch):
     """Leave the process's logging and secrets as they were."""
-    monkeypatch.setattr(logs, "_SECRETS", Secrets())
+    monkeypatch.setattr(secrets, "_SECRETS", Secrets())
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
     quiet = {name: logging.getLogger(name).level for name in logs._QUIET}

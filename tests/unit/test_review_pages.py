@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from receiver.markdown import escape_markdown
-from receiver.notify.slack_text import visible
 from receiver.review import review_of
 from receiver.review_pages import ReviewPages, problem_of
+from receiver.text.markdown import escape_markdown
+from receiver.text.visible import visible
 from routing.event import Acknowledged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry

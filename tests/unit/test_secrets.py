@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from receiver import logs
+from receiver import logs, secrets
 from receiver.errors import ConfigError
 from receiver.settings import Settings
 from receiver.settings_load import load_settings
@@ -82,8 +82,8 @@ def test_the_configuration_above_has_every_kind_of_secret() -> None:
 
 
 def test_every_secret_is_hidden_in_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
-    logs.redact(secret_values(load_settings(None, {}, EVERYTHING)))
+    monkeypatch.setattr(secrets, "_SECRETS", secrets.Secrets())
+    secrets.redact(secret_values(load_settings(None, {}, EVERYTHING)))
     stream = StringIO()
     logs.setup_logging("info", "json", stream)
     words = [word.strip('",]}') for word in json.dumps(EVERYTHING).split() if "S-" in word]
@@ -95,9 +95,9 @@ def test_every_secret_is_hidden_in_a_log_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_configuration_without_secrets_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_SECRETS", logs.Secrets())
-    logs.redact(secret_values(load_settings(None, {}, {"redis.url": "redis://host:6379/0"})))
-    assert logs._SECRETS.hide("redis://host:6379/0 is fine") == "redis://host:6379/0 is fine"
+    monkeypatch.setattr(secrets, "_SECRETS", secrets.Secrets())
+    secrets.redact(secret_values(load_settings(None, {}, {"redis.url": "redis://host:6379/0"})))
+    assert secrets._SECRETS.hide("redis://host:6379/0 is fine") == "redis://host:6379/0 is fine"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 import receiver.silences
+from receiver.errors import SilenceError
 from receiver.settings import AlertmanagerConfig
-from receiver.silences import Made, SilenceError, Silences
+from receiver.silences import Made, Silences
 from routing.matcher import parse_matchers
 from tests.fakes.alertmanager import ID, Behave, FakeAlertmanager
 from tests.patience import PATIENCE_S

@@ -5,7 +5,7 @@ It can neither mark up, nor link, nor mention, nor hold HTML, nor leave its line
 
 import re
 
-from receiver.notify.slack_text import visible
+from receiver.text.visible import visible
 
 _JOINER = "\u2060"
 _PIECES = str.maketrans(

@@ -1,0 +1,1 @@
+"""Texts as people read them: made visible, cut, counted, and as Markdown."""
