@@ -42,6 +42,7 @@ from receiver.status_requests import (
 )
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.query import CursorError
+from receiver.text.times import rfc3339
 from routing.event import PersonEvent
 from routing.incident import Incident
 from routing.incident_parts import Actor
@@ -183,7 +184,7 @@ class ApiEndpoint:
             {
                 "dead_letters": [
                     {
-                        "at": present.rfc3339(letter.at),
+                        "at": rfc3339(letter.at),
                         "reason": letter.reason,
                         "place": letter.place,
                         "sender": letter.sender,

@@ -11,8 +11,8 @@ from receiver.errors import PayloadError
 from receiver.parameters import check_parameters
 from receiver.payload_fields import MAX_LABEL
 from receiver.person_actions import read_json
-from receiver.present import rfc3339
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
+from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
 from routing.runbook import is_link
 

@@ -25,13 +25,14 @@ from receiver.errors import PayloadError
 from receiver.off_the_loop import off_the_loop
 from receiver.parameters import check_parameters, read_number, read_one
 from receiver.person_actions import ActionItemBody, ActionItemDoneBody, Body, read_event
+from receiver.present import Whole
 from receiver.render import assets_version, read_asset, render
 from receiver.response_figures import by_day, by_priority, steps, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
 from receiver.store.figures import DAYS_MAX, FigureStore
-from receiver.store.whole import Whole
 from receiver.text.numbers import whole
+from receiver.text.times import rfc3339
 from routing.action_items import ITEMS_MAX
 from routing.escalation import REASONS
 from routing.event import Acknowledged, PersonEvent, Resolved
@@ -254,7 +255,7 @@ class ConsoleEndpoint:
             "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
             "name": _cookie(request.cookies.get(COOKIE, "")),
-            "now": present.rfc3339(self._clock.now()),
+            "now": rfc3339(self._clock.now()),
         }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from receiver.conditions import Condition
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 from routing.duration import format_duration
 from routing.incident import Incident
 from routing.incident_parts import Deadline, Silence

@@ -13,9 +13,9 @@ from receiver.conditions import Conditions, Subject
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.heartbeats import Heartbeats
 from receiver.parameters import check_parameters, read_one
-from receiver.present import rfc3339
 from receiver.store.healing import Healing
 from receiver.store.register import Found, Register
+from receiver.text.times import rfc3339
 
 log = logging.getLogger("store")
 

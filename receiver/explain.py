@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from receiver.command_config import file_option, load
 from receiver.command_parts import formats_option
 from receiver.policy import effective
-from receiver.present import rfc3339
 from receiver.settings import Settings
+from receiver.text.times import rfc3339
 from routing.calendar import Calendar
 from routing.calendar_config import CalendarConfig
 from routing.duration import format_duration

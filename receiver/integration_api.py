@@ -19,7 +19,7 @@ from receiver.outages import Outage
 from receiver.parameters import check_parameters
 from receiver.payload_fields import MAX_LABEL, fingerprint_of
 from receiver.person_actions import read_json
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
 from routing.alert import Alert
 from routing.assign import Assignment, Sender

@@ -13,7 +13,6 @@ from receiver.conditions import Subject
 from receiver.enrichment_families import enrichment_families
 from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
 from receiver.response_families import (
-    LAG_BUCKETS,
     PRIORITY,
     SEVERITY,
     SOURCE,
@@ -23,6 +22,7 @@ from receiver.response_families import (
     Configured,
     response_families,
 )
+from receiver.response_totals import LAG_BUCKETS
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.incident import LANES
 

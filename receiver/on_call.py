@@ -19,7 +19,7 @@ from receiver.clock import Clock
 from receiver.notify.base import Person
 from receiver.pagerduty_rest import NoAnswer, OnCall, PagerDutyRest
 from receiver.parameters import check_parameters
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 
 log = logging.getLogger("on_call")
 

@@ -1,13 +1,30 @@
 """Incidents as the API shows them: times RFC 3339 UTC, absent times null."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from receiver.store.whole import Whole
+import msgspec
+
+from receiver.text.times import rfc3339
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """An incident with its receipts and entries of its timeline, all of the same moment.
+
+    ``first``: the number of the first entry in ``timeline``; ``entries``: how many there are in
+    all. ``seen_at``: when a payload last spoke of it (ms).
+    """
+
+    incident: Incident
+    receipts: Mapping[str, Receipt]
+    timeline: tuple[Entry, ...]
+    first: int
+    entries: int
+    seen_at: int
+
 
 DAMAGED_ADVICE = (
     "Look at what it was about and tell the people concerned: this entry pages nobody any more."
@@ -15,13 +32,6 @@ DAMAGED_ADVICE = (
     " `incident-manager incidents forget ID` removes it with what was kept of its record."
 )
 """For an incident whose record was put aside."""
-
-
-def rfc3339(at: int) -> str | None:
-    """Return a time (ms) as RFC 3339 UTC with milliseconds, or None for "not yet" (0)."""
-    if not at:
-        return None
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _actor(actor: Actor | None) -> dict[str, str] | None:

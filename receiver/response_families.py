@@ -9,6 +9,7 @@ from itertools import islice, product
 from typing import NamedTuple
 
 from receiver.metric_family import Closed, Family, Key, counter, every, gauge, histogram
+from receiver.response_totals import BOUNDS
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.escalation import REASONS
 from routing.incident import OPEN_STATES
@@ -22,18 +23,7 @@ ENDS = ("human", "automatic")
 LIKELY_ENDS = (("met", "human"), ("met", "automatic"), ("missed", "nobody"), ("void", "automatic"))
 RUNBOOK_SOURCES = ("annotation", "catalogue", "template", "none")
 
-DAY = 86_400
-RESPONSE_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, DAY, 2 * DAY, 5 * DAY, 7 * DAY)
-"""From minutes to days: a response is measured against deadlines of 5 minutes to a week."""
-LAG_BUCKETS = (0.25, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
-"""Has the default ``deliver_within`` of every priority as a bound: 60 s, 10 min, 1 h."""
 
-BOUNDS: dict[str, tuple[float, ...]] = {
-    "incident_detection_delay_seconds": LAG_BUCKETS,
-    "incident_resolution_duration_seconds": RESPONSE_BUCKETS,
-    "incident_acknowledge_duration_seconds": RESPONSE_BUCKETS,
-}
-"""Bounds of the histograms, which the commit has to know."""
 FIRST_RESPONSES = 60
 """Series made at the start for the resolution histogram, 15 lines each; half for acknowledging."""
 

@@ -10,8 +10,20 @@ from bisect import bisect_left
 
 import msgspec
 
-from receiver.response_families import BOUNDS
 from routing.decision import Observation
+
+DAY = 86_400
+RESPONSE_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, DAY, 2 * DAY, 5 * DAY, 7 * DAY)
+"""From minutes to days: a response is measured against deadlines of 5 minutes to a week."""
+LAG_BUCKETS = (0.25, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+"""Has the default ``deliver_within`` of every priority as a bound: 60 s, 10 min, 1 h."""
+
+BOUNDS: dict[str, tuple[float, ...]] = {
+    "incident_detection_delay_seconds": LAG_BUCKETS,
+    "incident_resolution_duration_seconds": RESPONSE_BUCKETS,
+    "incident_acknowledge_duration_seconds": RESPONSE_BUCKETS,
+}
+"""Bounds of the histograms, which the commit has to know."""
 
 ID = b"id"
 """The field that tells one set of data from another: numbers of the same one never fall."""

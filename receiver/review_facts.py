@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 
 
 class Clock(msgspec.Struct, frozen=True):

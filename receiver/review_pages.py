@@ -21,10 +21,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from receiver.paths import templates_folder
-from receiver.present import rfc3339
 from receiver.render import read_asset, style_source
 from receiver.review_facts import Review
 from receiver.text.markdown import escape_markdown
+from receiver.text.times import rfc3339
 from receiver.text.visible import visible
 from routing.duration import format_duration
 from routing.runbook import is_link

@@ -19,12 +19,12 @@ from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics, content_type_of
 from receiver.outages import Outage
-from receiver.present import rfc3339
 from receiver.render import assets_version, render
 from receiver.spared import Spared
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
+from receiver.text.times import rfc3339
 
 log = logging.getLogger(__name__)
 

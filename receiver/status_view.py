@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from receiver.present import rfc3339
 from receiver.status_config import StatusPageConfig
+from receiver.text.times import rfc3339
 from routing.incident import Incident
 from routing.incident_parts import Publication, PublicUpdate
 from routing.status_rule import badness, worst

@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from receiver.notify.base import Absent, Delivered, Outcome, Receipt, Step, View, Wait
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 from routing.incident import Incident
 
 log = logging.getLogger("notify")

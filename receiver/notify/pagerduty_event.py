@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from receiver.notify.base import View
-from receiver.present import rfc3339
+from receiver.text.times import rfc3339
 from routing.alert import Alert
 from routing.incident import Incident, describe
 from routing.runbook import is_link

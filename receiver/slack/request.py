@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
+from receiver.slack.users import ID_MAX, is_user
 from routing.incident_parts import Actor
 
 NAME_MAX = 80
-ID_MAX = 255
-"""Characters of whatever names a thing; Slack's own names have a tenth of that, addresses half."""
 Json = Mapping[str, Any]
 
 
@@ -80,11 +79,6 @@ def user_of(holder: Json, name: str) -> str:
     """Return the id of a user, "" when it has none."""
     found = text(holder, name)
     return found if is_user(found) else ""
-
-
-def is_user(text: str) -> bool:
-    """Return whether a text can be the id of a user."""
-    return len(text) <= ID_MAX and text.isascii() and text.isalnum()
 
 
 def text(holder: Json, name: str) -> str:

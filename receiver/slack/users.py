@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from receiver.notify.base import Rejected, Retry
-from receiver.slack.request import is_user
 
+ID_MAX = 255
+"""Characters of whatever names a thing; Slack's own names have a tenth of that, addresses half."""
 WITHIN_S = 1.2
 """Whoever clicked waits 3 s at most for everything."""
 USER_KEPT_S = 3_600.0
@@ -138,3 +139,8 @@ def _read(user_id: str, person: dict[str, Any]) -> User:
     shown = "".join(char for char in name if char.isprintable())[:80]
     email = profile.get("email")
     return User(user_id, shown, email.lower() if isinstance(email, str) else "")
+
+
+def is_user(text: str) -> bool:
+    """Return whether a text can be the id of a user."""
+    return len(text) <= ID_MAX and text.isascii() and text.isalnum()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
+from receiver.present import Whole
 from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.counted import Sums
 from receiver.store.figures import KEPT_MS, day_of
@@ -19,7 +20,7 @@ from receiver.store.record import encode_incident
 from receiver.store.records import RecordReader
 from receiver.store.register import wall_ms
 from receiver.store.standing import encode_decision
-from receiver.store.whole import ENTRIES_SHOWN, Whole, read_whole
+from receiver.store.whole import ENTRIES_SHOWN, read_whole
 from routing.decision import Decision
 from routing.group import split_id
 

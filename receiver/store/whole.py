@@ -1,37 +1,19 @@
 """Everything stored of one incident as of one moment, so that no answer contradicts itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from receiver.errors import NewerRecordError, StoreUnavailableError
+from receiver.present import Whole
 from receiver.store.client import unavailable_is_503
 from receiver.store.keys import Keys
 from receiver.store.receipts import read_receipts
 from receiver.store.record import shown_newer
 from receiver.store.records import TRIES, RecordReader
 from routing.incident import Incident
-from routing.incident_parts import Entry
-from routing.receipt import Receipt
 
 ENTRIES_SHOWN = 500
 """Timeline entries that one answer shows: the latest, or those before the ones shown last."""
-
-
-class Whole(msgspec.Struct, frozen=True):
-    """An incident with its receipts and entries of its timeline, all of the same moment.
-
-    ``first``: the number of the first entry in ``timeline``; ``entries``: how many there are in
-    all. ``seen_at``: when a payload last spoke of it (ms).
-    """
-
-    incident: Incident
-    receipts: Mapping[str, Receipt]
-    timeline: tuple[Entry, ...]
-    first: int
-    entries: int
-    seen_at: int
 
 
 async def read_whole(
