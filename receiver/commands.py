@@ -134,7 +134,7 @@ def _marks(body: dict[str, Any]) -> list[str]:
     found = [
         (assigned, f"assigned to {plain(assigned['name'])}" if assigned else ""),
         (body["snoozed_until"], f"snoozed until {body['snoozed_until']}"),
-        (body["flapping"], "flapping: it stays open until it is quiet"),
+        (body["flapping"], "flapping: it stays open, and at its priority, until it is quiet"),
         (body["stale_since"], f"not reported any more (noticed {body['stale_since']})"),
         (body["merged_into"], f"merged into {body['merged_into']}"),
         (body["merged"], f"merged into this: {', '.join(body['merged'])}"),

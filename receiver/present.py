@@ -84,6 +84,8 @@ def summary(incident: Incident) -> dict[str, Any]:
         "opened_by": _actor(incident.opened_by),
         "published": _published(incident.published),
         "flapping": incident.flapping,
+        "flapping_until": rfc3339(incident.timers.get("flap", 0)),
+        "asked_priority": _asked(incident),
         "unreached": _unreached(incident.unreached),
         "stale_since": rfc3339(incident.stale_at),
         "damaged": _damage(incident),
@@ -92,6 +94,12 @@ def summary(incident: Incident) -> dict[str, Any]:
         "firing": firing,
         "resolved": len(incident.alerts) - firing,
     }
+
+
+def _asked(incident: Incident) -> str | None:
+    """Return the priority alerts ask for while flapping or a person holds another; else null."""
+    differs = incident.is_open and incident.asked not in ("", incident.priority)
+    return incident.asked if differs else None
 
 
 def _unreached(found: Unreached | None) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ def _incidents() -> tuple[Family, ...]:
         ),
         counter(
             "incident_flapping_total",
-            "Incidents marked as flapping: their end is held back until they are quiet",
+            "Incidents marked as flapping: end and priority are held until they are quiet",
             {"priority": PRIORITY},
         ),
         histogram(

@@ -9,7 +9,17 @@ from routing.incident import Incident, firing_of
 from routing.incident_parts import Actor, Entry
 
 _UNSEEN = frozenset(
-    {"timers", "changes", "grown", "merged_firing", "seen_at", "clock_ends", "shortened", "notes"}
+    {
+        "timers",
+        "changes",
+        "fell_at",
+        "grown",
+        "merged_firing",
+        "seen_at",
+        "clock_ends",
+        "shortened",
+        "notes",
+    }
 )
 """Fields that show nowhere: nobody needs an update for them alone."""
 CHATTER = frozenset(

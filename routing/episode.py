@@ -1,18 +1,18 @@
-"""An episode of an incident: how it opens, what it is called, and how it ends.
+"""An episode of an incident: how it opens, and how it ends.
 
-What opens and ends too often flaps: its end is then held back until nothing fired for a while.
+The end of what flaps is held back until nothing fired for a while.
 """
-
-from typing import Any
 
 from routing import clocks
 from routing.alert import Alert, severity_label
 from routing.decision import Draft
-from routing.escalation import arm_next, start_clocks
-from routing.group import Group
-from routing.incident import describe, labelled
-from routing.incident_parts import AUTOMATIC, Actor, Part, Pin
+from routing.duration import format_duration
+from routing.escalation import start_clocks
+from routing.flapping import count_change
+from routing.incident import describe
+from routing.incident_parts import AUTOMATIC, Actor, Part
 from routing.rules import Rules
+from routing.urgency import keep_priority, name_incident, raise_to_parts, reprioritise
 
 
 def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> str:
@@ -44,7 +44,7 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
         priority=draft.get("priority"),
         source=draft.get("source"),
     )
-    _count_change(draft, rules)
+    count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
     start_clocks(draft, rules.clocks[draft.get("priority")], "opened")
@@ -88,11 +88,13 @@ def reopen(
         stale_at=0,
         vanished={},
         unreached=None,
+        fell_at=0,
     )
     draft.stop("forget")
     draft.say("reopened", said, by, "automatic")
     draft.observe("incident_reopened_total", priority=draft.get("priority"))
-    _count_change(draft, rules)
+    if by is None:
+        count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
     start_clocks(draft, rules.clocks[draft.get("priority")], "reopened", skip)
@@ -104,106 +106,15 @@ def firing_again(firing: list[Alert]) -> str:
     return f"Firing again: {', '.join(sorted({describe(alert) for alert in firing})[:5])}"
 
 
-def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
-    """Set what names the incident from the alerts that matter most, most urgent first."""
-    lead = shown[0]
-    priority, reason = classified(draft, rules, shown)
-    pin: Pin | None = draft.get("pin")
-    if pin is not None and priority < pin.over:
-        draft.set(pin=None)
-    elif pin is not None:
-        priority, reason = pin.priority, pin.reason
-    more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
-    group = draft.start.group
-    named: dict[str, Any] = {
-        "priority": priority,
-        "priority_reason": reason,
-        "severity": lead.labels.get("severity", "none").lower(),
-        "title": _flood_title(group, shown) if group.flood else describe(lead) + more,
-        "runbook_url": lead.runbook_url,
-    }
-    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
-
-
-def _flood_title(group: Group, shown: list[Alert]) -> str:
-    known = labelled(shown, len(shown))
-    groups = len({alert.source_group for alert in known})
-    # Of alerts that are only counted nobody knows which group they are of.
-    more = "" if len(known) == len(shown) else " or more"
-    alerts = f"{len(shown)} alert{'s' * (len(shown) > 1)}"
-    return f"Flood from {group.group_key}: {alerts} of {groups}{more} group{'s' * (groups > 1)}"
-
-
-def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str]:
-    """Return the priority that alerts (most urgent first) and merged incidents ask for, and why."""
-    lead = shown[0]
-    priority, reason = lead.priority, lead.priority_reason
-    if rules.classify_group is not None:
-        for alert in labelled(shown, len(draft.get("alerts"))):
-            priority, reason = min(
-                (priority, reason),
-                rules.classify_group(alert, len(shown)),
-                key=lambda pair: pair[0],
-            )
-    return _of_parts(draft, priority, reason)
-
-
-def _of_parts(draft: Draft, priority: str, reason: str) -> tuple[str, str]:
-    parts: dict[str, Part] = draft.get("parts")
-    for source, part in parts.items():
-        if part.firing and part.priority < priority:
-            priority, reason = part.priority, f"merged incident {source}"
-    return priority, reason
-
-
-def raise_to_parts(draft: Draft) -> None:
-    """Take the priority of merged incidents that fire and are more urgent than this one was."""
-    priority, reason = _of_parts(draft, draft.get("priority"), draft.get("priority_reason"))
-    draft.set(priority=priority, priority_reason=reason)
-
-
-def follow_lower(draft: Draft, rules: Rules) -> None:
-    """Let clocks and policy go by a lower priority: it pages nobody now, and strands nobody."""
-    clock = rules.clocks[draft.get("priority")]
-    clocks.follow_priority(draft, clock)
-    # What quiet hours hold back is paged at their end.
-    climbs = draft.get("step") >= 0 or "quiet" not in draft.get("timers")
-    if draft.get("state") == "triggered" and climbs and "escalate" not in draft.get("timers"):
-        arm_next(draft, clock, draft.get("step") + 1)
-
-
-def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> str:
-    """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
-    after: str = draft.get("priority")
-    text = f"{before} to {after}: {draft.get('priority_reason')}"
-    draft.say("priority_raised", text, by)
-    draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
-    draft.set(snoozed_until=0, snoozed_from="")
-    start_clocks(draft, rules.clocks[after], "priority_raised")
-    return "priority_raised"
-
-
-def keep_priority(draft: Draft) -> None:
-    """Let what is over keep the most urgent priority any of its alerts had."""
-    alerts: dict[str, Alert] = draft.get("alerts")
-    if not alerts or draft.get("pin") is not None:
-        return
-    lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
-    if lead.priority != draft.get("priority"):
-        draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
-
-
 def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
     """Resolve the incident, for nothing fires any more; ``settled``: nor did it for a while."""
     parts: dict[str, Part] = draft.get("parts")
     if draft.get("by_hand") or any(part.firing for part in parts.values()):
         return "updated"
-    if not settled and "flap" in draft.get("timers"):
-        return "flapping"
     if not settled:
-        _count_change(draft, rules)
+        if _fired(draft):
+            count_change(draft, rules)
         if draft.get("flapping"):
-            draft.timer("flap", draft.now + rules.flap_hold)
             return "flapping"
     keep_priority(draft)
     draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
@@ -219,23 +130,26 @@ def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
 
 def fires_on(draft: Draft, rules: Rules) -> None:
     """Something fires while the end of a flapping incident is held back: it is not over."""
-    if "flap" in draft.get("timers"):
-        draft.stop("flap")
-        _count_change(draft, rules)
+    if draft.get("flapping") and not _fired(draft):
+        count_change(draft, rules)
 
 
-def _count_change(draft: Draft, rules: Rules) -> None:
-    """Remember an opening or an end, and mark the incident when they are too many."""
-    if not rules.flap_changes:
-        return
-    since = draft.now - rules.flap_window
-    recent = tuple(at for at in draft.get("changes") if at > since)
-    changes = (*recent, draft.now)[-rules.flap_changes :]
-    draft.set(changes=changes)
-    if len(changes) >= rules.flap_changes and not draft.get("flapping"):
-        draft.set(flapping=True)
-        draft.say("flapping", "It opens and ends again and again: it stays open until it is quiet")
-        draft.observe("incident_flapping_total", priority=draft.get("priority"))
+def _fired(draft: Draft) -> bool:
+    """Return whether anything fired before what happens now."""
+    start = draft.start
+    return bool(start.firing()) or any(part.firing for part in start.parts.values())
+
+
+def calm_down(draft: Draft, rules: Rules) -> str:
+    """Nothing changed for a while: believe the end, or the lower priority, that was held back."""
+    parts: dict[str, Part] = draft.get("parts")
+    firing = draft.firing()
+    if not (firing or draft.get("by_hand") or any(part.firing for part in parts.values())):
+        return end(draft, rules, settled=True)
+    quiet = format_duration(rules.flap_hold)
+    draft.set(flapping=False)
+    draft.say("calmed", f"No longer flapping: nothing changed for {quiet}")
+    return reprioritise(draft, rules, firing)
 
 
 def watch_for_news(draft: Draft, rules: Rules) -> None:

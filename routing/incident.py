@@ -64,9 +64,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     times count. ``held_reason``: why a page waits for the end of quiet hours. ``grown``: alerts
     that joined since the last page. ``snoozed_from``: the state a snooze returns to.
     ``unacknowledged_at``: when it was last given back. ``by_hand``: opened by a person, whom alone
-    it obeys until something fires. ``changes``: the latest openings and ends, to notice flapping.
-    ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody reports,
-    in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
+    it obeys until something fires. ``changes``: the latest openings, ends and other changes that
+    page, to notice flapping; ``fell_at``: when the priority last fell, until it rises. ``asked``:
+    the priority its alerts ask for, whatever a person chose or flapping holds. ``stale_at``: since
+    when nobody reported it. ``vanished``: what became of alerts nobody reports, in words, by
+    fingerprint. ``merged_firing``: firing alerts the target was last told of.
     ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
     ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
     episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
@@ -125,6 +127,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     by_hand: bool = False
     changes: tuple[int, ...] = ()
     flapping: bool = False
+    fell_at: Time = 0
+    asked: str = ""
     stale_at: Time = 0
     vanished: dict[str, str] = {}
     merged_into: str = ""

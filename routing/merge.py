@@ -6,23 +6,13 @@ two may live on different shards, so the telling is a task of the agenda that ma
 """
 
 from routing import clocks
-from routing.alert import Alert
 from routing.decision import Draft
-from routing.episode import (
-    end,
-    follow_lower,
-    name_incident,
-    raise_priority,
-    raise_to_parts,
-    reopen,
-    retire,
-    silence,
-    watch_for_news,
-)
+from routing.episode import end, fires_on, reopen, retire, silence, watch_for_news
 from routing.event import Merged, MergeNews, TimerDue
 from routing.incident import Incident, firing_of
 from routing.incident_parts import Part
 from routing.rules import Rules
+from routing.urgency import name_incident, raise_to_parts, reprioritise
 
 UNTOLD = -1
 
@@ -157,19 +147,5 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         return reopen(draft, rules, firing, said) if more else "updated"
     if not firing and not part.firing:
         return end(draft, rules)
-    return _reprioritise(draft, rules, firing)
-
-
-def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
-    before: str = draft.get("priority")
-    if firing:
-        name_incident(draft, rules, firing)
-    else:
-        raise_to_parts(draft)
-    after: str = draft.get("priority")
-    if after < before:
-        return raise_priority(draft, rules, before)
-    if after > before:
-        draft.say("priority_lowered", f"{before} to {after}: {draft.get('priority_reason')}")
-        follow_lower(draft, rules)
-    return "updated"
+    fires_on(draft, rules)
+    return reprioritise(draft, rules, firing)

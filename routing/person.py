@@ -5,15 +5,7 @@ import msgspec
 from routing import clocks
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.episode import (
-    classified,
-    follow_lower,
-    observe_duration,
-    raise_priority,
-    reopen,
-    retire,
-    silence,
-)
+from routing.episode import observe_duration, reopen, retire, silence
 from routing.escalation import (
     answer_pages,
     arm_next,
@@ -39,6 +31,7 @@ from routing.event import (
 from routing.incident import Incident, page_wanted
 from routing.incident_parts import Actor, Pin
 from routing.rules import Clock, Rules
+from routing.urgency import classified, follow_lower, raise_priority
 
 SILENCES_KEPT = 20
 SNOOZE_MAX = 30 * 86_400_000
@@ -273,6 +266,9 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
         return "same_priority"
     firing = draft.firing()
     asked = classified(draft, rules, firing)[0] if firing else before
+    if draft.get("flapping"):
+        # What comes and goes is known to be as urgent as what flapping holds.
+        asked = min(asked, before)
     why = f": {event.reason}" if event.reason else ""
     reason = f"set by {event.actor.name}{why}"
     draft.set(pin=Pin(event.priority, asked, reason))

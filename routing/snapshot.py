@@ -10,22 +10,13 @@ from operator import attrgetter
 from routing import reach, status_page
 from routing.alert import Alert, is_summarized, merge_alert, summarized
 from routing.decision import Decision, Draft
-from routing.episode import (
-    begin,
-    end,
-    fires_on,
-    firing_again,
-    follow_lower,
-    keep_priority,
-    name_incident,
-    raise_priority,
-    reopen,
-)
+from routing.episode import begin, end, fires_on, firing_again, reopen
 from routing.escalation import page_again
 from routing.event import AlertsReceived
 from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
 from routing.merge import follow_merged, is_merged_open
 from routing.rules import Rules
+from routing.urgency import keep_priority, reprioritise
 
 NEVER = -1
 """Before any time (ms): nothing of the kind happened."""
@@ -77,8 +68,9 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     """Return the draft of a new incident when anything fires, else the one given.
 
     It takes over what this snapshot tells of and what a person silenced, or telling the snapshot
-    once more would change it. Everything else that is over stays behind, but for when it began: a
-    late firing copy of it is an echo here too.
+    once more would change it, and the latest changes: what flaps does so under any id. Everything
+    else that is over stays behind, but for when it began: a late firing copy of it is an echo here
+    too.
     """
     alerts: dict[str, Alert] = draft.get("alerts")
     if not draft.firing():
@@ -89,6 +81,7 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
         alerts={key: alert for key, alert in alerts.items() if not alert.resolved or key in told},
         earlier=_earlier(draft),
         suppressed=draft.get("suppressed"),
+        changes=draft.get("changes"),
         seen_at=draft.now,
     )
     if draft.get("suspects"):
@@ -213,7 +206,10 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
     draft.set(by_hand=False)
     fires_on(draft, rules)
     _say_changes(draft, firing)
-    return _reprioritise(draft, rules, firing)
+    reason = reprioritise(draft, rules, firing)
+    if reason != "priority_raised":
+        _page_growth(draft, rules)
+    return reason
 
 
 def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
@@ -255,20 +251,11 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> None:
         draft.say("alerts_changed", "; ".join(parts))
 
 
-def _reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
-    """A rise pages again and asks for a new acknowledgement; a fall is only noted."""
-    before: str = draft.get("priority")
-    name_incident(draft, rules, firing)
-    if draft.get("priority") < before:
-        return raise_priority(draft, rules, before)
-    if draft.get("priority") > before:
-        reason = draft.get("priority_reason")
-        draft.say("priority_lowered", f"{before} to {draft.get('priority')}: {reason}")
-        follow_lower(draft, rules)
+def _page_growth(draft: Draft, rules: Rules) -> None:
+    """Page again for a group that grew as the policy says; whoever has it keeps it."""
     clock = rules.clocks[draft.get("priority")]
     grown = {"new_alerts": str(draft.get("grown"))}
     awake = draft.get("state") != "snoozed" and "quiet" not in draft.get("timers")
     if awake and clock.repage_when is not None and clock.repage_when.holds({}, grown, 0):
         draft.say("grown", f"{grown['new_alerts']} more alerts since the last page")
         page_again(draft, clock, "grown")
-    return "updated"

@@ -8,7 +8,7 @@ from routing import clocks, escalation, reach, status_page
 from routing.alert import Alert, merge_alert
 from routing.decision import Draft
 from routing.duration import format_duration
-from routing.episode import end, retire, watch_for_news
+from routing.episode import calm_down, retire, watch_for_news
 from routing.event import DeliveryFailed, Seen, TimerDue
 from routing.forgetting import forget, is_needed
 from routing.incident import describe, page_wanted
@@ -112,7 +112,7 @@ def _snooze(draft: Draft, _event: TimerDue, rules: Rules) -> str:
 
 def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     draft.stop("flap")
-    return "updated" if draft.firing() else end(draft, rules, settled=True)
+    return calm_down(draft, rules)
 
 
 def _forget(draft: Draft, event: TimerDue, rules: Rules) -> str:

@@ -57,6 +57,7 @@ NOTEWORTHY = {
     "silenced": "🔕",
     "silence_expired": "🔔",
     "flapping": "〰️",
+    "calmed": "〰️",
     "published": "🌐",
     "status_update": "🌐",
     "status_hidden": "🌐",
@@ -64,6 +65,27 @@ NOTEWORTHY = {
     "vanished": "❔",
 }
 """Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
+_SAID_BY_PAGE = frozenset(
+    {
+        "acknowledged",
+        "deadline_missed",
+        "delivery_failed",
+        "delivery_late",
+        "delivery_recovered",
+        "echo_believed",
+        "escalated",
+        "escalated_by",
+        "exhausted",
+        "priority_raised",
+        "reached",
+        "reopened",
+        "resolved",
+        "snooze_ended",
+        "unacknowledged",
+        "undeliverable",
+    }
+)
+"""What led to a page, which says enough of it; anything else a page tells the thread as well."""
 FINDING_MAX, FOUND_MAX = 220, 2_900
 # What does not fit into one section is left out: first a line's link, then the line.
 _FOUND = {
@@ -147,8 +169,10 @@ def page_text(view: View, people: str = "") -> str:
     """
     incident, page = view.incident, view.page
     deadline = incident.deadlines.get("acknowledge")
+    beside = [entry for entry in noteworthy(view.timeline) if entry.kind not in _SAID_BY_PAGE]
     return render(
         "slack/page.j2",
+        note=thread_note(view, beside) if beside else "",
         who=f"{mention(page.mention)} {people}".strip(),
         priority=incident.priority,
         title=mrkdwn(incident.title, TEXT_MAX),

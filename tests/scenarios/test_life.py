@@ -166,6 +166,37 @@ async def test_flapping_is_said_once_and_ends_when_it_is_quiet(app: App) -> None
     assert await app.metric('incident_flapping_total{priority="P1"}') == 1
 
 
+async def test_a_critical_that_comes_and_goes_beside_a_warning_is_held_at_p1(app: App) -> None:
+    started = "2026-03-02T10:{:02}:00Z"
+    low = alert(labels={"severity": "warning"}, starts=started.format(0))
+    incident = ""
+    for turn in range(8):
+        times = {"starts": started.format(turn), "ends": started.format(turn + 1)}
+        incident = await app.fire(low, alert(**times))
+        await until(lambda: len(app.slack.top_level("C0ALERTS")) == 1)
+        await act(app, incident, "acknowledge", by="ann")
+        await app.fire(low, alert(resolved=True, **times))
+        app.clock.move(10)
+    shown = await app.incident(incident)
+    assert (shown["state"], shown["priority"], shown["episode"]) == ("acknowledged", "P1", 0)
+    assert (shown["flapping"], shown["asked_priority"]) == (True, "P3")
+    assert shown["flapping_until"] == shown["timers"]["flap"]
+    assert shown["priority_reason"] == "held while flapping: severity critical"
+    assert kinds(shown).count("paged") == 3
+    assert len(app.pagerduty.incidents) <= 3
+    (message,) = app.slack.top_level("C0ALERTS")
+    await until(lambda: any("Flapping" in reply.text for reply in app.slack.replies(message.ts)))
+    pass_time(app, 11 * MINUTE)
+    await until(lambda: _has(app, incident, "calmed"))
+    shown = await app.incident(incident)
+    assert (shown["state"], shown["priority"]) == ("acknowledged", "P3")
+    assert (shown["flapping"], shown["flapping_until"], shown["asked_priority"]) == (
+        False,
+        None,
+        None,
+    )
+
+
 async def test_closed_incidents_are_forgotten_and_their_figures_stay(
     app: App,
 ) -> None:
