@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from receiver.app import VERSION, Service
-from receiver.audit import note_bad_configuration, note_start, note_stop
-from receiver.check_alertmanager import check_alertmanager
+from receiver.audit import note_bad_configuration, note_doubts, note_start, note_stop
+from receiver.checks.config_command import check_config
 from receiver.checks.health_command import health_check
 from receiver.checks.validate_command import validate_metrics
 from receiver.checks.week_command import weekly_report
-from receiver.command_config import chosen_file, file_option, load
+from receiver.command_config import chosen_file, file_option, read
 from receiver.command_parts import DEFAULT_URL
 from receiver.commands import alert, dead_letters, incidents
 from receiver.commands_changes import changes
@@ -58,7 +58,7 @@ def main() -> None:
 def serve(config_file: Path | None, **flags: str | None) -> None:
     """Receive alerts, page people, keep the clocks."""
     try:
-        settings = load(
+        loaded = read(
             config_file,
             {
                 "storage.path": flags["storage_path"],
@@ -75,9 +75,11 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
             setup_logging("info", "auto")
             note_bad_configuration(error.message)
         raise
+    settings = loaded.settings
     setup_logging(settings.log.level, settings.log.format)
     redact(secret_values(settings))
     note_start(VERSION, str(chosen_file(config_file) or ""))
+    note_doubts(loaded.warnings)
     # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
     # fifth of the time looking for garbage that reference counting has already freed.
     gc.collect()
@@ -194,49 +196,13 @@ def _short(command: Path) -> Path:
     return command
 
 
-def _warn_of(alertmanager_file: Path, settings: Settings) -> None:
-    try:
-        warnings = check_alertmanager(alertmanager_file, settings.incidents.stale_after)
-    except IncidentManagerError as error:
-        raise click.ClickException(str(error)) from None
-    for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
-
-
-@main.command("check-config")
-@file_option
-@click.option(
-    "--alertmanager",
-    "alertmanager_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Alertmanager's configuration: warn of what does not go well with this one.",
-)
-@click.argument(
-    "file", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="[FILE]"
-)
-def check_config(
-    config_file: Path | None, alertmanager_file: Path | None, file: Path | None
-) -> None:
-    """Check a configuration and say what is wrong, where, and what is allowed."""
-    chosen = chosen_file(file or config_file)
-    settings = load(chosen, {})
-    if alertmanager_file is not None:
-        _warn_of(alertmanager_file, settings)
-    names = ", ".join(f"{name} ({config.type})" for name, config in settings.notifiers.items())
-    click.echo(f"{chosen or 'defaults and environment'}: ok")
-    click.echo(f"  notifiers    {names}")
-    for priority, config in sorted(settings.priorities.items()):
-        policy = settings.escalations[config.escalation or ""]
-        steps = " -> ".join("+".join(step.notify) for step in policy.steps)
-        click.echo(f"  {priority}           {steps}")
-
-
 for life_command in (*LIFE, *STATUS):
     incidents.add_command(life_command)
 incidents.add_command(list_incidents)
 main.add_command(incidents)
 explain.add_command(explain_status)
 main.add_command(explain)
+main.add_command(check_config)
 main.add_command(review)
 main.add_command(alert)
 main.add_command(dead_letters)

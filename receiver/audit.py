@@ -7,6 +7,7 @@ record of an incident; these lines say that something was done, by whom and with
 import json
 import logging
 import time
+from collections.abc import Iterable
 
 from aiohttp import web
 
@@ -109,6 +110,13 @@ def note_bad_configuration(problems: str) -> None:
     for problem in problems.splitlines():
         extra = {"action": "configure", "outcome": "refused"}
         log.error("configuration refused: %s", problem, extra=extra)
+
+
+def note_doubts(warnings: Iterable[str]) -> None:
+    """Log what a configuration says and hardly means, one line each."""
+    for warning in warnings:
+        extra = {"action": "configure", "outcome": "accepted"}
+        log.warning("configuration: %s", warning, extra=extra)
 
 
 def note_refusal(request: web.Request, error: web.HTTPException) -> None:

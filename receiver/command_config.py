@@ -9,7 +9,7 @@ import click
 
 from receiver.errors import IncidentManagerError
 from receiver.settings import Settings
-from receiver.settings_load import load_settings
+from receiver.settings_load import Loaded, read_settings
 
 DEFAULT_FILE = "incident-manager.yml"
 
@@ -31,7 +31,12 @@ def chosen_file(given: Path | None) -> Path | None:
 
 def load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """Return the settings; ClickException with everything that is wrong with them."""
+    return read(config_file, flags).settings
+
+
+def read(config_file: Path | None, flags: Mapping[str, Any]) -> Loaded:
+    """Return the settings and what to warn of; ClickException as for ``load``."""
     try:
-        return load_settings(chosen_file(config_file), os.environ, flags)
+        return read_settings(chosen_file(config_file), os.environ, flags)
     except IncidentManagerError as error:
         raise click.ClickException(str(error)) from None

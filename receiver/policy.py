@@ -1,6 +1,6 @@
 """From settings to the rules ``routing`` decides by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from receiver.settings import Settings
@@ -57,13 +57,11 @@ def effective(settings: Settings, route: Route) -> dict[str, PriorityConfig]:
     """Return the priorities as they hold on a route, each with its policy and calendar.
 
     What is said nearest to the alert wins: a change of the priority on the route, the route's own
-    escalation and calendar, then the priority's.
+    escalation and calendar, those of its parent and so on, then the priority's.
     """
     found: dict[str, PriorityConfig] = {}
     for priority, config in settings.priorities.items():
-        update: dict[str, Any] = {"calendar": route.calendar or config.calendar or "default"}
-        if route.escalation:
-            update["escalation"] = route.escalation
+        update: dict[str, Any] = {"calendar": config.calendar or "default"}
         for changes in route.changes:
             change = changes.get(priority)
             if change is not None:
@@ -71,6 +69,12 @@ def effective(settings: Settings, route: Route) -> dict[str, PriorityConfig]:
                 update |= {name: value for name, value in given.items() if value is not None}
         found[priority] = config.model_copy(update=update)
     return found
+
+
+def policies_used(settings: Settings, routes: Iterable[Route]) -> set[str]:
+    """Return the escalation policies that some priority follows on some of these routes."""
+    every = (config for route in routes for config in effective(settings, route).values())
+    return {config.escalation for config in every if config.escalation}
 
 
 def _clock(

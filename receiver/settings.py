@@ -31,6 +31,7 @@ from routing.config import (
     IncidentsConfig,
     Name,
     NotifierConfig,
+    OptionalChannel,
     OptionalPolicyId,
     OptionalRoutingKey,
     OptionalSecret,
@@ -163,7 +164,7 @@ class SlackConfig(Section):
     token: OptionalSecret = None
     signing_secret: OptionalSecret = None
     base_url: SlackUrl = "https://slack.com/api/"
-    channel: OptionalText = None
+    channel: OptionalChannel = None
     app_token: OptionalSecret = None
     command: str = "/incident"
 

@@ -3,24 +3,24 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from receiver.policy import policies_used
 from receiver.review_pages import problem_of
 from receiver.settings import RedisConfig, Settings
 from receiver.settings_problem import Place, Problem
 from receiver.settings_times import check_times
 from receiver.settings_types import is_loopback
+from receiver.settings_usual import (
+    USUAL_POLICY,
+    check_notifiers,
+    effective_escalations,
+    effective_notifiers,
+)
 from receiver.tracing_config import INSTALL, is_installed
 from routing.calendar_config import CalendarConfig
 from routing.config import NotifierConfig, Priority, RunbooksConfig
-from routing.response_config import EscalationConfig, PriorityConfig, StepConfig
+from routing.response_config import EscalationConfig, PriorityConfig
 from routing.route import RouteTree
 from routing.route_config import RouteConfig
-
-URGENT, NORMAL = "urgent", "normal"
-"""The policies that exist unless configured otherwise: of P1 and P2, and of P3 and P4."""
-REMIND_AFTER = "1h"
-_USUAL_POLICY = {"P1": URGENT, "P2": URGENT, "P3": NORMAL, "P4": NORMAL}
 
 
 def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
@@ -28,19 +28,18 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
 
     The settings are usable only when there is no problem.
     """
-    notifiers = _notifiers(settings)
-    escalations = {**_usual_escalations(notifiers), **settings.escalations}
-    escalations = {name: _reminding(config, notifiers) for name, config in escalations.items()}
+    notifiers = effective_notifiers(settings)
+    escalations = effective_escalations(settings, notifiers)
     calendars = {"default": CalendarConfig(), **settings.calendars}
     priorities = {
-        name: config.model_copy(update={"escalation": config.escalation or _USUAL_POLICY[name]})
+        name: config.model_copy(update={"escalation": config.escalation or USUAL_POLICY[name]})
         for name, config in settings.priorities.items()
     }
     problems = [
         *_check_web(settings),
         *_check_redis(settings.redis),
-        *_check_sections(settings),
-        *(problem for name in notifiers for problem in _check_notifier(name, notifiers[name])),
+        *_check_services(settings),
+        *check_notifiers(settings, notifiers, _policies_used(settings, priorities)),
         *_check_integrations(settings, notifiers),
         *_check_steps(settings.escalations, notifiers),
         *_check_policies(settings, escalations, priorities),
@@ -56,67 +55,6 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         "calendars": calendars,
     }
     return settings.model_copy(update=update), problems
-
-
-def _notifiers(settings: Settings) -> dict[str, NotifierConfig]:
-    given = dict(settings.notifiers)
-    if not given:
-        if settings.pagerduty.routing_key is not None:
-            given["pagerduty"] = NotifierConfig(type="pagerduty")
-        if settings.slack.token is not None and settings.slack.channel is not None:
-            given["slack"] = NotifierConfig(type="slack")
-    if not given:
-        given["log"] = NotifierConfig(type="log")
-    return {name: _filled(config, settings) for name, config in given.items()}
-
-
-def _filled(config: NotifierConfig, settings: Settings) -> NotifierConfig:
-    update: dict[str, SecretStr | str | None] = {}
-    if config.type == "slack":
-        own = None if config.base_url is None else config.base_url.rstrip("/") + "/"
-        update = {
-            "token": config.token or settings.slack.token,
-            "channel": config.channel or settings.slack.channel,
-            "base_url": own or settings.slack.base_url,
-        }
-    elif config.type == "pagerduty":
-        own = None if config.base_url is None else config.base_url.rstrip("/")
-        update = {
-            "routing_key": config.routing_key or settings.pagerduty.routing_key,
-            "base_url": own or settings.pagerduty.base_url,
-            # Behind another routing key there is another service, with a policy of its own.
-            "escalation_policy": config.escalation_policy
-            or (None if config.routing_key else settings.pagerduty.escalation_policy),
-        }
-    return config.model_copy(update=update)
-
-
-def _usual_escalations(notifiers: Mapping[str, NotifierConfig]) -> dict[str, EscalationConfig]:
-    kinds = {
-        kind: tuple(name for name, config in notifiers.items() if config.type == kind)
-        for kind in ("pagerduty", "slack", "log")
-    }
-    # A log is nobody: it is notified only where there is no person to reach.
-    people = kinds["slack"] or kinds["pagerduty"] or kinds["log"]
-    first = kinds["pagerduty"] + kinds["slack"] or kinds["log"]
-    again = StepConfig(notify=people, mention="!here" if kinds["slack"] else "")
-    return {
-        URGENT: EscalationConfig.model_validate(
-            {"steps": (StepConfig(notify=first), again), "remind_after": REMIND_AFTER}
-        ),
-        NORMAL: EscalationConfig(steps=(StepConfig(notify=people), again)),
-    }
-
-
-def _reminding(
-    config: EscalationConfig, notifiers: Mapping[str, NotifierConfig]
-) -> EscalationConfig:
-    """Return a policy that knows whom to remind: channels, as a phone rings for a page alone."""
-    if config.remind_after is None or config.remind:
-        return config
-    named = dict.fromkeys(name for step in config.steps for name in step.notify)
-    quiet = [name for name in named if name in notifiers and notifiers[name].type != "pagerduty"]
-    return config.model_copy(update={"remind": tuple(quiet) or tuple(named)})
 
 
 def _check_web(settings: Settings) -> Iterable[Problem]:
@@ -170,13 +108,7 @@ def _check_runbooks(runbooks: RunbooksConfig) -> Iterable[Problem]:
         yield Problem(("runbooks", "path"), message)
 
 
-def _check_sections(settings: Settings) -> Iterable[Problem]:
-    slack = settings.slack
-    if not settings.notifiers:
-        if slack.token is not None and slack.channel is None:
-            yield Problem(("slack", "channel"), "needed with slack.token: where to post incidents")
-        if slack.channel is not None and slack.token is None:
-            yield Problem(("slack", "token"), "needed with slack.channel (or slack.token_file)")
+def _check_services(settings: Settings) -> Iterable[Problem]:
     if settings.tracing.asked_for and not is_installed():
         message = f"OpenTelemetry is not installed: {INSTALL}, or set tracing.enabled to false"
         yield Problem(("tracing",), message)
@@ -185,20 +117,6 @@ def _check_sections(settings: Settings) -> Iterable[Problem]:
     if settings.pagerduty.rest_token is None and any(policies):
         message = "needed with escalation_policy: PagerDuty is asked who is on call"
         yield Problem(("pagerduty", "rest_token"), message)
-
-
-def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:
-    path = ("notifiers", name)
-    if config.type == "slack":
-        if config.token is None:
-            yield Problem(
-                path, "a slack notifier without a token: set slack.token or its own token"
-            )
-        if config.channel is None:
-            yield Problem(path, "a slack notifier without a channel: set channel here or in slack")
-    if config.type == "pagerduty" and config.routing_key is None:
-        where = "pagerduty.routing_key or its own routing_key"
-        yield Problem(path, f"a pagerduty notifier without a routing key: set {where}")
 
 
 def _check_integrations(
@@ -225,25 +143,27 @@ def _check_steps(
                 yield Problem(place, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
 
 
+def _policies_used(settings: Settings, priorities: Mapping[Priority, PriorityConfig]) -> set[str]:
+    try:
+        routes = RouteTree(settings.route).routes
+    except ValueError:  # said by _check_route
+        return set()
+    return policies_used(settings.model_copy(update={"priorities": priorities}), routes)
+
+
 def _check_policies(
     settings: Settings,
     escalations: Mapping[str, EscalationConfig],
     priorities: Mapping[Priority, PriorityConfig],
 ) -> Iterable[Problem]:
-    used: set[str | None] = set()
     places: list[tuple[Place, str | None]] = [
         (("priorities", name, "escalation"), config.escalation)
         for name, config in priorities.items()
     ]
     places += _route_escalations(settings.route, ("route",))
     for path, name in places:
-        used.add(name)
         if name is not None and name not in escalations:
             yield Problem(path, f"unknown escalation {name!r}", tuple(sorted(escalations)))
-    for name in settings.escalations:
-        if name not in used:
-            hint = f"set for example priorities.P1.escalation: {name}"
-            yield Problem(("escalations", name), f"used by no priority and no route: {hint}")
 
 
 def _route_escalations(route: RouteConfig, path: Place) -> Iterable[tuple[Place, str | None]]:

@@ -7,10 +7,15 @@ import copy
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from receiver.checks.config_advice import advise
+from receiver.checks.config_response import check_response
+from receiver.checks.config_secrets import Secret, check_file, check_shape, check_strength
+from receiver.checks.config_unused import given_in
+from receiver.checks.config_variables import PREFIX, misspelt
 from receiver.errors import ConfigError
 from receiver.settings import Settings
 from receiver.settings_check import complete
@@ -25,7 +30,6 @@ from receiver.settings_model import (
 from receiver.settings_problem import Problem
 from receiver.settings_yaml import read_yaml
 
-PREFIX = "LLM_IM__"
 METRICS_PORT = "METRICS_PORT"
 _MAX_PORT = 65_535
 _FILE, _ENVIRONMENT, _FLAGS = range(3)
@@ -42,10 +46,24 @@ _WORDS = {
 }
 
 
+class Loaded(NamedTuple):
+    """The effective settings, and what is allowed but probably not meant, as texts with places."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+
+
 def load_settings(
     path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
 ) -> Settings:
-    """Return the effective, checked settings.
+    """Return the effective, checked settings, as ``read_settings`` without its warnings."""
+    return read_settings(path, environ, overrides).settings
+
+
+def read_settings(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> Loaded:
+    """Return the effective, checked settings and what to warn of.
 
     ``path`` is the YAML file, None for none; ``environ`` is searched for ``LLM_IM__A__B`` and
     METRICS_PORT; ``overrides`` maps dotted names such as "web.listen_address" to the values of
@@ -61,7 +79,7 @@ def load_settings(
     settings = loader.settings()
     if loader.problems or settings is None:
         raise ConfigError(*loader.problems)
-    return settings
+    return Loaded(settings, tuple(loader.warnings))
 
 
 class _Loader:
@@ -69,6 +87,8 @@ class _Loader:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self._secrets: list[Secret] = []
         self._data: dict[str, Any] = {}
         self._places: dict[Place, tuple[int, str]] = {}
         self._file: Path | None = None
@@ -104,6 +124,8 @@ class _Loader:
             if name.startswith(PREFIX):
                 where = self._resolve(name.removeprefix(PREFIX).split("__"))
                 self._put(where, self._value(where, environ[name], name), name, _ENVIRONMENT)
+        # A service that starts without what they set would page nobody, so nothing starts.
+        self.problems += [f"{name}: {what}" for name, what in misspelt(environ, keys_of(Settings))]
 
     def read_flags(self, overrides: Mapping[str, Any]) -> None:
         """Lay the given flags over everything else."""
@@ -117,6 +139,9 @@ class _Loader:
     def read_secrets(self) -> None:
         """Replace every ``x_file`` by ``x`` with the file's content."""
         self._walk(self._data, Settings, ())
+        for secret in self._secrets:
+            for problem in check_shape(secret):
+                self._say(problem)
 
     def settings(self) -> Settings | None:
         """Return the checked settings; None, and problems, where they cannot even be read."""
@@ -127,9 +152,19 @@ class _Loader:
                 self._say(_translate(dict(item)))
             return None
         settings, problems = complete(settings)
+        given = given_in(self._data)
+        if not problems:
+            problems = list(check_response(settings, given))
         for problem in problems:
             self._say(problem)
+        if not self.problems:
+            found = [*check_strength(self._secrets), *check_file(self._file, self._inline())]
+            self.warnings += map(self._words, [*advise(settings, given), *found])
         return settings
+
+    def _inline(self) -> list[Secret]:
+        """Return the secrets that stand in the file itself."""
+        return [secret for secret in self._secrets if self._origin(secret.place)[0] == _FILE]
 
     def _resolve(self, segments: list[str]) -> tuple[str, ...]:
         """Return the path a variable means: case and dashes are those of the known keys."""
@@ -192,6 +227,9 @@ class _Loader:
         for name in secrets_of(annotation):
             file = data.pop(f"{name}_file", None)
             if file in (None, ""):
+                text = data.get(name)
+                if isinstance(text, str) and text:
+                    self._secrets.append(Secret((*path, name), text))
                 continue
             place = (*path, f"{name}_file")
             self._places[*path, name] = self._origin(place)
@@ -200,9 +238,10 @@ class _Loader:
                 continue
             secret = self._read_secret(file, place)
             if secret is not None:
-                data[name] = secret
+                data[name] = secret.text
+                self._secrets.append(secret._replace(place=(*path, name)))
 
-    def _read_secret(self, file: Any, place: Place) -> str | None:
+    def _read_secret(self, file: Any, place: Place) -> Secret | None:
         if not isinstance(file, str):
             self._say(Problem(place, "must be the path of a file (put it in quotes)"))
             return None
@@ -215,7 +254,7 @@ class _Loader:
             return None
         if not secret:
             self._say(Problem(place, f"{file} is empty"))
-        return secret or None
+        return Secret(place, secret, base / file) if secret else None
 
     def _origin(self, path: Place) -> tuple[int, str]:
         """Return (layer, place) of the value, or of the nearest thing that was given."""
@@ -226,10 +265,13 @@ class _Loader:
         return next(near, (_FILE, str(self._file or "settings")))
 
     def _say(self, problem: Problem) -> None:
+        self.problems.append(self._words(problem))
+
+    def _words(self, problem: Problem) -> str:
         name = ".".join(str(part) for part in problem.path)
         allowed = f" (allowed: {', '.join(problem.allowed)})" if problem.allowed else ""
         place = self._origin(problem.path)[1]
-        self.problems.append(f"{place}: {name}: {problem.message}{allowed}")
+        return f"{place}: {name}: {problem.message}{allowed}"
 
 
 def _translate(error: dict[str, Any]) -> Problem:

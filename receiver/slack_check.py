@@ -35,7 +35,6 @@ SCOPES = {
     "usergroups:read": "permissions by user group match nobody",
 }
 """Every scope the app needs, and what does not work without it; as in deploy/slack-manifest.yml."""
-_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,20}")
 _SUBTEAM = re.compile(r"!subteam\^(S[A-Z0-9]+)")
 _USER = re.compile(r"@([UW][A-Z0-9]+)")
 _MARKS = {"ok": "ok     ", "warning": "warning", "missing": "MISSING"}
@@ -102,9 +101,6 @@ class Checker:
     async def channel(self, notifier: str, channel: str) -> Check:
         """Look at the channel of a notifier."""
         what = f"channel {channel} of {notifier}"
-        if not _CHANNEL_ID.fullmatch(channel):
-            words = "give the channel's id (C...): a name finds nothing, and goes with a renaming"
-            return Check(what, "warning", words)
         asked = await self.ask("conversations.info", channel=channel)
         if asked.problem:
             return Check(what, "missing", asked.problem)

@@ -6,7 +6,7 @@ the whole configuration is loaded.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,6 +27,7 @@ from routing.runbook import check_template
 
 ROUTING_KEY_LENGTH = 32
 """PagerDuty, "Events API v2 overview": the routing key has 32 characters."""
+REST_KEY_LENGTH = 20
 
 
 class Section(BaseModel):
@@ -86,8 +87,20 @@ def _secret(value: SecretStr) -> SecretStr:
 
 
 def _routing_key(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) != ROUTING_KEY_LENGTH:
-        raise ValueError(f"a PagerDuty routing key has {ROUTING_KEY_LENGTH} characters")
+    length = len(value.get_secret_value())
+    if length != ROUTING_KEY_LENGTH:
+        rest = "; this one has 20, as a REST API key, which belongs into pagerduty.rest_token"
+        words = f"a PagerDuty routing key has {ROUTING_KEY_LENGTH} characters"
+        raise ValueError(words + rest * (length == REST_KEY_LENGTH))
+    return value
+
+
+def _channel(value: str) -> str:
+    if not re.fullmatch(r"[CDGUW][A-Z0-9]{1,20}", value):
+        raise ValueError(
+            "not the id of a Slack channel such as C0123ABCD (at the end of its details in Slack);"
+            " a name finds nothing once it is changed"
+        )
     return value
 
 
@@ -121,12 +134,17 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 """ms, written with a unit, at least 0."""
 Span = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
 """ms, written with a unit, above 0."""
-Priority = Annotated[Literal["P1", "P2", "P3", "P4"], BeforeValidator(upper)]
+PriorityName = Literal["P1", "P2", "P3", "P4"]
+PRIORITIES: tuple[PriorityName, ...] = get_args(PriorityName)
+Priority = Annotated[PriorityName, BeforeValidator(upper)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 Url = Annotated[str, AfterValidator(check_url)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
+OptionalChannel = Annotated[
+    Annotated[Text, AfterValidator(_channel)] | None, BeforeValidator(_none_if_empty)
+]
 OptionalText = Annotated[Text | None, BeforeValidator(_none_if_empty)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(_none_if_empty)]
 OptionalRoutingKey = Annotated[
@@ -251,7 +269,7 @@ class NotifierConfig(Section):
     """
 
     type: Literal["slack", "pagerduty", "log"]
-    channel: OptionalText = None
+    channel: OptionalChannel = None
     token: OptionalSecret = None
     base_url: Url | None = None
     routing_key: OptionalRoutingKey = None

@@ -30,7 +30,7 @@ _PLAIN_ALTERNATIVES = re.compile(r"[\w :/@%,;=&'\"<>~-]*(?:\|[\w :/@%,;=&'\"<>~-
 class Matcher:
     """One condition on one label. Equal when name, operator and value are."""
 
-    __slots__ = ("_accepts", "_positive", "name", "operator", "value")
+    __slots__ = ("_accepts", "_positive", "_text", "name", "operator", "value")
 
     def __init__(self, name: str, operator: str, value: str) -> None:
         """``operator`` is =, !=, =~ or !~. ValueError for a bad regular expression."""
@@ -39,20 +39,37 @@ class Matcher:
         self.value = value
         self._positive = operator.startswith("=")
         self._accepts = _regex(value) if operator.endswith("~") else value.__eq__
+        plain = re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", name)
+        self._text = f"{name if plain else _quote(name)}{operator}{_quote(value)}"
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether a set of labels fulfils the condition."""
         return bool(self._accepts(labels.get(self.name, ""))) is self._positive
 
+    @property
+    def values(self) -> frozenset[str] | None:
+        """The only values that fulfil it (a missing label is ""), None where they are not known."""
+        return self._listed() if self._positive else None
+
+    @property
+    def refused_values(self) -> frozenset[str] | None:
+        """The only values that do not fulfil it, None where they are not known."""
+        return None if self._positive else self._listed()
+
+    def _listed(self) -> frozenset[str] | None:
+        if not self.operator.endswith("~"):
+            return frozenset((self.value,))
+        plain = _PLAIN_ALTERNATIVES.fullmatch(self.value)
+        return frozenset(self.value.split("|")) if plain else None
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Matcher) and str(self) == str(other)
+        return isinstance(other, Matcher) and self._text == other._text
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self._text)
 
     def __str__(self) -> str:
-        plain = re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", self.name)
-        return f"{self.name if plain else _quote(self.name)}{self.operator}{_quote(self.value)}"
+        return self._text
 
     def __repr__(self) -> str:
         return f"<Matcher {self}>"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from routing.config import Priority
+from routing.config import PRIORITIES, Priority
 from routing.matcher import Matcher, matches_all
 from routing.response_config import PriorityChange
 from routing.route_config import RouteConfig
@@ -17,7 +17,7 @@ class Route(msgspec.Struct, frozen=True):
     ``id`` is "" for the root, the configured name, or the position in the tree ("0", "0.1"); it is
     part of an incident's identity. ``group_by`` None keeps the sender's groups. All but ``id`` and
     ``matchers`` are inherited from the parent where the route says nothing itself; ``changes`` are
-    what the root, its child and so on to this route change of single priorities.
+    what the root, its child and so on to this route change of priorities, and the last one wins.
     """
 
     id: str
@@ -25,7 +25,6 @@ class Route(msgspec.Struct, frozen=True):
     group_by: tuple[str, ...] | None = None
     team: str = ""
     priority: str | None = None
-    escalation: str | None = None
     calendar: str | None = None
     changes: tuple[Mapping[Priority, PriorityChange], ...] = ()
 
@@ -83,10 +82,24 @@ def _inherit(parent: Route, child: RouteConfig, route_id: str) -> Route:
         group_by=parent.group_by if child.group_by is None else child.group_by,
         team=child.team or parent.team,
         priority=child.priority or parent.priority,
-        escalation=child.escalation or parent.escalation,
         calendar=child.calendar or parent.calendar,
-        changes=(*parent.changes, child.priorities) if child.priorities else parent.changes,
+        changes=(*parent.changes, changed) if (changed := _changes(child)) else parent.changes,
     )
+
+
+def _changes(config: RouteConfig) -> Mapping[Priority, PriorityChange]:
+    """Return what a route changes itself: its policy and calendar are those of all priorities."""
+    if not (config.escalation or config.calendar):
+        return config.priorities
+    found: dict[Priority, PriorityChange] = {}
+    for priority in PRIORITIES:
+        own = config.priorities.get(priority, PriorityChange())
+        usual = {
+            "escalation": own.escalation or config.escalation,
+            "calendar": own.calendar or config.calendar,
+        }
+        found[priority] = own.model_copy(update=usual)
+    return found
 
 
 def _match(node: _Node, labels: Mapping[str, str]) -> tuple[Route, ...]:

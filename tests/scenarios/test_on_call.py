@@ -283,6 +283,7 @@ def test_the_policy_belongs_to_its_routing_key() -> None:
         },
     )
     found = {name: config.escalation_policy for name, config in settings.notifiers.items()}
+    assert found.pop("pagerduty") == POLICY
     assert found == {"first": POLICY, "second": None, "third": "PTHIRD1"}
 
 

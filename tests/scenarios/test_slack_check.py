@@ -79,7 +79,6 @@ async def test_a_missing_scope_is_named_with_what_does_not_work(setup: Setup) ->
         ("archived", "missing", "is archived: unarchive"),
         ("outside", "missing", "invite it"),
         ("unknown", "missing", "channel_not_found"),
-        ("name", "warning", "give the channel's id"),
     ],
 )
 async def test_what_is_wrong_with_a_channel(

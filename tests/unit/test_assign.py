@@ -43,7 +43,7 @@ def assignment(route: dict[str, Any] | None = None, **classify: Any) -> Assignme
         RouteTree(RouteConfig.model_validate(route or {})),
         Classifier(ClassifyConfig.model_validate(classify)),
         books,
-        lambda route: clocks[route.escalation or ""],
+        lambda route: clocks[(route.changes[-1]["P1"].escalation if route.changes else None) or ""],
         Rules(clocks={}, reopen_within=7 * MINUTE, echo_window=2 * MINUTE),
     )
 

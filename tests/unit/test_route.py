@@ -71,7 +71,8 @@ def test_children_inherit_what_they_do_not_say() -> None:
         ],
     )
     leaf = routes.by_id("0.0")
-    assert (leaf.group_by, leaf.team, leaf.priority, leaf.escalation) == ((), "leaf", "P1", "slow")
+    assert (leaf.group_by, leaf.team, leaf.priority) == ((), "leaf", "P1")
+    assert [change["P3"].escalation for change in leaf.changes] == ["slow"]
     assert routes.by_id("1").group_by == ("b",)
     assert routes.root.priority == "P2"
     assert [route.id for route in routes.routes] == ["", "0", "0.0", "1"]

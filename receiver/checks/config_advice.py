@@ -1,0 +1,31 @@
+"""What a configuration may say, and whoever wrote it hardly means."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from receiver.checks.config_routes import check_routes, check_rules
+from receiver.checks.config_unused import Given, check_unused
+from receiver.settings import Settings
+from receiver.settings_problem import Problem
+from receiver.settings_types import is_loopback
+
+
+def advise(settings: Settings, given: Given) -> Iterator[Problem]:
+    """Yield what to warn of in settings that are usable; ``given`` as in ``check_unused``."""
+    unreachable, lost = check_routes(settings)
+    yield from unreachable
+    yield from check_rules(settings)
+    yield from check_unused(settings, lost, given)
+    yield from _exposed(settings)
+
+
+def _exposed(settings: Settings) -> Iterator[Problem]:
+    """Whoever is let through by a proxy can do everything where nobody has to say who they are."""
+    host = urlsplit(settings.web.external_url).hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    if not settings.web.credentials and not is_loopback(f"{shown}:0"):
+        words = (
+            "others reach this service by it, and no credentials are configured: whoever gets"
+            " through can send alerts, read incidents and acknowledge them; set web.credentials"
+        )
+        yield Problem(("web", "external_url"), words)
