@@ -27,6 +27,7 @@ from receiver.errors import ConfigError, IncidentManagerError
 from receiver.explain import explain
 from receiver.explain_status import explain_status
 from receiver.files_command import files
+from receiver.http_client import proxy_secrets
 from receiver.logs import LEVELS, setup_logging
 from receiver.memory import keep_little
 from receiver.off_the_loop import give_way_soon
@@ -51,8 +52,12 @@ def main() -> None:
 @file_option
 @click.option("--storage.path", "storage_path", help="Where the embedded store keeps its data.")
 @click.option("--web.listen-address", "listen_address", help="host:port of the API.")
-@click.option("--web.external-url", "external_url", help="How others reach this service.")
-@click.option("--web.route-prefix", "route_prefix", help="Path before every route.")
+@click.option(
+    "--web.external-url", "external_url", help="How others reach it, with a path if need be."
+)
+@click.option(
+    "--web.route-prefix", "route_prefix", help="Path before every route [default: that of the URL]."
+)
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), help="How much is logged.")
 @click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
 def serve(config_file: Path | None, **flags: str | None) -> None:
@@ -77,7 +82,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         raise
     settings = loaded.settings
     setup_logging(settings.log.level, settings.log.format)
-    redact(secret_values(settings))
+    redact([*secret_values(settings), *proxy_secrets()])
     note_start(VERSION, str(chosen_file(config_file) or ""))
     note_doubts(loaded.warnings)
     # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
@@ -150,7 +155,7 @@ async def _retire(service: Service, hurry: asyncio.Event) -> None:
 
 def _welcome(service: Service) -> str:
     web = service.settings.web
-    base = f"http://localhost:{service.api_port}{web.route_prefix}"
+    base = f"http://localhost:{service.api_port}{web.served_under[0]}"
     usual = base == DEFAULT_URL.replace("127.0.0.1", "localhost")
     where = "" if usual else f" --url {base}"
     command = Path(sys.argv[0])

@@ -1,7 +1,7 @@
 """How an Alertmanager is asked over HTTP: as whom, and how much of its answer is read.
 
-No redirect is followed and no proxy of the environment used: what is asked goes, with its
-credentials, to the configured address or nowhere.
+No redirect is followed: what is asked goes, with its credentials, to the configured address or
+nowhere.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-from receiver.http_client import authorization, read_at_most
+from receiver.http_client import authorization, proxy_of, read_at_most
 from receiver.settings import AlertmanagerConfig
 
 
@@ -24,6 +24,7 @@ class Peer:
 
     def __init__(self, url: str, config: AlertmanagerConfig) -> None:
         self.url = url
+        self.proxy = proxy_of(url)
         self.warm_up = timedelta(milliseconds=config.warm_up)
         self.headers = {
             "Accept": "application/json",
@@ -87,6 +88,7 @@ class AlertmanagerHttp:
             data=body or None,
             headers=peer.headers | kind,
             allow_redirects=False,
+            proxy=peer.proxy,
         ) as answer:
             read = await read_at_most(answer, most)
             if read is None:

@@ -176,13 +176,13 @@ class Service:
         self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)
         runbooks = RunbookEndpoint(
-            runbooks_folder(settings.runbooks.path), self._access, settings.web.route_prefix
+            runbooks_folder(settings.runbooks.path), self._access, settings.web.link_path
         )
         self.assignment = build_assignment(settings, runbooks.catalogue)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,
-            routes=[(method, settings.web.route_prefix + path) for method, path in PATHS],
+            routes=PATHS,
             channels=(*settings.notifiers, *settings.integrations.told),
             teams=teams,
             priorities=settings.classify.severities,
@@ -218,7 +218,7 @@ class Service:
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
         self.notifiers = build_notifiers(settings, self.pagerduty)
-        address = f"{settings.web.external_url}{settings.web.route_prefix}"
+        address = settings.web.base_url
         base = f"{address}/incidents/"
         pages = ReviewPages(settings.review.templates, address)
         self.reviews = Reviews(store, self.clock, pages)
@@ -261,7 +261,7 @@ class Service:
             changes_elsewhere=self.pagerduty.changes,
             runbook_of=runbooks.file_of,
             people=self.pagerduty.people,
-            base_url=f"{settings.web.external_url}{settings.web.route_prefix}",
+            base_url=address,
         )
         facts = Facts(
             self.dispatcher, self.alertmanagers, self.heartbeats, self.enrichment, self.clock
@@ -339,7 +339,7 @@ class Service:
                 self.figures,
                 access,
                 self.clock,
-                settings.web.route_prefix,
+                settings.web.link_path,
                 self.reviews,
                 self._problems,
             ),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import requests
 
+from receiver.http_client import follow_proxies
 from receiver.text.visible import plain
 
 TIMEOUT_S = 10.0
@@ -55,9 +56,11 @@ def _request(method: str, url: str, token: str, path: str, **more: Any) -> reque
     if token:
         headers["Authorization"] = f"Bearer {token}"
     try:
-        return requests.request(
-            method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
-        )
+        with requests.Session() as session:
+            follow_proxies(session)
+            return session.request(
+                method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
+            )
     except requests.RequestException as error:
         raise click.ClickException(f"no answer from {url}: is it running? ({error})") from None
 

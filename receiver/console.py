@@ -80,7 +80,7 @@ class ConsoleEndpoint:
         reviews: Reviews,
         problems: Callable[[], Awaitable[Iterable[Condition]]],
     ) -> None:
-        """``prefix``: the path before every route, "" for none; ``problems()``: of the service."""
+        """``prefix``: the path before every link, "" for none; ``problems()``: of the service."""
         self._problems = problems
         self._dispatcher = dispatcher
         self._store = dispatcher.store
@@ -161,7 +161,13 @@ class ConsoleEndpoint:
         answer = web.Response(status=303, headers={"Location": f"{self._prefix}{place}"})
         if credential is None and name:
             answer.set_cookie(
-                COOKIE, quote(name), max_age=365 * 86_400, httponly=True, samesite="Lax"
+                COOKIE,
+                quote(name),
+                max_age=365 * 86_400,
+                httponly=True,
+                samesite="Lax",
+                # On a host of several services, no other one is sent it.
+                path=f"{self._prefix}/",
             )
         return answer
 

@@ -7,6 +7,7 @@ the page, so that pressing once more sends it again.
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -48,9 +49,15 @@ _NEVER = ("Content-Type", "Content-Length", "Content-Security-Policy")
 class ErrorPages:
     """Turns errors into pages where a person is asking."""
 
-    def __init__(self, prefix: str = "", *, public: bool = False) -> None:
-        """``prefix``: the path before every route; ``public``: all of it is the status page's."""
+    def __init__(
+        self, prefix: str = "", served_under: Iterable[str] = (), *, public: bool = False
+    ) -> None:
+        """``prefix``: the path before every link; ``served_under``: those before the routes.
+
+        ``public``: all of it is the status page's.
+        """
         self._prefix = prefix
+        self._served_under = sorted(served_under, key=len, reverse=True)
         self._public = public
 
     def wants(self, request: web.Request) -> bool:
@@ -58,7 +65,12 @@ class ErrorPages:
         return "text/html" in request.headers.get("Accept", "") and not self._is_program(request)
 
     def _is_program(self, request: web.Request) -> bool:
-        return request.path.removeprefix(self._prefix).startswith(PROGRAMS)
+        return self._within(request.path).startswith(PROGRAMS)
+
+    def _within(self, path: str) -> str:
+        """Return a path as it would be without anything before the routes."""
+        found = (at for at in self._served_under if path == at or path.startswith(f"{at}/"))
+        return path.removeprefix(next(found, ""))
 
     async def answer(self, request: web.Request, error: web.Response) -> web.Response:
         """Return the answer to an error as whoever asks can read it; ``error`` as it was made."""
@@ -74,7 +86,7 @@ class ErrorPages:
         return error
 
     async def _page(self, request: web.Request, error: web.Response) -> web.Response:
-        path = request.path.removeprefix(self._prefix)
+        path = self._within(request.path)
         public = self._public or path == "/status" or path.startswith("/status/")
         folder, status = "status" if public else "console", error.status
         passes = status == web.HTTPServiceUnavailable.status_code
@@ -86,7 +98,7 @@ class ErrorPages:
             "words": said[:1].upper() + said[1:],
             "retry": RETRY_S if passes and request.method == "GET" else 0,
             "kept": await _kept(request) if passes and request.method == "POST" else None,
-            "again": str(request.rel_url) if status == web.HTTPUnauthorized.status_code else "",
+            "again": self._again(request) if status == web.HTTPUnauthorized.status_code else "",
             "incident": _incident_of(path),
             "missing": path == "/status" and status == web.HTTPNotFound.status_code,
             "action": path.rpartition("/")[2].replace("-", " "),
@@ -103,6 +115,11 @@ class ErrorPages:
             "Cache-Control": "no-store",
         }
         return web.Response(text=page, status=status, content_type="text/html", headers=headers)
+
+    def _again(self, request: web.Request) -> str:
+        """Return the link to what was asked for, as a browser has to ask for it."""
+        asked = str(request.rel_url)
+        return self._prefix + self._within(asked)
 
 
 PAGES = web.AppKey("PAGES", ErrorPages)

@@ -1,9 +1,82 @@
-"""How another service is asked over HTTP: as whom, and how much of its answer is read."""
+"""How another service is asked over HTTP: as whom, through which proxy, how much of it is read.
+
+Every call that goes out over HTTP follows the same rule, whichever library makes it: HTTP_PROXY and
+HTTPS_PROXY (also in small letters) name the proxy, NO_PROXY what is called directly, and this
+machine always is. The libraries differ: aiohttp reads none of them by itself, slack-sdk no
+NO_PROXY, and requests sends calls of this machine to the proxy.
+"""
 
 import base64
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment
 
-from aiohttp import ClientResponse
+import requests
+from aiohttp import ClientResponse, ClientSession
 from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+from requests.utils import should_bypass_proxies
+
+PROXIES = ("http_proxy", "https_proxy")
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy that a call of a URL goes through, None for none."""
+    parts = urlsplit(url)
+    if _is_this_machine(parts.hostname or "") or should_bypass_proxies(url, None):
+        return None
+    # A connection that stays open (wss) goes the way of a secure call.
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    found = getproxies_environment().get(scheme)
+    return _with_scheme(found) if found else None
+
+
+def proxy_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (variable, problem) of proxies that cannot be used."""
+    for name in (*PROXIES, *map(str.upper, PROXIES)):
+        given = environ.get(name, "")
+        if given and urlsplit(_with_scheme(given)).scheme not in ("http", "https"):
+            yield name, "not the URL of an HTTP proxy (http://HOST:PORT or https://HOST:PORT)"
+
+
+def proxy_secrets() -> Iterator[str]:
+    """Yield the passwords of the proxies."""
+    for url in getproxies_environment().values():
+        password = urlsplit(_with_scheme(url)).password
+        yield from {password, unquote(password)} if password else ()
+
+
+def open_session(url: str, **options: Any) -> ClientSession:
+    """Return a session for calls of one service, at ``url``; ``options`` are aiohttp's."""
+    return ClientSession(proxy=proxy_of(url), **options)
+
+
+def follow_proxies(session: requests.Session) -> None:
+    """Make a session of requests follow the rule of all calls."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+
+
+class _Adapter(HTTPAdapter):
+    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> Any:
+        proxy = proxy_of(request.url or "")
+        more["proxies"] = {"http": proxy, "https": proxy} if proxy else {}
+        return super().send(request, *args, **more)
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def authorization(

@@ -59,17 +59,18 @@ INBOUND = {
     "/v1/slack/events": "slack",
     "/v1/pagerduty/webhook": "pagerduty",
 }
-"""Which integration sends to a route (without the configured prefix)."""
+"""Which integration sends to a route."""
 
 
 class Metrics:
     """Everything that is counted and timed, and the page that shows it.
 
-    ``routes`` are (method, template) of the HTTP routes, ``channels`` the notifiers' names,
-    ``teams`` those of the route tree, ``priorities`` the priority that a severity leads to by
-    default (only used to choose the series that exist before the first event). ``integrations`` are
-    the names of all, ``kinds`` the integration that each notifier belongs to, ``runbooks`` how many
-    there are of each system, ``llm`` provider and model of the language model that is asked.
+    ``routes`` are (method, template) of the HTTP routes without a prefix, ``channels`` the names of
+    the notifiers, ``teams`` those of the route tree, ``priorities`` the priority that a severity
+    leads to by default (only used to choose the series that exist before the first event).
+    ``integrations`` are the names of all, ``kinds`` the integration that each notifier belongs to,
+    ``runbooks`` how many there are of each system, ``llm`` provider and model of the language model
+    that is asked.
     """
 
     def __init__(  # noqa: PLR0913 - what is configured, by name

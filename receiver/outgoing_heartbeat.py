@@ -15,6 +15,7 @@ from yarl import URL
 from receiver.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
+from receiver.http_client import open_session
 from receiver.metrics import Metrics
 from receiver.settings import OutgoingHeartbeatConfig
 
@@ -103,8 +104,8 @@ class OutgoingHeartbeat:
     async def _send(self) -> str:
         """Return "" when it was received, else why not; never the URL, which is a secret."""
         if self._session is None:
-            self._session = ClientSession(
-                timeout=ClientTimeout(total=SEND_WITHIN_S), cookie_jar=DummyCookieJar()
+            self._session = open_session(
+                self._url, timeout=ClientTimeout(total=SEND_WITHIN_S), cookie_jar=DummyCookieJar()
             )
         try:
             # A redirect may end at a page that answers 200 to everybody.

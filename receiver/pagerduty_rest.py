@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from receiver.clock import Clock
-from receiver.http_client import read_at_most
+from receiver.http_client import open_session, read_at_most
 from receiver.notify.base import Person
 from receiver.store.changes import Change
 
@@ -163,10 +163,10 @@ class PagerDutyRest:
         if self._clock.now() < self._silent_until:
             return NoAnswer("HTTP 429: rate limited")
         if self._session is None:
-            self._session = ClientSession(
+            self._session = open_session(
+                self._base_url,
                 cookie_jar=DummyCookieJar(),
                 timeout=ClientTimeout(total=self._timeout),
-                trust_env=True,
             )
         try:
             async with self._session.get(

@@ -17,8 +17,12 @@ from routing.runbook import Runbooks
 def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignment:
     """Return the configured rules. ``catalogue`` names the runbooks that exist."""
     calendars = {name: config.build() for name, config in settings.calendars.items()}
-    base = f"{settings.web.external_url}{settings.web.route_prefix}"
-    runbooks = Runbooks(settings.runbooks.template, catalogue, settings.runbooks.system_label, base)
+    runbooks = Runbooks(
+        settings.runbooks.template,
+        catalogue,
+        settings.runbooks.system_label,
+        settings.web.base_url,
+    )
     incidents = settings.incidents
     timing = Rules(
         clocks={},

@@ -26,7 +26,7 @@ def intake_url(web: WebConfig, port: int) -> str:
     host = split_address(web.listen_address)[0]
     host = _WILDCARDS.get(host, host)
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{port}{web.route_prefix}/-/healthy"
+    return f"http://{host}:{port}{web.served_under[0]}/-/healthy"
 
 
 async def check_intake(url: str) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from aiohttp import web
@@ -169,27 +169,44 @@ def build_application(
     settings: Settings, endpoints: Endpoints, metrics: Metrics, tracing: Tracing | None = None
 ) -> web.Application:
     """Return the application of the API port."""
-    browsers = Browsers(settings.web.external_url, guarded=bool(settings.web.credentials))
-    pages = ErrorPages(settings.web.route_prefix)
+    config = settings.web
+    browsers = Browsers(config.base_url, guarded=bool(config.credentials))
+    pages = ErrorPages(config.link_path, config.served_under)
+    templates: dict[str, str] = {}
     application = web.Application(
-        client_max_size=settings.web.max_body_bytes,
-        middlewares=[_common(metrics, pages, tracing, browsers)],
+        client_max_size=config.max_body_bytes,
+        middlewares=[_common(metrics, pages, tracing, browsers, templates)],
     )
     application[PAGES] = pages
     enabled = settings.observability.prometheus_enabled
-    for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
-        if path == "/metrics" and not enabled:
-            continue
-        _route(application, method, settings.web.route_prefix + path, handler)
+    for prefix in config.served_under:
+        for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
+            if path == "/metrics" and not enabled:
+                continue
+            templates[_route(application, method, prefix + path, handler)] = path
+        if prefix:
+            templates[_route(application, "GET", prefix, _to_index(config.link_path))] = "/"
     _add_options(application)
     return application
 
 
-def _route(application: web.Application, method: str, path: str, handler: Handler) -> None:
-    application.router.add_route(method, path, handler)
+def _to_index(link_path: str) -> Handler:
+    """Lead people who left the last slash out to the console; nothing that is posted comes here."""
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        asked = f"?{request.rel_url.raw_query_string}" if request.rel_url.query else ""
+        return web.Response(status=302, headers={"Location": f"{link_path}/{asked}"})
+
+    return redirect
+
+
+def _route(application: web.Application, method: str, path: str, handler: Handler) -> str:
+    """Add a route; return its template as aiohttp names it."""
+    resource = application.router.add_route(method, path, handler).resource
     if method == "GET":
         # Whoever watches a page from outside asks so.
         application.router.add_route("HEAD", path, handler)
+    return resource.canonical if resource is not None else path
 
 
 def _add_options(application: web.Application) -> None:
@@ -218,7 +235,7 @@ def build_metrics_application(settings: Settings, endpoints: Endpoints) -> web.A
     A page of another site must not read it through a browser whose host's name it makes lead here.
     Where it can be reached from elsewhere, scrapers call it by names that only they know.
     """
-    browsers = Browsers(settings.web.external_url, guarded=settings.web.metrics_token is not None)
+    browsers = Browsers(settings.web.base_url, guarded=settings.web.metrics_token is not None)
     wide = not is_loopback(settings.web.metrics_address)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
@@ -262,8 +279,12 @@ def _common(
     pages: ErrorPages,
     tracing: Tracing | None = None,
     browsers: Browsers | None = None,
+    templates: Mapping[str, str] = {},
 ) -> Middleware:
-    """Return the middleware: correlation id, trace, timing, and errors in words."""
+    """Return the middleware: correlation id, trace, timing, and errors in words.
+
+    ``templates``: what metrics call a route, where a path stands before it.
+    """
 
     @web.middleware
     async def common(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -293,6 +314,7 @@ def _common(
         finally:
             resource = request.match_info.route.resource
             template = resource.canonical if resource is not None else "other"
+            template = templates.get(template, template)
             took = time.perf_counter() - started
             metrics.request(request.method, template, status, took)
             if tracing is not None and span is not None:

@@ -20,7 +20,16 @@ from pydantic import (
 from receiver.enrichment_config import EnrichmentConfig
 from receiver.integration_config import IntegrationsConfig, PerMinute
 from receiver.permission_config import Permissions
-from receiver.settings_types import Address, BareUrl, Prefix, Size, SlackUrl, lower
+from receiver.settings_types import (
+    Address,
+    BareUrl,
+    ExternalUrl,
+    Prefix,
+    Size,
+    SlackUrl,
+    local_url,
+    lower,
+)
 from receiver.status_config import StatusPageConfig
 from receiver.tracing_config import TracingConfig
 from routing.calendar_config import CalendarConfig
@@ -81,18 +90,43 @@ class CredentialConfig(Section):
 class WebConfig(Section):
     """What is listened on, what is accepted, and how others see this service.
 
+    ``external_url``: None for the listen address; ``route_prefix``: "" for the path of it.
     ``shutdown_delay`` (ms): after SIGTERM it is not ready, and serves for so long all the same.
     """
 
     listen_address: Address = "127.0.0.1:8080"
     metrics_address: Address = "127.0.0.1:9090"
-    external_url: BareUrl = "http://localhost:8080"
+    external_url: ExternalUrl = None
     route_prefix: Prefix = ""
     max_body_bytes: int = Field(default=16_777_216, ge=1024, le=1_073_741_824)
     max_alerts: int = Field(default=10_000, ge=1, le=1_000_000)
     credentials: tuple[CredentialConfig, ...] = ()
     metrics_token: OptionalSecret = None
     shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
+
+    @property
+    def base_url(self) -> str:
+        """How people reach this service, without a slash at the end: every link begins so.
+
+        Where ``external_url`` has no path, that of ``route_prefix`` is meant.
+        """
+        url = self.external_url or local_url(self.listen_address)
+        return url if urlsplit(url).path else url + self.route_prefix.rstrip("/")
+
+    @property
+    def link_path(self) -> str:
+        """The path of ``base_url``, "" for none: links within a page begin so."""
+        return urlsplit(self.base_url).path
+
+    @property
+    def served_under(self) -> tuple[str, ...]:
+        """The paths before every route, "" for none; the first is that of our own calls.
+
+        Where nothing but a path of ``external_url`` is said, a proxy may strip it or not.
+        """
+        if self.route_prefix:
+            return (self.route_prefix.rstrip("/"),)
+        return tuple(dict.fromkeys((self.link_path, "")))
 
 
 class StorageConfig(Section):

@@ -17,6 +17,7 @@ from receiver.checks.config_secrets import Secret, check_file, check_shape, chec
 from receiver.checks.config_unused import given_in
 from receiver.checks.config_variables import PREFIX, misspelt
 from receiver.errors import ConfigError
+from receiver.http_client import proxy_problems
 from receiver.settings import Settings
 from receiver.settings_check import complete
 from receiver.settings_model import (
@@ -120,6 +121,7 @@ class _Loader:
                 self._put(where, address, METRICS_PORT, _ENVIRONMENT)
             else:
                 self.problems.append(f"{METRICS_PORT}: not a port (allowed: 0 to {_MAX_PORT})")
+        self.problems += [f"{name}: {problem}" for name, problem in proxy_problems(environ)]
         for name in sorted(environ):
             if name.startswith(PREFIX):
                 where = self._resolve(name.removeprefix(PREFIX).split("__"))

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -52,11 +53,31 @@ def _address(value: str) -> str:
     return value
 
 
+def local_url(address: str) -> str:
+    """Return the URL of a listen address, as a browser on this machine reaches it."""
+    host, port = split_address(address)
+    if host in _EVERYWHERE or is_loopback(address):
+        host = "localhost"
+    # Any free port is known only once it is listened on.
+    return f"http://{f'[{host}]' if ':' in host else host}:{port or DEFAULT_PORT}"
+
+
 def _prefix(value: str) -> str:
     trimmed = value.strip("/")
     if not re.fullmatch(r"[A-Za-z0-9_.~/-]*", trimmed) or ".." in trimmed or "//" in trimmed:
         raise ValueError("not a path of letters, digits and _ . ~ - / (for example /incidents)")
-    return f"/{trimmed}" if trimmed else ""
+    return f"/{trimmed}" if trimmed or value else ""
+
+
+def _external(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    return f"{parts.scheme}://{parts.netloc}{_prefix(parts.path).rstrip('/')}"
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
 
 
 def lower(value: Any) -> Any:
@@ -81,6 +102,9 @@ def _size(value: Any) -> Any:
     return int(found[1]) << _SHIFTS[found[2]]
 
 
+DEFAULT_PORT = 8080
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
 _SIZE = re.compile(r"([0-9]{1,9})\s*([kmg])i?b?")
 _SHIFTS = {"k": 10, "m": 20, "g": 30}
 
@@ -88,5 +112,7 @@ Size = Annotated[int, BeforeValidator(_size), Field(ge=0, le=1 << 50)]
 """Bytes, written as a number or with a unit, as Redis's maxmemory: 1kb is 1,024."""
 Address = Annotated[str, AfterValidator(_address)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
+"""A path without a slash at its end; "/" is the root, "" is not said."""
+ExternalUrl = Annotated[Url | None, BeforeValidator(_none_if_empty), AfterValidator(_external)]
 SlackUrl = Annotated[Url, AfterValidator(_with_slash)]
 BareUrl = Annotated[Url, AfterValidator(_without_slash)]

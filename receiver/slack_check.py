@@ -16,8 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.command_config import file_option, load
 from receiver.command_parts import formats_option, print_json
+from receiver.http_client import proxy_of
 from receiver.notify.slack_answers import repair_of
-from receiver.notify.slack_api import is_direct
 from receiver.settings import Settings
 from receiver.text.visible import plain
 
@@ -63,8 +63,7 @@ class Checker:
         self._client = AsyncWebClient(
             token=token, base_url=base_url, timeout=TIMEOUT_S, retry_handlers=[]
         )
-        if is_direct(base_url):
-            self._client.proxy = None
+        self._client.proxy = proxy_of(base_url)
         self.scopes: frozenset[str] = frozenset()
 
     async def ask(self, method: str, **arguments: Any) -> Asked:
@@ -175,7 +174,7 @@ def _inbound(settings: Settings) -> Check:
     if settings.slack.app_token is not None:
         return Check("requests", "ok", "by Socket Mode")
     if settings.slack.signing_secret is not None:
-        base = f"{settings.web.external_url}{settings.web.route_prefix}/v1/slack"
+        base = f"{settings.web.base_url}/v1/slack"
         words = f"signed, over HTTP: the app's URLs are {base}/actions, /commands and /events"
         return Check("requests", "ok", words)
     words = "set slack.signing_secret (and the app's URLs), or slack.app_token for Socket Mode"

@@ -201,7 +201,7 @@ class RunbookEndpoint:
     """Serves the catalogue of runbooks, by system and alert, else by alert alone."""
 
     def __init__(self, folder: Path, access: Access, prefix: str = "") -> None:
-        """``prefix``: the path before every route, "" for none."""
+        """``prefix``: the path before every link, "" for none."""
         self._prefix = prefix
         self._access = access
         self._files = {

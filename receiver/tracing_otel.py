@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 
+import requests
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,6 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from receiver.http_client import follow_proxies
 from receiver.tracing_config import TRACES_PATH, TracingConfig
 
 log = logging.getLogger("tracing")
@@ -94,7 +96,9 @@ class OtelTracer:
             sampler=_sampler(config), resource=_resource(config), shutdown_on_exit=False
         )
         self._heeds_parents = isinstance(self._provider.sampler, ParentBased)
-        exporter = _Exporter(OTLPSpanExporter(endpoint=endpoint))
+        session = requests.Session()
+        follow_proxies(session)
+        exporter = _Exporter(OTLPSpanExporter(endpoint=endpoint, session=session))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("llm-incident-manager", _version())
 

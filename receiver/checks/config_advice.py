@@ -21,7 +21,7 @@ def advise(settings: Settings, given: Given) -> Iterator[Problem]:
 
 def _exposed(settings: Settings) -> Iterator[Problem]:
     """Whoever is let through by a proxy can do everything where nobody has to say who they are."""
-    host = urlsplit(settings.web.external_url).hostname or ""
+    host = urlsplit(settings.web.base_url).hostname or ""
     shown = f"[{host}]" if ":" in host else host
     if not settings.web.credentials and not is_loopback(f"{shown}:0"):
         words = (

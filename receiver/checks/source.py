@@ -15,6 +15,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, I
 
 from receiver.command_parts import AGENT
 from receiver.errors import IncidentManagerError
+from receiver.http_client import open_session
 
 MOST_BYTES = 64 << 20
 AT_ONCE = 6
@@ -57,7 +58,8 @@ class Source:
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
-        self._session = ClientSession(
+        self._session = open_session(
+            self.url,
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None),
             headers=self._headers,

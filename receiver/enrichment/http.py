@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 from receiver.errors import EnrichmentError
-from receiver.http_client import read_at_most
+from receiver.http_client import open_session, read_at_most
 
 ANSWER_MAX = 4 << 20
 SENT_MAX = 65_536
@@ -48,7 +48,8 @@ class JsonClient:
         sent = b"" if body is None else msgspec.json.encode(body)
         self._allow(len(sent) + sum(len(name) + len(value) for name, value in form))
         if self._session is None:
-            self._session = ClientSession(
+            self._session = open_session(
+                self._base_url,
                 connector=TCPConnector(limit=self._connections),
                 cookie_jar=DummyCookieJar(),
                 timeout=ClientTimeout(total=self._timeout),

@@ -14,6 +14,7 @@ from typing import Any
 
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from receiver.http_client import follow_proxies
 from receiver.notify.base import Rejected, Retry
 from receiver.notify.retry_after import retry_after
 
@@ -113,6 +114,7 @@ class EventsApi:
     def _session(self) -> Any:
         session = pdpyras.EventsAPISession(self._routing_key)
         session.url = self._base_url
+        follow_proxies(session)
         # Any negative limit but -1 gives up at once; 0 would mean the endless default.
         session.retry.clear()
         session.retry[429] = -2

@@ -1,15 +1,13 @@
 """One call of Slack's Web API through slack-sdk, with exactly one attempt."""
 
 import asyncio
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from receiver.http_client import proxy_of
 from receiver.notify.base import Rejected, Retry
 from receiver.notify.slack_answers import NOT_SLACK, Answer, classify
 
@@ -57,9 +55,8 @@ class SlackApi:
                 session=self._session,
                 retry_handlers=[],
             )
-            if is_direct(self._base_url):
-                # slack-sdk reads the proxy variables but not NO_PROXY.
-                self._client.proxy = None
+            # slack-sdk reads the proxy variables but not NO_PROXY.
+            self._client.proxy = proxy_of(self._base_url)
         return self._client
 
     async def close(self) -> None:
@@ -68,15 +65,3 @@ class SlackApi:
             await self._session.close()
             # aiohttp closes its transports in the next turn of the loop.
             await asyncio.sleep(0)
-
-
-def is_direct(base_url: str) -> bool:
-    """Return whether no proxy is to be used: NO_PROXY says so, or it is this machine."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

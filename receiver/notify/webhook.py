@@ -17,6 +17,7 @@ from aiohttp import (
     TCPConnector,
 )
 
+from receiver.http_client import open_session
 from receiver.notify.base import (
     Absent,
     Delivered,
@@ -139,7 +140,8 @@ class WebhookNotifier:
 
     def _connected(self) -> ClientSession:
         if self._session is None:
-            self._session = ClientSession(
+            self._session = open_session(
+                self._url,
                 connector=TCPConnector(limit=self.connections),
                 cookie_jar=DummyCookieJar(),
                 timeout=ClientTimeout(total=self.timeout),

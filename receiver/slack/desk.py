@@ -13,6 +13,7 @@ from receiver.batch import Outcome
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.http_client import proxy_of
 from receiver.notify.base import Rejected
 from receiver.notify.slack_api import SlackApi
 from receiver.notify.slack_text import mrkdwn
@@ -188,7 +189,7 @@ class Desk:
         if self._session is None:
             self._session = ClientSession(timeout=ClientTimeout(total=5))
         try:
-            async with self._session.post(url, json=body):
+            async with self._session.post(url, json=body, proxy=proxy_of(url)):
                 pass
         except (ClientError, TimeoutError, OSError) as error:
             log.info("a private answer was not delivered: %s", error)

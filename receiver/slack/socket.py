@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.background import end
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.notify.slack_api import is_direct
+from receiver.http_client import proxy_of
 from receiver.slack.front import Front
 
 log = logging.getLogger("slack")
@@ -52,11 +52,12 @@ class SlackSocket:
     def __init__(self, front: Front, app_token: str, base_url: str) -> None:
         self._front = front
         web_client = AsyncWebClient(base_url=base_url, retry_handlers=[], timeout=10)
-        if is_direct(base_url):
-            web_client.proxy = None
+        web_client.proxy = proxy_of(base_url)
         self._client = SocketModeClient(
             app_token=app_token, web_client=web_client, logger=_sdk_log, ping_interval=CHECK_S
         )
+        # Both would take a proxy of the environment whatever NO_PROXY says.
+        self._client.proxy = web_client.proxy
         self._client.socket_mode_request_listeners.append(self._listen)
         self._task: asyncio.Task[None] | None = None
 

@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser import chromium, complaints, fits, looks, set_screen
+from tests.fakes.proxies import ReverseProxy
 from tests.patience import PATIENCE_S
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
@@ -68,6 +69,41 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     await do(browser.switch_to.alert.accept)
     await until(lambda: _is_resolved(rig, incident), PATIENCE_S, "it is resolved")
     assert not await do(complaints, browser)
+
+
+@pytest.mark.parametrize("strips", ["", "/im"])
+async def test_behind_a_proxy_with_a_path_it_ticks_refreshes_and_its_buttons_work(
+    tmp_path: Path, browser: Chrome, strips: str
+) -> None:
+    proxy, rig = ReverseProxy("/im", strips), Rig(tmp_path)
+    await proxy.start()
+    await rig.start(LLM_IM__WEB__EXTERNAL_URL=proxy.url)
+    proxy.target = rig.url
+    try:
+        _, answer = await rig.post(notification(alert("ServiceDown")))
+        (incident,) = answer["incidents"]
+        await do(browser.get, proxy.url)
+        assert "ServiceDown" in await do(_text, browser, "article h2")
+        first = await do(_text, browser, "article .clock time")
+        assert await until(lambda: _other(browser, first), PATIENCE_S, "the clock ticks")
+        await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
+        await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
+        assert await until(
+            lambda: _shows(browser, "article .state", "acknowledged by Ann"), PATIENCE_S, "Ann"
+        )
+        # The open page is fetched anew where it is.
+        await rig.post({"by": "Bob", "text": "Looking"}, f"/v1/incidents/{incident}/note")
+        await rig.post(notification(alert("DiskFull"), group="g2"))
+        assert await until(lambda: _shows(browser, "#open", "2 open"), 60, "it is refreshed")
+        link = browser.find_element(By.PARTIAL_LINK_TEXT, "ServiceDown").get_attribute
+        await do(browser.get, await do(link, "href"))
+        assert await until(lambda: _shows(browser, "ol.timeline", "Looking"), PATIENCE_S, "it")
+        assert str(await do(lambda: browser.current_url)) == f"{proxy.url}/incidents/{incident}"
+        assert proxy.strayed in ([], ["/favicon.ico"])
+        assert not await do(complaints, browser)
+    finally:
+        await rig.stop()
+        await proxy.stop()
 
 
 async def _other(browser: Chrome, first: str) -> bool:

@@ -105,9 +105,23 @@ def test_patterns_of_people_are_matched_by_re2_alone(file):
             assert node.func.attr == "escape" or _is_ours(node.args[0]), ast.unparse(node)
 
 
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "receiver").rglob("*.py")), ids=lambda file: file.name
+)
+def test_what_is_called_by_http_is_called_by_the_rule_of_proxies(file):
+    """Each library has a rule of its own: sessions are made, or told the proxy, by http_client."""
+    text = file.read_text()
+    ruled = re.search(r"^from receiver.http_client import .*prox|open_session", text, re.MULTILINE)
+    # Asks this very process.
+    own = file.name in {"http_client.py", "self_checks.py"}
+    assert own or ruled or not re.search(r"\b(ClientSession|AsyncWebClient|Session)\(", text)
+    assert own or "trust_env" not in text
+
+
 def test_decisions_are_numbered_once_and_links_to_them_lead_somewhere():
     files = sorted((ROOT / "docs" / "adr").glob("*.md"))
-    assert [file.name[:4] for file in files] == [f"{at:04}" for at in range(1, len(files) + 1)]
+    numbers = [file.name[:4] for file in files]
+    assert len(set(numbers)) == len(numbers)
     for file in files:
         text = file.read_text()
         assert text.startswith(f"# {int(file.name[:4])}. "), file.name

@@ -471,7 +471,7 @@ def test_urls_and_prefixes_have_one_form(config: Config) -> None:
     settings = config.load("web: {external_url: 'https://x.example/y/', route_prefix: 'a/b/'}")
     assert settings.web.external_url == "https://x.example/y"
     assert settings.web.route_prefix == "/a/b"
-    assert config.load("web: {route_prefix: /}").web.route_prefix == ""
+    assert config.load("web: {route_prefix: /}").web.route_prefix == "/"
 
 
 def test_settings_are_frozen(config: Config) -> None:
