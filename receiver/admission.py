@@ -6,10 +6,10 @@ places of its own, and what tells how the service is needs none.
 """
 
 import random
-import re
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 PATIENCE_S = 1.0
 """How long an alert may have to wait. Slack gives up on a click after 3 s, which waits behind."""
@@ -36,14 +36,15 @@ MOST = {Lane.INTAKE: 2_048, Lane.PEOPLE: 256}
 
 
 class Ticket:
-    """A request that was taken, until it is answered."""
+    """A request that was taken, until it is answered. ``counted``: all of it has arrived."""
 
-    __slots__ = ("counted", "lane", "large")
+    __slots__ = ("counted", "lane", "large", "left")
 
     def __init__(self, lane: Lane, *, counted: bool, large: int) -> None:
         self.lane = lane
         self.counted = counted
         self.large = large
+        self.left = False
 
 
 class Admission:
@@ -67,11 +68,11 @@ class Admission:
         """Take a request, or return None: it has to come again later.
 
         ``size``: of its body, in bytes. ``whole``: all of it is here. One that drips in takes no
-        place, or a few slow senders could keep all others out.
+        place before it is (``arrived``), or a few slow senders could keep all others out.
         """
         large = size if size > LARGE_BYTES else 0
         heavy = bool(large and self._large and self._large + large > LARGE_MOST)
-        full = whole and self._inside[lane] >= MOST[lane]
+        full = self._inside[lane] >= MOST[lane]
         if heavy or full or (lane is Lane.INTAKE and self.wait() > PATIENCE_S):
             self._refuse(lane)
             return None
@@ -79,19 +80,19 @@ class Admission:
         self._large += large
         return Ticket(lane, counted=whole, large=large)
 
-    def has_room(self, size: int) -> bool:
-        """Return whether an alert of so many bytes would be taken; one that is not is counted."""
-        if size > LARGE_BYTES or self.wait() <= PATIENCE_S:
-            return True
-        self._refuse(Lane.INTAKE)
-        return False
+    def arrived(self, ticket: Ticket) -> None:
+        """Give a request its place: the rest of it is here."""
+        if not ticket.counted and not ticket.left:
+            ticket.counted = True
+            self._inside[ticket.lane] += 1
 
     def _refuse(self, lane: Lane) -> None:
         self._refused_at = self._now()
         self._refused(lane)
 
     def leave(self, ticket: Ticket) -> None:
-        """Give the place back: it is answered."""
+        """Give the place back: it is answered, or whoever asked is gone."""
+        ticket.left = True
         self._large -= ticket.large
         if ticket.counted:
             self._inside[ticket.lane] -= 1
@@ -139,23 +140,50 @@ def lane_of(method: str, path: str) -> Lane | None:
 _ALWAYS = ("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json")
 
 
-def is_alert(data: bytes) -> bool:
-    """Return whether ``data`` is all of one request, to the webhook, in its plainest form.
+class Framing(NamedTuple):
+    """What the head of a request says: whether it is to the webhook, and the body's bytes.
 
-    Whatever looks otherwise (in pieces, chunked, two requests) is read by those who can.
+    ``rest``: how many of them are still to come.
     """
+
+    alert: bool
+    size: int
+    rest: int
+
+
+def framing(data: bytes) -> Framing | None:
+    """Return the framing of a request that begins here, in its plainest form.
+
+    None for whatever looks otherwise (a head in pieces, chunked, two requests, the last one of its
+    connection): it is read by those who can.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = data[: end + 2].lower()
+    if head.find(b"\r\ntransfer-encoding:") >= 0 or head.find(b"\r\nconnection: close") >= 0:
+        return None
+    size, at = 0, head.find(_LENGTH)
+    if at >= 0:
+        at += len(_LENGTH)
+        digits = head[at : head.index(b"\r\n", at)].strip(b" \t")
+        if not (digits.isdigit() and len(digits) <= LENGTH_DIGITS) or head.find(_LENGTH, at) >= 0:
+            return None
+        size = int(digits)
+    rest = size - (len(data) - end - 4)
+    return Framing(_is_alert(data), size, rest) if rest >= 0 else None
+
+
+def _is_alert(data: bytes) -> bool:
     if not data.startswith(b"POST /"):
         return False
-    line, _, rest = data.partition(b"\r\n")
-    if not line.partition(b"?")[0].removesuffix(b" HTTP/1.1").rstrip(b"/").endswith(_WEBHOOK):
-        return False
-    head, found, body = rest.partition(b"\r\n\r\n")
-    lengths = _LENGTH.findall(head)
-    return bool(found) and len(lengths) == 1 and int(lengths[0]) == len(body)
+    path = data[5 : data.find(b"\r\n")].partition(b"?")[0].removesuffix(b" HTTP/1.1")
+    return path.rstrip(b"/").endswith(_WEBHOOK)
 
 
 _WEBHOOK = b"/v1/alerts/webhook"
-_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
+_LENGTH = b"\r\ncontent-length:"
+LENGTH_DIGITS = 9
 
 
 def retry_after() -> str:

@@ -9,11 +9,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from receiver.admission import LARGE_BYTES, Admission, Lane, is_alert, lane_of, retry_after
+from receiver.admission import (
+    LARGE_BYTES,
+    Admission,
+    Framing,
+    Lane,
+    Ticket,
+    framing,
+    lane_of,
+    retry_after,
+)
 from receiver.error_pages import PAGES
 from receiver.malformed import Malformed, answer
 
@@ -62,7 +72,7 @@ class Connections:
         admission: Admission | None = None,
     ) -> None:
         """``refused()`` is called for each connection that finds no room."""
-        self._admission = admission
+        self.admission = admission
         self.bounds = bounds
         self._refused = refused
         self._open: dict[_Connection, None] = {}
@@ -116,10 +126,6 @@ class Connections:
             if not mine:
                 del self._of[one.address]
 
-    def has_room(self, size: int) -> bool:
-        """Return whether an alert of so many bytes would be taken."""
-        return self._admission is None or self._admission.has_room(size)
-
     def heard(self, one: "_Connection", request: web.Request | None) -> None:
         """Note that a connection asks (``request``), or has been answered (None)."""
         one.request = request
@@ -135,7 +141,7 @@ class Connections:
         assert isinstance(one, _Connection)  # noqa: S101 - the runner makes no others
         self.heard(one, request)
         try:
-            response = await self._admitted(request, handler)
+            response = await self._admitted(one.claimed(), request, handler)
             if not request.content.is_eof():
                 self.heard(one, None)  # it may make room for others from now on
                 await _leave_unread(request, response)
@@ -143,14 +149,18 @@ class Connections:
         finally:
             self.heard(one, None)
 
-    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        admission, lane = self._admission, lane_of(request.method, request.path)
+    async def _admitted(
+        self, ticket: Ticket | None, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Answer a request that has a ticket, or gets one here, or needs none."""
+        admission, lane = self.admission, lane_of(request.method, request.path)
         if admission is None or lane is None:
             return await _refusing(request, handler)
-        whole = request.content.is_eof()
-        unknown = 0 if whole else LARGE_BYTES + 1
-        size = unknown if request.content_length is None else request.content_length
-        ticket = admission.enter(lane, size, whole=whole)
+        if ticket is None:
+            whole = request.content.is_eof()
+            unknown = 0 if whole else LARGE_BYTES + 1
+            size = unknown if request.content_length is None else request.content_length
+            ticket = admission.enter(lane, size, whole=whole)
         if ticket is None:
             headers = {"Retry-After": retry_after()}
             refused = web.Response(
@@ -159,6 +169,8 @@ class Connections:
             pages = request.app.get(PAGES) if lane is Lane.PEOPLE else None
             return await pages.answer(request, refused) if pages is not None else refused
         try:
+            if not ticket.counted:
+                request.content.on_eof(partial(admission.arrived, ticket))
             return await _refusing(request, handler)
         finally:
             admission.leave(ticket)
@@ -209,23 +221,45 @@ async def _name_nothing(_request: web.Request, response: web.StreamResponse) -> 
 async def _leave_unread(request: web.Request, response: web.StreamResponse) -> None:
     """Answer, and read nothing of the body that was not needed for the answer."""
     response.force_close()
-    await response.prepare(request)
-    await response.write_eof()
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        return  # whoever asked has left
     request.protocol.pause_reading()
     await asyncio.sleep(LINGER_S)
 
 
 class _Connection(web.RequestHandler):
-    """One connection, which its port counts."""
+    """One connection, which its port counts.
 
-    __slots__ = ("_door", "_plain", "address", "asked", "request", "since")
+    While more comes than can be answered, alerts are refused here, where bytes arrive: thousands
+    that are refused by a handler cost so much that hardly anything else is done.
+    """
+
+    __slots__ = (
+        "_coming",
+        "_door",
+        "_plain",
+        "_ticket",
+        "_unread",
+        "address",
+        "asked",
+        "request",
+        "since",
+    )
 
     def __init__(self, door: Connections, manager: web.Server, **more: Any) -> None:
         super().__init__(manager, **more)
         self._door = door
         self.address = ""
         self.asked = False
-        self._plain = True
+        self._plain = door.admission is not None
+        """Every byte so far is known to belong to which request: see ``framing``."""
+        self._coming = self._unread = 0
+        """Bytes that have not arrived: of the body of a request handed on, or of one refused."""
+        self._ticket: Ticket | None = None
+        """Of the request that was handed on last, until a handler claims it."""
         self.request: web.Request | None = None
         self.since = asyncio.get_running_loop().time()
 
@@ -257,24 +291,69 @@ class _Connection(web.RequestHandler):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Refuse an alert at once for which there is no room; hand everything else on.
-
-        Thousands that are refused the usual way cost so much that hardly anything else is done.
-        Only on a connection that never sent anything but one whole alert after the other: where
-        requests come in pieces, an answer in between could be taken for another one's.
-        """
-        idle = self._current_request is None and not self._messages
-        if not (idle and is_alert(data)):
-            self._plain = False
-        elif self._plain and self.transport is not None and not self._door.has_room(len(data)):
-            self._door.heard(self, None)
-            self.transport.write(_too_much())
+        """Refuse an alert at once for which there is no room; hand everything else on."""
+        if self._unread:
+            skipped = min(self._unread, len(data))
+            self._unread -= skipped
+            if skipped == len(data):
+                return
+            data = data[skipped:]
+        if self._plain and not self._taken(data):
             return
         super().data_received(data)
+
+    def _taken(self, data: bytes) -> bool:
+        """Return whether bytes are handed on: False for those of an alert that is refused here.
+
+        Where requests overlap, an answer in between could be taken for another one's: those of
+        such a connection are all handed on.
+        """
+        if self._coming or not self._idle():
+            self._coming -= len(data)
+            self._plain = self._coming >= 0
+            return True
+        found = framing(data)
+        if found is None:
+            self._plain = False
+            return True
+        self._coming = found.rest
+        small = found.alert and found.size <= LARGE_BYTES
+        return not small or self._close or self._force_close or self._admit(found)
+
+    def _admit(self, found: Framing) -> bool:
+        admission = self._door.admission
+        if admission is None or self.transport is None:
+            return True
+        self._give_back()
+        self._ticket = admission.enter(Lane.INTAKE, found.size, whole=not found.rest)
+        if self._ticket is not None:
+            return True
+        self._unread, self._coming = found.rest, 0
+        self._door.heard(self, None)
+        self.transport.write(_too_much())
+        return False
+
+    def _give_back(self) -> None:
+        """Give the ticket of a request back that no handler ever saw."""
+        ticket = self.claimed()
+        if ticket is not None and self._door.admission is not None:
+            self._door.admission.leave(ticket)
+
+    def _idle(self) -> bool:
+        """Return whether all that was asked is answered."""
+        if self._waiter is None:
+            return not self._request_count and not self._messages
+        return not self._waiter.done()
+
+    def claimed(self) -> Ticket | None:
+        """Return the ticket of the request that is being handled now, once."""
+        ticket, self._ticket = self._ticket, None
+        return ticket
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Give its place back."""
         self._door.leave(self)
+        self._give_back()
         super().connection_lost(exc)
 
 

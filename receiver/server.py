@@ -307,7 +307,11 @@ def _common(
         except (StoreUnavailableError, PayloadError, SilenceError) as error:
             response = await pages.answer(request, _refused(error))
             status = response.status
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ConnectionError) and request.transport is None:
+                # Whoever asked left before all was sent: there is nobody to answer.
+                status = 400
+                return web.Response(status=status)
             log.exception("%s %s failed", request.method, request.path)
             failed = {"error": "internal error", "correlation_id": correlation_id.get()}
             response = await pages.answer(request, web.json_response(failed, status=500))

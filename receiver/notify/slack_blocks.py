@@ -58,8 +58,6 @@ NOTEWORTHY = {
     "silence_expired": "🔔",
     "flapping": "〰️",
     "calmed": "〰️",
-    "joined": "🔴",
-    "grown": "📈",
     "published": "🌐",
     "status_update": "🌐",
     "status_hidden": "🌐",

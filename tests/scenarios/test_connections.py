@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from receiver import load
+from receiver.admission import MOST, Lane
 from receiver.connections import Bounds, Connections
 from receiver.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
@@ -261,26 +262,27 @@ async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
     return int(head.split()[1]), head, await reader.readexactly(length)
 
 
-@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("cuts", [(), (150,), (150, 160), (40,)])
 async def test_without_room_an_alert_is_refused_and_what_people_do_is_not(
-    site: App, monkeypatch: pytest.MonkeyPatch, pieces: int
+    site: App, monkeypatch: pytest.MonkeyPatch, cuts: tuple[int, ...]
 ) -> None:
     admission = site.service.load.admission
     monkeypatch.setattr(admission, "wait", lambda: 5.0)
     body = json.dumps(notification(alert())).encode()
     request = WEBHOOK % (len(body), body)
+    head_cut = bool(cuts) and cuts[0] < request.index(b"\r\n\r\n")
     for number in range(3):
-        if pieces > 1 or not number:  # one whose body was not read is closed
+        if head_cut or not number:  # one whose head came in pieces is read by aiohttp, and closed
             reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
-        for at in range(pieces):
-            writer.write(request[at * 150 : (at + 1) * 150 if pieces > at + 1 else None])
+        for first, last in zip((0, *cuts), (*cuts, None), strict=True):
+            writer.write(request[first:last])
             await writer.drain()
             await asyncio.sleep(0.02)
         status, head, said = await answer_of(reader)
         assert status == 503
         assert b"retry-after: " in head.lower()
         assert b"more is sent than can be answered" in said
-        if pieces > 1:
+        if head_cut:
             writer.close()
     assert (await site.get("/v1/incidents"))[1]["incidents"] == []
     opened = await site.post({"title": "by hand"}, "/v1/incidents")
@@ -292,10 +294,76 @@ async def test_without_room_an_alert_is_refused_and_what_people_do_is_not(
     assert 'incident_manager_requests_refused_total{lane="intake"} 3.0' in str(page)
     assert 'incident_manager_requests_refused_total{lane="people"} 0.0' in str(page)
     monkeypatch.undo()
-    if pieces > 1:
+    if head_cut:
         reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
     writer.write(request)
     assert (await answer_of(reader))[0] == 202
     writer.close()
-    inside = admission.inside()
-    assert set(inside.values()) == {0}
+    assert set(admission.inside().values()) == {0}
+
+
+async def test_of_many_at_once_no_more_are_taken_than_there_are_places(
+    site: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled = 0
+    handle = site.service.dispatcher.submit
+
+    def counted(*args: Any, **more: Any) -> Any:
+        nonlocal handled
+        handled += 1
+        return handle(*args, **more)
+
+    monkeypatch.setitem(MOST, Lane.INTAKE, 4)
+    monkeypatch.setattr(site.service.dispatcher, "submit", counted)
+    open_ = [await asyncio.open_connection("127.0.0.1", site.service.api_port) for _ in range(15)]
+    for number, (_, writer) in enumerate(open_):
+        body = json.dumps(notification(alert(), group=f"g{number}")).encode()
+        writer.write(WEBHOOK % (len(body), body))
+    found = [(await answer_of(reader))[0] for reader, _ in open_]
+    assert found.count(202) == handled == 4
+    assert found.count(503) == 11
+    assert set(site.service.load.admission.inside().values()) == {0}
+    for _, writer in open_:
+        writer.close()
+
+
+async def test_what_is_sent_before_the_answer_is_answered_in_order(
+    site: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = site.service.load.admission
+    bodies = [json.dumps(notification(alert(), group=f"g{number}")).encode() for number in range(3)]
+    requests = [WEBHOOK % (len(body), body) for body in bodies]
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    for request in requests[:2]:
+        writer.write(request)
+        await asyncio.sleep(0)
+    assert (await answer_of(reader))[0] == 202
+    monkeypatch.setattr(admission, "wait", lambda: 5.0)
+    assert (await answer_of(reader))[0] in (202, 503)
+    writer.write(requests[2])
+    assert (await answer_of(reader))[0] == 503
+    writer.close()
+    await until(lambda: set(admission.inside().values()) == {0})
+
+
+@pytest.mark.parametrize("sent", [1.0, 0.9, 0.5])
+async def test_who_leaves_gives_the_place_back(
+    site: App, caplog: pytest.LogCaptureFixture, sent: float
+) -> None:
+    admission = site.service.load.admission
+    body = json.dumps(notification(alert())).encode()
+    request = WEBHOOK % (len(body), body)
+    for _ in range(30):
+        _, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+        writer.write(request[: int(len(request) * sent)])
+        await writer.drain()
+        writer.transport.abort()
+    await until(lambda: set(admission.inside().values()) == {0})
+    for _ in range(30):
+        _, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+        writer.write(request.replace(b"Host: localhost", b"Bad header"))
+        await writer.drain()
+        writer.close()
+    assert (await site.post(notification(alert())))[0] == 202
+    await until(lambda: set(admission.inside().values()) == {0})
+    assert not [one for one in caplog.records if one.exc_info]

@@ -9,7 +9,7 @@ from receiver.admission import (
     Admission,
     Lane,
     Ticket,
-    is_alert,
+    framing,
     lane_of,
     retry_after,
 )
@@ -114,29 +114,64 @@ def test_those_refused_do_not_come_back_together() -> None:
     assert len({retry_after() for _ in range(200)}) > 2
 
 
+def test_what_drips_in_takes_its_place_once_all_of_it_is_here(door: Door) -> None:
+    ticket = door.admission.enter(Lane.INTAKE, 100, whole=False)
+    gone = door.admission.enter(Lane.INTAKE, 100, whole=False)
+    assert ticket is not None
+    assert gone is not None
+    door.admission.leave(gone)
+    for one in (ticket, gone, ticket):
+        door.admission.arrived(one)
+    assert door.admission.inside()[Lane.INTAKE] == 1
+    door.admission.leave(ticket)
+    assert door.admission.inside()[Lane.INTAKE] == 0
+
+
+def test_what_drips_in_is_refused_like_others_when_all_places_are_taken(door: Door) -> None:
+    assert door.come(MOST[Lane.INTAKE]) == MOST[Lane.INTAKE]
+    assert door.admission.enter(Lane.INTAKE, 100, whole=False) is None
+
+
 HEAD = b"POST /v1/alerts/webhook HTTP/1.1\r\nHost: a\r\n"
 
 
 @pytest.mark.parametrize(
-    ("data", "is_one"),
+    ("data", "expected"),
     [
-        (HEAD + b"Content-Length: 2\r\n\r\n{}", True),
-        (HEAD + b"content-length:2\r\nX: y\r\n\r\n{}", True),
-        (b"POST /im/v1/alerts/webhook/?cluster=a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", True),
-        (HEAD + b"Content-Length: 2\r\n\r\n{", False),
-        (HEAD + b"Content-Length: 2\r\n\r\n{} ", False),
-        (HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", False),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", False),
-        (HEAD + b"Content-Length: 2\r\n", False),
-        (b"GET /v1/alerts/webhook HTTP/1.1\r\nContent-Length: 0\r\n\r\n", False),
-        (b"POST /v1/slack/actions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", False),
-        (b"POST /x?/v1/alerts/webhook HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", False),
-        (b"", False),
-        (b"\x00\xff", False),
+        (HEAD + b"Content-Length: 2\r\n\r\n{}", (True, 2, 0)),
+        (HEAD + b"content-length:2\r\nX: y\r\n\r\n{}", (True, 2, 0)),
+        (HEAD + b"Content-Length:\t2 \r\n\r\n{", (True, 2, 1)),
+        (HEAD + b"Content-Length: 20000\r\n\r\n", (True, 20_000, 20_000)),
+        (
+            b"POST /im/v1/alerts/webhook/?cluster=a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+            (True, 2, 0),
+        ),
+        (HEAD + b"Content-Length: 2\r\n\r\n{} ", None),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: +2\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: 1_0\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: \xb2\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: 9999999999\r\n\r\n{}", None),
+        (HEAD + b"Content-Length:\r\n\r\n", None),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", None),
+        (HEAD + b"Content-Length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}", None),
+        (HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}", None),
+        (HEAD + b"Content-Length: 2\r\n", None),
+        (HEAD + b"\r\n", (True, 0, 0)),
+        (HEAD + b"\r\n{}", None),
+        (b"GET /v1/alerts/webhook HTTP/1.1\r\nHost: a\r\n\r\n", (False, 0, 0)),
+        (b"POST /v1/alerts/webhook HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}", (False, 2, 0)),
+        (b"POST /v1/slack/actions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", (False, 2, 0)),
+        (b"POST /x?/v1/alerts/webhook HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", (False, 2, 0)),
+        (b"", None),
+        (b"\x00\xff", None),
     ],
 )
-def test_only_one_whole_alert_is_refused_unread(data: bytes, *, is_one: bool) -> None:
-    assert is_alert(data) is is_one
+def test_where_a_request_ends_is_read_of_the_plainest_form_alone(
+    data: bytes, expected: tuple[bool, int, int] | None
+) -> None:
+    assert framing(data) == expected
 
 
 @pytest.mark.parametrize(
