@@ -63,6 +63,21 @@ def all_new(group: str, alerts: int) -> Iterator[bytes]:
         number += 1
 
 
+class Template:
+    """Notifications of new groups at a hundredth of the cost of encoding each."""
+
+    _NUMBER = 4_242_424_242
+
+    def __init__(self, group: str, alerts: int) -> None:
+        self._bytes = notification(group, self._NUMBER, alerts)
+
+    def number(self, number: int) -> bytes:
+        """Return the notification of a group, as ``notification`` would; all are of one length."""
+        made = self._bytes.replace(b"%d" % self._NUMBER, b"%010d" % number)
+        made = made.replace(b"%08x" % self._NUMBER, b"%08x" % number)
+        return made.replace(b"10.0.%d." % (self._NUMBER % 250), b"10.0.%03d." % (number % 250))
+
+
 def mixed(group: str, alerts: int) -> Iterator[bytes]:
     """Yield 30 % new groups, 50 % repeats and 20 % resolves, without end."""
     chance = Random(group)

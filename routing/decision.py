@@ -19,7 +19,6 @@ _UNSEEN = frozenset(
         "clock_ends",
         "shortened",
         "notes",
-        "told_firing",
     }
 )
 """Fields that show nowhere: nobody needs an update for them alone."""
@@ -29,7 +28,6 @@ CHATTER = frozenset(
         "delivery_note",
         "delivery_recovered",
         "denied",
-        "joined",
         "part_changed",
         "reported_again",
         "vanished",
