@@ -115,10 +115,9 @@ def _length(ms: int) -> str:
 
 def _clock(incident: Incident, now: int) -> dict[str, Any]:
     """Return the clock that matters most: overdue ones first, then the next to run out."""
+    # What stands still in quiet hours has its time as well; in a snooze the snooze is shown.
     running = [
-        (name, deadline)
-        for name, deadline in incident.deadlines.items()
-        if deadline.running and not deadline.paused_at
+        (name, deadline) for name, deadline in incident.deadlines.items() if deadline.running
     ]
     missed = [
         (name, deadline)

@@ -1,7 +1,8 @@
 """Response clocks: acknowledge, resolve and status update, and the reminder of who forgot.
 
 Acknowledging stops the first and starts the second; the third starts with the incident and again
-with each note. A snooze lets them all stand still. Whether one was kept is a matter of time
+with each note. A snooze lets them all stand still, and so do quiet hours while they hold a page:
+nobody is late for what nobody was told. Whether one was kept is a matter of time
 alone: what ends after it was due is missed, though the agenda has not come to say so yet.
 """
 
@@ -36,6 +37,7 @@ def start(draft: Draft, clock: Clock, name: str) -> None:
     due = within.due(draft.now, clock.calendar)
     _set(draft, name, Deadline(due=due, since=draft.now))
     draft.timer(name, due)
+    hold(draft, clock)
 
 
 def drop(draft: Draft, name: str) -> None:
@@ -70,6 +72,12 @@ def _judge(draft: Draft, name: str) -> None:
         _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
         _ended(draft, name, "missed", "nobody")
         draft.say("deadline_missed", _LATE[name].format(format_moment(deadline.due)))
+
+
+def is_over(draft: Draft, name: str) -> bool:
+    """Return whether a clock has ended, or ran out and its timer comes at this very moment."""
+    deadline: Deadline = draft.get("deadlines")[name]
+    return not deadline.running or (not deadline.paused_at and deadline.due <= draft.now)
 
 
 def miss(draft: Draft, clock: Clock, name: str) -> None:
@@ -110,6 +118,32 @@ def pause(draft: Draft, clock: Clock) -> None:
     draft.stop("escalate", "delivery", "remind", "quiet")
 
 
+def hold(draft: Draft, clock: Clock) -> None:
+    """Let what runs stand still while quiet hours hold a page, if they do.
+
+    ``due`` becomes when it will be due: what is left then counts from the end of quiet hours. What
+    has run out stays as it is.
+    """
+    until: int | None = draft.get("timers").get("quiet")
+    if until is None or draft.get("state") != "triggered":
+        return
+    for name in NAMES:
+        deadline = draft.get("deadlines").get(name)
+        within = clock.within(name)
+        if deadline is None or within is None or not deadline.running:
+            continue
+        left = deadline.remaining
+        if not deadline.paused_at:
+            if deadline.due <= draft.now:
+                continue
+            left = within.remaining(draft.now, deadline.due, clock.calendar)
+        draft.stop(name)
+        due = within.resume(until, left, clock.calendar)
+        since = deadline.paused_at or draft.now
+        still = msgspec.structs.replace(deadline, due=due, paused_at=since, remaining=left)
+        _set(draft, name, still)
+
+
 def resume(draft: Draft, clock: Clock) -> None:
     """Let every clock that stood still run on with what was left of it."""
     for name in NAMES:
@@ -144,6 +178,7 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
         if deadline.paused_at:
             left = within.remaining(deadline.paused_at, due, clock.calendar)
             _set(draft, name, msgspec.structs.replace(deadline, due=due, remaining=left))
+            hold(draft, clock)
         else:
             _set(draft, name, Deadline(due=due, since=deadline.since))
             draft.timer(name, due)
@@ -153,7 +188,9 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
 
 def start_missing(draft: Draft, clock: Clock) -> None:
     """Start what should run and does not: a snooze or another priority had no such clock."""
-    if draft.get("state") != "snoozed" and "update" not in draft.get("timers"):
+    update: Deadline | None = draft.get("deadlines").get("update")
+    runs = update is not None and update.running
+    if draft.get("state") != "snoozed" and not runs:
         start(draft, clock, "update")
     if draft.get("state") == "acknowledged" and "resolve" not in draft.get("deadlines"):
         start(draft, clock, "resolve")

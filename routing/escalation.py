@@ -75,9 +75,12 @@ def page_next(
     ``paged`` is what receipts say was delivered, where that is known.
     """
     if _wait_for_hours(draft, clock, reason):
+        clocks.hold(draft, clock)
         return
     draft.stop("quiet")
     draft.set(held_reason="")
+    if draft.get("state") != "snoozed":
+        clocks.resume(draft, clock)
     number, step = _staffed(clock, draft.get("step") + 1)
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
@@ -217,7 +220,7 @@ def arm_next(draft: Draft, clock: Clock, number: int) -> None:
     if step.after is not None:
         laps = (number // len(clock.steps)) * clock.lap
         draft.timer("escalate", max(draft.get("clock_started_at") + laps + step.after, draft.now))
-    elif not draft.get("deadlines")["acknowledge"].running:
+    elif clocks.is_over(draft, "acknowledge"):
         # The deadline that would have triggered it has passed: another such period is given.
         draft.timer("escalate", clock.acknowledge_within.due(draft.now, clock.calendar))
 
@@ -249,8 +252,7 @@ def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> 
     clocks.miss(draft, clock, "acknowledge")
     _, following = _staffed(clock, draft.get("step") + 1)
     # Without its timer (the policy was another one when it was paged) nobody would be told.
-    armed = "escalate" in draft.get("timers")
-    if following is None or following.after is None or not armed:
+    if following is None or "escalate" not in draft.get("timers"):
         page_next(draft, clock, "deadline", paged)
 
 

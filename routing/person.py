@@ -69,6 +69,7 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     answer_pages(draft)
     clocks.settle(draft, "acknowledge", "met", actor.ends)
     draft.stop("delivery", "escalate", "quiet")
+    clocks.resume(draft, _clock(draft, rules))
     if not was_on_it:
         clocks.start(draft, _clock(draft, rules), "resolve")
     clocks.remind_later(draft, _clock(draft, rules))
