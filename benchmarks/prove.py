@@ -22,6 +22,7 @@ PROOFS = (
     "small",
     "agenda",
     "clocks",
+    "meaning",
     "ledger",
     "review",
     "slack-actions",

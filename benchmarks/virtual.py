@@ -1,6 +1,6 @@
 """The whole service in this process, with a clock that stands still until it is moved."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,10 +52,15 @@ class Week:
         return min((due for due in found if due is not None), default=None)
 
 
+CHANNELS = {"C0ALERTS": "alerts"}
+
+
 @asynccontextmanager
-async def running(at: int, settings: dict[str, Any]) -> AsyncIterator[Week]:
+async def running(
+    at: int, settings: dict[str, Any], channels: Mapping[str, str] = CHANNELS
+) -> AsyncIterator[Week]:
     """Run the app from ``at`` (ms) on, with strict fakes of Slack and PagerDuty."""
-    slack = FakeSlack(channels={"C0ALERTS": "alerts"}, wall=lambda: clock.at / 1000)
+    slack = FakeSlack(channels=dict(channels), wall=lambda: clock.at / 1000)
     pagerduty = FakePagerDuty()
     clock = VirtualClock(at)
     await slack.start()

@@ -49,7 +49,7 @@ def _links(query: Query, page: ListPage, counted: Mapping[str, int], cursor: str
     """
     every = sum(counted.values())
     chosen = ",".join(query.priorities) or "all"
-    tabs = {"all": every, **{name: counted.get(name, 0) for name in PRIORITIES}}
+    tabs: dict[str, int] = {"all": every, **{of: counted.get(of, 0) for of in PRIORITIES}}
 
     def only(name: str) -> Query:
         return msgspec.structs.replace(query, priorities=() if name == "all" else (name,))

@@ -109,6 +109,8 @@ class _Loader:
             self._data = document.data
         elif document.data is not None:
             self.problems.append(f"{path}:1: must be a mapping of sections to values")
+        elif not document.problems:
+            self.warnings.append(f"{path}:1: nothing is set here: everything has its default")
 
     def read_environment(self, environ: Mapping[str, str]) -> None:
         """Lay the variables over the file; METRICS_PORT below a full metrics address."""

@@ -5,7 +5,8 @@ from typing import NamedTuple, cast
 
 from receiver.settings import Settings
 from receiver.settings_problem import Place
-from routing.config import PRIORITIES, Priority
+from routing.alert import PRIORITIES
+from routing.config import Priority
 from routing.response_config import PriorityConfig
 from routing.route_config import RouteConfig
 

@@ -35,6 +35,8 @@ def read_yaml(text: str) -> Document:
         what = error.problem or error.context or ""
         if isinstance(error, yaml.composer.ComposerError) and "alias" in what:
             what = f"an alias of nothing; {_QUOTE}"
+        if "'\\t'" in what:
+            what = "a tab; indent with blanks, YAML takes no tabs"
         reader.problems.append((_line(mark), f"not valid YAML: {what}"))
         return Document(None, {}, reader.problems)
     except (yaml.YAMLError, RecursionError) as error:

@@ -3,14 +3,15 @@
 Times are integer milliseconds since the epoch, UTC; 0 means "none" (Alertmanager's zero time).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 Time = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_999)]
 """A time (ms) of the years 1 to 9999: what is read from the store and is none of them is junk."""
 
-PRIORITIES = ("P1", "P2", "P3", "P4")
+PriorityName = Literal["P1", "P2", "P3", "P4"]
+PRIORITIES: tuple[PriorityName, ...] = get_args(PriorityName)
 """Most urgent first. Comparing the strings compares the urgency: ``"P1" < "P2"``."""
 
 SEVERITIES = ("critical", "error", "high", "warning", "info", "none", "other")

@@ -6,7 +6,7 @@ the whole configuration is loaded.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from routing.alert import PriorityName
 from routing.condition import Condition
 from routing.duration import parse_duration
 from routing.matcher import Matcher, parse_matchers
@@ -134,8 +135,6 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 """ms, written with a unit, at least 0."""
 Span = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
 """ms, written with a unit, above 0."""
-PriorityName = Literal["P1", "P2", "P3", "P4"]
-PRIORITIES: tuple[PriorityName, ...] = get_args(PriorityName)
 Priority = Annotated[PriorityName, BeforeValidator(upper)]
 Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from routing.config import PRIORITIES, Priority
+from routing.alert import PRIORITIES
+from routing.config import Priority
 from routing.matcher import Matcher, matches_all
 from routing.response_config import PriorityChange
 from routing.route_config import RouteConfig

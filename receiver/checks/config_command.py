@@ -5,7 +5,10 @@ from pathlib import Path
 import click
 
 from receiver.check_alertmanager import check_alertmanager
+from receiver.checks.config_meaning import to_json
+from receiver.checks.config_table import show
 from receiver.command_config import chosen_file, file_option, read
+from receiver.command_parts import formats_option, print_json
 from receiver.errors import IncidentManagerError
 from receiver.settings import Settings
 
@@ -18,26 +21,28 @@ from receiver.settings import Settings
     type=click.Path(dir_okay=False, path_type=Path),
     help="Alertmanager's configuration: warn of what does not go well with this one.",
 )
+@formats_option
 @click.argument(
     "file", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="[FILE]"
 )
 def check_config(
-    config_file: Path | None, alertmanager_file: Path | None, file: Path | None
+    config_file: Path | None, alertmanager_file: Path | None, file: Path | None, output: str
 ) -> None:
-    """Check a configuration and say what is wrong, where, and what is allowed."""
+    """Check a configuration: what is wrong, where, what is allowed; and what it means.
+
+    For each route and priority: who is paged when, by which step, in which hours, until when.
+    """
     chosen = chosen_file(file or config_file)
     settings, warnings = read(chosen, {})
     if alertmanager_file is not None:
         warnings = (*warnings, *_of_alertmanager(alertmanager_file, settings))
+    if output == "json":
+        print_json(to_json(settings, warnings))
+        return
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    names = ", ".join(f"{name} ({config.type})" for name, config in settings.notifiers.items())
     click.echo(f"{chosen or 'defaults and environment'}: ok")
-    click.echo(f"  notifiers    {names}")
-    for priority, config in sorted(settings.priorities.items()):
-        policy = settings.escalations[config.escalation or ""]
-        steps = " -> ".join("+".join(step.notify) for step in policy.steps)
-        click.echo(f"  {priority}           {steps}")
+    show(settings)
 
 
 def _of_alertmanager(file: Path, settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ from receiver.policy import effective
 from receiver.settings import Settings
 from receiver.settings_places import FIELDS, Node, deciding, nodes
 from receiver.settings_problem import Place, Problem
-from routing.config import PRIORITIES
+from routing.alert import PRIORITIES
 from routing.route import Route, RouteTree
 
 Given = Callable[[Place], bool]

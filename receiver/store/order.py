@@ -17,7 +17,7 @@ BANDS = range(len(PRIORITIES) + 1)
 """The unsorted, and one for each priority."""
 
 
-_BAND_OF = {priority: band for band, priority in enumerate(PRIORITIES, 1)}
+_BAND_OF: dict[str, int] = {priority: band for band, priority in enumerate(PRIORITIES, 1)}
 
 
 def band_of(priority: str) -> int:

@@ -131,8 +131,9 @@ def test_a_name_of_the_usual_policies_means_its_kind(config: Config) -> None:
 
 
 def test_the_newcomers_path_needs_no_section(config: Config) -> None:
-    settings, warnings = config.read("")
-    assert (set(settings.notifiers), warnings) == ({"log"}, [])
+    settings, warnings = config.read("# all of it is a comment\n")
+    assert set(settings.notifiers) == {"log"}
+    assert warnings == ["im.yml:1: nothing is set here: everything has its default"]
     assert set(first_pages(settings).values()) == {("log",)}
 
 
@@ -429,3 +430,31 @@ def test_the_command_and_the_log_say_it(config: Config, caplog: pytest.LogCaptur
         "configuration: one",
         "configuration: two",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("route:\n\troutes: []\n", "im.yml:2: not valid YAML: a tab; indent with blanks"),
+        ("- a\n", "im.yml:1: must be a mapping of sections to values"),
+        ("slack", "im.yml:1: must be a mapping of sections to values"),
+        ("route: []", "im.yml:1: route: must be a mapping of keys to values"),
+        ("route: {routes: {a: b}}", "im.yml:1: route.routes: must be a list"),
+        ("route: {routes: [a]}", "im.yml:1: route.routes.0: must be a mapping of keys to values"),
+        ("notifiers: [slack]", "im.yml:1: notifiers: must be a mapping of keys to values"),
+        ("escalations: {a: [b]}", "im.yml:1: escalations.a: must be a mapping"),
+        (
+            "escalations: {urgent: {steps: [{notify: log}]}}",
+            "im.yml:1: escalations.urgent.steps.0.notify: must be a list",
+        ),
+        ("heartbeats: {a: 5m}", "im.yml:1: heartbeats.a: must be a mapping"),
+        ("slack: {}\nslack: {}", "im.yml:2: slack: given twice, first in line 1"),
+        ("slack: {}\n---\nlog: {}", "im.yml:2: not valid YAML: but found another document"),
+        ("{{ template }}", "im.yml:1: a key must be plain text"),
+        ("web: {listen_address: 8080}", "im.yml:1: web.listen_address: must be text"),
+        ("a: " + "[" * 5000, "im.yml:1: not valid YAML: nested too deeply"),
+    ],
+)
+def test_what_newcomers_write(config: Config, text: str, problem: str) -> None:
+    first, *_ = config.problems(text)
+    assert first.startswith(problem)
