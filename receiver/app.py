@@ -25,6 +25,7 @@ from receiver.enrichment.build import build_enrichment
 from receiver.facts import Facts
 from receiver.floods import Floods
 from receiver.heartbeats import Heartbeats
+from receiver.hints import Hints
 from receiver.integration_api import IntegrationEndpoint
 from receiver.integration_config import BUILT_IN
 from receiver.listening import Listening
@@ -63,6 +64,7 @@ from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.figures import FigureStore
 from receiver.store.floods import FloodStore
 from receiver.store.healing import Healing
+from receiver.store.hints import HintStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.put_off import PutOff
@@ -287,6 +289,14 @@ class Service:
         access = self._access
         dead_letters = DeadLetterStore(self._redis)
         floods = Floods(self.dispatcher, FloodStore(self._redis), self.metrics, self.clock.now)
+        hints = Hints(
+            HintStore(self._redis),
+            lambda: self.assignment,
+            self.heartbeats,
+            access,
+            self.metrics,
+            self.clock.now,
+        )
         webhook = WebhookEndpoint(
             floods,
             settings.redis.shards,
@@ -296,6 +306,7 @@ class Service:
             self.clock,
             self.metrics,
             self.heartbeats,
+            hints,
         )
         webhook.max_alerts = settings.web.max_alerts
         token = settings.web.metrics_token
@@ -354,7 +365,9 @@ class Service:
                 self.notifiers,
                 self._outages.present,
                 {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+                hints,
             ),
+            hints=hints,
             changes=ChangeEndpoint(self.changes, access, self.clock),
             status_page=self.status_page,
             conditions=self.conditions,

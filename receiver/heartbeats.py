@@ -83,6 +83,14 @@ class Heartbeats:
                 rest.append(alert)
         return tuple(rest), list(beaten)
 
+    def watches(self, alertname: str) -> bool:
+        """Return whether alerts of this name may beat."""
+        return any(
+            matcher.name == "alertname" and matcher.matches({"alertname": alertname})
+            for config in self._configs.values()
+            for matcher in config.matchers
+        )
+
     async def beat(self, name: str) -> bool:
         """Take a beat in durably; False when no such heartbeat is configured."""
         config = self._configs.get(name)

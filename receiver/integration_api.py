@@ -11,6 +11,7 @@ from receiver.access import Access
 from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.floods import Floods, Quota, quota_of
+from receiver.hints import Hints
 from receiver.integration_config import IntegrationConfig
 from receiver.integrations import Integrations
 from receiver.notify.base import Notifier
@@ -59,8 +60,10 @@ class IntegrationEndpoint:
         notifiers: Mapping[str, Notifier],
         outages: Callable[[], Mapping[str, Outage]],
         caches: Mapping[str, Callable[[], dict[str, Any]]],
+        hints: Hints,
     ) -> None:
         """``outages()`` are the notifiers that only fail; ``caches`` tell how full each is."""
+        self._hints = hints
         self._caches = caches
         self._integrations = integrations
         self._configs = configs
@@ -92,6 +95,7 @@ class IntegrationEndpoint:
         )
         events = self._assignment().assign((alert,), sender, self._shards)
         outcomes = await self._floods.commit(events, quota)
+        await self._hints.note("other", {alert.labels["severity"]: 1}, events)
         incidents = [one.incident.id for one in outcomes if one.incident is not None]
         return web.json_response({"status": "accepted", "incidents": incidents}, status=202)
 

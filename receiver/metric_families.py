@@ -221,6 +221,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"reason": Closed(DEAD_LETTERS)},
         ),
         counter(
+            f"{_OWN}_unknown_severity_alerts_total",
+            "Alerts whose severity is a word that nobody listed: they are at least P2",
+            {"source": SOURCE},
+            every(SOURCES),
+        ),
+        counter(
             f"{_OWN}_folded_groups_total",
             "Groups beyond their sender's incidents_per_minute, folded into its flood",
             {},

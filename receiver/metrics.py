@@ -28,28 +28,13 @@ from receiver.integrations import Integrations
 from receiver.metric_families import RESULT_OF, STATUSES, Configured, Key, families
 from receiver.metric_series import Apply, Bound
 from receiver.response_collector import ResponseCollector
-from routing.alert import SEVERITIES
+from routing.alert import severity_label
+from routing.config import USUAL_SEVERITIES
+from routing.severity import canonical
 
 _LOG = logging.getLogger(__name__)
 _STATUS = {int(status): status for status in STATUSES}
-_SEVERITIES = frozenset(SEVERITIES)
 _PAGE_SIZE = resource.getpagesize()
-_DEFAULT_PRIORITIES = {
-    "critical": "P1",
-    "error": "P2",
-    "high": "P2",
-    "warning": "P3",
-    "info": "P4",
-    "none": "P4",
-}
-
-
-def severity_label(text: str) -> str:
-    """Return the severity as a label value: one of ``SEVERITIES``, ``other`` for anything else."""
-    if text in _SEVERITIES:
-        return text
-    text = text.strip().lower()
-    return text if text in _SEVERITIES else "other"
 
 
 INBOUND = {
@@ -80,7 +65,7 @@ class Metrics:
         routes: Iterable[tuple[str, str]] = (),
         channels: Iterable[str] = (),
         teams: Iterable[str] = (),
-        priorities: Mapping[str, str] = _DEFAULT_PRIORITIES,
+        priorities: Mapping[str, str] = USUAL_SEVERITIES,
         integrations: Iterable[str] = (),
         kinds: Mapping[str, str] = {},
         runbooks: Mapping[str, int] = {},
@@ -158,7 +143,7 @@ class Metrics:
 
     def received(self, source: str, severity: str, number: int = 1, kind: str = "alert") -> None:
         """Count alerts received; ``severity`` as the sender wrote it."""
-        self._received[(source, severity_label(severity), kind)](number)
+        self._received[(source, severity_label(canonical(severity)), kind)](number)
 
     def processed(self, source: str, result: str, seconds: float, number: int = 1) -> None:
         """Count the alerts of one webhook and the time until they were durable (``PROCESSED``)."""
@@ -204,6 +189,10 @@ class Metrics:
     def dead_letter(self, reason: str, number: int = 1) -> None:
         """Count what was put aside (``DEAD_LETTERS``)."""
         self._families["incident_manager_dead_letters_total"][(reason,)](number)
+
+    def unknown_severity(self, source: str, number: int) -> None:
+        """Count alerts whose severity nobody listed."""
+        self._families["incident_manager_unknown_severity_alerts_total"][(source,)](number)
 
     def folded(self, groups: int) -> None:
         """Count groups that a flood took, each once."""

@@ -98,7 +98,7 @@ def _first_responses(config: Configured, ends: tuple[str, ...], number: int) -> 
 
     A severity with its default priority comes before the other pairs, which only rules lead to.
     """
-    likely = {name: config.priorities.get(name, "P3") for name in SEVERITIES}
+    likely = {name: config.priorities.get(name, "P2") for name in SEVERITIES}
     pairs = dict.fromkeys([*likely.items(), *product(SEVERITIES, PRIORITIES)])
     teams = dict.fromkeys(("", *config.teams))
     every = (

@@ -17,6 +17,7 @@ from receiver.console import ConsoleEndpoint
 from receiver.damaged import DamagedRecords
 from receiver.error_pages import PAGES, TRY_AGAIN, ErrorPages
 from receiver.errors import NoAlertmanagerError, PayloadError, SilenceError, StoreUnavailableError
+from receiver.hints import Hints
 from receiver.integration_api import IntegrationEndpoint
 from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
@@ -50,6 +51,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     runbooks: RunbookEndpoint
     console: ConsoleEndpoint
     integrations: IntegrationEndpoint
+    hints: Hints
     changes: ChangeEndpoint
     status_page: StatusPageEndpoint
     conditions: Conditions
@@ -71,6 +73,7 @@ PATHS = (
     ("GET", "/v1/incidents/{id}/review"),
     ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
+    ("GET", "/v1/hints"),
     ("GET", "/v1/damaged"),
     ("DELETE", "/v1/damaged"),
     ("GET", "/runbooks/{name:.+}"),
@@ -123,6 +126,7 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         api.review,
         api.act,
         api.dead_letters,
+        endpoints.hints.listed,
         endpoints.damaged.listed,
         endpoints.damaged.discard,
         endpoints.runbooks.show,

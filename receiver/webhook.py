@@ -20,6 +20,7 @@ from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.floods import Floods, quota_of
 from receiver.heartbeats import Heartbeats
+from receiver.hints import Hints
 from receiver.logs import correlation_id
 from receiver.metrics import Metrics
 from receiver.off_the_loop import off_the_loop
@@ -61,7 +62,9 @@ class WebhookEndpoint:
         clock: Clock,
         metrics: Metrics,
         heartbeats: Heartbeats,
+        hints: Hints,
     ) -> None:
+        self._hints = hints
         self._heartbeats = heartbeats
         self._floods = floods
         self._assignment = assignment
@@ -92,6 +95,7 @@ class WebhookEndpoint:
             await self._heartbeats.beat(name)
         quota = quota_of(credential, cluster)
         outcomes = await self._floods.commit(found.events, quota)
+        unwatched = await self._hints.note(payload.source, severities, found.events)
         self._count(payload, severities, outcomes, time.perf_counter() - started)
         incidents = [
             outcome.incident.id
@@ -100,6 +104,8 @@ class WebhookEndpoint:
             and outcome.incident.state not in ("tombstone", "damaged")
         ]
         answer = {"status": "accepted", "incidents": incidents}
+        if unwatched:
+            answer["unwatched_heartbeats"] = unwatched
         if payload.rejected:
             answer["rejected"] = [item.reason for item in payload.rejected]
         return web.Response(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from routing.alert import Alert
+from routing.always_firing import REASON, always_fires
 from routing.event import AlertsReceived
 from routing.group import Group, group_stem, regroup
 from routing.incident_parts import Actor
@@ -65,6 +66,18 @@ class Assignment:
     def _classify_group(self, alert: Alert, firing: int) -> tuple[str, str]:
         return self._classifier.classify(alert.labels, alert.annotations, firing)
 
+    def knows_severity(self, severity: str) -> bool:
+        """Return whether a severity, as the sender wrote it, leads to a priority."""
+        return self._classifier.knows(severity)
+
+    def always_fires(self, alert: Alert) -> bool:
+        """Return whether an alert fires all the time, and nobody gave it a priority."""
+        if not always_fires(alert.labels, alert.generator_url):
+            return False
+        if any(route.priority for route in self.tree.match(alert.labels)):
+            return False
+        return not self._classifier.chosen(alert.labels, alert.annotations)
+
     def assign(
         self, alerts: tuple[Alert, ...], sender: Sender, shards: int
     ) -> list[AlertsReceived]:
@@ -72,9 +85,11 @@ class Assignment:
         parts: dict[tuple[str, str], tuple[Group, list[Alert]]] = {}
         for alert in alerts:
             routes = self.tree.match(alert.labels)
+            nobodys = not sender.by and self.always_fires(alert)
             # What a person opens is one incident, and joins no other.
             for route in routes[:1] if sender.by else routes:
                 group_key, member = sender.group_key, self._dress(alert, route)
+                member = _over(member) if nobodys else member
                 if route.group_by is not None and not sender.by:
                     group = regroup(sender.cluster, route.id, route.group_by, alert.labels)
                     member = msgspec.structs.replace(member, source_group=group_key)
@@ -122,3 +137,15 @@ class Assignment:
             runbook_source=source,
             seen_firing=not alert.resolved,
         )
+
+
+def _over(alert: Alert) -> Alert:
+    """Return an alert that always fires as one that is over: an incident that has it may end."""
+    return msgspec.structs.replace(
+        alert,
+        resolved=True,
+        ends_at=max(alert.ends_at, alert.starts_at + 1),
+        priority="P4",
+        priority_reason=REASON,
+        seen_firing=False,
+    )

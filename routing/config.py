@@ -25,6 +25,7 @@ from routing.condition import Condition
 from routing.duration import parse_duration
 from routing.matcher import Matcher, parse_matchers
 from routing.runbook import check_template
+from routing.severity import plain_word
 
 ROUTING_KEY_LENGTH = 32
 """PagerDuty, "Events API v2 overview": the routing key has 32 characters."""
@@ -181,7 +182,10 @@ USUAL_SEVERITIES: Mapping[str, str] = {
 
 
 class ClassifyConfig(Section):
-    """How alerts become P1 to P4. Given severities add to the usual ones or replace them."""
+    """How alerts become P1 to P4. Given severities add to the usual ones or replace them.
+
+    ``default``: of alerts without a severity; a word that is not known is P2 at least.
+    """
 
     rules: tuple[RuleConfig, ...] = ()
     severities: dict[str, Priority] = Field(default={}, validate_default=True)
@@ -192,7 +196,7 @@ class ClassifyConfig(Section):
     def _add_usual(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        return {**USUAL_SEVERITIES, **{str(name).strip().lower(): to for name, to in value.items()}}
+        return {**USUAL_SEVERITIES, **{plain_word(str(name)): to for name, to in value.items()}}
 
 
 class FlappingConfig(Section):

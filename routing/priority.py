@@ -7,7 +7,10 @@ from routing.condition import Condition
 from routing.config import ClassifyConfig
 from routing.matcher import Matcher, matches_all
 from routing.remembered import SHORT
+from routing.severity import WORDS, plain_word, shown
 
+AT_LEAST = "P2"
+"""The priority of what says how urgent it is in a word nobody knows."""
 _CACHE_LIMIT = 4096
 """Labels come from outside: a flood of made-up severities must not fill the memory."""
 
@@ -19,7 +22,9 @@ class _Rule(NamedTuple):
 
 
 class Classifier:
-    """Ordered rules, then the ``priority`` label, then the severity, then the default.
+    """Ordered rules, then the ``priority`` label, then the severity; without one the default.
+
+    A severity that nobody listed may be anybody's word for a disaster: it is P2 at least.
 
     ``uses_group_size`` says whether the answer can change when the group grows.
     """
@@ -36,9 +41,7 @@ class Classifier:
         self._priorities = {
             name: (name, f"label priority={name}") for name in ("P1", "P2", "P3", "P4")
         }
-        self._severities = {
-            name: (priority, f"severity {name}") for name, priority in config.severities.items()
-        }
+        self._severities = config.severities
         self._default = (config.default, "default")
         self._known: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         self.uses_group_size = any(
@@ -52,11 +55,9 @@ class Classifier:
 
         ``group_size`` is the number of firing alerts in the alert's group.
         """
-        for rule in self._rules:
-            if matches_all(rule.matchers, labels) and (
-                rule.condition is None or rule.condition.holds(labels, annotations, group_size)
-            ):
-                return rule.outcome
+        ruled = self._ruled(labels, annotations, group_size)
+        if ruled is not None:
+            return ruled
         key = (labels.get("priority"), labels.get("severity"))
         found = self._known.get(key)
         if found is None:
@@ -66,6 +67,38 @@ class Classifier:
                 self._known[key] = found
         return found
 
+    def chosen(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+        """Return whether a rule or the label ``priority`` says how urgent an alert is."""
+        given = labels.get("priority", "").strip().upper() in self._priorities
+        return given or self._ruled(labels, annotations, 1) is not None
+
+    def _ruled(
+        self, labels: Mapping[str, str], annotations: Mapping[str, str], group_size: int
+    ) -> tuple[str, str] | None:
+        for rule in self._rules:
+            if matches_all(rule.matchers, labels) and (
+                rule.condition is None or rule.condition.holds(labels, annotations, group_size)
+            ):
+                return rule.outcome
+        return None
+
+    def knows(self, severity: str) -> bool:
+        """Return whether a severity (as the sender wrote it) leads to a priority; "" does."""
+        return not severity.strip() or self._priority_of(severity) is not None
+
     def _by_labels(self, priority: str | None, severity: str | None) -> tuple[str, str]:
         found = self._priorities.get((priority or "").strip().upper())
-        return found or self._severities.get((severity or "").strip().lower(), self._default)
+        if found is not None:
+            return found
+        word = (severity or "").strip()
+        if not word:
+            return self._default
+        known = self._priority_of(word)
+        if known is not None:
+            return known, f"severity {word.lower()}"
+        least = min(self._default[0], AT_LEAST)
+        return least, f'severity "{shown(word)}" is not known: at least {AT_LEAST}'
+
+    def _priority_of(self, severity: str) -> str | None:
+        word = plain_word(severity)
+        return self._severities.get(word) or self._severities.get(WORDS.get(word, ""))

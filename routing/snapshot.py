@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from routing import reach, status_page
 from routing.alert import Alert, is_summarized, merge_alert, summarized
+from routing.always_firing import REASON
 from routing.decision import Decision, Draft
 from routing.episode import begin, end, fires_on, firing_again, reopen
 from routing.escalation import page_again
@@ -36,7 +37,7 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     draft = Draft(base, start, now)
     # Any firing copy says that a tombstone's group did fire, even one older than the resolve.
     fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)
-    merged = _merge(draft, event.alerts, rules)
+    merged = _merge(draft, _incoming(start, event), rules)
     if not (_seen_again(draft, event) or merged or fired):
         return draft.done("repeat")
     draft.set(seen_at=now)
@@ -49,6 +50,15 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     reach.follow(draft)
     status_page.follow(draft, rules)
     return draft.done(reason)
+
+
+def _incoming(start: Incident, event: AlertsReceived) -> tuple[Alert, ...]:
+    """Return the alerts that count: what always fires is only told to an incident that has it."""
+    return tuple(
+        alert
+        for alert in event.alerts
+        if alert.priority_reason != REASON or alert.fingerprint in start.alerts
+    )
 
 
 def _seen_again(draft: Draft, event: AlertsReceived) -> bool:

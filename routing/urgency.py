@@ -14,6 +14,7 @@ from routing.group import Group
 from routing.incident import describe, labelled
 from routing.incident_parts import Actor, Part, Pin
 from routing.rules import Rules
+from routing.severity import canonical
 
 
 def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
@@ -33,7 +34,7 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
         "priority": priority,
         "priority_reason": reason,
         "asked": asked,
-        "severity": lead.labels.get("severity", "none").lower(),
+        "severity": canonical(lead.labels.get("severity", "none")),
         "title": _flood_title(group, shown) if group.flood else describe(lead) + more,
         "runbook_url": lead.runbook_url,
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from receiver.store.figures import day_of
-from receiver.store.keys import LAYOUT, REFERENCE, Keys, budget_key, member
+from receiver.store.keys import HINTS, LAYOUT, REFERENCE, Keys, budget_key, member
 
 KEYS = Keys(0)
 BYTES = b"\x80\x03\xff\x00|junk\xfe"
@@ -15,6 +15,7 @@ LISTS = (
     "/v1/dead-letters",
     "/v1/changes",
     "/v1/damaged",
+    "/v1/hints",
     "/v1/figures",
     "/health",
     "/",
@@ -46,6 +47,7 @@ EVERY: dict[str, Callable[[str, int], str]] = {
     "heal": lambda *_: KEYS.heal,
     "layout": lambda *_: LAYOUT,
     "clock": lambda *_: REFERENCE,
+    "hints": lambda *_: HINTS,
 }
 """Key type -> its key for an incident's id and a time (ms)."""
 

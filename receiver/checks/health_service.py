@@ -146,6 +146,32 @@ async def _dead_letters(source: Source) -> list[Finding]:
     return [judged(AREA, "dead letters", len(recent), words, warn=0, limit="0", advice=advice)]
 
 
+async def _hints(source: Source) -> list[Finding]:
+    """Say what senders do that the configuration knows nothing of."""
+    rows = (await source.json("/v1/hints"))["hints"]
+    return [
+        _hinted("severities", [row for row in rows if row["kind"] == "unknown_severity"]),
+        _hinted("heartbeats", [row for row in rows if row["kind"] == "unwatched_heartbeat"]),
+    ]
+
+
+def _hinted(name: str, rows: list[dict[str, Any]]) -> Finding:
+    words, advice = _HINTS[name]
+    if not rows:
+        return Finding(AREA, name, "ok", f"no {words} within 7 days")
+    names = ", ".join(str(row["name"]) for row in rows[:HINTED])
+    more = f" and {len(rows) - HINTED} more" if len(rows) > HINTED else ""
+    text = f"{words} within 7 days: {names}{more}"
+    return Finding(AREA, name, "warning", text, advice=f"{advice} {rows[0]['configuration']}")
+
+
+HINTED = 10
+_HINTS = {
+    "severities": ("unknown severity, so at least P2,", "say what it means:"),
+    "heartbeats": ("alert that always fires and that nobody watches", "watch it:"),
+}
+
+
 async def _figures(source: Source) -> list[Finding]:
     """Read yesterday and today (UTC): a check in the morning looks back at the night."""
     body = await source.json("/v1/figures", {"days": "2"})
@@ -211,6 +237,7 @@ async def _caches(source: Source) -> list[Finding]:
 _QUESTIONS = (
     ("open incidents", _incidents),
     ("dead letters", _dead_letters),
+    ("hints", _hints),
     ("figures", _figures),
     ("integrations", _integrations),
     ("caches", _caches),

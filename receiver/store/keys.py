@@ -20,6 +20,7 @@
 | ``im:budget:<name>`` | hash | when the next call may be made, and who waits (``take_budget``) |
 | ``im:folded:<stem>`` | string | the flood that took a group's alerts (see ``floods``) |
 | ``im:quota:<sender>`` | zset | groups by when their sender was let open an incident |
+| ``im:hints`` | zset | ``kind|name`` by when it was seen last (see ``hints``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -39,6 +40,9 @@ LAYOUT = f"{PREFIX}:layout"
 
 REFERENCE = f"{PREFIX}:clock"
 """Holds how all replicas get their time from Redis's."""
+
+HINTS = f"{PREFIX}:hints"
+"""Holds what senders do that the configuration knows nothing of."""
 
 
 class Keys:

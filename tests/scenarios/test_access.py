@@ -35,6 +35,7 @@ ROUTES: dict[tuple[str, str], int] = {
     ("GET", "/v1/incidents/{id}/review"): GUARDED,
     ("POST", "/v1/incidents/{id}/{action}"): GUARDED,
     ("GET", "/v1/dead-letters"): GUARDED,
+    ("GET", "/v1/hints"): GUARDED,
     ("GET", "/v1/damaged"): GUARDED,
     ("DELETE", "/v1/damaged"): GUARDED,
     ("GET", "/runbooks/{name:.+}"): GUARDED,

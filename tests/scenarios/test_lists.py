@@ -148,6 +148,7 @@ async def test_no_endpoint_of_programs_ignores_a_parameter(plain: App) -> None:
         f"/v1/incidents/{incident}/review",
         "/v1/dead-letters",
         "/v1/damaged",
+        "/v1/hints",
         "/v1/figures",
         "/v1/changes",
         "/v1/on-call",

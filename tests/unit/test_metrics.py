@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from receiver import metric_families, metrics
 from receiver.metric_families import FIRST_LAGS, families
-from receiver.metrics import Metrics, memory_usage, severity_label
+from receiver.metrics import Metrics, memory_usage
 from receiver.response_families import Configured
 from routing.alert import PRIORITIES, SEVERITIES
 from tests.patience import PATIENCE_S
@@ -388,10 +388,18 @@ def test_every_result_is_one_of_the_list():
 
 @pytest.mark.parametrize(
     ("text", "label"),
-    [("critical", "critical"), (" Warning ", "warning"), ("", "other"), ("sev1", "other")],
+    [
+        ("critical", "critical"),
+        (" Warning ", "warning"),
+        ("", "other"),
+        ("sev1", "critical"),
+        ("blocker", "other"),
+    ],
 )
-def test_severity_label(text, label):
-    assert severity_label(text) == label
+def test_severities_are_counted_by_what_they_mean(made, text, label):
+    made.received("alertmanager", text)
+    labels = {"source": "alertmanager", "severity": label, "type": "alert"}
+    assert value(made, "alerts_received_total", **labels) == 1
 
 
 # Gauges.

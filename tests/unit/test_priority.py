@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.alert import severity_label
 from routing.condition import Condition, read_number
-from routing.config import ClassifyConfig
+from routing.config import USUAL_SEVERITIES, ClassifyConfig
 from routing.priority import Classifier
+from routing.severity import WORDS, canonical, plain_word
 
 
 def classifier(**config: Any) -> Classifier:
@@ -23,7 +25,18 @@ def classifier(**config: Any) -> Classifier:
         ({"severity": " WARNING "}, ("P3", "severity warning")),
         ({"severity": "info"}, ("P4", "severity info")),
         ({"severity": "none"}, ("P4", "severity none")),
-        ({"severity": "weird"}, ("P3", "default")),
+        ({"severity": "CRIT"}, ("P1", "severity crit")),
+        ({"severity": "SEV-1"}, ("P1", "severity sev-1")),
+        ({"severity": "page"}, ("P1", "severity page")),
+        ({"severity": "Disaster"}, ("P1", "severity disaster")),
+        ({"severity": "major"}, ("P2", "severity major")),
+        ({"severity": "UNKNOWN"}, ("P2", "severity unknown")),
+        ({"severity": "Not classified"}, ("P3", "severity not classified")),
+        ({"severity": "ticket"}, ("P3", "severity ticket")),
+        ({"severity": "p5"}, ("P4", "severity p5")),
+        ({"severity": "OK"}, ("P4", "severity ok")),
+        ({"severity": "blocker"}, ("P2", 'severity "blocker" is not known: at least P2')),
+        ({"severity": " "}, ("P3", "default")),
         ({}, ("P3", "default")),
         ({"priority": "p2", "severity": "critical"}, ("P2", "label priority=P2")),
         ({"priority": "urgent", "severity": "critical"}, ("P1", "severity critical")),
@@ -42,6 +55,31 @@ def test_own_severities_add_to_the_usual_ones() -> None:
     assert subject.classify({"severity": "warning"}, {})[0] == "P4"
     assert subject.classify({"severity": "error"}, {})[0] == "P2"
     assert subject.classify({}, {}) == ("P4", "default")
+
+
+def test_an_own_word_counts_in_all_its_forms_and_the_default_is_for_none() -> None:
+    subject = classifier(severities={"Show-Stopper": "P1", "warning": "P2"}, default="P4")
+    assert subject.classify({"severity": "show stopper"}, {})[0] == "P1"
+    # A synonym of what was replaced is replaced with it.
+    assert subject.classify({"severity": "warn"}, {}) == ("P2", "severity warn")
+    assert subject.classify({"severity": "blocker"}, {})[0] == "P2"
+    assert classifier(default="P1").classify({"severity": "blocker"}, {})[0] == "P1"
+    assert subject.knows("SHOW_STOPPER")
+    assert subject.knows("")
+    assert not subject.knows("blocker")
+
+
+def test_a_long_unknown_word_is_cut_in_the_reason() -> None:
+    priority, reason = classifier().classify({"severity": "x" * 5_000}, {})
+    assert priority == "P2"
+    assert len(reason) < 100
+
+
+def test_every_known_word_is_one_of_the_usual_severities() -> None:
+    assert set(WORDS.values()) == set(USUAL_SEVERITIES)
+    assert all(plain_word(word) == word for word in WORDS)
+    assert severity_label(canonical("EMERG")) == "critical"
+    assert severity_label(canonical("blocker")) == "other"
 
 
 RULES = [
@@ -82,7 +120,7 @@ def test_says_whether_the_group_size_matters() -> None:
 def test_made_up_severities_do_not_fill_the_memory() -> None:
     subject = classifier()
     for number in range(10_000):
-        assert subject.classify({"severity": f"s{number}"}, {}) == ("P3", "default")
+        assert subject.classify({"severity": f"made up {number}"}, {})[0] == "P2"
     assert len(subject._known) < 5_000
 
 
