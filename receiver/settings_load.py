@@ -13,7 +13,13 @@ from pydantic import ValidationError
 
 from receiver.checks.config_advice import advise
 from receiver.checks.config_response import check_response
-from receiver.checks.config_secrets import Secret, check_file, check_shape, check_strength
+from receiver.checks.config_secrets import (
+    Secret,
+    check_file,
+    check_placeholders,
+    check_shape,
+    check_strength,
+)
 from receiver.checks.config_unused import given_in
 from receiver.checks.config_variables import PREFIX, misspelt
 from receiver.errors import ConfigError
@@ -162,7 +168,12 @@ class _Loader:
         for problem in problems:
             self._say(problem)
         if not self.problems:
-            found = [*check_strength(self._secrets), *check_file(self._file, self._inline())]
+            secrets = frozenset(secret.place for secret in self._secrets)
+            found = [
+                *check_placeholders(self._data, secrets),
+                *check_strength(self._secrets),
+                *check_file(self._file, self._inline()),
+            ]
             self.warnings += map(self._words, [*advise(settings, given), *found])
         return settings
 

@@ -1,13 +1,15 @@
 """What a configuration may say, and whoever wrote it hardly means."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from receiver.checks.config_routes import check_routes, check_rules
 from receiver.checks.config_unused import Given, check_unused
 from receiver.settings import Settings
-from receiver.settings_problem import Problem
+from receiver.settings_problem import Place, Problem
 from receiver.settings_types import is_loopback
+from routing.implied import impossible
+from routing.matcher import Matcher
 
 
 def advise(settings: Settings, given: Given) -> Iterator[Problem]:
@@ -15,8 +17,25 @@ def advise(settings: Settings, given: Given) -> Iterator[Problem]:
     unreachable, lost = check_routes(settings)
     yield from unreachable
     yield from check_rules(settings)
+    yield from _never_match(settings)
     yield from check_unused(settings, lost, given)
     yield from _exposed(settings)
+
+
+def _never_match(settings: Settings) -> Iterator[Problem]:
+    places: list[tuple[Place, Sequence[Matcher]]] = [
+        (("heartbeats", name, "matchers"), config.matchers)
+        for name, config in settings.heartbeats.items()
+    ]
+    places += [
+        (("status_page", "components", number, "matchers"), component.matchers)
+        for number, component in enumerate(settings.status_page.components)
+    ]
+    for place, matchers in places:
+        both = impossible(matchers)
+        if both is not None:
+            words = f"no alert matches: {both[0]} and {both[1]} cannot both be true"
+            yield Problem(place, words)
 
 
 def _exposed(settings: Settings) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from receiver.check_alertmanager import check_alertmanager
+from receiver.checks.alertmanager_heartbeats import check_heartbeats
 from receiver.checks.config_meaning import to_json
 from receiver.checks.config_table import show
 from receiver.command_config import chosen_file, file_option, read
@@ -47,6 +48,9 @@ def check_config(
 
 def _of_alertmanager(file: Path, settings: Settings) -> list[str]:
     try:
-        return check_alertmanager(file, settings.incidents.stale_after)
+        return [
+            *check_alertmanager(file, settings.incidents.stale_after),
+            *check_heartbeats(file, settings.heartbeats),
+        ]
     except IncidentManagerError as error:
         raise click.ClickException(str(error)) from None

@@ -5,9 +5,9 @@ No message repeats a secret, or a part of one.
 
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from receiver.settings_problem import Place, Problem
 
@@ -87,6 +87,21 @@ def check_shape(secret: Secret) -> Iterator[Problem]:
         yield Problem(secret.place, f"has quotes around it, as a part of it: take them away{where}")
     else:
         yield from _wrong_kind(secret)
+
+
+def check_placeholders(
+    data: Any, secrets: frozenset[Place], place: Place = ()
+) -> Iterator[Problem]:
+    """Yield the texts that are no secrets and hold a ``${...}`` that nothing replaces."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from check_placeholders(value, secrets, (*place, key))
+    elif isinstance(data, list | tuple):
+        for number, value in enumerate(data):
+            yield from check_placeholders(value, secrets, (*place, number))
+    elif isinstance(data, str) and place not in secrets and re.search(r"\$\{\w+\}", data):
+        words = "contains ${...}, and variables are not read inside values"
+        yield Problem(place, f"{words}: set LLM_IM__SECTION__KEY instead")
 
 
 def _wrong_kind(secret: Secret) -> Iterator[Problem]:

@@ -194,6 +194,18 @@ def test_the_newcomers_path_needs_no_section(config: Config) -> None:
             "web: {external_url: 'https://incidents.example'}",
             "web.external_url: others reach this service by it, and no credentials",
         ),
+        (
+            "heartbeats: {a: {interval: 5m, matchers: [x=y, x=z]}}",
+            'heartbeats.a.matchers: no alert matches: x="y" and x="z" cannot both be true',
+        ),
+        (
+            "status_page: {components: [{name: A, matchers: [x=y, x!=y]}]}",
+            "status_page.components.0.matchers: no alert matches",
+        ),
+        (
+            "runbooks: {template: 'https://wiki.example/${TEAM}/{alertname}'}",
+            "runbooks.template: contains ${...}, and variables are not read",
+        ),
         ("web: {metrics_token: abc}", "web.metrics_token: is easy to guess, having fewer than 16"),
         ("web: {metrics_token: change-me}", "being a word that everybody tries first"),
         (f"web: {{metrics_token: {'ab' * 20}}}", "repeating a few characters"),
