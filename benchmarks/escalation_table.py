@@ -197,7 +197,7 @@ STORIES: tuple[Story, ...] = (
             "0d00:00:00 opened: A0",
             "0d00:00:00 paged: Step 1, new incident: notify chat",
             "0d00:10:00 acknowledged: Acknowledged by ann",
-            "0d00:20:00 alerts_changed: 2 more firing: A0, A1",
+            "0d00:20:00 joined: 2 more firing: A0, A1",
             "0d00:20:00 priority_raised: P3 to P1: severity critical",
             "0d00:20:00 paged: Step 1, priority raised: notify pd, chat",
             "0d00:21:00 acknowledged: Acknowledged by ann",

@@ -8,9 +8,9 @@ from routing.assign import Assignment
 from routing.calendar import Calendar
 from routing.condition import Condition
 from routing.priority import Classifier
-from routing.response_config import EscalationConfig, PriorityConfig
+from routing.response_config import DOUBLED, OFF, EscalationConfig, PriorityConfig
 from routing.route import Route, RouteTree
-from routing.rules import Clock, Rules, Step
+from routing.rules import Clock, Repage, Rules, Step
 from routing.runbook import Runbooks
 
 
@@ -99,13 +99,23 @@ def _clock(
         quiet=config.quiet_hours,
         remind_after=policy.remind_after or 0,
         remind=policy.remind,
-        repage_when=Condition(policy.repage_when) if policy.repage_when else None,
+        repage=_repage(policy, priority),
         inform=tuple(
             name
             for name, integration in settings.integrations.told.items()
             if priority in integration.priorities
         ),
     )
+
+
+def _repage(policy: EscalationConfig, priority: str) -> Repage | None:
+    """Return when a group that grows pages again: for P1 and P2 usually when it has doubled."""
+    text = policy.repage_when
+    if text is None:
+        return Repage(doubled=priority in ("P1", "P2"))
+    if text in (OFF, DOUBLED):
+        return Repage(doubled=True) if text == DOUBLED else None
+    return Repage(when=Condition(text))
 
 
 def _deaf(settings: Settings) -> frozenset[str]:

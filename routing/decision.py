@@ -19,6 +19,7 @@ _UNSEEN = frozenset(
         "clock_ends",
         "shortened",
         "notes",
+        "told_firing",
     }
 )
 """Fields that show nowhere: nobody needs an update for them alone."""
@@ -28,6 +29,7 @@ CHATTER = frozenset(
         "delivery_note",
         "delivery_recovered",
         "denied",
+        "joined",
         "part_changed",
         "reported_again",
         "vanished",

@@ -9,6 +9,7 @@ from routing.decision import Draft
 from routing.duration import format_duration
 from routing.escalation import start_clocks
 from routing.flapping import count_change
+from routing.growth import page_growth
 from routing.incident import describe
 from routing.incident_parts import AUTOMATIC, Actor, Part
 from routing.rules import Rules
@@ -149,7 +150,9 @@ def calm_down(draft: Draft, rules: Rules) -> str:
     quiet = format_duration(rules.flap_hold)
     draft.set(flapping=False)
     draft.say("calmed", f"No longer flapping: nothing changed for {quiet}")
-    return reprioritise(draft, rules, firing)
+    reason = reprioritise(draft, rules, firing)
+    page_growth(draft, rules, calm=True)
+    return reason
 
 
 def watch_for_news(draft: Draft, rules: Rules) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import msgspec
 
 from routing import clocks
+from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.incident import page_wanted
-from routing.incident_parts import INFORMED, Page
+from routing.incident_parts import INFORMED, Page, Part
 from routing.reach import episode_pages, is_reached, mark
 from routing.rules import Clock, Step
 
@@ -28,6 +29,7 @@ REASONS = {
     "resolve_deadline": "not resolved in time",
     "forgotten": "acknowledged, then silence",
     "grown": "many more alerts",
+    "after_silence": "something new after a long silence",
     "snooze_ended": "the snooze is over",
     "unacknowledged": "given back",
     "by_hand": "escalated by hand",
@@ -49,6 +51,18 @@ def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> Non
         clocks.start(draft, clock, "update")
     page_next(draft, clock, reason, skip=skip)
     _inform(draft, clock, reason)
+
+
+def count_firing(draft: Draft) -> int:
+    """Return how many alerts fire, with those of merged incidents."""
+    suppressed: dict[str, int] = draft.get("suppressed")
+    alerts: dict[str, Alert] = draft.get("alerts")
+    firing = sum(
+        not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
+        for alert in alerts.values()
+    )
+    parts: dict[str, Part] = draft.get("parts")
+    return firing + sum(part.firing for part in parts.values())
 
 
 def _inform(draft: Draft, clock: Clock, reason: str) -> None:
@@ -85,7 +99,7 @@ def page_next(
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
         return
-    draft.set(step=number, grown=0)
+    draft.set(step=number, grown=0, told_firing=count_firing(draft))
     names = [name for name in step.notify if name != skip]
     for name in names:
         page(draft, name, step.mention_for(name), reason, paged)

@@ -62,19 +62,19 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``kind``: what it is of: alert, heartbeat or manual. ``clock_started_at``: from when a policy's
     times count. ``held_reason``: why a page waits for the end of quiet hours. ``grown``: alerts
-    that joined since the last page. ``snoozed_from``: the state a snooze returns to.
-    ``unacknowledged_at``: when it was last given back. ``by_hand``: opened by a person, whom alone
-    it obeys until something fires. ``changes``: the latest openings, ends and other changes that
-    page, to notice flapping; ``fell_at``: when the priority last fell, until it rises. ``asked``:
-    the priority its alerts ask for, whatever a person chose or flapping holds. ``stale_at``: since
-    when nobody reported it. ``vanished``: what became of alerts nobody reports, in words, by
-    fingerprint. ``merged_firing``: firing alerts the target was last told of.
-    ``earlier``: when alerts began that ended in earlier generations, by fingerprint.
-    ``opened_by``: the person who opened a manual one. ``context``: what was found out about this
-    episode. ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all
-    episodes. ``published``: what outsiders read of it. ``unreached``: that nobody could be told of
-    this episode. ``entries`` and ``notes``: how many its timeline has; ``shortened``: so many that
-    only what matters is added. ``damage``: why its record had to be put aside. ``trace``: W3C trace
+    that joined since the last page; ``told_firing``: how many fired then. ``snoozed_from``: the
+    state a snooze returns to. ``unacknowledged_at``: when it was last given back. ``by_hand``:
+    opened by a person, whom alone it obeys until something fires. ``changes``: the latest openings,
+    ends and other changes that page, to notice flapping; ``fell_at``: when the priority last fell,
+    until it rises. ``asked``: the priority its alerts ask for, whatever a person chose or flapping
+    holds. ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody
+    reports, in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
+    ``earlier``: when alerts began that ended in earlier generations, by fingerprint. ``opened_by``:
+    the person who opened a manual one. ``context``: what was found out about this episode.
+    ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all episodes.
+    ``published``: what outsiders read of it. ``unreached``: that nobody could be told of this
+    episode. ``entries`` and ``notes``: how many its timeline has; ``shortened``: so many that only
+    what matters is added. ``damage``: why its record had to be put aside. ``trace``: W3C trace
     context of the latest change ("": not traced), which no rule looks at.
     """
 
@@ -121,6 +121,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     undeliverable_counted: bool = False
     held_reason: str = ""
     grown: int = 0
+    told_firing: int = 0
     assigned_to: Actor | None = None
     snoozed_until: Time = 0
     snoozed_from: str = ""

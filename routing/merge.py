@@ -9,6 +9,7 @@ from routing import clocks
 from routing.decision import Draft
 from routing.episode import end, fires_on, reopen, retire, silence, watch_for_news
 from routing.event import Merged, MergeNews, TimerDue
+from routing.growth import page_growth
 from routing.incident import Incident, firing_of
 from routing.incident_parts import Part
 from routing.rules import Rules
@@ -130,6 +131,8 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         return "repeat"
     draft.set(parts={**incident.parts, event.source: part})
     if known is None:
+        # Whoever merged it knows.
+        draft.set(told_firing=draft.get("told_firing") + part.firing)
         by = event.by
         who = f" by {by.name}" if by else ""
         said = f"{event.source} was merged into this{who}: {event.title}"
@@ -148,4 +151,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     if not firing and not part.firing:
         return end(draft, rules)
     fires_on(draft, rules)
-    return reprioritise(draft, rules, firing)
+    reason = reprioritise(draft, rules, firing)
+    if reason != "priority_raised":
+        page_growth(draft, rules)
+    return reason

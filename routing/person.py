@@ -28,6 +28,7 @@ from routing.event import (
     Snoozed,
     Unacknowledged,
 )
+from routing.growth import page_growth
 from routing.incident import Incident, page_wanted
 from routing.incident_parts import Actor, Pin
 from routing.rules import Clock, Rules
@@ -199,6 +200,8 @@ def wake(draft: Draft, rules: Rules) -> str:
         elif any(page_wanted("acknowledged", page) for page in draft.get("pages").values()):
             # It asked somebody who is on it already, and nobody answered before the snooze.
             page_again(draft, clock, "snooze_ended")
+        else:
+            page_growth(draft, rules)
     return "snooze_ended"
 
 

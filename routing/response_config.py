@@ -11,6 +11,7 @@ from routing.condition import Condition
 from routing.config import Duration, Priority, Section, Span, upper
 
 NEW_ALERTS = "new_alerts"
+DOUBLED, OFF = "doubled", "off"
 _MENTION = re.compile(r"|!here|!channel|!everyone|@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+")
 
 
@@ -119,7 +120,8 @@ class EscalationConfig(Section):
 
     ``remind_after``: ms after which whoever acknowledged and fell silent is asked again, through
     the notifiers ``remind`` (without them through those that are Slack channels). ``repage_when``:
-    a condition on ``new_alerts``, those that joined since the last page.
+    ``doubled`` (what fires, since the last page), a condition on ``new_alerts`` (those that joined
+    since), or ``off``; None: as usual for the priority.
     """
 
     steps: tuple[StepConfig, ...]
@@ -128,12 +130,25 @@ class EscalationConfig(Section):
     remind: tuple[str, ...] = ()
     repage_when: str | None = None
 
+    @field_validator("repage_when", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        # YAML reads off, without quotes, as false.
+        return OFF if value is False else value
+
     @field_validator("repage_when")
     @classmethod
     def _condition(cls, value: str | None) -> str | None:
-        if value is not None and Condition(value).name != NEW_ALERTS:
-            raise ValueError(f"only {NEW_ALERTS} can be compared (for example {NEW_ALERTS} >= 10)")
-        return value
+        text = value.strip().lower() if value is not None else None
+        if text is None or text in (OFF, DOUBLED):
+            return text
+        try:
+            compared = Condition(text).name
+        except ValueError:
+            compared = ""
+        if compared != NEW_ALERTS:
+            raise ValueError(f"write {DOUBLED}, {OFF}, or for example {NEW_ALERTS} >= 10")
+        return text
 
     @model_validator(mode="after")
     def _reminds_sometime(self) -> "EscalationConfig":

@@ -27,12 +27,23 @@ class Step(msgspec.Struct, frozen=True):
         return "" if name in self.deaf else self.mention
 
 
+class Repage(msgspec.Struct, frozen=True):
+    """When a group that grows pages again.
+
+    ``doubled``: when twice as many fire as at the last page. ``when``: a condition on
+    ``new_alerts``. With neither, only what is new after a long silence pages.
+    """
+
+    doubled: bool = False
+    when: Condition | None = None
+
+
 class Clock(msgspec.Struct, frozen=True):
     """What a priority demands, and the escalation policy it pages through.
 
     ``deliver_within`` and ``remind_after`` in ms. ``quiet``: pages wait for the calendar's working
     hours. ``remind_after`` 0: nobody is asked again; ``remind`` are the notifiers that ask.
-    ``repage_when``: a condition on ``new_alerts``. ``inform``: notifiers that are told and reach
+    ``repage`` None: a group may grow as it likes. ``inform``: notifiers that are told and reach
     nobody.
     """
 
@@ -46,7 +57,7 @@ class Clock(msgspec.Struct, frozen=True):
     quiet: bool = False
     remind_after: int = 0
     remind: tuple[str, ...] = ()
-    repage_when: Condition | None = None
+    repage: Repage | None = None
     inform: tuple[str, ...] = ()
 
     @property

@@ -12,8 +12,8 @@ from routing.alert import Alert, is_summarized, merge_alert, summarized
 from routing.always_firing import REASON
 from routing.decision import Decision, Draft
 from routing.episode import begin, end, fires_on, firing_again, reopen
-from routing.escalation import page_again
 from routing.event import AlertsReceived
+from routing.growth import page_growth
 from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
 from routing.merge import follow_merged, is_merged_open
 from routing.rules import Rules
@@ -215,10 +215,10 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
         return end(draft, rules)
     draft.set(by_hand=False)
     fires_on(draft, rules)
-    _say_changes(draft, firing)
+    joined = _say_changes(draft, firing)
     reason = reprioritise(draft, rules, firing)
     if reason != "priority_raised":
-        _page_growth(draft, rules)
+        page_growth(draft, rules, after_silence=joined and draft.start.stale_at > 0)
     return reason
 
 
@@ -244,8 +244,11 @@ def _forget_suppressed(draft: Draft) -> None:
         draft.set(suppressed=quiet)
 
 
-def _say_changes(draft: Draft, firing: list[Alert]) -> None:
-    """One line for all alerts that joined or left, so that a storm is not a page of timeline."""
+def _say_changes(draft: Draft, firing: list[Alert]) -> bool:
+    """Say what joined and left, a line for all of it; return whether any joined.
+
+    Whoever has the incident is told in its thread of what joins; a storm is not a page of timeline.
+    """
     before = {alert.fingerprint for alert in draft.start.firing()}
     after = {alert.fingerprint: alert for alert in firing}
     joined = [alert for key, alert in after.items() if key not in before]
@@ -258,14 +261,13 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> None:
     if left:
         parts.append(f"{left} resolved")
     if parts:
-        draft.say("alerts_changed", "; ".join(parts))
+        draft.say("joined" if _is_news(draft, joined) else "alerts_changed", "; ".join(parts))
+    return bool(joined)
 
 
-def _page_growth(draft: Draft, rules: Rules) -> None:
-    """Page again for a group that grew as the policy says; whoever has it keeps it."""
-    clock = rules.clocks[draft.get("priority")]
-    grown = {"new_alerts": str(draft.get("grown"))}
-    awake = draft.get("state") != "snoozed" and "quiet" not in draft.get("timers")
-    if awake and clock.repage_when is not None and clock.repage_when.holds({}, grown, 0):
-        draft.say("grown", f"{grown['new_alerts']} more alerts since the last page")
-        page_again(draft, clock, "grown")
+def _is_news(draft: Draft, joined: list[Alert]) -> bool:
+    """Return whether whoever has the incident should hear of what joined."""
+    if draft.get("flapping"):
+        # That it comes and goes is said already.
+        joined = [alert for alert in joined if alert.fingerprint not in draft.start.alerts]
+    return bool(joined) and draft.get("state") in ("acknowledged", "snoozed")

@@ -13,7 +13,9 @@ from receiver.settings_places import nodes
 from routing.alert import PRIORITIES
 from routing.calendar_config import DAY_NAMES, CalendarConfig
 from routing.meaning import Plan, plan_of, unanswered
+from routing.response_config import DOUBLED
 from routing.route import RouteTree
+from routing.rules import Repage
 from routing.within import Within
 
 
@@ -54,7 +56,6 @@ def meaning(settings: Settings) -> Iterator[RouteMeaning]:
     for node, route in zip(nodes(settings), RouteTree(settings.route).routes, strict=True):
         clocks = clocks_of(settings, route, calendars)
         chosen = effective(settings, route)
-        repage = {name: clock.repage_when for name, clock in clocks.items()}
         yield RouteMeaning(
             id=route.id,
             matchers=tuple(str(item) for step in node.line for item in step.config.matchers),
@@ -68,12 +69,18 @@ def meaning(settings: Settings) -> Iterator[RouteMeaning]:
                     calendar=chosen[name].calendar or "",
                     plan=plan_of(clocks[name]),
                     deliver_within=clocks[name].deliver_within,
-                    repage_when=found.text if (found := repage[name]) else "",
+                    repage_when=_repage(clocks[name].repage),
                     informed=clocks[name].inform,
                 )
                 for name in PRIORITIES
             ),
         )
+
+
+def _repage(rule: Repage | None) -> str:
+    if rule is None:
+        return ""
+    return rule.when.text if rule.when is not None else DOUBLED * rule.doubled
 
 
 def to_json(settings: Settings, warnings: Sequence[str]) -> dict[str, Any]:

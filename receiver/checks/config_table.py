@@ -19,6 +19,7 @@ from receiver.checks.config_meaning import (
 from receiver.settings import Settings
 from receiver.text.visible import plain
 from routing.meaning import PlannedPage, Recipient
+from routing.response_config import DOUBLED
 
 _NAMED = 20
 """Routes of one meaning that are named one by one."""
@@ -138,7 +139,8 @@ def _rest(row: Row) -> Iterator[str]:
         asked = ", ".join(plan.remind)
         yield f"acknowledged, then silence: asked again every {exact(plan.remind_after)} ({asked})"
     if row.repage_when:
-        yield f"paged again when {row.repage_when}"
+        doubled = "what fires has doubled"
+        yield f"paged again when {doubled if row.repage_when == DOUBLED else row.repage_when}"
     if row.informed:
         yield f"informed, not paged: {', '.join(row.informed)}"
 

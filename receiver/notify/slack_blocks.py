@@ -58,6 +58,8 @@ NOTEWORTHY = {
     "silence_expired": "🔔",
     "flapping": "〰️",
     "calmed": "〰️",
+    "joined": "🔴",
+    "grown": "📈",
     "published": "🌐",
     "status_update": "🌐",
     "status_hidden": "🌐",

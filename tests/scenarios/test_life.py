@@ -197,6 +197,36 @@ async def test_a_critical_that_comes_and_goes_beside_a_warning_is_held_at_p1(app
     )
 
 
+async def test_what_joins_an_acknowledged_incident_is_said_and_pages_when_it_doubles(
+    app: App,
+) -> None:
+    names = [alert(f"Alert{number}") for number in range(4)]
+    incident = await app.fire(names[0])
+    await until(lambda: len(app.pagerduty.incidents) == 1)
+    await until(lambda: len(app.slack.top_level("C0ALERTS")) == 1)
+    (message,) = app.slack.top_level("C0ALERTS")
+    await act(app, incident, "acknowledge", by="ann")
+    await app.fire(*names[:2])
+    replies = await until(
+        lambda: [one for one in app.slack.replies(message.ts) if "1 more firing" in one.text]
+    )
+    assert "Alert1" in replies[0].text
+    assert not replies[0].reply_broadcast
+    assert len(app.pagerduty.incidents) == 1
+    await app.fire(*names)
+    await until(lambda: len(app.pagerduty.incidents) == 2)
+    paged = await until(
+        lambda: [one for one in app.slack.replies(message.ts) if one.reply_broadcast]
+    )
+    assert "many more alerts" in paged[0].text
+    # The page itself names what joined: the thread has it once.
+    assert "2 more firing: Alert" in paged[0].text
+    assert "4 alerts fire now, 1 when it was last paged" in paged[0].text
+    assert (await app.incident(incident))["state"] == "acknowledged"
+    grown = 'priority="P1",reason="grown",step="1"'
+    assert await app.metric(f"incident_escalations_total{{{grown}}}") == 1
+
+
 async def test_closed_incidents_are_forgotten_and_their_figures_stay(
     app: App,
 ) -> None:

@@ -39,7 +39,7 @@ from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Finding, Silence
 from routing.matcher import parse_matchers
 from routing.merge import UNTOLD
-from routing.rules import Clock, Rules, Step
+from routing.rules import Clock, Repage, Rules, Step
 from routing.status_rule import STATUSES, WORDINGS, Component, StatusRule
 from routing.timers import TIMER_TASKS
 from routing.within import parse_within
@@ -159,7 +159,9 @@ CLOCKS = st.builds(
     quiet=st.sampled_from([False, False, True]),
     remind_after=st.sampled_from([0, 10 * MINUTE]),
     remind=st.sampled_from([(), ("slack",), ("slack", "log")]),
-    repage_when=st.sampled_from([None, Condition("new_alerts >= 2")]),
+    repage=st.sampled_from(
+        [None, Repage(), Repage(doubled=True), Repage(when=Condition("new_alerts >= 2"))]
+    ),
     inform=st.sampled_from([(), ("sentinel",)]),
 )
 CHECKOUT = Component(
@@ -367,7 +369,9 @@ def _shown(incident: Incident) -> Incident:
         incident,
         timers={},
         changes=(),
+        fell_at=0,
         grown=0,
+        told_firing=0,
         merged_firing=0,
         clock_ends=(),
         seen_at=0,

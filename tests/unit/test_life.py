@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from routing.calendar_config import CalendarConfig
+from routing.condition import Condition
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import (
@@ -21,7 +22,7 @@ from routing.event import (
 )
 from routing.incident import Incident
 from routing.incident_parts import Actor
-from routing.rules import Rules, Step
+from routing.rules import Repage, Rules, Step
 from routing.within import parse_within
 from tests.unit import builders
 from tests.unit.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
@@ -298,9 +299,7 @@ def test_what_a_person_reopened_ends_by_a_person_or_after_it_fired() -> None:
 
 
 def test_a_group_that_grows_pages_again_by_rule() -> None:
-    from routing.condition import Condition  # noqa: PLC0415 - only here
-
-    found = rules(repage_when=Condition("new_alerts >= 3"))
+    found = rules(repage=Repage(when=Condition("new_alerts >= 3")))
     some = [alert(name) for name in "abcd"]
     moves = [(0, received(some[0])), (1, Acknowledged(ANN)), (2, received(*some[:3]))]
     small, _ = play(*moves, found=found)
