@@ -117,7 +117,12 @@ async def _differences(week: Week, one: _Expected) -> list[str]:
         for page in one.course.pages
     ]
     due = _ms(found["deadlines"]["acknowledge"]["due"])
-    undelivered = [one["notifier"] for one in found["deliveries"] if one["paged"] < one["page"]]
+    paged = {to.notifier for page in one.course.pages for to in page.notify}
+    undelivered = [
+        sent["notifier"]
+        for sent in found["deliveries"]
+        if sent["notifier"] in paged and sent["paged"] < sent["page"]
+    ]
     wrong = []
     if told != expected:
         wrong.append(f"{one.name}: said {expected}, did {told}")
