@@ -134,8 +134,10 @@ class _Loader:
             if name.startswith(PREFIX):
                 where = self._resolve(name.removeprefix(PREFIX).split("__"))
                 self._put(where, self._value(where, environ[name], name), name, _ENVIRONMENT)
-        # A service that starts without what they set would page nobody, so nothing starts.
-        self.problems += [f"{name}: {what}" for name, what in misspelt(environ, keys_of(Settings))]
+        for wrong in misspelt(environ):
+            # A service that starts without what it sets might page nobody, so nothing starts.
+            said = self.problems if wrong.meant else self.warnings
+            said.append(f"{wrong.variable}: {wrong.words}")
 
     def read_flags(self, overrides: Mapping[str, Any]) -> None:
         """Lay the given flags over everything else."""

@@ -132,9 +132,9 @@ def _rounds(row: Row) -> Iterator[str]:
 def _rest(row: Row) -> Iterator[str]:
     plan = row.plan
     hours = f"pages and their clocks wait for {row.calendar}; " if plan.quiet else ""
-    resolve = f", resolve {plan.resolve} after that" if plan.resolve is not None else ""
+    resolve = f", resolve within {plan.resolve} of that" if plan.resolve is not None else ""
     update = f", update every {plan.update}" if plan.update is not None else ""
-    yield f"{hours}acknowledge {plan.acknowledge}{resolve}{update}{_calendar(row)}"
+    yield f"{hours}acknowledge within {plan.acknowledge}{resolve}{update}{_calendar(row)}"
     if plan.remind_after:
         asked = ", ".join(plan.remind)
         yield f"acknowledged, then silence: asked again every {exact(plan.remind_after)} ({asked})"

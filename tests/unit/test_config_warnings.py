@@ -11,11 +11,9 @@ from click.testing import CliRunner
 
 from receiver.__main__ import main
 from receiver.audit import note_doubts
-from receiver.checks.config_variables import misspelt
 from receiver.errors import ConfigError
 from receiver.settings import Settings
 from receiver.settings_load import read_settings
-from receiver.settings_model import keys_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 STRONG = "a-long-and-random-token-of-some-length-1234567890"
@@ -412,21 +410,37 @@ def test_variables_that_look_like_settings(config: Config) -> None:
     environ = {
         "LLM_IM_SLACK__TOKEN": "hunter2",
         "LLM_IM_WEB_EXTERNAL_URL": "x",
-        "LLMIM__SLACK__TOKEN": "x",
-        "llm_im__slak__token": "x",
+        "LLMIM__SLACK__TOKEN_FILE": "x",
+        "llm_im__notifiers__dba__token": "x",
+    }
+    problems = config.problems("", environ)
+    assert "hunter2" not in "".join(problems)
+    assert [problem.partition("; did you mean ")[::2] for problem in problems] == [
+        (f"{name}: not read: settings begin with LLM_IM__, and have __ before each key", meant)
+        for name, meant in (
+            ("LLMIM__SLACK__TOKEN_FILE", "LLM_IM__SLACK__TOKEN_FILE?"),
+            ("LLM_IM_SLACK__TOKEN", "LLM_IM__SLACK__TOKEN?"),
+            ("LLM_IM_WEB_EXTERNAL_URL", "LLM_IM__WEB__EXTERNAL_URL?"),
+            ("llm_im__notifiers__dba__token", "LLM_IM__NOTIFIERS__DBA__TOKEN?"),
+        )
+    ]
+
+
+def test_variables_of_others_stop_nothing(config: Config) -> None:
+    environ = {
         "LLM_IM_SERVICE_HOST": "10.0.0.1",
+        "LLM_IM_VALKEY_SERVICE_PORT": "6379",
+        "LLM_IM_VALKEY_PORT": "tcp://10.0.0.1:6379",
         "LLM_IM_PORT_8080_TCP_ADDR": "10.0.0.1",
         "LLM_IM_SERVICE_PORT_HTTP": "8080",
         "LLM_IMAGE": "x",
+        "PATH": "/bin",
     }
-    shown = "\n".join(config.problems("", environ))
-    assert "hunter2" not in shown
-    assert shown.count("\n") == 3
-    assert "LLM_IM_SLACK__TOKEN: not read: settings begin with LLM_IM__, and have" in shown
-    assert "did you mean LLM_IM__SLACK__TOKEN?" in shown
-    assert "did you mean LLM_IM__WEB__EXTERNAL_URL?" in shown
-    assert "llm_im__slak__token: not read" in shown
-    assert list(misspelt(["LLM_IM__WEB__MAX_ALERTS", "PATH"], keys_of(Settings))) == []
+    assert config.warnings("log: {level: info}", environ) == []
+    unknown = {"LLM_IM_HOME": "/opt", "LLM_IM_SLAK_TOKEN": "x", "LLM_IM_LOG_DIR": "/var/log"}
+    warnings = config.warnings("log: {level: info}", unknown)
+    assert [warning.split(": ")[0] for warning in warnings] == sorted(unknown)
+    assert "did you mean LLM_IM__SLACK__...?" in warnings[2]
 
 
 def test_the_command_and_the_log_say_it(config: Config, caplog: pytest.LogCaptureFixture) -> None:

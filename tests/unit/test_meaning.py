@@ -67,7 +67,7 @@ def test_the_table_for_people(tmp_path: Path) -> None:
     assert "nobody is paged after that (+5m)" in root
     assert "informed, not paged: tickets" in root
     assert "P4 1 at once default slack\n2 +1 business day default slack !here" in root
-    assert "pages and their clocks wait for default; acknowledge 1 business day" in root
+    assert "pages and their clocks wait for default; acknowledge within 1 business day" in root
     assert db.startswith('route db {team="dba"}, team databases\n')
     assert "the steps again, 2 times more; nobody is paged after the last (+25m)" in db
     assert "acknowledged, then silence: asked again every 1h (dba, slack)" in db
