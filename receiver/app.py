@@ -40,6 +40,10 @@ from receiver.paths import runbooks_folder
 from receiver.policy import build_assignment
 from receiver.review_pages import ReviewPages
 from receiver.reviews import Reviews
+from receiver.runbooks.catalogue import Catalogue
+from receiver.runbooks.endpoint import RunbookEndpoint
+from receiver.runbooks.feedback import RunbookFeedback
+from receiver.runbooks.history import RunbookHistory
 from receiver.self_checks import check_delivery, check_intake, check_redis, intake_url
 from receiver.server import (
     PATHS,
@@ -55,7 +59,7 @@ from receiver.silencer import Silencer
 from receiver.silences import Silences
 from receiver.slack.build import build_front, build_socket
 from receiver.slack.http import SlackEndpoint
-from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.status import StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
@@ -177,10 +181,8 @@ class Service:
         self.figures = FigureStore(self._redis, shards)
         self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)
-        runbooks = RunbookEndpoint(
-            runbooks_folder(settings.runbooks.path), self._access, settings.web.link_path
-        )
-        self.assignment = build_assignment(settings, runbooks.catalogue)
+        catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
+        self.assignment = build_assignment(settings, catalogue.names)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,
@@ -191,7 +193,8 @@ class Service:
             integrations=dict.fromkeys((*BUILT_IN, *settings.integrations.named)),
             kinds={name: config.type for name, config in settings.notifiers.items()}
             | {name: name for name in settings.integrations.told},
-            runbooks=runbooks.numbers,
+            runbooks=catalogue.numbers,
+            catalogue=catalogue.names,
             llm=settings.enrichment.summary.named,
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
@@ -261,7 +264,7 @@ class Service:
             store=store,
             changes=self.changes,
             changes_elsewhere=self.pagerduty.changes,
-            runbook_of=runbooks.file_of,
+            read_runbook=catalogue.read,
             people=self.pagerduty.people,
             base_url=address,
         )
@@ -281,6 +284,14 @@ class Service:
             alone=self._embedded is not None,
         )
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
+        runbooks = RunbookEndpoint(
+            catalogue,
+            RunbookHistory(store.lists, catalogue.names, settings.runbooks.system_label),
+            RunbookFeedback(self.figures),
+            self._access,
+            self.clock,
+            settings.web.link_path,
+        )
         self._endpoints = self._build_endpoints(store, runbooks)
         self.outgoing_heartbeat = self._build_heartbeat()
 

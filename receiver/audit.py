@@ -94,6 +94,13 @@ def note_denial(actor: Actor, action: str, incident: str) -> None:
     _say(logging.WARNING, actor, action, incident, "denied")
 
 
+def note_feedback(actor: Actor, runbook: str, answer: str) -> None:
+    """Log that somebody said whether a runbook helped (yes or no)."""
+    words = f"{actor.name} ({actor.via}): runbook {runbook} helped: {answer}"
+    extra = {"action": "runbook-feedback", "outcome": answer, "runbook": runbook}
+    log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
+
+
 def note_start(version: str, file: str) -> None:
     """Log that the service starts, with its configuration file ("": none)."""
     extra = {"action": "start", "version": version, "config_file": file}

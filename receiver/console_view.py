@@ -52,7 +52,7 @@ def details(incident: Incident, now: int) -> dict[str, Any]:
         "resolved": moment(incident.resolved_at, now),
         "resolved_by": resolved.name if resolved else "",
         "took": (
-            _length(incident.resolved_at - incident.episode_opened_at)
+            length(incident.resolved_at - incident.episode_opened_at)
             if incident.resolved_at
             else ""
         ),
@@ -66,7 +66,7 @@ def _unreached(incident: Incident, now: int) -> dict[str, Any]:
         return {}
     return {
         "since": rfc3339(found.since),
-        "length": _length(now - found.since),
+        "length": length(now - found.since),
         "why": found.why,
         "exhausted": found.exhausted,
     }
@@ -102,11 +102,11 @@ def moment(at: int, now: int) -> dict[str, str]:
     """Return a time (ms) for a template: RFC 3339, and how far away it is in words."""
     if not at:
         return {"at": "", "words": ""}
-    words = f"{_length(now - at)} ago" if at <= now else f"in {_length(at - now)}"
+    words = f"{length(now - at)} ago" if at <= now else f"in {length(at - now)}"
     return {"at": rfc3339(at) or "", "words": words}
 
 
-def _length(ms: int) -> str:
+def length(ms: int) -> str:
     """Return a duration in at most two units, as 2h5m or 3d."""
     minute, hour, day = 60_000, 3_600_000, 86_400_000
     unit = 1_000 if ms < hour else minute if ms < day else hour
@@ -172,7 +172,7 @@ def _marks(incident: Incident, now: int) -> list[str]:
     published = incident.published
     waited = incident.unreached
     found = [
-        f"nobody reached for {_length(waited.until - waited.since)}"
+        f"nobody reached for {length(waited.until - waited.since)}"
         if waited and waited.until
         else "",
         f"public: {published.status}" if published and not published.hidden else "",

@@ -54,8 +54,8 @@ class Metrics:
     the notifiers, ``teams`` those of the route tree, ``priorities`` the priority that a severity
     leads to by default (only used to choose the series that exist before the first event).
     ``integrations`` are the names of all, ``kinds`` the integration that each notifier belongs to,
-    ``runbooks`` how many there are of each system, ``llm`` provider and model of the language model
-    that is asked.
+    ``runbooks`` how many there are of each system, ``catalogue`` their names, ``llm`` provider and
+    model of the language model that is asked.
     """
 
     def __init__(  # noqa: PLR0913 - what is configured, by name
@@ -70,11 +70,18 @@ class Metrics:
         kinds: Mapping[str, str] = {},
         runbooks: Mapping[str, int] = {},
         llm: tuple[str, ...] = (),
+        catalogue: Iterable[str] = (),
     ) -> None:
         # The library has only a switch for the whole process; ``_created`` doubles the series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         config = Configured(
-            tuple(routes), tuple(channels), tuple(teams), priorities, tuple(runbooks), llm
+            tuple(routes),
+            tuple(channels),
+            tuple(teams),
+            priorities,
+            tuple(runbooks),
+            llm,
+            tuple(catalogue),
         )
         self.registry = CollectorRegistry()
         self.integrations = Integrations(integrations)

@@ -34,7 +34,7 @@ class Configured(NamedTuple):
     ``routes``: (method, template) of every route; ``channels``: the notifiers' names; ``teams``:
     every team of the route tree; ``priorities``: the priority that a severity leads to by default;
     ``systems``: those that have runbooks; ``llm``: provider and model of the language model, ()
-    for none.
+    for none; ``catalogue``: the name of every runbook.
     """
 
     routes: tuple[tuple[str, str], ...]
@@ -43,6 +43,7 @@ class Configured(NamedTuple):
     priorities: Mapping[str, str]
     systems: tuple[str, ...] = ()
     llm: tuple[str, ...] = ()
+    catalogue: tuple[str, ...] = ()
 
 
 SEVERITY, PRIORITY, SOURCE = Closed(SEVERITIES), Closed(PRIORITIES), Closed(SOURCES)
@@ -50,8 +51,8 @@ TYPE = Closed(TYPES)
 
 
 def response_families(config: Configured) -> tuple[Family, ...]:
-    """Return the metrics of incidents, response times, deadlines and escalations."""
-    found = (*_incidents(), *_responses(config), *_escalations())
+    """Return the metrics of incidents, response times, deadlines, escalations, and runbooks."""
+    found = (*_incidents(), *_responses(config), *_escalations(), _feedback(config))
     return tuple(family._replace(stored=family.kind != "gauge") for family in found)
 
 
@@ -90,6 +91,15 @@ def _incidents() -> tuple[Family, ...]:
             "Incidents opened, by where their runbook came from",
             {"source": Closed(RUNBOOK_SOURCES)},
         ),
+    )
+
+
+def _feedback(config: Configured) -> Family:
+    return counter(
+        "incident_manager_runbook_feedback_total",
+        "Answers to whether a runbook helped",
+        {"runbook": Closed(config.catalogue), "helped": Closed(("yes", "no"))},
+        (),
     )
 
 

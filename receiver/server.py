@@ -23,10 +23,11 @@ from receiver.logs import correlation_id, correlation_id_of
 from receiver.metrics import Metrics
 from receiver.on_call import OnCallEndpoint
 from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
+from receiver.runbooks.endpoint import RunbookEndpoint
 from receiver.settings import Settings
 from receiver.settings_types import is_loopback
 from receiver.slack.http import SlackEndpoint
-from receiver.status import RunbookEndpoint, StatusEndpoint
+from receiver.status import StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
 from receiver.tracing import Tracing
 from receiver.webhook import WebhookEndpoint
@@ -76,7 +77,10 @@ PATHS = (
     ("GET", "/v1/hints"),
     ("GET", "/v1/damaged"),
     ("DELETE", "/v1/damaged"),
+    ("GET", "/runbooks"),
+    ("GET", "/runbooks/"),
     ("GET", "/runbooks/{name:.+}"),
+    ("POST", "/runbooks/{name:.+}"),
     ("GET", "/"),
     ("GET", "/incidents/{id}"),
     ("GET", "/incidents/{id}/review"),
@@ -129,7 +133,10 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         endpoints.hints.listed,
         endpoints.damaged.listed,
         endpoints.damaged.discard,
+        endpoints.runbooks.index,
+        endpoints.runbooks.index,
         endpoints.runbooks.show,
+        endpoints.runbooks.answer,
         endpoints.console.index,
         endpoints.console.one,
         endpoints.console.review,

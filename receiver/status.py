@@ -1,13 +1,10 @@
-"""How the service is: liveness, readiness, health for people, metrics, and the runbooks."""
+"""How the service is: liveness, readiness, health for people, and metrics."""
 
 import asyncio
 import contextlib
 import hmac
-import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -19,25 +16,11 @@ from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics, content_type_of
 from receiver.outages import Outage
-from receiver.render import assets_version, render
 from receiver.spared import Spared
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 from receiver.text.times import rfc3339
-
-log = logging.getLogger(__name__)
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none';"
-        " base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-}
-
 
 FORMS_MAX = 8
 """Forms of the page that are made beside the plain one: a version is whatever a stranger says."""
@@ -195,53 +178,3 @@ class StatusEndpoint:
 
 async def _nothing() -> None:
     """Look at nothing."""
-
-
-class RunbookEndpoint:
-    """Serves the catalogue of runbooks, by system and alert, else by alert alone."""
-
-    def __init__(self, folder: Path, access: Access, prefix: str = "") -> None:
-        """``prefix``: the path before every link, "" for none."""
-        self._prefix = prefix
-        self._access = access
-        self._files = {
-            file.relative_to(folder).with_suffix("").as_posix(): file
-            for file in sorted(folder.rglob("*.md"))
-        }
-
-    @property
-    def catalogue(self) -> frozenset[str]:
-        """Return ``system/alertname`` or ``alertname`` for every file."""
-        return frozenset(self._files)
-
-    @property
-    def numbers(self) -> dict[str, int]:
-        """Return how many runbooks there are of each system; "any" are those of no system."""
-        return dict(Counter(name.rpartition("/")[0] or "any" for name in self._files))
-
-    def file_of(self, name: str) -> Path | None:
-        """Return the file of a runbook: by system and alert, else by alert alone."""
-        return self._files.get(name) or self._files.get(name.rpartition("/")[2])
-
-    async def show(self, request: web.Request) -> web.Response:
-        """GET /runbooks/{name}: the Markdown text, readable as it is."""
-        self._access.check_browser(request)
-        name = request.match_info["name"].removesuffix(".md")
-        file = self.file_of(name)
-        try:
-            text = "" if file is None else file.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            log.warning("the runbook %s cannot be read: %s", name, error)
-            file = None
-        if file is None:
-            raise web.HTTPNotFound(text=f"there is no runbook {name[:200]}\n", headers=_HEADERS)
-        if "text/html" not in request.headers.get("Accept", ""):
-            return web.Response(text=text, content_type="text/markdown", headers=_HEADERS)
-        page = render(
-            "console/runbook.html.j2",
-            name=name,
-            text=text,
-            prefix=self._prefix,
-            version=assets_version(),
-        )
-        return web.Response(text=page, content_type="text/html", headers=_HEADERS)

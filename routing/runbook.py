@@ -49,6 +49,18 @@ def check_template(template: str) -> None:
         raise ValueError("placeholders belong after the host name")
 
 
+def entry_of(labels: Mapping[str, str], catalogue: frozenset[str], system_label: str) -> str:
+    """Return the catalogue's entry, "" for none; a label with a slash is no file's name."""
+    alertname = labels.get("alertname", "")
+    system = labels.get(system_label, "")
+    if "/" in alertname or "/" in system:
+        return ""
+    exact = f"{system}/{alertname}"
+    if exact in catalogue:
+        return exact
+    return alertname if alertname in catalogue else ""
+
+
 class Runbooks:
     """Finds runbooks: the alert's own annotation, the catalogue, then the template.
 
@@ -75,7 +87,7 @@ class Runbooks:
             if text and (link := _link(text)):
                 return link, "annotation"
         if self._catalogue:
-            key = self._entry(labels)
+            key = entry_of(labels, self._catalogue, self._system_label)
             if key:
                 return self._base + quote(key, safe="/"), "catalogue"
         if self._template:
@@ -83,17 +95,6 @@ class Runbooks:
             if url:
                 return url, "template"
         return "", "none"
-
-    def _entry(self, labels: Mapping[str, str]) -> str:
-        """Return the catalogue's entry; a label with a slash names none, as it is no file name."""
-        alertname = labels.get("alertname", "")
-        system = labels.get(self._system_label, "")
-        if "/" in alertname or "/" in system:
-            return ""
-        exact = f"{system}/{alertname}"
-        if exact in self._catalogue:
-            return exact
-        return alertname if alertname in self._catalogue else ""
 
     def _fill(self, labels: Mapping[str, str]) -> str:
         """Return the template's URL; "" where a label is missing or would climb up the path."""

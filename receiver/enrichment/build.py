@@ -1,7 +1,6 @@
 """Makes the configured enrichers."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from receiver.enrichment.base import Enricher
 from receiver.enrichment.changes import ChangeEnricher, Elsewhere
@@ -28,7 +27,7 @@ def build_enrichment(  # noqa: PLR0913 - the sources it puts together
     store: IncidentStore,
     changes: ChangeStore,
     changes_elsewhere: Elsewhere | None,
-    runbook_of: Callable[[str], Path | None],
+    read_runbook: Callable[[str, int], bytes | None],
     people: Callable[[Iterable[str]], tuple[Person, ...]],
     base_url: str,
 ) -> Enrichment:
@@ -39,7 +38,7 @@ def build_enrichment(  # noqa: PLR0913 - the sources it puts together
         *_prometheus(config.prometheus, config.timeout_secs),
         ChangeEnricher(changes, config.changes_within, changes_elsewhere),
         SimilarEnricher(store, lambda incident: f"{base_url}/incidents/{incident}", ttl),
-        RunbookEnricher(runbook_of, base_url, ttl),
+        RunbookEnricher(read_runbook, base_url, ttl),
         OnCallEnricher(people),
     ]
     return Enrichment(

@@ -7,17 +7,19 @@ summed on reading.
 
 import contextlib
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 from redis.exceptions import ResponseError
 
 from receiver.errors import StoreUnavailableError
-from receiver.response_totals import ID, is_number, read_field
+from receiver.response_totals import ID, added, is_number, read_field
 from receiver.store.client import Client, unavailable_is_503
 from receiver.store.counted import LABELS
 from receiver.store.keys import Keys
 from receiver.store.mending import Mending
+from routing.decision import Observation
 
 KEPT_MS = 400 * 86_400_000
 """13 months and a few days."""
@@ -96,6 +98,34 @@ class FigureStore:
             return [
                 await self._total(keys, row) for keys, row in zip(self._keys, rows, strict=True)
             ]
+
+    async def add(self, observation: Observation) -> None:
+        """Count what no decision observes: something a person said that is about no incident.
+
+        What stands there and is no number, or no hash, is put aside first, as on reading.
+        """
+        keys = self._keys[0]
+        async with unavailable_is_503():
+            for field, number in added(observation):
+                try:
+                    await self._redis.hincrby(keys.total, field, number)
+                except ResponseError as error:
+                    if not str(error).startswith(("WRONGTYPE", "hash value", "increment")):
+                        raise
+                    await self.totals()
+                    await self._redis.hincrby(keys.total, field, number)
+
+    async def counted(self, observations: Sequence[Observation]) -> list[int]:
+        """Return what ``add`` has counted of each, 0 where nothing or nothing readable is there."""
+        fields = [field for observation in observations for field, _ in added(observation)]
+        async with unavailable_is_503():
+            try:
+                rows = await self._redis.hmget(self._keys[0].total, fields)
+            except ResponseError as error:
+                if "WRONGTYPE" not in str(error):
+                    raise
+                return [0] * len(fields)
+        return [int(raw) if raw is not None and is_number(raw) else 0 for raw in rows]
 
     async def _total(self, keys: Keys, row: dict[bytes, bytes] | Exception) -> dict[bytes, bytes]:
         if isinstance(row, Exception):

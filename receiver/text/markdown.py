@@ -42,3 +42,25 @@ def _unmarked_start(text: str) -> str:
         return text
     place = found.start("mark") if found["mark"] else found.start()
     return f"{text[:place]}\\{text[place:]}"
+
+
+def without_comments(text: str) -> str:
+    """Return Markdown without the comments that begin a line outside of its code blocks.
+
+    One that is never closed stays. Takes time in proportion to the text, whatever it holds.
+    """
+    kept: list[str] = []
+    fence, comment_at = "", -1
+    for line in text.splitlines(keepends=True):
+        start = line.lstrip()
+        if comment_at < 0 and not fence and start.startswith("<!--"):
+            comment_at = len(kept)
+        kept.append(line)
+        if comment_at >= 0:
+            _, closed, rest = line.partition("-->")
+            if closed:
+                kept[comment_at:] = [rest] if rest.strip() else []
+                comment_at = -1
+        elif start[:3] in ("```", "~~~"):
+            fence = "" if fence == start[:3] else fence or start[:3]
+    return "".join(kept)

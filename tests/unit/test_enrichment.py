@@ -10,9 +10,9 @@ from receiver.enrichment.base import Finding
 from receiver.enrichment.enrichment import Enrichment
 from receiver.enrichment.http import SENT_MAX, JsonClient
 from receiver.enrichment.prometheus import expression, graph_url, value_of
-from receiver.enrichment.runbook import meaning_of
 from receiver.enrichment.summary import TOLD_MAX, three_sentences, told
 from receiver.errors import EnrichmentError
+from receiver.runbooks.catalogue import meaning_of
 from routing.incident import Incident
 from tests.fakes.json_service import vector
 from tests.unit.builders import GROUP, NOW, alert, play, received, rules

@@ -1,0 +1,1 @@
+"""The runbooks for people: the catalogue, its pages, how each was used, and whether it helped."""
