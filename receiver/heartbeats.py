@@ -20,6 +20,7 @@ from routing.event import HeartbeatSeen
 from routing.group import Group, group_stem
 from routing.incident import Incident
 from routing.matcher import matches_all
+from routing.severity import canonical
 from routing.watch import watch_id
 
 log = logging.getLogger("heartbeats")
@@ -99,8 +100,9 @@ class Heartbeats:
         event = self._event(name, config)
         outcome = await self._dispatcher.submit(event)
         if outcome.reason == "heartbeat_returned" and outcome.incident is not None:
-            since = outcome.incident.episode_opened_at
-            await self._tell(name, config, since, ends_at=max(self._now(), since + 1))
+            watch = outcome.incident
+            since = watch.episode_opened_at
+            await self._tell(name, watch, since, ends_at=max(self._now(), since + 1))
             await self._dispatcher.submit(self._event(name, config, returned=True))
             log.info("heartbeat %s is back", name)
         return True
@@ -116,21 +118,28 @@ class Heartbeats:
         if config is None or due is None or due > self._now():
             return config is not None
         log.warning("heartbeat %s is missing", name)
-        await self._tell(name, config, due)
+        await self._tell(name, watch, due)
         return True
 
-    async def _tell(self, name: str, config: HeartbeatConfig, since: int, ends_at: int = 0) -> None:
+    async def _tell(self, name: str, watch: Incident, since: int, ends_at: int = 0) -> None:
+        """Store the alert of a missing heartbeat, or (``ends_at``) its end."""
+        config = self._configs[name]
+        seen = watch.seen_at > 0
         labels = {
             **config.labels,
             "alertname": ALERTNAME,
             "heartbeat": name,
-            "severity": config.severity,
+            "severity": config.severity if seen else _never_seen(config.severity),
         }
         interval = format_duration(config.interval)
+        never = f"Heartbeat {name} has never come since it is awaited: is its sender configured?"
         alert = Alert(
-            fingerprint=fingerprint_of(labels),
+            # One alert, whichever of the two it is: its end ends both.
+            fingerprint=fingerprint_of(labels | {"severity": config.severity}),
             labels=labels,
-            annotations={"summary": f"No heartbeat {name} for longer than {interval}"},
+            annotations={
+                "summary": f"No heartbeat {name} for longer than {interval}" if seen else never
+            },
             starts_at=since,
             resolved=bool(ends_at),
             ends_at=ends_at,
@@ -151,3 +160,8 @@ class Heartbeats:
         group = Group(cluster="", receiver="watch", group_key=name, labels={"heartbeat": name})
         key = group_stem(group, self._shards)
         return HeartbeatSeen(key, group, config.interval, expected, returned)
+
+
+def _never_seen(severity: str) -> str:
+    """Return how severe it is that a heartbeat never came: somebody has to set it up by and by."""
+    return severity if canonical(severity) in ("info", "none") else "warning"

@@ -1,7 +1,8 @@
 """A watched heartbeat: when it stops for longer than its interval, an incident opens.
 
 The watch is a small record beside the incidents, with one timer. What opens and ends the incident
-are alerts like any others, sent by the service itself; the watch only knows since when it waits.
+are alerts like any others, sent by the service itself; the watch only knows since when it waits,
+and whether a beat ever came (``seen_at``).
 """
 
 from routing.decision import Decision, Draft
@@ -24,6 +25,8 @@ def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> D
     if start.damage is not None:
         # It may have been missing: what beats first tells that it is back (see below).
         draft.set(group=event.group, kind="heartbeat", damage=None, title="", priority_reason="")
+        # Nobody knows whether it ever came: it counts as one that did.
+        draft.set(seen_at=now)
     if start.state == "missing" and not event.returned:
         return draft.done("still_missing" if event.expected else "heartbeat_returned")
     due = start.timers.get("heartbeat", 0)

@@ -65,16 +65,37 @@ async def _none_open(app: App) -> bool:
     return not await opened(app)
 
 
-async def test_one_that_never_came_is_missing_too(watching: App) -> None:
+async def test_one_that_never_came_is_a_warning_until_it_came_once(watching: App) -> None:
     pass_time(watching, 301)
     (missing,) = await until(lambda: opened(watching))
     assert missing["labels"] == {"heartbeat": "watchdog"}
-    assert missing["kind"] == "heartbeat"
-    line = 'incidents_total{priority="P1",severity="critical",source="other",type="heartbeat"}'
+    assert (missing["kind"], missing["priority"]) == ("heartbeat", "P3")
+    assert missing["title"].endswith(
+        "Heartbeat watchdog has never come since it is awaited: is its sender configured?"
+    )
+    line = 'incidents_total{priority="P3",severity="warning",source="other",type="heartbeat"}'
     assert await watching.metric(line) == 1
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await until(lambda: _none_open(watching))
+    pass_time(watching, 301)
+    (again,) = await until(lambda: opened(watching))
+    assert (again["id"], again["priority"], again["severity"]) == (missing["id"], "P1", "critical")
+    assert again["title"] == "HeartbeatMissing: No heartbeat watchdog for longer than 5m"
+    # The end of one is the end of the other: it is one alert.
+    assert (again["firing"], again["resolved"]) == (1, 0)
+
+
+async def test_that_it_came_once_outlives_a_restart(watching: App) -> None:
+    await watching.post(notification(alert("Watchdog"), group="w"))
+    await watching.stop()
+    await watching.start(heartbeats=HEARTBEATS, **NO_ACCOUNTS)
+    pass_time(watching, 301)
+    (missing,) = await until(lambda: opened(watching))
+    assert missing["priority"] == "P1"
 
 
 async def test_a_heartbeat_that_goes_missing_again_is_the_same_incident(watching: App) -> None:
+    await watching.post(notification(alert("Watchdog"), group="w"))
     pass_time(watching, 301)
     (missing,) = await until(lambda: opened(watching))
     await watching.post(notification(alert("Watchdog"), group="w"))

@@ -73,3 +73,17 @@ def test_nobody_can_acknowledge_a_watch() -> None:
     watch, _ = after((0, seen()))
     decision = decide(watch, Acknowledged(Actor("ann", "api")), NOW, RULES)
     assert (decision.reason, decision.changed) == ("unknown_incident", False)
+
+
+def test_whether_one_ever_came_is_known() -> None:
+    awaited, _ = after((0, seen(expected=True)), (10, TimerDue("heartbeat")))
+    assert (awaited.state, awaited.seen_at) == ("missing", 0)
+    back, _ = after((0, seen(expected=True)), (10, TimerDue("heartbeat")), (11, seen()))
+    assert back.seen_at == 0
+    going, _ = after(
+        (0, seen(expected=True)),
+        (10, TimerDue("heartbeat")),
+        (11, seen()),
+        (11, seen(returned=True)),
+    )
+    assert (going.state, going.seen_at) == ("beating", NOW + 11 * MINUTE)
