@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import signal
 import sys
@@ -29,7 +28,7 @@ from receiver.explain_status import explain_status
 from receiver.files_command import files
 from receiver.http_client import proxy_secrets
 from receiver.logs import LEVELS, setup_logging
-from receiver.memory import keep_little
+from receiver.memory import collect_seldom, keep_little
 from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
 from receiver.review_command import review
@@ -85,11 +84,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     redact([*secret_values(settings), *proxy_secrets()])
     note_start(VERSION, str(chosen_file(config_file) or ""))
     note_doubts(loaded.warnings)
-    # Thousands of small immutable values and hardly a cycle: the default thresholds would spend a
-    # fifth of the time looking for garbage that reference counting has already freed.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    collect_seldom()
     give_way_soon()
     keep_little()
     try:

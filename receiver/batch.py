@@ -1,13 +1,13 @@
 """The events of one batch, decided: what is to be written, and whom to answer.
 
-Nothing here touches the event loop, so that a batch of large incidents can be decided beside it.
+Nothing here waits for anything, so that a large incident can be decided beside the event loop.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -24,7 +24,7 @@ from routing.rules import Rules
 log = logging.getLogger("dispatch")
 
 LARGE_ALERTS, LARGE_RECORD = 300, 200_000
-"""From so many alerts in a batch on, or bytes of a record, deciding it takes some 2 ms."""
+"""From so many alerts of a group on, or bytes of its record, deciding it takes some 2 ms."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -51,6 +51,13 @@ class Waiting(msgspec.Struct):
         return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
 
     @property
+    def stem(self) -> str:
+        """What the incidents of its group have in common."""
+        if isinstance(self.event, AlertsReceived):
+            return self.event.key
+        return self.incident.rpartition("-")[0]
+
+    @property
     def is_alert(self) -> bool:
         """True for what Alertmanager sends again by itself."""
         return isinstance(self.event, AlertsReceived) and self.event.kind == "alert"
@@ -62,30 +69,68 @@ class Waiting(msgspec.Struct):
 
 
 class Queue:
-    """Events that wait for their commit: what people and timers do goes before alerts."""
+    """Events that wait for their commit: what people and timers do goes before alerts.
+
+    Those of a large group wait aside, in their order, so that nobody else waits for them.
+    """
 
     def __init__(self) -> None:
         self._first: deque[Waiting] = deque()
         self._alerts: deque[Waiting] = deque()
+        self._aside: dict[str, deque[Waiting]] = {}
+        """By the stem of each group that is large, also while its events are under way."""
 
     def __len__(self) -> int:
-        return len(self._first) + len(self._alerts)
+        return len(self._first) + len(self._alerts) + sum(map(len, self._aside.values()))
+
+    @property
+    def ready(self) -> bool:
+        """True while there is something to take."""
+        return bool(self._first or self._alerts)
 
     def put(self, waiting: Waiting) -> None:
         """Add an event at the end."""
         (self._alerts if waiting.is_alert else self._first).append(waiting)
 
     def take(self, most: int) -> list[Waiting]:
-        """Return the next ones; a quarter of them are alerts when any wait."""
+        """Return the next ones; a quarter of them are alerts when any wait.
+
+        What is of a large group joins those of it that wait aside, and is not among them.
+        """
         kept = min(len(self._alerts), most // 4)
         first = [self._first.popleft() for _ in range(min(len(self._first), most - kept))]
         rest = min(len(self._alerts), most - len(first))
-        return first + [self._alerts.popleft() for _ in range(rest)]
+        taken = first + [self._alerts.popleft() for _ in range(rest)]
+        if not self._aside:
+            return taken
+        for waiting in taken:
+            if waiting.stem in self._aside:
+                self._aside[waiting.stem].append(waiting)
+        return [waiting for waiting in taken if waiting.stem not in self._aside]
 
     def put_back(self, batch: Sequence[Waiting]) -> None:
         """Add events at the front, in their order."""
         for waiting in reversed(batch):
             (self._alerts if waiting.is_alert else self._first).appendleft(waiting)
+
+    def put_aside(self, batch: Sequence[Waiting]) -> None:
+        """Add events of one large group at the end of what waits of it."""
+        self._aside.setdefault(batch[0].stem, deque()).extend(batch)
+
+    def take_aside(self, most: int) -> list[Waiting]:
+        """Return the next events of one large group, [] when none wait; ``end_aside`` them."""
+        for waiters in self._aside.values():
+            if waiters:
+                return [waiters.popleft() for _ in range(min(len(waiters), most))]
+        return []
+
+    def end_aside(self, stem: str, again: Sequence[Waiting]) -> None:
+        """Note that what was taken of a group is done, but for those to decide ``again``."""
+        waiters = self._aside.pop(stem)
+        waiters.extendleft(reversed(again))
+        if waiters:
+            # Behind the others, or one group that never ends would keep them all waiting.
+            self._aside[stem] = waiters
 
 
 class Decided(msgspec.Struct):
@@ -107,16 +152,16 @@ Known = Incident | bytes | None
 """What is believed to be stored of a group: read, as its record, or nothing."""
 
 
-def is_large(groups: Iterable[Sequence[Waiting]], known: Iterable[Known]) -> bool:
-    """Return whether deciding takes so long that it should not hold the event loop."""
-    alerts = sum(
-        len(waiting.event.alerts)
-        for waiters in groups
-        for waiting in waiters
-        if isinstance(waiting.event, AlertsReceived)
-    )
-    record = max((len(found) for found in known if isinstance(found, bytes)), default=0)
-    return alerts > LARGE_ALERTS or record > LARGE_RECORD
+def is_large(known: Known, waiters: Sequence[Waiting]) -> bool:
+    """Return whether deciding a group takes so long that it should not hold the event loop."""
+    if isinstance(known, Incident):
+        number = len(known.alerts)
+    else:
+        number = LARGE_ALERTS + 1 if known is not None and len(known) > LARGE_RECORD else 0
+    for waiting in waiters:
+        if isinstance(waiting.event, AlertsReceived):
+            number += len(waiting.event.alerts)
+    return number > LARGE_ALERTS
 
 
 class Batch:
@@ -128,9 +173,10 @@ class Batch:
         self._rules = rules
         self._tracing = tracing
 
-    def decide(self, groups: Sequence[tuple[Known, list[Waiting]]]) -> list[Decided]:
-        """Return each group decided, with what it stores."""
-        return [self._group(known, waiters) for known, waiters in groups]
+    def decide(self, groups: Sequence[tuple[Known, list[Waiting]]]) -> Iterator[Decided]:
+        """Yield each group decided, with what it stores."""
+        for known, waiters in groups:
+            yield self._group(known, waiters)
 
     def _group(self, known: Known, waiters: list[Waiting]) -> Decided:
         found = Decided()
@@ -192,3 +238,18 @@ def _write(folded: Decision, alive: list[Waiting]) -> Write:
     ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
     pointer = isinstance(alive[0].event, AlertsReceived)
     return Write(folded, pointer, ids, stored_form(folded))
+
+
+def follow(first: Waiting, twin: Waiting) -> None:
+    """Answer an event that was sent twice at once when the first of the two is durable."""
+
+    def copy(done: "asyncio.Future[Outcome]") -> None:
+        if twin.done.done() or done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            twin.done.set_exception(error)
+        else:
+            twin.done.set_result(Outcome("duplicate", done.result().incident))
+
+    first.done.add_done_callback(copy)

@@ -2,22 +2,22 @@
 
 Events wait in a queue per shard; one commit per shard is in flight, and carries everything that
 came in meanwhile (group commit). Events of one incident in one batch are folded. A conflict hands
-back what is there now, and the events are decided again from that.
+back what is there now, and the events are decided again from that. Large groups have a commit of
+their own, one after the other: it takes long to decide them, and nobody else waits for that.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 
 from receiver.audit import note_action
 from receiver.background import end
-from receiver.batch import Batch, Decided, Known, Outcome, Queue, Waiting, is_large
+from receiver.batch import Batch, Decided, Known, Outcome, Queue, Waiting, follow, is_large
 from receiver.clock import Clock
 from receiver.dispatch_log import tell
 from receiver.errors import StoreUnavailableError
 from receiver.logs import trace_context
-from receiver.off_the_loop import off_the_loop
+from receiver.off_the_loop import in_slices, off_the_loop
 from receiver.record_cache import RecordCache
 from receiver.store.incidents import Duplicate, IncidentStore, Refused, Result, Write, Written
 from receiver.store.record import newer_error
@@ -32,9 +32,6 @@ log = logging.getLogger("dispatch")
 
 BATCH = 256
 """Events in one commit at most: bounds how long the script keeps Redis busy (a few ms)."""
-SLICE = 32
-"""Groups that are decided, or answered, in one turn of the loop (some 2 ms): a click that comes
-meanwhile needs ten turns until it is answered."""
 ATTEMPTS = 12
 """Conflicts in a row before an event is given back as "try again"."""
 WAITING_MAX = 20_000
@@ -58,15 +55,20 @@ class Dispatcher:
         self._tracing = tracing
         self._queues = [Queue() for _ in store.keys]
         self._wake = [asyncio.Event() for _ in store.keys]
+        self._wake_aside = [asyncio.Event() for _ in store.keys]
         self.cache = RecordCache()
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
         self._busy = 0
 
     def start(self, on_commit: Callable[[], None]) -> None:
-        """Start one committing task per shard; ``on_commit`` is called when there may be work."""
+        """Start committing every shard; ``on_commit`` is called when there may be work."""
         self._on_commit = on_commit
-        self._tasks = [asyncio.create_task(self._run(shard)) for shard in range(len(self._queues))]
+        self._tasks = [
+            asyncio.create_task(run(shard))
+            for shard in range(len(self._queues))
+            for run in (self._run, self._run_aside)
+        ]
 
     async def stop(self) -> None:
         """Commit what is queued, then stop."""
@@ -126,15 +128,29 @@ class Dispatcher:
         while True:
             await wake.wait()
             wake.clear()
-            while queue:
+            while queue.ready:
                 batch = queue.take(BATCH)
-                self._busy += 1
-                try:
-                    await self._commit(shard, batch)
-                except Exception as error:  # noqa: BLE001 - the batch must be answered whatever happens
-                    self._fail(batch, error)
-                finally:
-                    self._busy -= 1
+                queue.put_back(await self._committed(shard, batch, aside=False))
+
+    async def _run_aside(self, shard: int) -> None:
+        queue, wake = self._queues[shard], self._wake_aside[shard]
+        while True:
+            await wake.wait()
+            wake.clear()
+            while batch := queue.take_aside(BATCH):
+                again = await self._committed(shard, batch, aside=True)
+                queue.end_aside(batch[0].stem, again)
+
+    async def _committed(self, shard: int, batch: list[Waiting], *, aside: bool) -> list[Waiting]:
+        """Commit a batch, and answer it whatever happens; return those to decide again."""
+        self._busy += 1
+        try:
+            return await self._commit(shard, batch, aside=aside)
+        except Exception as error:  # noqa: BLE001 - the batch must be answered whatever happens
+            self._fail(batch, error)
+            return []
+        finally:
+            self._busy -= 1
 
     @staticmethod
     def _fail(batch: list[Waiting], error: Exception) -> None:
@@ -146,7 +162,7 @@ class Dispatcher:
             if not waiting.done.done():
                 waiting.done.set_exception(error)
 
-    async def _commit(self, shard: int, batch: list[Waiting]) -> None:
+    async def _commit(self, shard: int, batch: list[Waiting], *, aside: bool) -> list[Waiting]:
         groups: dict[str, list[Waiting]] = {}
         for waiting in batch:
             groups.setdefault(waiting.key, []).append(waiting)
@@ -155,26 +171,31 @@ class Dispatcher:
         known: list[tuple[Known, list[Waiting]]] = []
         for key, waiters in groups.items():
             try:
-                known.append((self._known(key, waiters[0], loaded), waiters))
+                found = self._known(key, waiters[0], loaded)
             except StoreUnavailableError as error:
                 # What a newer release wrote is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
-        work = Batch(now, self.rules, self._tracing)
-        if is_large(groups.values(), (found for found, _ in known)):
-            decided = await off_the_loop(partial(work.decide, known))
-        else:
-            decided = await _in_slices(work, known)
+                continue
+            if not aside and is_large(found, waiters):
+                self._queues[shard].put_aside(waiters)
+                self._wake_aside[shard].set()
+            else:
+                known.append((found, waiters))
+        # Whoever is put aside, or has failed, is answered elsewhere whatever happens here.
+        batch[:] = [waiting for _, waiters in known for waiting in waiters]
+        work = Batch(now, self.rules, self._tracing).decide(known)
+        decided = await off_the_loop(lambda: list(work)) if aside else await in_slices(work)
         written = self._answered(decided)
         if not written:
-            return
+            return []
         results = await self.store.commit(shard, [write for write, _ in written], now)
-        again: list[Waiting] = []
-        for place, ((write, found), result) in enumerate(zip(written, results, strict=True), 1):
-            if not place % SLICE:
-                await asyncio.sleep(0)
-            again += self._settle(write, found.alive, found.decisions, result) + found.rest
-        self._queues[shard].put_back(again)
+        ends = zip(written, results, strict=True)
+        parts = await in_slices(
+            self._settle(write, one.alive, one.decisions, result) + one.rest
+            for (write, one), result in ends
+        )
         self._on_commit()
+        return [waiting for part in parts for waiting in part]
 
     def _answered(self, batch: list[Decided]) -> list[tuple[Write, Decided]]:
         """Answer whoever needs no commit; return what has to be written."""
@@ -183,7 +204,7 @@ class Dispatcher:
             for waiting, error in found.failed:
                 self._fail([waiting], error)
             for first, twin in found.twins:
-                _follow(first, twin)
+                follow(first, twin)
             if found.write is not None:
                 written.append((found.write, found))
             else:
@@ -229,8 +250,7 @@ class Dispatcher:
                 waiting.end_span()
             self._answer(alive, decisions)
             return []
-        key = alive[0].key
-        stem = key if isinstance(alive[0].event, AlertsReceived) else key.rpartition("-")[0]
+        stem = alive[0].stem
         self.cache.forget(stem)
         if isinstance(result, Duplicate):
             return self._drop_duplicates(alive, write, result)
@@ -262,28 +282,3 @@ class Dispatcher:
             note_action(waiting.event, decision, waiting.trace)
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))
-
-
-async def _in_slices(work: Batch, known: Sequence[tuple[Known, list[Waiting]]]) -> list[Decided]:
-    """Return each group decided; everybody else has a turn of the loop after some of them."""
-    found: list[Decided] = []
-    for first in range(0, len(known), SLICE):
-        if first:
-            await asyncio.sleep(0)
-        found += work.decide(known[first : first + SLICE])
-    return found
-
-
-def _follow(first: Waiting, twin: Waiting) -> None:
-    """Answer an event that was sent twice at once when the first of the two is durable."""
-
-    def copy(done: "asyncio.Future[Outcome]") -> None:
-        if twin.done.done() or done.cancelled():
-            return
-        error = done.exception()
-        if error is not None:
-            twin.done.set_exception(error)
-        else:
-            twin.done.set_result(Outcome("duplicate", done.result().incident))
-
-    first.done.add_done_callback(copy)

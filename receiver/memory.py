@@ -25,6 +25,19 @@ ARENAS = 2
 """Heaps of the C library: the event loop's, and one for all threads beside it."""
 
 
+COLLECT_AFTER = (5_000, 50, 100)
+"""Thresholds of Python's collector. By default it would spend a fifth of the time on thousands of
+small values that are no cycles. At 100,000 it was cheaper still, but held the event loop for 280 ms
+once a stranger's requests made cycles of errors and their frames; these hold it for 15."""
+
+
+def collect_seldom() -> None:
+    """Have Python look for cycles seldom, and never among what is there from the start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 def keep_little() -> None:
     """Have this process keep little of the memory it frees; only glibc can be told.
 

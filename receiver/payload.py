@@ -1,10 +1,12 @@
 """Reads a webhook body: bytes in, alerts out.
 
-A well-formed body is checked and decoded in one call into compiled code, without a line of Python
-for each field, and only a body that fails there is read again, leniently. Both readings give the
-same result for a well-formed body.
+A well-formed body is checked and decoded by compiled code, without a line of Python for each field,
+and only a body that fails there is read again, leniently. Both readings give the same result for a
+well-formed body. Each alert is a call of its own: a thread that reads 10,000 of them in one keeps
+the interpreter from the event loop for 20 to 60 ms.
 """
 
+import codecs
 import re
 from typing import Annotated, Literal
 
@@ -25,7 +27,8 @@ from receiver.payload_fields import (
     http_url,
     unquote_receiver,
 )
-from receiver.payload_lenient import lenient_payload, load_json, source_of
+from receiver.payload_json import load_json
+from receiver.payload_lenient import lenient_payload, source_of
 from routing.alert import Alert
 
 __all__ = ["JunkPayloadError", "Payload", "Rejected", "parse_payload"]
@@ -55,7 +58,7 @@ class _Webhook(msgspec.Struct, gc=False):
     groupKey: Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)]  # noqa: N815
     groupLabels: _Labels  # noqa: N815
     externalURL: str  # noqa: N815
-    alerts: list[_Alert]
+    alerts: list[msgspec.Raw]
     truncatedAlerts: Annotated[int, Meta(ge=0, le=MAX_TRUNCATED)] = 0  # noqa: N815
     # Raw: they may hold millions of values, and nobody wants one of them.
     version: msgspec.Raw = msgspec.Raw()
@@ -63,6 +66,8 @@ class _Webhook(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Webhook).decode
+_decode_alert = msgspec.json.Decoder(_Alert).decode
+_PIECE = 1 << 20
 
 # In valid JSON a control character can only be written as an escape. A match may be a false
 # alarm (an escaped backslash before an "f"), which costs time but changes nothing.
@@ -85,11 +90,18 @@ def parse_payload(body: bytes, now: int, *, max_alerts: int = 10000) -> Payload:
     if _find_control(body) is None:
         try:
             if not body.isascii():
-                body.decode()  # msgspec does not look into what it passes over
+                _check_utf8(body)  # msgspec does not look into what it passes over
             return _payload(_decode(body), now, max_alerts)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # the lenient reading finds out whether the body is wrong or only sloppy
     return lenient_payload(load_json(body), now, max_alerts)
+
+
+def _check_utf8(body: bytes) -> None:
+    """Raise UnicodeDecodeError unless all of it is UTF-8; a text is four times as large."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(body[start : start + _PIECE], final=start + _PIECE >= len(body))
 
 
 def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
@@ -97,7 +109,6 @@ def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
     cut = max(0, len(items) - max_alerts)
     if cut:
         items = items[:max_alerts]
-    _share_annotations(items)
     known = 0 < len(webhook.version) <= MAX_TIME
     seen = {"version": msgspec.json.decode(webhook.version) if known else None}
     if len(webhook.orgId):
@@ -108,20 +119,27 @@ def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
         webhook.groupLabels,
         http_url(webhook.externalURL),
         webhook.truncatedAlerts + cut,
-        tuple([_alert(item, now) for item in items]),
+        _alerts(items, now),
         (),
         source_of(seen),
     )
 
 
-def _share_annotations(items: list[_Alert]) -> None:
-    """Let alerts in a row that say the same say it together: less memory waits for the commit."""
+def _alerts(items: list[msgspec.Raw], now: int) -> tuple[Alert, ...]:
+    """Return the alerts; those in a row that say the same say it together.
+
+    Less memory waits for the commit.
+    """
+    found = []
     shared: dict[str, str] = {}
     for item in items:
-        if item.annotations == shared:
-            item.annotations = shared
+        alert = _decode_alert(item)
+        if alert.annotations == shared:
+            alert.annotations = shared
         else:
-            shared = item.annotations
+            shared = alert.annotations
+        found.append(_alert(alert, now))
+    return tuple(found)
 
 
 def _alert(item: _Alert, now: int) -> Alert:

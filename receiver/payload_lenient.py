@@ -3,12 +3,9 @@
 What can be read is kept, what cannot is reported; nothing here is fast, and nothing needs to be.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from receiver.errors import PayloadError
 from receiver.payload_fields import (
     MAX_ANNOTATION,
     MAX_ENTRIES,
@@ -26,16 +23,12 @@ from receiver.payload_fields import (
     http_url,
     unquote_receiver,
 )
+from receiver.payload_json import json_text
 from receiver.text.visible import clean_text
 from routing.alert import Alert
 
-MAX_DEPTH = 200
-"""Nesting of a body; the compiled validator's parser has the same bound."""
-MAX_VALUES = 1_000_000
-"""Values in a body; 16 MB of empty lists would hold up the event loop for ten seconds."""
 _MAX_RAW = 4096
 _MAX_REASON = 1024
-_MAX_INTEGER_DIGITS = 40
 
 _STATUSES = {"firing": False, "alerting": False, "resolved": True, "ok": True}
 """Status words, and whether they mean resolved; ``alerting`` and ``ok`` are Grafana's."""
@@ -46,34 +39,6 @@ def source_of(webhook: Mapping[str, Any]) -> str:
     if "orgId" in webhook:
         return "grafana"
     return "alertmanager" if webhook.get("version") == "4" else "other"
-
-
-def load_json(body: bytes) -> object:
-    """Parse a body, also with raw control characters in strings, NaN, and a byte order mark.
-
-    Raises ``PayloadError`` with the place and what was expected there.
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = body[: error.start].decode("utf-8", "replace")
-        place = f"line {before.count(chr(10)) + 1} column {len(before) - before.rfind(chr(10))}"
-        message = f"expected JSON in UTF-8, found the byte 0x{body[error.start]:02x}"
-        raise PayloadError(message, place) from None
-    if not text.strip():
-        raise PayloadError("expected a JSON object, found an empty body", "line 1 column 1")
-    containers = body.count(b"[") + body.count(b"{")
-    if containers + body.count(b",") > MAX_VALUES:
-        raise PayloadError(f"expected at most {MAX_VALUES} values")
-    try:
-        document = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise PayloadError(_expectation(error), _place(error)) from None
-    except RecursionError:
-        raise PayloadError(f"expected at most {MAX_DEPTH} levels of nesting") from None
-    if containers > MAX_DEPTH:
-        _refuse_deep(document)
-    return document
 
 
 def lenient_payload(document: object, now: int, max_alerts: int) -> Payload:
@@ -179,7 +144,7 @@ def _texts(value: object, limit: int, what: str, notes: list[str]) -> dict[str, 
         text = _scalar(item)
         if text is None and item is not None:
             if what == "annotation":
-                text = json.dumps(item, ensure_ascii=False)
+                text = json_text(item, limit, ascii_only=False)
             else:
                 shown = clean_text(name, 80)
                 notes.append(f"{what} {shown}: expected a string, found {_kind(item)}; left out")
@@ -220,7 +185,7 @@ def _count(value: object) -> int:
 
 
 def _raw(item: object) -> str:
-    text = json.dumps(item)
+    text = json_text(item, _MAX_RAW)
     return text if len(text) <= _MAX_RAW else text[: _MAX_RAW - 3] + "..."
 
 
@@ -234,49 +199,3 @@ def _kind(value: object) -> str:
     if isinstance(value, str):
         return "a string"
     return "a list" if isinstance(value, list) else "an object"
-
-
-def _integer(digits: str) -> int | str:
-    # Python refuses to convert thousands of digits; nobody counts that far.
-    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else digits
-
-
-def _float(digits: str) -> float | str:
-    value = float(digits)
-    return value if math.isfinite(value) else digits
-
-
-_EXPECTED = {
-    "Expecting value": "expected a JSON value",
-    "Extra data": "expected the end of the body",
-    "Unterminated string starting at": "expected an end of the string that begins here",
-}
-_DECODER = json.JSONDecoder(
-    parse_int=_integer, parse_float=_float, parse_constant=str, strict=False
-)
-
-
-def _place(error: json.JSONDecodeError) -> str:
-    return f"line {error.lineno} column {error.colno}"
-
-
-def _expectation(error: json.JSONDecodeError) -> str:
-    known = _EXPECTED.get(error.msg)
-    if known is None:
-        words = error.msg.replace("Expecting", "expected")
-        known = words[:1].lower() + words[1:]
-    return known
-
-
-def _refuse_deep(document: object) -> None:
-    level: list[Any] = [document]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise PayloadError(f"expected at most {MAX_DEPTH} levels of nesting")

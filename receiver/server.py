@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from receiver.access import bounded
 from receiver.api import ApiEndpoint
 from receiver.audit import note_refusal
 from receiver.browsers import Browsers
@@ -301,6 +302,7 @@ def _common(
     async def common(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         correlation_id.set(correlation_id_of(request.headers))
+        request = bounded(request, WEBHOOK)
         span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:
@@ -314,6 +316,7 @@ def _common(
             answer = await pages.answer(request, error)
             if answer is error:
                 raise
+            error.__traceback__ = None  # as of all that are answered: see ``connections``
             response = answer
         except (StoreUnavailableError, PayloadError, SilenceError) as error:
             response = await pages.answer(request, _refused(error))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import json
 import logging
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import StreamReader, web
 
 from receiver import load
 from receiver.admission import MOST, Lane
@@ -200,6 +202,38 @@ async def test_the_body_of_a_refused_request_is_not_read(site: App) -> None:
     await asyncio.wait_for(sending, PATIENCE_S)  # the connection was closed
     assert sent < 20_000_000  # what fits into the buffers of the system
     writer.close()
+
+
+async def test_what_was_sent_of_it_is_not_kept(site: App) -> None:
+    """Thousands of strangers may be refused within the moment that a connection lingers."""
+    _, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    writer.write(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n")
+    writer.write(b"x" * 65_536)
+    kept = -1
+    while kept:
+        await asyncio.sleep(0.01)
+        (door,) = (one for one in gc.get_objects() if type(one) is Connections and len(one))
+        (connection,) = door._open
+        assert connection.transport is not None, "it is closed before it gave anything back"
+        kept = sum(one._size for one in gc.get_objects() if type(one) is StreamReader)
+    writer.close()
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1/slack/actions", "/v1/incidents/1-a-1/note"])
+async def test_a_refusal_leaves_no_cycles(site: App, path: str) -> None:
+    """Python's collector would have to find them, and holds the event loop meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        ports = (site.service.api_port, site.service.metrics_port, site.service.status_port)
+        for port in ports * 5:
+            async with site.session.post(f"http://127.0.0.1:{port}{path}", data=b"{}") as answer:
+                assert 400 <= answer.status < 500
+        # Each connection still has its last one at hand.
+        kept = [one for one in gc.get_objects() if isinstance(one, web.Request)]
+        assert len(kept) <= len(ports)
+    finally:
+        gc.enable()
 
 
 async def test_a_body_that_drips_in_is_not_waited_for(site: App) -> None:

@@ -1,6 +1,7 @@
 """Requests that nobody sends by mistake: each gets a clear answer, none an internal error."""
 
 import asyncio
+import io
 import json
 import time
 from typing import Any
@@ -272,3 +273,27 @@ async def test_what_is_no_request_is_answered_in_our_words(
     assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["error"].encode()
     assert b"aaa" not in answer
     assert b"bytearray" not in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/v1/incidents", b'{"title": "x", "other": "' + b"x" * 1_100_000 + b'"}', 413),
+        ("/v1/changes", b'{"summary": "' + b"x" * 1_100_000 + b'"}', 413),
+        ("/v1/incidents/ID/note", b'{"text": "' + b"x" * 1_100_000 + b'"}', 413),
+        ("/incidents/ID/acknowledge", b"text=x&" * 12_000, 413),
+        ("/incidents/ID/acknowledge", b"text=x&" * 600_000, 413),
+        ("/v1/alerts/webhook", b'{"alerts": [], "other": "' + b"x" * 1_100_000 + b'"}', 202),
+    ],
+)
+async def test_what_is_no_notification_has_a_bound_of_its_own(
+    plain: App, path: str, sent: bytes, status: int
+) -> None:
+    """It is read on the event loop, and a form of 16 MB would hold that for seconds."""
+    incident = await plain.fire()
+    kind = "application/json" if sent.startswith(b"{") else "application/x-www-form-urlencoded"
+    url = plain.url + path.replace("ID", incident)
+    data = io.BytesIO(sent)
+    async with plain.session.post(url, data=data, headers={"Content-Type": kind}) as answer:
+        assert answer.status == status, await answer.text()
+    assert (await plain.incident(incident))["state"] == "triggered"

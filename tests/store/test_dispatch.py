@@ -1,15 +1,20 @@
 """Events through the dispatcher into a real server: what one batch may hold together."""
 
+import threading
 from typing import Any
 
+import msgspec
 import pytest
 
+from receiver.batch import LARGE_ALERTS
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.store.incidents import IncidentStore
 from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
 from routing.incident_parts import Actor
-from tests.unit.builders import MINUTE, NOW, alert, received, rules
+from routing.rules import Rules
+from tests.patience import PATIENCE_S
+from tests.unit.builders import GROUP, MINUTE, NOW, alert, received, rules
 
 RULES = rules(retention=24 * 60 * MINUTE)
 
@@ -96,3 +101,36 @@ async def test_alerts_ask_the_cache_once(store: IncidentStore) -> None:
     await dispatcher.stop()
     shown = dispatcher.cache.shown()
     assert (shown["hits"], shown["misses"]) == (2, 1)
+
+
+async def test_nobody_waits_for_a_large_group(store: IncidentStore) -> None:
+    """It takes long to decide, and has to be decided in order all the same."""
+    going_on = threading.Event()
+    many = [alert(f"a{number}") for number in range(LARGE_ALERTS + 1)]
+    large = msgspec.structs.replace(
+        received(*many), key="0-bbbbbbbbbbbbbbbb", group=msgspec.structs.replace(GROUP, route="1")
+    )
+
+    def rules_of(route: str) -> Rules:
+        if route == "1":
+            assert going_on.wait(PATIENCE_S)
+        return RULES
+
+    dispatcher = Dispatcher(store, _Set(), rules_of)
+    dispatcher.start(lambda: None)
+    waiting = [dispatcher.submit(large)]
+    # What comes of it later is small, and is decided after it.
+    ended = [alert(f"a{number}", resolved=True) for number in range(LARGE_ALERTS + 1)]
+    waiting += [
+        dispatcher.submit(msgspec.structs.replace(large, alerts=(one,))) for one in ended[:2]
+    ]
+    for number in range(3):
+        assert (await dispatcher.submit(received(alert(f"b{number}")))).reason != "repeat"
+    assert not any(one.done() for one in waiting)
+    going_on.set()
+    outcomes = [await one for one in waiting]
+    await dispatcher.stop()
+    assert [one.reason for one in outcomes] == ["opened", "updated", "updated"]
+    found = await store.load(outcomes[-1].incident.id)
+    assert found is not None
+    assert len(found.firing()) == LARGE_ALERTS - 1
