@@ -1,6 +1,8 @@
 """Attacks of strangers and careless senders beside a steady stream of webhooks.
 
 None of the stream may be lost or late, the event loop may not be held, and memory stays bounded.
+The attackers run as fast as they can, niced (see ``benchmarks.attacks``); the stream's sender, the
+service and Valkey share the processors with them at equal priority.
 """
 
 import asyncio
