@@ -4,7 +4,6 @@ Flags win over the environment, the environment over the file, the file over the
 """
 
 import copy
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from receiver.checks.config_advice import advise
+from receiver.checks.config_errors import in_words
 from receiver.checks.config_response import check_response
 from receiver.checks.config_secrets import (
     Secret,
@@ -42,15 +42,6 @@ _MAX_PORT = 65_535
 _FILE, _ENVIRONMENT, _FLAGS = range(3)
 
 Place = tuple[str | int, ...]
-
-_WORDS = {
-    "missing": "required",
-    "string_type": "must be text (put it in quotes)",
-    "model_type": "must be a mapping of keys to values",
-    "dict_type": "must be a mapping of keys to values",
-    "tuple_type": "must be a list",
-    "literal_error": "not one of the allowed values",
-}
 
 
 class Loaded(NamedTuple):
@@ -161,7 +152,7 @@ class _Loader:
             settings = Settings.model_validate(self._data)
         except ValidationError as error:
             for item in error.errors(include_url=False, include_input=False):
-                self._say(_translate(dict(item)))
+                self._say(in_words(dict(item)))
             return None
         settings, problems = complete(settings)
         given = given_in(self._data)
@@ -289,26 +280,6 @@ class _Loader:
         allowed = f" (allowed: {', '.join(problem.allowed)})" if problem.allowed else ""
         place = self._origin(problem.path)[1]
         return f"{place}: {name}: {problem.message}{allowed}"
-
-
-def _translate(error: dict[str, Any]) -> Problem:
-    """Return a validation error in our words; values are never repeated, they may be secret."""
-    path: Place = tuple(part for part in error["loc"] if part != "[key]")
-    kind = error["type"]
-    if kind == "extra_forbidden" or "[key]" in error["loc"]:
-        allowed = keys_of(type_at(Settings, path[:-1]))
-        if allowed:
-            near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            return Problem(path, f"unknown key{hint}", tuple(allowed))
-    context = error.get("ctx", {})
-    if kind == "literal_error":
-        allowed = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
-        return Problem(path, _WORDS[kind], tuple(allowed))
-    if kind == "value_error":
-        return Problem(path, str(context["error"]))
-    message = error["msg"].replace("Input should", "must")
-    return Problem(path, _WORDS.get(kind, message[0].lower() + message[1:]))
 
 
 def _reason(error: Exception) -> str:

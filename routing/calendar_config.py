@@ -240,6 +240,14 @@ class CalendarConfig(Section):
         self.build()
         return self
 
+    @property
+    def always_open(self) -> bool:
+        """Whether it never closes: nothing waits for it to open."""
+        whole = all(self.hours[name] == ((0, _DAY_MINUTES),) for name in self.days)
+        return (
+            whole and len(set(self.days)) == len(DAY_NAMES) and not (self.holidays or self.closed)
+        )
+
     def build(self) -> Calendar:
         """Return the calendar; what cannot be one was refused while the configuration was read."""
         place = self.holidays

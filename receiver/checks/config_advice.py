@@ -5,11 +5,14 @@ from urllib.parse import urlsplit
 
 from receiver.checks.config_routes import check_routes, check_rules
 from receiver.checks.config_unused import Given, check_unused
+from receiver.policy import effective
 from receiver.settings import Settings
+from receiver.settings_places import nearest, nodes
 from receiver.settings_problem import Place, Problem
 from receiver.settings_types import is_loopback
 from routing.implied import impossible
 from routing.matcher import Matcher
+from routing.route import RouteTree
 
 
 def advise(settings: Settings, given: Given) -> Iterator[Problem]:
@@ -19,6 +22,7 @@ def advise(settings: Settings, given: Given) -> Iterator[Problem]:
     yield from check_rules(settings)
     yield from _never_match(settings)
     yield from check_unused(settings, lost, given)
+    yield from _never_quiet(settings, given)
     yield from _exposed(settings)
 
 
@@ -36,6 +40,19 @@ def _never_match(settings: Settings) -> Iterator[Problem]:
         if both is not None:
             words = f"no alert matches: {both[0]} and {both[1]} cannot both be true"
             yield Problem(place, words)
+
+
+def _never_quiet(settings: Settings, given: Given) -> Iterator[Problem]:
+    """Yield the quiet hours of calendars that are always open."""
+    always = {name for name, config in settings.calendars.items() if config.always_open}
+    seen: set[Place] = set()
+    for node, route in zip(nodes(settings), RouteTree(settings.route).routes, strict=True):
+        for priority, config in effective(settings, route).items():
+            place = nearest(node, priority, "quiet_hours")
+            if config.quiet_hours and config.calendar in always and given(place):
+                seen.add(place)
+    for place in sorted(seen, key=str):
+        yield Problem(place, "has no effect: its calendar is open round the clock")
 
 
 def _exposed(settings: Settings) -> Iterator[Problem]:

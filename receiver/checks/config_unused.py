@@ -144,16 +144,34 @@ def _of(section: str, key: str, *fields: str) -> list[_Setting]:
     return [_Setting((*path, field), used, needs) for field in fields]
 
 
-_NO_SLACK, _NO_PAGERDUTY = (
-    "no notifier is of the type slack",
-    "no notifier is of the type pagerduty",
-)
+def _inherited(field: str, section: str) -> Callable[[Settings], bool]:
+    """Return whether some notifier has what a section says, rather than something of its own."""
+
+    def used(settings: Settings) -> bool:
+        value = getattr(getattr(settings, section), field)
+        return any(
+            config.type == section and getattr(config, field) == value
+            for config in settings.notifiers.values()
+        )
+
+    return used
+
+
+_NO_SLACK = "no notifier is of the type slack"
+_NO_PAGERDUTY = "no notifier is of the type pagerduty"
+_OWN = "every notifier that could use it has a"
 _ONLY_WITH: tuple[_Setting, ...] = (
     _heard_by("slack.command"),
     _heard_by("permissions"),
     _Setting(("slack", "signing_secret"), _speaks_slack, "nothing is posted without slack.token"),
     _Setting(("slack", "app_token"), _speaks_slack, "nothing is posted without slack.token"),
     _Setting(("slack", "base_url"), _speaks_slack, "Slack is not called without slack.token"),
+    _Setting(("slack", "channel"), _inherited("channel", "slack"), f"{_OWN} channel of its own"),
+    _Setting(
+        ("pagerduty", "routing_key"),
+        _inherited("routing_key", "pagerduty"),
+        f"{_OWN} routing key of its own",
+    ),
     _Setting(("pagerduty", "base_url"), _has("pagerduty"), _NO_PAGERDUTY),
     _Setting(("budgets", "pagerduty_per_minute"), _has("pagerduty"), _NO_PAGERDUTY),
     _Setting(("budgets", "slack_channel_per_minute"), _has("slack"), _NO_SLACK),

@@ -117,7 +117,8 @@ def test_check_config_names_file_line_field_and_what_is_allowed(tmp_path: Path) 
     file.write_text("slack: {token: t, channel: C1}\n")
     good = CliRunner().invoke(main, ["check-config", str(file)])
     assert good.exit_code == 0
-    assert "slack (slack)" in good.output
+    assert "slack: slack C1" in good.output
+    assert "P1        1     at once" in good.output
 
 
 async def test_changes_are_told_and_shown_with_the_incident(plain: App) -> None:

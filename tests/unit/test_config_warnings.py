@@ -124,7 +124,9 @@ def test_a_name_of_the_usual_policies_means_its_kind(config: Config) -> None:
     text = f"notifiers:\n  slack: {{type: pagerduty, routing_key: {KEY}}}\n"
     (problem,) = config.problems(text)
     assert problem.startswith("im.yml:2: notifiers.slack.type: slack is the notifier")
-    settings, warnings = config.read(f"{BOTH}notifiers: {{slack: {{type: slack, channel: C9}}}}\n")
+    settings, warnings = config.read(
+        "slack: {token: xoxb-1}\nnotifiers: {slack: {type: slack, channel: C9}}\n"
+    )
     assert (settings.notifiers["slack"].channel, warnings) == ("C9", [])
 
 
@@ -165,6 +167,24 @@ def test_the_newcomers_path_needs_no_section(config: Config) -> None:
         (
             "route: {routes: [{matchers: [a=b], continue: true}]}",
             "route.routes.0.continue: has no effect: no route follows",
+        ),
+        (
+            (
+                f"pagerduty: {{routing_key: {KEY}}}\nnotifiers: {{pagerduty: {{type: pagerduty,"
+                f" routing_key: {KEY[::-1]}}}}}"
+            ),
+            "pagerduty.routing_key: has no effect: every notifier that could use it has a routing",
+        ),
+        (
+            "slack: {token: xoxb-1, channel: C1}\nnotifiers: {slack: {type: slack, channel: C2}}",
+            "slack.channel: has no effect: every notifier that could use it has a channel",
+        ),
+        (
+            (
+                "calendars: {default: {hours: '00:00-24:00', days: [mon, tue, wed, thu, fri, sat,"
+                " sun]}}\npriorities: {P3: {quiet_hours: true}}"
+            ),
+            "priorities.P3.quiet_hours: has no effect: its calendar is open round the clock",
         ),
         ("slack: {command: /im}", "slack.command: has no effect: Slack is not listened to"),
         ("permissions: {resolve: {users: [U1]}}", "permissions: has no effect: Slack is not"),
