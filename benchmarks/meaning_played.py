@@ -13,7 +13,7 @@ from routing.rules import Rules
 
 ANN = Actor("U1", "ann", "slack")
 _FOLLOWED = ("acknowledge", "resolve", "escalate", "quiet", "remind", "delivery")
-_MOST = 3_000
+_MOST = 100_000
 
 
 def received(assignment: Assignment, route: str, labels: dict[str, str], at: int) -> AlertsReceived:
@@ -64,7 +64,7 @@ class Played:
         """Return the notifiers of the step it is at, in the order they are configured."""
         clock = self.rules.clocks[incident.priority]
         step = clock.step(incident.step)
-        return (*(step.notify if step is not None else ()), *clock.remind)
+        return tuple(dict.fromkeys((*(step.notify if step is not None else ()), *clock.remind)))
 
     def acknowledge(self, at: int) -> None:
         """Let somebody take it."""

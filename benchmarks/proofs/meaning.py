@@ -51,7 +51,7 @@ async def run(report: Report) -> None:
     report("the table and the rules, 168 hours", f"{len(wrong)} of {what}", "0 differ", not wrong)
     pages, wrong = 0, []
     for configured in CONFIGURATIONS:
-        number, differences = await compare_running(configured, _rows(configured))
+        number, differences = await compare_running(configured, rows_of(configured))
         pages += number
         wrong += differences
     for line in wrong[:SHOWN]:
@@ -75,7 +75,8 @@ def load(configured: Configured, folder: Path) -> tuple[Settings, Path]:
     return load_settings(file, {}, {}), file
 
 
-def _rows(configured: Configured) -> list[Row]:
+def rows_of(configured: Configured) -> list[Row]:
+    """Return the rows of the table that the command prints."""
     with TemporaryDirectory() as folder:
         settings, file = load(configured, Path(folder))
         return list(read_table(settings, file))
