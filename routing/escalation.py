@@ -88,14 +88,14 @@ def page_next(
 
     ``paged`` is what receipts say was delivered, where that is known.
     """
-    if _wait_for_hours(draft, clock, reason):
+    number, step = _staffed(clock, draft.get("step") + 1)
+    if step is not None and _wait_for_hours(draft, clock, reason):
         clocks.hold(draft, clock)
         return
     draft.stop("quiet")
     draft.set(held_reason="")
     if draft.get("state") != "snoozed":
         clocks.resume(draft, clock)
-    number, step = _staffed(clock, draft.get("step") + 1)
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
         return

@@ -206,18 +206,16 @@ def test_after_quiet_hours_the_steps_keep_their_distance() -> None:
     assert incident.timers["escalate"] == NOW + 150 * MINUTE
 
 
-def test_what_was_delivered_is_not_undeliverable_after_quiet_hours() -> None:
+def test_what_was_delivered_is_not_undeliverable_in_quiet_hours() -> None:
     hours = CalendarConfig(hours="09:00-10:05").build()
     found = rules(Step(("slack",)), calendar=hours, quiet=True)  # due at 10:05, when it closes
-    moves = (
-        (0, received(alert())),
-        (1, TimerDue("delivery", {"slack": 1})),
-        (5, TimerDue("acknowledge", {"slack": 1})),
-    )
-    held, _ = play(*moves, found=found)
-    after = decide(held, TimerDue("quiet", {"slack": 1}), held.timers["quiet"], found)
-    assert [entry.kind for entry in after.timeline] == ["exhausted"]
-    assert not after.observations
+    moves = ((0, received(alert())), (1, TimerDue("delivery", {"slack": 1})))
+    paged, _ = play(*moves, found=found)
+    after = decide(paged, TimerDue("acknowledge", {"slack": 1}), NOW + 5 * MINUTE, found)
+    assert [entry.kind for entry in after.timeline] == ["deadline_missed", "exhausted"]
+    assert [each.name for each in after.observations] == ["incident_deadlines_total"]
+    assert after.incident is not None
+    assert "quiet" not in after.incident.timers
 
 
 def test_a_note_in_a_snooze_does_not_end_status_updates() -> None:

@@ -122,6 +122,13 @@ def test_what_has_run_out_does_not_run_again() -> None:
     assert late.timers["quiet"] == ms("2026-03-30T09:00+02:00")
 
 
+def test_nothing_waits_where_no_step_is_left() -> None:
+    found = quiet("20m", update_within=parse_within("3h"))
+    late = let_pass(opened(found, "2026-03-27T16:45+01:00"), "2026-03-27T17:05+01:00", found)
+    assert "quiet" not in late.timers
+    assert late.timers["update"] == ms("2026-03-27T19:45+01:00")
+
+
 def test_whoever_answers_at_night_has_clocks_that_run() -> None:
     found = quiet(
         "1h", resolve_within=parse_within("2h"), update_within=parse_within("30m"), remind_after=0
