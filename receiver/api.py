@@ -27,7 +27,8 @@ from receiver.parameters import (
     read_one,
     read_query,
 )
-from receiver.person_actions import ACTIONS, read_body, read_event, read_json
+from receiver.people import People
+from receiver.person_actions import ACTIONS, Body, read_body, read_event, read_json
 from receiver.review_facts import Review, to_json
 from receiver.reviews import Reviews
 from receiver.settings import CredentialConfig
@@ -72,10 +73,12 @@ class ApiEndpoint:
         opening: Opening,
         silencer: Silencer,
         reviews: Reviews,
+        people: People,
         components: tuple[str, ...] = (),
     ) -> None:
         """``components``: those of the status page."""
         self._reviews = reviews
+        self._people = people
         self._components = components
         self._opening = opening
         self._silencer = silencer
@@ -142,38 +145,34 @@ class ApiEndpoint:
         if action not in (*ACTIONS, *STATUS_ACTIONS):
             known = ", ".join((*ACTIONS, *STATUS_ACTIONS))
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
-        raw = await request.read()
+        body = _read(action, await request.read())
+        actor, now = await self._actor(request, body, credential), self._clock.now()
         if is_about_silences(action):
-            asked = read_silence_body(action, raw)
-            actor, now = _actor(request, asked.by, credential), self._clock.now()
-            return _answer(await silence_act(self._silencer, incident, asked, actor, now))
-        event = await self._event(request, action, raw, credential)
-        key = _idempotency_key(request)
-        event_id = f"api:{incident.id}:{action}:{key}" if key else ""
-        outcome = await self._dispatcher.submit(event, incident.id, event_id)
-        refuse_no_component(outcome.reason, self._components)
-        return _answer(outcome)
+            outcome = await silence_act(self._silencer, incident, body, actor, now)
+        else:
+            event = await self._event(action, body, actor, now)
+            key = _idempotency_key(request)
+            event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+            outcome = await self._dispatcher.submit(event, incident.id, event_id)
+            refuse_no_component(outcome.reason, self._components)
+        return _answer(outcome, actor)
 
-    async def _event(
-        self, request: web.Request, action: str, raw: bytes, credential: CredentialConfig | None
-    ) -> PersonEvent:
+    async def _event(self, action: str, body: Body, actor: Actor, now: int) -> PersonEvent:
         if action in STATUS_ACTIONS:
-            body = read_status_body(action, raw)
-            actor = _actor(request, body.by, credential)
             return status_event(action, body, actor, self._components)
-        body = read_body(action, raw)
-        actor = _actor(request, body.by, credential)
-        return await read_event(action, body, actor, self._clock.now(), self._store.find)
+        return await read_event(action, body, actor, now, self._store.find)
 
     async def open(self, request: web.Request) -> web.Response:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
         credential = self._access.check(request)
         body = read_json(OpenBody, await request.read())
         key = _idempotency_key(request) or uuid.uuid4().hex
-        outcome = await self._opening.open(body, _actor(request, body.by, credential), key)
+        actor = await self._actor(request, body, credential)
+        outcome = await self._opening.open(body, actor, key)
         shown = present.summary(outcome.incident) if outcome.incident else None
         status = 201 if outcome.reason == "opened" else 200
-        return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
+        answer = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+        return web.json_response(answer, status=status)
 
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
@@ -195,6 +194,13 @@ class ApiEndpoint:
             }
         )
 
+    async def _actor(
+        self, request: web.Request, body: Body | OpenBody, credential: CredentialConfig | None
+    ) -> Actor:
+        agent = request.headers.get("User-Agent", "")
+        via = "cli" if agent.startswith("incident-manager") else "api"
+        return await self._people.actor(via, body.by, credential, human=body.human)
+
     async def _load(self, request: web.Request) -> Incident:
         incident = await self._store.find(request.match_info["id"])
         if incident is None:
@@ -206,19 +212,18 @@ class ApiEndpoint:
         return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
 
 
-def _actor(request: web.Request, by: str, credential: CredentialConfig | None) -> Actor:
-    """Return who acts: as the body says, else the credential's name, which is kept anyway."""
-    known = credential.name if credential else ""
-    agent = request.headers.get("User-Agent", "")
-    via = "cli" if agent.startswith("incident-manager") else "api"
-    return Actor(by or known or "somebody", via, known)
+def _read(action: str, raw: bytes) -> Body:
+    if is_about_silences(action):
+        return read_silence_body(action, raw)
+    return read_status_body(action, raw) if action in STATUS_ACTIONS else read_body(action, raw)
 
 
-def _answer(outcome: Outcome) -> web.Response:
+def _answer(outcome: Outcome, actor: Actor) -> web.Response:
     """A request that changes nothing is a result, not an error: it says what is the case now."""
     shown = present.summary(outcome.incident) if outcome.incident else None
     status = 409 if outcome.reason in ("stale", "damaged") else 200
-    return web.json_response({"result": outcome.reason, "incident": shown}, status=status)
+    body = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+    return web.json_response(body, status=status)
 
 
 def _idempotency_key(request: web.Request) -> str:

@@ -37,6 +37,7 @@ from receiver.outages import Outages
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty import PagerDuty
 from receiver.paths import runbooks_folder
+from receiver.people import People
 from receiver.policy import build_assignment
 from receiver.review_pages import ReviewPages
 from receiver.reviews import Reviews
@@ -352,6 +353,7 @@ class Service:
                 self.opening,
                 self.silencer,
                 self.reviews,
+                People(settings.people, self._front.users.is_person, self.pagerduty.user_id),
                 tuple(component.name for component in settings.status_page.components),
             ),
             status=status,

@@ -153,6 +153,7 @@ def _say(level: int, actor: Actor, action: str, incident: str, outcome: str, **m
         "actor": actor.name,
         "actor_id": actor.id,
         "via": actor.via,
+        "human": actor.ends == "human",
     }
     log.log(level, "%s", words, extra=extra | {name: text for name, text in more.items() if text})
 

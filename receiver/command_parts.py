@@ -1,11 +1,14 @@
 """What commands that talk to a running service have in common."""
 
 import json
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 import requests
+from click.core import ParameterSource
 
 from receiver.http_client import follow_proxies
 from receiver.text.visible import plain
@@ -22,9 +25,46 @@ formats_option = click.option(
     show_default=True,
     help="simple for people, json for programs.",
 )
-by_option = click.option(
-    "--by", envvar="USER", default="somebody", help="Your name in the timeline."
-)
+
+
+def _keep_human(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+    context.meta[_HUMAN] = value
+
+
+_HUMAN = "incident_manager.human"
+
+
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say who acts; ``signed`` reads them."""
+    human = click.option(
+        "--human/--automatic",
+        default=None,
+        envvar="INCIDENT_MANAGER_HUMAN",
+        expose_value=False,
+        callback=_keep_human,
+        help="Whether a person does this; else it is one if there is a terminal.",
+    )
+    by = click.option("--by", envvar="USER", default="somebody", help="Your name in the timeline.")
+    return by(human(command))
+
+
+def signed(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of an action with who acts: a person, or a script that nobody watches.
+
+    A script's user is whoever owns the machine or the crontab, and no answer of theirs: only a name
+    that was given counts as one.
+    """
+    context = click.get_current_context()
+    human = context.meta.get(_HUMAN)
+    if human is None:
+        human = any(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if human:
+        return body
+    given = context.get_parameter_source("by") is ParameterSource.COMMANDLINE
+    by = body["by"] if given else f"{body['by']} (script)"
+    return {**body, "by": by, "human": False}
+
+
 url_option = click.option(
     "--url",
     envvar="INCIDENT_MANAGER_URL",

@@ -11,6 +11,7 @@ from receiver.command_parts import (
     call,
     formats_option,
     print_json,
+    signed,
     token_option,
     url_option,
 )
@@ -145,7 +146,7 @@ def _marks(body: dict[str, Any]) -> list[str]:
 def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:
     """Do something to an incident and print what came of it; ``options``: output, url, token."""
     output, url, token = options
-    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=body)
+    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=signed(body))
     if output == "json":
         print_json(answer)
         return

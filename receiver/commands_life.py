@@ -10,6 +10,7 @@ from receiver.command_parts import (
     call,
     formats_option,
     print_json,
+    signed,
     token_option,
     url_option,
 )
@@ -207,7 +208,7 @@ def open_incident(  # noqa: PLR0913, PLR0917 - one parameter an option
         "labels": {name: value for name, _, value in pairs},
         "by": by,
     }
-    answer = call("POST", url, token, "/v1/incidents", json=body)
+    answer = call("POST", url, token, "/v1/incidents", json=signed(body))
     if output == "json":
         print_json(answer)
     else:

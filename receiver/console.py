@@ -146,7 +146,10 @@ class ConsoleEndpoint:
         given = form.get("name") or _cookie(request.cookies.get(COOKIE, ""))
         name = credential.name if credential else _name(given)
         try:
-            event = await self._event(action, form, Actor(name or "somebody", "console"))
+            # A browser is a person's, unless its credential is a machine's.
+            human = credential is None or credential.human
+            actor = Actor(name or "somebody", "console", human=human)
+            event = await self._event(action, form, actor)
             outcome = await self._dispatcher.submit(event, incident.id)
             reason = "yours" if _is_theirs(outcome, name) else outcome.reason
         except PayloadError:

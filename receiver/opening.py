@@ -26,7 +26,7 @@ KIND = "manual"
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     """``title``: what is wrong; ``priority`` P1 to P4 ("": by the rules); ``labels`` as of alerts.
 
-    ``details`` is what is known so far, ``by`` who opens it.
+    ``details`` is what is known so far, ``by`` who opens it, ``human`` as of actions.
     """
 
     title: str = ""
@@ -34,6 +34,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     details: str = ""
     labels: dict[str, str] = {}
     by: str = ""
+    human: bool | None = None
 
 
 class Opening:

@@ -43,10 +43,14 @@ Find = Callable[[str], Awaitable[Incident | None]]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """What every action may say: who acts (``by``), and the episode they saw."""
+    """What every action may say: who acts (``by``), and the episode they saw.
+
+    ``human`` False: a machine does so, on nobody's behalf that is not named in ``by``.
+    """
 
     by: str = ""
     episode: int | None = None
+    human: bool | None = None
 
 
 class ResolveBody(Body):

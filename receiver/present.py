@@ -34,7 +34,13 @@ DAMAGED_ADVICE = (
 """For an incident whose record was put aside."""
 
 
-def _actor(actor: Actor | None) -> dict[str, str] | None:
+def actor_json(actor: Actor | None) -> dict[str, Any] | None:
+    """Return who did it, and whether that counts as a person's doing."""
+    named = _assignee(actor)
+    return {**named, "human": actor.ends == "human"} if actor and named else None
+
+
+def _assignee(actor: Actor | None) -> dict[str, Any] | None:
     return {"name": actor.name, "via": actor.via, "id": actor.id} if actor else None
 
 
@@ -55,9 +61,9 @@ def summary(incident: Incident) -> dict[str, Any]:
         "episode": incident.episode,
         "episode_opened_at": rfc3339(incident.episode_opened_at),
         "acknowledged_at": rfc3339(incident.acknowledged_at),
-        "acknowledged_by": _actor(incident.acknowledged_by),
+        "acknowledged_by": actor_json(incident.acknowledged_by),
         "resolved_at": rfc3339(incident.resolved_at),
-        "resolved_by": _actor(incident.resolved_by),
+        "resolved_by": actor_json(incident.resolved_by),
         "deadlines": {
             name: {
                 "due": rfc3339(deadline.due),
@@ -69,7 +75,7 @@ def summary(incident: Incident) -> dict[str, Any]:
         },
         "escalation_step": incident.step + 1,
         "kind": incident.kind,
-        "assigned_to": _actor(incident.assigned_to),
+        "assigned_to": _assignee(incident.assigned_to),
         "snoozed_until": rfc3339(incident.snoozed_until),
         "silences": [
             {
@@ -81,7 +87,7 @@ def summary(incident: Incident) -> dict[str, Any]:
             }
             for silence in incident.silences
         ],
-        "opened_by": _actor(incident.opened_by),
+        "opened_by": actor_json(incident.opened_by),
         "published": _published(incident.published),
         "flapping": incident.flapping,
         "flapping_until": rfc3339(incident.timers.get("flap", 0)),
@@ -223,6 +229,7 @@ def entries(timeline: Iterable[Entry], first: int = 1) -> list[dict[str, Any]]:
             "text": entry.text,
             "by": entry.by or None,
             "via": entry.via or None,
+            "automatic": entry.automatic,
         }
         for number, entry in enumerate(timeline, first)
     ]

@@ -19,6 +19,7 @@ from pydantic import (
 
 from receiver.enrichment_config import EnrichmentConfig
 from receiver.integration_config import IntegrationsConfig, PerMinute
+from receiver.people_config import People
 from receiver.permission_config import Permissions
 from receiver.settings_types import (
     Address,
@@ -71,7 +72,8 @@ class CredentialConfig(Section):
     """Who may post alerts and use the API: a bearer token, or a user name with a password.
 
     ``cluster`` is the identity of the Alertmanager cluster that uses it. Beyond
-    ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are one.
+    ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are one. ``human`` False: what
+    is done with it is no person's answer, unless it names somebody known.
     """
 
     name: Name
@@ -80,6 +82,7 @@ class CredentialConfig(Section):
     password: OptionalSecret = None
     cluster: Text = ""
     incidents_per_minute: PerMinute = 0
+    human: bool = True
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -319,6 +322,7 @@ class Settings(Section):
     tracing: TracingConfig = TracingConfig()
     slack: SlackConfig = SlackConfig()
     permissions: Permissions = Field(default={})
+    people: People = Field(default={})
     pagerduty: PagerDutyConfig = PagerDutyConfig()
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()
     integrations: IntegrationsConfig = IntegrationsConfig.model_validate({})

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from receiver.people_config import check_people
 from receiver.policy import policies_used
 from receiver.review_pages import problem_of
 from receiver.settings import RedisConfig, Settings
@@ -41,6 +42,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *_check_services(settings),
         *check_notifiers(settings, notifiers, _policies_used(settings, priorities)),
         *_check_integrations(settings, notifiers),
+        *check_people(settings.people),
         *_check_steps(settings.escalations, notifiers),
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),

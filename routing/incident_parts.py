@@ -21,6 +21,11 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Return how metrics tell people from automation: ``human`` or ``automatic``."""
         return "human" if self.human and self.via != "automatic" else "automatic"
 
+    @property
+    def shown(self) -> str:
+        """Return the name as the timeline has it: what is no person's doing says so."""
+        return self.name if self.ends == "human" else f"{self.name} (automatic)"
+
 
 AUTOMATIC = Actor(name="alerts resolved", via="automatic", human=False)
 

@@ -74,7 +74,7 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     if not was_on_it:
         clocks.start(draft, _clock(draft, rules), "resolve")
     clocks.remind_later(draft, _clock(draft, rules))
-    draft.say("acknowledged", f"Acknowledged by {actor.name}", actor)
+    draft.say("acknowledged", f"Acknowledged by {actor.shown}", actor)
     _count_answer(draft, actor, rules)
     return "acknowledged"
 
@@ -132,7 +132,7 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     retire(draft, rules)
     still = f" while {firing} of its alerts still fire" if firing else ""
     why = f": {event.cause}" if event.cause else ""
-    draft.say("resolved", f"Resolved by {actor.name}{still}{why}", actor, cause=event.cause)
+    draft.say("resolved", f"Resolved by {actor.shown}{still}{why}", actor, cause=event.cause)
     observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
     return "resolved"
 

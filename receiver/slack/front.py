@@ -50,7 +50,7 @@ class Front:
         self._forms = forms
         self._command = command
         self._figures = figures
-        self._users = users
+        self.users = users
         self._kinds: Mapping[str, Callable[[Json], Any]] = {
             "interactive": self._interactive,
             "slash_commands": self._slash,
@@ -147,7 +147,7 @@ class Front:
         try:
             work = await self._work()
             figures = by_priority(await self._figures.days(_day(now), WEEK_DAYS))
-            person = await self._users.whole(user)
+            person = await self.users.whole(user)
             await self._desk.publish(user, home(person, work, figures, now))
         except (PayloadError, StoreUnavailableError) as error:
             log.info("the App Home of %s is not up to date: %s", user, error)

@@ -30,12 +30,16 @@ PagerDutyId = Callable[[str], Awaitable[str | None]]
 
 
 class User(msgspec.Struct, frozen=True):
-    """A person: the name to show, the e-mail address, PagerDuty's id; "" where it is not known."""
+    """A person: the name to show, the e-mail address, PagerDuty's id; "" where it is not known.
+
+    ``bot``: it is none, but an app.
+    """
 
     id: str
     name: str = ""
     email: str = ""
     pagerduty: str = ""
+    bot: bool = False
 
     @property
     def identities(self) -> frozenset[tuple[str, str]]:
@@ -77,6 +81,11 @@ class SlackUsers:
         self._make_room(self._users)
         self._users[user_id] = (found, time.monotonic() + kept)
         return found
+
+    async def is_person(self, user_id: str) -> bool:
+        """Return whether an id is known to be a person's; an app's is not."""
+        user = await self.user(user_id)
+        return bool(user.name) and not user.bot
 
     async def whole(self, user_id: str) -> User:
         """Return a person with PagerDuty's id, as far as it can be found out in a moment."""
@@ -138,7 +147,8 @@ def _read(user_id: str, person: dict[str, Any]) -> User:
     name = next((name for name in names if isinstance(name, str) and name.strip()), "")
     shown = "".join(char for char in name if char.isprintable())[:80]
     email = profile.get("email")
-    return User(user_id, shown, email.lower() if isinstance(email, str) else "")
+    address = email.lower() if isinstance(email, str) else ""
+    return User(user_id, shown, address, bot=person.get("is_bot") is True)
 
 
 def is_user(text: str) -> bool:

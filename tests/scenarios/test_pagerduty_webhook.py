@@ -206,6 +206,7 @@ async def test_an_acknowledge_in_pagerduty(desk: Desk, told: str) -> None:
         "name": "Tenex Engineer",
         "via": "pagerduty",
         "id": "PLH1HKV",
+        "human": True,
     }
     message = desk.app.slack.top_level("C0ALERTS")[-1]
     await until(lambda: "acknowledged" in desk.app.slack.message(message.ts).text)
@@ -222,7 +223,12 @@ async def test_an_acknowledge_in_pagerduty(desk: Desk, told: str) -> None:
 async def test_automation_is_no_person(desk: Desk) -> None:
     name = await desk.page()
     assert await desk.tell("acknowledged", by=SERVICE) == "applied"
-    assert (await desk.app.incident(name))["acknowledged_by"]["name"] == "API Service"
+    found = await desk.app.incident(name)
+    assert (found["acknowledged_by"]["name"], found["acknowledged_by"]["human"]) == (
+        "API Service",
+        False,
+    )
+    assert found["timeline"][-1]["text"] == "Acknowledged by API Service (automatic)"
     assert await desk.acknowledged("human") == 0
     assert await desk.acknowledged("automatic") == 1
 
