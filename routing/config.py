@@ -97,12 +97,14 @@ def _routing_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def is_channel_id(text: str) -> bool:
+    """Return whether a text has the form of the id of a Slack channel or conversation."""
+    return re.fullmatch(r"[CDGUW][A-Z0-9]{1,20}", text) is not None
+
+
 def _channel(value: str) -> str:
-    if not re.fullmatch(r"[CDGUW][A-Z0-9]{1,20}", value):
-        raise ValueError(
-            "not the id of a Slack channel such as C0123ABCD (at the end of its details in Slack);"
-            " a name finds nothing once it is changed"
-        )
+    if not is_channel_id(value) and not re.fullmatch(r"#?[^\s#@,:<>]{1,80}", value):
+        raise ValueError("neither the id of a Slack channel, such as C0123ABCD, nor its name")
     return value
 
 

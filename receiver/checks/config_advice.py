@@ -10,6 +10,7 @@ from receiver.settings import Settings
 from receiver.settings_places import nearest, nodes
 from receiver.settings_problem import Place, Problem
 from receiver.settings_types import is_loopback
+from routing.config import is_channel_id
 from routing.implied import impossible
 from routing.matcher import Matcher
 from routing.route import RouteTree
@@ -24,6 +25,7 @@ def advise(settings: Settings, given: Given) -> Iterator[Problem]:
     yield from check_unused(settings, lost, given)
     yield from _never_quiet(settings, given)
     yield from _exposed(settings)
+    yield from _named_channels(settings)
 
 
 def _never_match(settings: Settings) -> Iterator[Problem]:
@@ -65,3 +67,20 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
             " through can send alerts, read incidents and acknowledge them; set web.credentials"
         )
         yield Problem(("web", "external_url"), words)
+
+
+def _named_channels(settings: Settings) -> Iterator[Problem]:
+    """A name works until somebody changes it, and then nobody is told of anything."""
+    named: list[tuple[Place, str | None]] = [(("slack", "channel"), settings.slack.channel)]
+    named += [
+        (("notifiers", name, "channel"), config.channel)
+        for name, config in settings.notifiers.items()
+        if config.channel != settings.slack.channel
+    ]
+    for place, channel in named:
+        if channel is not None and not is_channel_id(channel):
+            words = (
+                "a channel's name, which finds nothing once it is changed; use its id such as"
+                " C0123ABCD (at the end of the channel's details in Slack)"
+            )
+            yield Problem(place, words)

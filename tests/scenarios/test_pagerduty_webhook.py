@@ -375,6 +375,7 @@ async def test_two_services_with_the_same_page_are_told_apart(tmp_path: Path, fa
     await app.start(
         pagerduty__webhook_secret=SECRET,
         notifiers={name: {"type": "pagerduty", "routing_key": key} for name, key in keys.items()},
+        escalations={"urgent": {"steps": [{"notify": list(keys)}]}},
     )
     desk = Desk(app)
     name = await app.fire()

@@ -366,8 +366,10 @@ classify:
         ("incidents: {retention: 10m}", "incidents.reopen_within: is longer than incidents.ret"),
         ("slack: {token: xapp-1, channel: C1}", "slack.token: is an app-level token, which"),
         ("slack: {token: xoxp-1, channel: C1}", "slack.token: is a user's token"),
-        ("slack: {token: xoxb-1, channel: '#ops'}", "slack.channel: not the id of a Slack chan"),
-        ("slack: {token: xoxb-1, channel: ops}", "slack.channel: not the id of a Slack chan"),
+        (
+            "slack: {token: xoxb-1, channel: '#ops room'}",
+            "slack.channel: neither the id of a Slack",
+        ),
         ("slack: {signing_secret: xoxb-1}", "slack.signing_secret: is a token, not the signing"),
         (f"pagerduty: {{rest_token: {KEY}}}", "pagerduty.rest_token: has the form of a routing"),
         (
@@ -504,3 +506,14 @@ def test_the_command_and_the_log_say_it(config: Config, caplog: pytest.LogCaptur
 def test_what_newcomers_write(config: Config, text: str, problem: str) -> None:
     first, *_ = config.problems(text)
     assert first.startswith(problem)
+
+
+@pytest.mark.parametrize("name", ["'#ops'", "ops"])
+def test_a_channel_by_name_works_and_is_a_warning(config: Config, name: str) -> None:
+    (warning,) = config.warnings(f"slack: {{token: xoxb-1, channel: {name}}}\n")
+    assert "slack.channel: a channel's name, which finds nothing once it is changed" in warning
+    text = (
+        "slack: {token: xoxb-1, channel: C1}\nescalations: {urgent: {steps: [{notify: [dba]}]}}\n"
+    )
+    warnings = config.warnings(f"{text}notifiers: {{dba: {{type: slack, channel: {name}}}}}\n")
+    assert any("notifiers.dba.channel: a channel's name" in one for one in warnings)
