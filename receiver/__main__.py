@@ -29,8 +29,10 @@ from receiver.files_command import files
 from receiver.http_client import proxy_secrets
 from receiver.logs import LEVELS, setup_logging
 from receiver.memory import collect_seldom, keep_little
+from receiver.notify_command import notify
 from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
+from receiver.pagerduty_check import pagerduty
 from receiver.review_command import review
 from receiver.secrets import redact
 from receiver.settings import Settings
@@ -208,6 +210,8 @@ main.add_command(alert)
 main.add_command(dead_letters)
 main.add_command(oncall)
 main.add_command(slack)
+main.add_command(pagerduty)
+main.add_command(notify)
 main.add_command(changes)
 main.add_command(health_check)
 main.add_command(validate_metrics)

@@ -31,6 +31,7 @@ from receiver.integration_config import BUILT_IN
 from receiver.listening import Listening
 from receiver.load import Load
 from receiver.metrics import Metrics
+from receiver.notifier_checks import NotifierChecks
 from receiver.notify.webhook import WebhookNotifier
 from receiver.opening import Opening
 from receiver.outages import Outages
@@ -155,6 +156,7 @@ class Service:
         self._background.append(asyncio.create_task(Sorting(self.dispatcher.store).run()))
         await self._listen()
         self.outgoing_heartbeat.start()
+        self._background.append(asyncio.create_task(self.notifier_checks.run()))
         if self.slack_socket is not None:
             self.slack_socket.start()
 
@@ -295,6 +297,12 @@ class Service:
         )
         self._endpoints = self._build_endpoints(store, runbooks)
         self.outgoing_heartbeat = self._build_heartbeat()
+        self.notifier_checks = NotifierChecks(
+            self.notifiers,
+            self._outages,
+            settings.observability.check_notifiers_every,
+            self._report_notifiers,
+        )
 
     def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
         settings = self.settings
@@ -334,8 +342,7 @@ class Service:
             token.get_secret_value() if token else "",
         )
         status.components = self._components
-        status.notifiers = lambda: self._outages.up(self.notifiers)
-        status.outages = self._outages.present
+        status.notifiers = lambda: self._outages.states(self.notifiers)
         status.look = self._look
         return Endpoints(
             webhook=webhook,
@@ -420,9 +427,14 @@ class Service:
         self.metrics.set_cache("enrichment", self.enrichment.shown())
 
     async def _look(self) -> None:
-        """Bring up to date what is known from Redis alone."""
+        """Bring up to date what nobody reports by himself."""
+        self._report_notifiers()
         await self.unreached.look()
         self.metrics.set_damaged(await self.damaged.look())
+
+    def _report_notifiers(self) -> None:
+        words, since = self._outages.condition()
+        self.conditions.report(Subject.NOTIFIERS, words, since=since)
 
     async def _problems(self) -> list[Condition]:
         """Return what is wrong, for the console."""

@@ -36,6 +36,8 @@ class Subject(StrEnum):
     """Something stored cannot be read and was put aside."""
     REPAIRED = "repaired"
     """The append-only file was mended at the start, which cut something off."""
+    NOTIFIERS = "notifiers"
+    """A notifier would deliver nothing: its credentials, its channel or the way to it."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
 

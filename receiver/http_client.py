@@ -66,6 +66,18 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **more)
 
 
+A_PAGE = "answers {} with a web page, as a login or an error page has it: look at its url"
+
+
+def is_web_page(beginning: bytes) -> bool:
+    """Return whether an answer to a program is a page for people, by its first bytes.
+
+    Not by its type: many a service says ``ok`` as text/html.
+    """
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower()
+    return text.startswith((b"<!doctype html", b"<html"))
+
+
 def _with_scheme(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 

@@ -15,7 +15,7 @@ from yarl import URL
 from receiver.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.http_client import open_session
+from receiver.http_client import A_PAGE, is_web_page, open_session
 from receiver.metrics import Metrics
 from receiver.settings import OutgoingHeartbeatConfig
 
@@ -23,6 +23,8 @@ log = logging.getLogger("heartbeat")
 
 CHECK_WITHIN_S = 5.0
 SEND_WITHIN_S = 10.0
+BEGINNING = 200
+"""Bytes of an answer that tell a web page."""
 
 Check = Callable[[], Awaitable[str]]
 """Returns "" while all is well, else the words of the problem."""
@@ -112,7 +114,10 @@ class OutgoingHeartbeat:
             async with self._session.request(
                 self._method, self._target, allow_redirects=False
             ) as answer:
-                return "" if answer.status // 100 == 2 else f"answers {answer.status}"  # noqa: PLR2004 - 2xx
+                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+                    return f"answers {answer.status}"
+                page = is_web_page(await answer.content.read(BEGINNING))
+                return A_PAGE.format(answer.status) if page else ""
         except TimeoutError:
             return f"no answer within {SEND_WITHIN_S:g} s"
         except ClientConnectorError as error:

@@ -7,6 +7,7 @@ from aiohttp import ClientError, ClientSession
 from receiver.clock import Clock
 from receiver.commit_health import CommitHealth
 from receiver.conditions import Conditions
+from receiver.outages import LONG_MS
 from receiver.settings import WebConfig
 from receiver.settings_types import split_address
 from receiver.store.put_off import PutOff
@@ -15,8 +16,6 @@ from routing.duration import format_duration
 
 OVERDUE_MS = 120_000
 """A task of the urgent lane that waits so long: nobody works, or far too few."""
-OUTAGE_MS = 300_000
-"""For so long every attempt of a notifier has failed."""
 
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
@@ -63,6 +62,6 @@ async def check_delivery(
     if far:
         return f"{far} tasks were put off further than anything may be"
     for name, length in outages().items():
-        if length > OUTAGE_MS:
+        if length > LONG_MS:
             return f"every attempt of {name} failed for {format_duration(length)}"
     return ""

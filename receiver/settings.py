@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -30,6 +31,7 @@ from receiver.settings_types import (
     SlackUrl,
     local_url,
     lower,
+    rare,
 )
 from receiver.status_config import StatusPageConfig
 from receiver.tracing_config import TracingConfig
@@ -186,9 +188,10 @@ class LogConfig(Section):
 
 
 class ObservabilityConfig(Section):
-    """Whether /metrics is served."""
+    """Whether /metrics is served, and how often (ms) each notifier is tried; 0: never."""
 
     prometheus_enabled: bool = True
+    check_notifiers_every: Annotated[Duration, AfterValidator(rare)] = 3_600_000
 
 
 class SlackConfig(Section):

@@ -85,6 +85,13 @@ def lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def rare(value: int) -> int:
+    """Return a duration (ms) of a minute at least, or 0; ValueError."""
+    if 0 < value < MINUTE_MS:
+        raise ValueError("less than 1m (0: never)")
+    return value
+
+
 def _with_slash(value: str) -> str:
     return value.rstrip("/") + "/"
 
@@ -102,7 +109,7 @@ def _size(value: Any) -> Any:
     return int(found[1]) << _SHIFTS[found[2]]
 
 
-DEFAULT_PORT = 8080
+DEFAULT_PORT, MINUTE_MS = 8080, 60_000
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 _SIZE = re.compile(r"([0-9]{1,9})\s*([kmg])i?b?")

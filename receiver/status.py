@@ -15,7 +15,7 @@ from receiver.commit_health import CommitHealth
 from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.metrics import Metrics, content_type_of
-from receiver.outages import Outage
+from receiver.outages import State
 from receiver.spared import Spared
 from receiver.store.figures import FigureStore
 from receiver.store.incidents import IncidentStore
@@ -58,8 +58,7 @@ class StatusEndpoint:
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
         self.components: Callable[[], dict[str, str]] = dict
-        self.notifiers: Callable[[], dict[str, bool]] = dict
-        self.outages: Callable[[], dict[str, Outage]] = dict
+        self.notifiers: Callable[[], dict[str, State]] = dict
         self.look: Callable[[], Awaitable[None]] = _nothing
         """Brings those conditions up to date that are read from Redis."""
 
@@ -103,17 +102,15 @@ class StatusEndpoint:
 
     def _notifiers(self) -> dict[str, Any]:
         """Return how each notifier does; one that fails makes nothing unhealthy but itself."""
-        outages = self.outages()
-        return {
-            name: {"state": "ok"}
-            if up or name not in outages
-            else {
-                "state": "failing",
-                "since": rfc3339(outages[name].first),
-                "problem": outages[name].problem,
-            }
-            for name, up in self.notifiers().items()
-        }
+        found: dict[str, Any] = {}
+        for name, state in self.notifiers().items():
+            found[name] = {"state": state.name}
+            if state.outage is not None:
+                since, problem = rfc3339(state.outage.first), state.outage.problem
+                found[name] |= {"since": since, "problem": problem}
+            elif state.words:
+                found[name]["untried"] = state.words
+        return found
 
     async def _look_anew(self) -> None:
         """Look at what is looked at now and then."""
@@ -157,7 +154,8 @@ class StatusEndpoint:
         store = await self._health.check()
         lost = self._conditions.refuses(Subject.DURABILITY)
         self._metrics.set_redis_up(up=not (store or lost))
-        self._metrics.set_notifiers(self.notifiers())
+        states = self.notifiers().items()
+        self._metrics.set_notifiers({name: state.outage is None for name, state in states})
         # A server without room for writes still tells what it has.
         with contextlib.suppress(StoreUnavailableError):
             await self.look()

@@ -118,6 +118,7 @@ class Rig:
             "LLM_IM__SLACK__BASE_URL": self.slack.base_url,
             "LLM_IM__PAGERDUTY__ROUTING_KEY": DEFAULT_ROUTING_KEY,
             "LLM_IM__PAGERDUTY__BASE_URL": self.pagerduty.base_url,
+            "LLM_IM__OBSERVABILITY__CHECK_NOTIFIERS_EVERY": "0s",
             # Only the proof of a storm is about how often the services may be called.
             "LLM_IM__BUDGETS__SLACK_CHANNEL_PER_MINUTE": "0",
             "LLM_IM__BUDGETS__SLACK_UPDATE_PER_MINUTE": "0",

@@ -21,6 +21,7 @@ __all__ = [
     "AlertKey",
     "Attempt",
     "Budget",
+    "Check",
     "Delivered",
     "Notifier",
     "Outcome",
@@ -29,6 +30,7 @@ __all__ = [
     "Rejected",
     "Retry",
     "Step",
+    "Tried",
     "View",
     "Wait",
 ]
@@ -118,6 +120,33 @@ class Rejected(msgspec.Struct, frozen=True):
         msgspec.structs.force_setattr(self, "reason", hide(self.reason))
 
 
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at; ``state`` is ok, warning or missing."""
+
+    what: str
+    state: str
+    words: str
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What came of trying a destination without ringing anybody.
+
+    ``problem``: why nothing would be delivered, "" where nothing is known to be wrong. ``works``:
+    it answered as it does when it delivers. ``untried``: what only a delivery shows, in words.
+    ``passing``: it could not be tried just now, and what was known of it stays.
+    """
+
+    works: bool = False
+    problem: str = ""
+    untried: str = ""
+    passing: bool = False
+
+    def __post_init__(self) -> None:
+        """As for ``Retry``: it is shown by /health."""
+        for field in ("problem", "untried"):
+            msgspec.structs.force_setattr(self, field, hide(getattr(self, field)))
+
+
 class Absent(msgspec.Struct, frozen=True):
     """The unfinished attempt left nothing behind (or may safely be repeated): do it again.
 
@@ -159,6 +188,14 @@ class Notifier(Protocol):
 
         A page that may not have gone out goes out: looked up first where that is possible.
         """
+        ...
+
+    async def check(self) -> Tried:
+        """Try the destination without ringing anybody. Never raises for what it does."""
+        ...
+
+    async def send_test(self, text: str) -> str:
+        """Send a message that is marked as a test; return "" when it arrived, else why not."""
         ...
 
     async def close(self) -> None:

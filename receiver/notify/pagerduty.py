@@ -6,13 +6,24 @@ accepted, and once more later.
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from receiver.budget import Budget, key_of
-from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Step, View, Wait
+from receiver.notify.base import (
+    Absent,
+    Delivered,
+    Outcome,
+    Rejected,
+    Retry,
+    Step,
+    Tried,
+    View,
+    Wait,
+)
 from receiver.notify.pagerduty_calls import EventsApi
 from receiver.notify.pagerduty_event import dedup_key, episode_of, is_of, trigger_event
 from routing.incident import Incident
@@ -23,6 +34,8 @@ SETTLE_AFTER_MS = 5_000
 BURST = 20
 CONFIRM_AFTER_MS = 60_000
 ASK_WITHIN_S = 3.0
+CHECK_KEY, TEST_KEY = "incident-manager-check-", "incident-manager-test-"
+"""How the keys begin of what is no incident of ours."""
 FINISHED_KEPT = 20
 """Finished alerts a receipt remembers; one that flaps for weeks would fill it without end."""
 _STATES = {"trigger": "triggered", "acknowledge": "acknowledged", "resolve": "resolved"}
@@ -144,6 +157,35 @@ class PagerDutyNotifier:
             return Receipt(paged_seq=page.seq, keys=keys)
         again = Attempt("trigger", view.now, page.seq, keys[-1].dedup_key)
         return Receipt(keys=keys[:-1], attempt=again)
+
+    async def check(self) -> Tried:
+        """Resolve an alert that never was: PagerDuty validates the event and drops it.
+
+        Whether the service behind the key is enabled, and whom it rings, no event tells.
+        """
+        failure = await self._api.send("resolve", f"{CHECK_KEY}{uuid.uuid4().hex}", {})
+        if failure is None:
+            return Tried(works=True, untried="whether its service is enabled and rings somebody")
+        if isinstance(failure, Retry) and failure.cause == "rate_limit":
+            return Tried(untried=failure.reason, passing=True)
+        return Tried(problem=failure.reason)
+
+    async def send_test(self, text: str) -> str:
+        """Open an alert of the lowest severity, and resolve it once PagerDuty has it."""
+        key = f"{TEST_KEY}{uuid.uuid4().hex}"
+        payload = {"summary": text, "source": "incident-manager", "severity": "info"}
+        failure = await self._api.send("trigger", key, {"payload": payload})
+        if failure is not None and not (isinstance(failure, Retry) and failure.unknown):
+            return failure.reason
+        after = None
+        try:
+            # A resolve that overtakes its trigger is dropped.
+            await asyncio.sleep(self._settle_after / 1000)
+        finally:
+            # Whoever is impatient leaves no alert open.
+            after = await self._api.send("resolve", key, {})
+        found = failure or after
+        return found.reason if found is not None else ""
 
     async def close(self) -> None:
         """Let go of the threads; one that hangs in a request does not hold up the exit."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from receiver.budget import Budget, key_of
-from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View
+from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, Tried, View
 from receiver.notify.slack_answers import Answer, confirmed, is_gone, is_layout
 from receiver.notify.slack_api import SlackApi
 from receiver.notify.slack_blocks import (
@@ -33,7 +33,8 @@ from receiver.notify.slack_posts import (
     metadata,
     told,
 )
-from receiver.notify.slack_text import mention
+from receiver.notify.slack_probe import Checker
+from receiver.notify.slack_text import mention, mrkdwn
 from routing.receipt import Attempt, Receipt
 
 log = logging.getLogger("notify.slack")
@@ -41,6 +42,10 @@ log = logging.getLogger("notify.slack")
 UPDATE_BURST = 10
 # What alert texts name must neither be fetched by Slack nor fill the channel.
 _QUIET: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
+
+
+TEST_MAX = 500
+"""Characters of a test message."""
 
 
 class SlackNotifier:
@@ -74,6 +79,7 @@ class SlackNotifier:
         self._channel_id = ""
         self._api = SlackApi(token, base_url, timeout)
         self._people = SlackPeople(self._api.call)
+        self._probe = Checker(token, base_url)
 
     def plan(self, view: View, receipt: Receipt) -> Step | None:
         """Post, page again, update, then tell the thread: in this order, each only if needed."""
@@ -222,6 +228,17 @@ class SlackNotifier:
     def recover(self, view: View) -> Receipt:
         """Look its message up: that says which page it was."""
         return Receipt(attempt=Attempt("post", view.incident.opened_at, view.page.seq))
+
+    async def check(self) -> Tried:
+        """Ask whose token it is, and look at the channel."""
+        return await self._probe.tried(self.name, self._channel)
+
+    async def send_test(self, text: str) -> str:
+        """Post it in the channel; it mentions nobody."""
+        answer = await self._call(
+            "chat_postMessage", channel=self._channel, text=mrkdwn(text, TEST_MAX)
+        )
+        return "" if isinstance(answer, dict) else answer.reason
 
     async def close(self) -> None:
         """Close the connections."""

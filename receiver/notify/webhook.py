@@ -5,6 +5,8 @@ versions between two that came soon after each other, but always gets the last o
 """
 
 import logging
+import uuid
+from typing import Any
 
 import msgspec
 from aiohttp import (
@@ -17,7 +19,7 @@ from aiohttp import (
     TCPConnector,
 )
 
-from receiver.http_client import open_session
+from receiver.http_client import A_PAGE, is_web_page, open_session
 from receiver.notify.base import (
     Absent,
     Delivered,
@@ -26,6 +28,7 @@ from receiver.notify.base import (
     Rejected,
     Retry,
     Step,
+    Tried,
     View,
     Wait,
 )
@@ -97,6 +100,23 @@ class WebhookNotifier:
         """Tell it again: see ``find``."""
         return Receipt()
 
+    async def check(self) -> Tried:
+        """Ask for nothing but an answer (HEAD); whether it takes incidents only one shows."""
+        try:
+            async with self._connected().head(
+                self._url, headers=self._headers, allow_redirects=False
+            ):
+                return Tried(untried="it answers; whether it takes incidents shows the first one")
+        except (TimeoutError, ClientError, OSError, ValueError) as error:
+            return Tried(problem=self._unanswered(error).reason)
+
+    async def send_test(self, text: str) -> str:
+        """Post ``{"test": true, "text": ...}``, without an incident."""
+        outcome = await self._send(
+            {"test": True, "text": text}, {"Idempotency-Key": f"test-{uuid.uuid4().hex}"}
+        )
+        return outcome.reason if outcome is not None else ""
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -108,28 +128,10 @@ class WebhookNotifier:
             "incident": summary(incident) | {"version": incident.version, "url": view.url},
             "timeline": entries(view.timeline, receipt.cursor + 1),
         }
-        headers = self._headers | {
-            "Content-Type": "application/json",
-            "Idempotency-Key": f"{incident.id}:{incident.version}",
-        }
-        try:
-            async with self._connected().post(
-                self._url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
-            ) as answer:
-                said = (await answer.content.read(SAID_MAX)).decode("utf-8", "replace")
-                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
-                    return _refused(answer.status, said, retry_after(answer.headers))
-        except TimeoutError:
-            return Retry(f"no answer within {self.timeout:g} s", cause="timeout", unknown=True)
-        except ClientConnectorError as error:
-            words = error.os_error.strerror or type(error).__name__
-            return Retry(f"cannot connect: {words}", cause="network")
-        except ClientResponseError as error:
-            # Its text has the whole address, and some put what authorizes into the path.
-            return Retry(f"not an answer of HTTP: {error.message}", cause="network", unknown=True)
-        except (ClientError, OSError, ValueError) as error:
-            words = str(error).replace(self._url, "its url")
-            return Retry(words or type(error).__name__, cause="network", unknown=True)
+        key = {"Idempotency-Key": f"{incident.id}:{incident.version}"}
+        failure = await self._send(body, key)
+        if failure is not None:
+            return failure
         told = msgspec.structs.replace(
             receipt,
             version=incident.version,
@@ -137,6 +139,35 @@ class WebhookNotifier:
             delivered_at=view.now,
         )
         return Delivered(told)
+
+    async def _send(self, body: dict[str, Any], more: dict[str, str]) -> Retry | Rejected | None:
+        """Post a body once; None: it was taken."""
+        headers = self._headers | {"Content-Type": "application/json"} | more
+        try:
+            async with self._connected().post(
+                self._url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
+            ) as answer:
+                raw = await answer.content.read(SAID_MAX)
+                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+                    said = raw.decode("utf-8", "replace")
+                    return _refused(answer.status, said, retry_after(answer.headers))
+                if is_web_page(raw):
+                    return Retry(A_PAGE.format(answer.status), cause="server", unknown=True)
+        except (TimeoutError, ClientError, OSError, ValueError) as error:
+            return self._unanswered(error)
+        return None
+
+    def _unanswered(self, error: Exception) -> Retry:
+        if isinstance(error, TimeoutError):
+            return Retry(f"no answer within {self.timeout:g} s", cause="timeout", unknown=True)
+        if isinstance(error, ClientConnectorError):
+            words = error.os_error.strerror or type(error).__name__
+            return Retry(f"cannot connect: {words}", cause="network")
+        if isinstance(error, ClientResponseError):
+            # Its text has the whole address, and some put what authorizes into the path.
+            return Retry(f"not an answer of HTTP: {error.message}", cause="network", unknown=True)
+        words = str(error).replace(self._url, "its url")
+        return Retry(words or type(error).__name__, cause="network", unknown=True)
 
     def _connected(self) -> ClientSession:
         if self._session is None:
@@ -149,7 +180,7 @@ class WebhookNotifier:
         return self._session
 
 
-def _refused(status: int, said: str, after: int | None) -> Outcome:
+def _refused(status: int, said: str, after: int | None) -> Retry | Rejected:
     words = " ".join("".join(char if char.isprintable() else " " for char in said).split())
     reason = f"answers {status}" + (f": {words}" if words else "")
     if status == _LIMITED:

@@ -20,6 +20,7 @@ class FakeIntegration(FakeServer):
         self.token = token
         self.calls: list[Call] = []
         self.told: dict[str, Json] = {}
+        self.tests: list[Json] = []
         self.takes_s = 0.0
         """How long each answer takes."""
         self.most_at_once = 0
@@ -71,6 +72,9 @@ class FakeIntegration(FakeServer):
             return web.json_response({"error": "who are you?"}, status=401)
         key = request.headers.get("Idempotency-Key", "")
         body = json.loads(raw)
+        if body.get("test") is True and set(body) == {"test", "text"} and key.startswith("test-"):
+            self.tests.append(body)
+            return web.json_response({})
         named = f"{body['incident']['id']}:{body['incident']['version']}"
         if request.content_type != "application/json" or not _KEY.fullmatch(key) or key != named:
             call.outcome = "error:request"

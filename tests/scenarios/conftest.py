@@ -120,6 +120,8 @@ class App:
             "slack.base_url": self.slack.base_url,
             "pagerduty.routing_key": DEFAULT_ROUTING_KEY,
             "pagerduty.base_url": self.pagerduty.base_url,
+            # Tests count what is called.
+            "observability.check_notifiers_every": "0s",
             **NO_BUDGETS,
         }
         flags |= {name.replace("__", "."): value for name, value in settings.items()}

@@ -20,13 +20,13 @@ from receiver.errors import ConfigError
 from receiver.http_client import proxy_of, proxy_problems, proxy_secrets
 from receiver.notify.pagerduty_calls import EventsApi
 from receiver.notify.slack_api import SlackApi
+from receiver.notify.slack_probe import Checker
 from receiver.outgoing_heartbeat import OutgoingHeartbeat
 from receiver.pagerduty_rest import PagerDutyRest
 from receiver.settings import AlertmanagerConfig, OutgoingHeartbeatConfig
 from receiver.settings_load import load_settings
 from receiver.slack.desk import Desk
 from receiver.slack.socket import SlackSocket
-from receiver.slack_check import Checker
 from receiver.tracing_config import TracingConfig
 from receiver.tracing_otel import OtelTracer
 from tests.fakes.integration import FakeIntegration

@@ -26,6 +26,7 @@ class Watcher:
     def __init__(self) -> None:
         self.beats: list[tuple[str, str]] = []
         self.status = 200
+        self.body = ""
         self.wait = 0.0
         self._runner: web.AppRunner
 
@@ -44,7 +45,7 @@ class Watcher:
     async def _answer(self, request: web.Request) -> web.Response:
         self.beats.append((request.method, request.raw_path))
         await asyncio.sleep(self.wait)
-        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
+        return web.Response(status=self.status, text=self.body, headers={"Location": "/elsewhere"})
 
     async def beats_again(self) -> None:
         known = len(self.beats)
@@ -198,23 +199,33 @@ async def test_one_failure_for_ever_is_no_reason(start: Start, watcher: Watcher)
     await watcher.beats_again()
 
 
-@pytest.mark.parametrize(("status", "words"), [(500, "answers 500"), (301, "answers 301")])
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (500, "", "answers 500"),
+        (301, "", "answers 301"),
+        (200, "<!doctype html><title>Sign in</title>", "answers 200 with a web page"),
+    ],
+)
 async def test_a_beat_nobody_takes_is_said_once(
-    start: Start, watcher: Watcher, caplog: pytest.LogCaptureFixture, status: int, words: str
+    start: Start,
+    watcher: Watcher,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    body: str,
+    words: str,
 ) -> None:
-    watcher.status = status
+    watcher.status, watcher.body = status, body
     app = await start()
     with caplog.at_level(logging.INFO, "heartbeat"):
         await watcher.beats_again()
         await watcher.beats_again()
-        assert await health(app) == f"failed: {words}"
-        watcher.status = 200
+        assert (await health(app)).startswith(f"failed: {words}")
+        watcher.status, watcher.body = 200, "<p>OK</p>"
         await until(lambda: app.service.outgoing_heartbeat.status == "ok")
     said = [record.getMessage() for record in caplog.records if record.name == "heartbeat"]
-    assert said == [
-        f"the heartbeat to 127.0.0.1 failed: {words}",
-        "heartbeats are sent again",
-    ]
+    assert said[0].startswith(f"the heartbeat to 127.0.0.1 failed: {words}")
+    assert said[1:] == ["heartbeats are sent again"]
     assert {path.split("?")[0] for _, path in watcher.beats} == {f"/{SECRET}"}
     assert SECRET not in caplog.text
 
