@@ -6,21 +6,27 @@ both has to be less.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from receiver.checks.alertmanager_paths import Way, twice
 from receiver.errors import ConfigError
 from receiver.settings_yaml import Document, read_yaml
 from routing.duration import format_duration, parse_duration
+from routing.matcher import Matcher, parse_matchers
 
 WEBHOOK = "/v1/alerts/webhook"
 USUAL = {"group_interval": "5m", "repeat_interval": "4h"}
 """Of a root route that does not say (Alertmanager, "Configuration", route)."""
+HELD = ("active_time_intervals", "mute_time_intervals")
+"""What holds the notifications of a route back; children do not inherit it."""
 MAX_DEPTH = 100
 NO_WEBHOOK = "no receiver has a webhook: no alert comes to the incident manager"
 
 Place = tuple[str | int, ...]
+_PLAIN = str.maketrans("", "", "[]'\"")
 
 
 class _Route(NamedTuple):
@@ -29,6 +35,7 @@ class _Route(NamedTuple):
     place: Place
     name: str
     receiver: str
+    matchers: tuple[Matcher, ...]
     group_interval: int
     repeat_interval: int
 
@@ -70,6 +77,8 @@ class _Check:
     def __init__(self, path: Path, document: Document) -> None:
         self._path = path
         self._document = document
+        self._continues: set[Place] = set()
+        self._held: dict[Place, str] = {}
 
     def why_nothing_comes(self) -> str:
         """Return the warning that no alert comes to us, "" when there is none."""
@@ -89,11 +98,16 @@ class _Check:
         routes = list(self._routes(self._mapping(top.get("route"), ("route",)), ("route",)))
         ours = [route for route in routes if route.receiver in hooks]
         found = [self._stale(route, stale_after_ms) for route in ours]
+        found += [self._holds(route) for route in ours if route.place in self._held]
+        ways = [Way(one.place, _called(one), one.receiver, one.matchers) for one in ours]
+        for place, words in twice(ways, self._continues):
+            found.append((self._line((*place, "continue")), words))
         if not ours:
             found.append((self._line(("route",)), _no_route(hooks)))
         for places in hooks.values():
             for place, hook in places:
                 found += self._webhook(place, hook)
+            found += self._doubled(places)
         return [item for item in found if item is not None]
 
     def _our_webhooks(self, top: dict[str, Any]) -> dict[str, list[tuple[Place, dict[str, Any]]]]:
@@ -128,7 +142,9 @@ class _Check:
             below += self._routes(child, where, route)
             takes_all = not any(child.get(key) for key in ("matchers", "match", "match_re"))
             own = own and not takes_all
-            if takes_all and child.get("continue") is not True:
+            if child.get("continue") is True:
+                self._continues.add(where)
+            elif takes_all:
                 break
         if own:
             yield route
@@ -142,24 +158,43 @@ class _Check:
             for name, usual in USUAL.items()
         ]
         receiver = node.get("receiver") or (above.receiver if above else "")
+        held = [f"{key}: {node[key]}" for key in HELD if node.get(key)]
+        if held:
+            self._held[place] = ", ".join(held).translate(_PLAIN)
         shown = _matchers(node) or "everything"
         name = f"{above.name} > {shown}" if above and above.name != "route" else shown
-        return _Route(place, name if above else "route", str(receiver), *intervals)
+        matchers = (*(above.matchers if above else ()), *_parsed(node))
+        return _Route(place, name if above else "route", str(receiver), matchers, *intervals)
 
     def _stale(self, route: _Route, stale_after_ms: int) -> tuple[int, str] | None:
         longest = route.repeat_interval + route.group_interval
         if not stale_after_ms or stale_after_ms > longest:
             return None
-        which = "the root route" if route.name == "route" else f"the route {route.name}"
         words = (
-            f"{which} to {route.receiver} repeats a group after up to {format_duration(longest)}"
-            f" (repeat_interval {format_duration(route.repeat_interval)} + group_interval"
+            f"{_called(route)} to {route.receiver} repeats a group after up to"
+            f" {format_duration(longest)} (repeat_interval"
+            f" {format_duration(route.repeat_interval)} + group_interval"
             f" {format_duration(route.group_interval)}), and incidents.stale_after is"
             f" {format_duration(stale_after_ms)}: alerts that fire all the time would count as"
             f" stale; set incidents.stale_after to more than {format_duration(longest)}, or a"
             " shorter repeat_interval"
         )
         return self._line(route.place), words
+
+    def _holds(self, route: _Route) -> tuple[int, str]:
+        words = (
+            f"{_called(route)} to {route.receiver} holds notifications back"
+            f" ({self._held[route.place]}), and with them the news that an alert has ended: its"
+            " incident stays open; leave that out here, and set quiet_hours of a priority"
+        )
+        return self._line(route.place), words
+
+    def _doubled(self, places: list[tuple[Place, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
+        """Two webhooks of one receiver are one group, unless they say they are two clusters."""
+        urls = {str(hook.get("url", "")) for _, hook in places}
+        if len(places) > 1 and len({urlsplit(url).query for url in urls}) > 1:
+            words = "a second webhook of this receiver has another ?cluster=: each alert makes two"
+            yield self._line(places[1][0]), f"{words} incidents; keep one of them"
 
     def _webhook(self, place: Place, hook: dict[str, Any]) -> Iterator[tuple[int, str]]:
         if hook.get("send_resolved") is False:
@@ -201,6 +236,23 @@ class _Check:
 
 def _no_route(hooks: Iterable[str]) -> str:
     return f"no route leads to the receiver {', '.join(sorted(hooks))}"
+
+
+def _called(route: _Route) -> str:
+    return "the root route" if route.name == "route" else f"the route {route.name}"
+
+
+def _parsed(node: dict[str, Any]) -> Iterator[Matcher]:
+    """Yield a route's matchers, as far as they can be read: without one it takes more."""
+    given = node.get("matchers")
+    for item in given if isinstance(given, list) else [given or ""]:
+        with suppress(ValueError):
+            yield from parse_matchers(str(item))
+    for key, operator in (("match", "="), ("match_re", "=~")):
+        pairs = node.get(key)
+        for name, value in pairs.items() if isinstance(pairs, dict) else ():
+            with suppress(ValueError):
+                yield Matcher(str(name), operator, str(value))
 
 
 def _matchers(node: dict[str, Any]) -> str:

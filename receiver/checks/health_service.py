@@ -95,6 +95,9 @@ async def _health(source: Source) -> list[Finding]:
     for name, how in notifiers.items():
         if how.get("state") == "ok":
             found.append(Finding(AREA, f"notifier {name}", "ok", "its last attempts succeeded"))
+        elif how.get("state") == "untried":
+            words = f"not tried: {how.get('untried') or 'nothing was to be delivered yet'}"
+            found.append(Finding(AREA, f"notifier {name}", "ok", words))
         else:
             words = f"every attempt fails since {how.get('since')}: {how.get('problem')}"
             advice = "repair what it says; runbook NotifierDown"

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from receiver.__main__ import main
 from receiver.check_alertmanager import check_alertmanager
 from receiver.errors import ConfigError
+from receiver.settings_load import load_settings
 from routing.config import IncidentsConfig
 
 H = 3_600_000
@@ -127,9 +128,10 @@ def test_webhooks_that_hide_what_happens(check: Checked) -> None:
             webhook_configs:
               - {{url: 'http://other.example/', max_alerts: 1}}
     """
-    first, second = check(text)
+    first, doubled, second = check(text)
     assert first.startswith("am.yml:7: send_resolved is false: ")
     assert second.startswith("am.yml:10: max_alerts is 50: ")
+    assert doubled.startswith("am.yml:10: a second webhook")
 
 
 def test_without_our_path_any_webhook_may_be_ours(check: Checked) -> None:
@@ -194,6 +196,106 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
         check_alertmanager(path, H)
 
 
+def routes(*children: str, receiver: str = "other") -> str:
+    """A configuration whose root has these children, one a line from line 4 on."""
+    listed = "".join(f"    - {child}\n" for child in children)
+    return f"route:\n  receiver: {receiver}\n  routes:\n{listed}{OURS}"
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        # Two ways, one after the other.
+        (
+            """{matchers: ['team="db"'], receiver: ours, continue: true}""",
+            """{matchers: ['severity="critical"'], receiver: ours}""",
+        ),
+        # Deeper, and the old way to write matchers.
+        (
+            "{match: {team: db}, continue: true, routes: [{receiver: ours}]}",
+            "{match_re: {severity: critical|high}, receiver: ours}",
+        ),
+        # What prometheus-operator makes of two AlertmanagerConfigs of one namespace.
+        (
+            """{matchers: ['namespace="shop"'], receiver: ours, continue: true}""",
+            """{matchers: ['namespace="shop"', 'team="db"'], receiver: ours, continue: true}""",
+        ),
+        # What is no plain list of words is not known to share nothing.
+        (
+            """{matchers: ['team=~"d.*"'], receiver: ours, continue: true}""",
+            """{matchers: ['team=~"[a-c].*"'], receiver: ours}""",
+        ),
+    ],
+)
+def test_one_alert_that_comes_by_two_routes(check: Checked, children: tuple[str, str]) -> None:
+    (warning,) = check(routes(*children))
+    assert warning.startswith("am.yml:4: continue: true: an alert of the route {")
+    assert "(receiver ours both times): two incidents and two pages" in warning
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        # The first that matches takes it.
+        ("{matchers: ['team=\"db\"'], receiver: ours}", "{receiver: ours}"),
+        # Nothing can match both.
+        (
+            """{matchers: ['namespace="shop"'], receiver: ours, continue: true}""",
+            """{matchers: ['namespace="bank"'], receiver: ours, continue: true}""",
+        ),
+        (
+            """{matchers: ['severity=~"critical|high"'], receiver: ours, continue: true}""",
+            """{matchers: ['severity!~"critical|high"'], receiver: ours}""",
+        ),
+        # It goes on, and not to us.
+        ("{receiver: other, continue: true}", "{receiver: ours}"),
+        ("{matchers: ['a=\"b\"'], receiver: ours, continue: true}", "{receiver: other}"),
+    ],
+)
+def test_ways_that_share_no_alert(check: Checked, children: tuple[str, str]) -> None:
+    assert check(routes(*children)) == []
+
+
+def test_two_receivers_that_both_lead_to_us(check: Checked) -> None:
+    text = routes("{receiver: ours, continue: true}", "{receiver: again}")
+    text += f"  - {{name: again, webhook_configs: [{{url: '{URL}?cluster=eu'}}]}}\n"
+    text = text.replace(
+        OURS,
+        OURS.replace("receivers: [", "receivers:\n  - ").replace(
+            "}, {name: other}]", "}\n  - {name: other}"
+        ),
+    )
+    (warning,) = check(text)
+    assert "both lead to the incident manager (receiver ours and again)" in warning
+
+
+def test_a_receiver_that_says_it_is_two_clusters(check: Checked) -> None:
+    hooks = f"[{{url: '{URL}?cluster=a'}}, {{url: '{URL}?cluster=b'}}]"
+    (warning,) = check(
+        f"route: {{receiver: ours}}\nreceivers: [{{name: ours, webhook_configs: {hooks}}}]\n"
+    )
+    assert "a second webhook of this receiver has another ?cluster=" in warning
+    # The same one twice is one group, told twice.
+    hooks = f"[{{url: '{URL}'}}, {{url: '{URL}'}}]"
+    assert not check(
+        f"route: {{receiver: ours}}\nreceivers: [{{name: ours, webhook_configs: {hooks}}}]\n"
+    )
+
+
+@pytest.mark.parametrize("key", ["active_time_intervals", "mute_time_intervals"])
+def test_what_holds_notifications_back_swallows_ends(check: Checked, key: str) -> None:
+    (warning,) = check(routes(f"{{match: {{a: b}}, receiver: ours, {key}: [nights]}}"))
+    assert warning.startswith('am.yml:4: the route {a="b"} to ours holds notifications back')
+    assert f"({key}: nights), and with them the news that an alert has ended" in warning
+    # Elsewhere it is nobody's business, and children do not inherit it.
+    assert not check(
+        routes(
+            f"{{match: {{a: b}}, receiver: other, {key}: [nights], routes: "
+            "[{match: {c: d}, receiver: ours}]}",
+        )
+    )
+
+
 def test_the_command_warns_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "am.yml"
     path.write_text("route: {receiver: ours, repeat_interval: 99h}\n" + OURS)
@@ -221,3 +323,12 @@ def test_the_file_we_ship_is_a_configuration() -> None:
 def test_the_file_we_ship_goes_well_with_the_usual_settings() -> None:
     shipped = Path(__file__).parents[2] / "alertmanager.yml"
     assert check_alertmanager(shipped, IncidentsConfig().stale_after) == []
+
+
+def test_the_files_we_ship_hold_nothing_back_and_ask_what_became_of_alerts() -> None:
+    root = Path(__file__).parents[2]
+    assert "time_interval" not in (root / "alertmanager.yml").read_text()
+    settings = load_settings(root / "deploy/incident-manager.yml", {}, {})
+    assert [peers.urls for peers in settings.alertmanagers] == [("http://127.0.0.1:9093",)]
+    # What only informs waits here instead.
+    assert settings.priorities["P4"].quiet_hours
