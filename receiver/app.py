@@ -57,6 +57,7 @@ from receiver.server import (
 from receiver.server_watch import ServerWatch
 from receiver.settings import Settings
 from receiver.settings_types import is_loopback
+from receiver.shared_alerts import SharedAlerts, SharedAlertsEndpoint
 from receiver.silencer import Silencer
 from receiver.silences import Silences
 from receiver.slack.build import build_front, build_socket
@@ -271,8 +272,14 @@ class Service:
             people=self.pagerduty.people,
             base_url=address,
         )
+        self._shared = SharedAlerts(store, settings.incidents.stale_after)
         facts = Facts(
-            self.dispatcher, self.alertmanagers, self.heartbeats, self.enrichment, self.clock
+            self.dispatcher,
+            self.alertmanagers,
+            self.heartbeats,
+            self.enrichment,
+            self._shared,
+            self.clock,
         )
         self.agenda = Agenda(
             self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
@@ -389,6 +396,7 @@ class Service:
             ),
             hints=hints,
             changes=ChangeEndpoint(self.changes, access, self.clock),
+            shared_alerts=SharedAlertsEndpoint(self._shared, access),
             status_page=self.status_page,
             conditions=self.conditions,
         )

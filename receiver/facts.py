@@ -12,6 +12,7 @@ from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.enrichment.enrichment import Enrichment
 from receiver.heartbeats import Heartbeats
+from receiver.shared_alerts import SharedAlerts
 from receiver.store.tasks import Reading, Task
 from routing.event import Seen, TimerDue
 from routing.incident import Incident
@@ -30,6 +31,7 @@ class Facts:
         alertmanagers: Alertmanagers,
         heartbeats: Heartbeats,
         enrichment: Enrichment,
+        shared: SharedAlerts,
         clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
@@ -37,6 +39,7 @@ class Facts:
         self._alertmanagers = alertmanagers
         self._heartbeats = heartbeats
         self._enrichment = enrichment
+        self._shared = shared
         self._clock = clock
 
     async def event(self, task: Task, reading: Reading) -> TimerDue:
@@ -61,7 +64,10 @@ class Facts:
         seen_at, alerts = await asyncio.gather(
             self._store.last_seen(incident), self._ask(task, incident)
         )
-        return TimerDue(task.task, reading.paged, seen_at, alerts)
+        elsewhere: dict[str, str] = {}
+        if task.task == "stale":
+            elsewhere = await self._shared.elsewhere(incident, seen_at, self._clock.now())
+        return TimerDue(task.task, reading.paged, seen_at, alerts, elsewhere=elsewhere)
 
     async def _ask(self, task: Task, incident: Incident) -> dict[str, Seen] | None:
         """Return what Alertmanager says of the alerts in question, None when it says nothing."""

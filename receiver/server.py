@@ -27,6 +27,7 @@ from receiver.pagerduty_webhook import PagerDutyWebhookEndpoint
 from receiver.runbooks.endpoint import RunbookEndpoint
 from receiver.settings import Settings
 from receiver.settings_types import is_loopback
+from receiver.shared_alerts import SharedAlertsEndpoint
 from receiver.slack.http import SlackEndpoint
 from receiver.status import StatusEndpoint
 from receiver.status_page import StatusPageEndpoint
@@ -55,6 +56,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     integrations: IntegrationEndpoint
     hints: Hints
     changes: ChangeEndpoint
+    shared_alerts: SharedAlertsEndpoint
     status_page: StatusPageEndpoint
     conditions: Conditions
 
@@ -76,6 +78,7 @@ PATHS = (
     ("POST", "/v1/incidents/{id}/{action}"),
     ("GET", "/v1/dead-letters"),
     ("GET", "/v1/hints"),
+    ("GET", "/v1/shared-alerts"),
     ("GET", "/v1/damaged"),
     ("DELETE", "/v1/damaged"),
     ("GET", "/runbooks"),
@@ -132,6 +135,7 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         api.act,
         api.dead_letters,
         endpoints.hints.listed,
+        endpoints.shared_alerts.listed,
         endpoints.damaged.listed,
         endpoints.damaged.discard,
         endpoints.runbooks.index,

@@ -230,7 +230,8 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
 
     ``paged``: what receipts say was delivered, ``errors``: what went wrong last; ``seen_at``: when
     a payload last spoke of it (ms); ``alerts``: what Alertmanager says by fingerprint, None when
-    nobody could be asked; ``told``: how many firing alerts the target of a merge was told of and
+    nobody could be asked; ``elsewhere``: in which other incident an alert is reported by now, by
+    fingerprint; ``told``: how many firing alerts the target of a merge was told of and
     (``told_priority``) how urgent they are, ``lost``: it is not known any more; ``context``: what
     was found out about the incident.
     """
@@ -244,6 +245,7 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
     told_priority: str = ""
     lost: bool = False
     context: tuple[Finding, ...] = ()
+    elsewhere: dict[str, str] = {}
 
 
 class DeliveryFailed(msgspec.Struct, frozen=True, gc=False):

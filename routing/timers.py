@@ -167,6 +167,10 @@ def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
         return "still_reported"
     draft.stop("stale")
     watch_for_news(draft, rules)
+    if _end_elsewhere(draft, event.elsewhere):
+        reason = follow_alerts(draft, rules)
+        if not draft.firing():
+            return reason
     if event.alerts is None:
         if not draft.get("stale_at"):
             draft.set(stale_at=draft.now)
@@ -174,6 +178,26 @@ def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
             draft.say("stale", f"No news of it for {silent}: gone, silenced or inhibited")
         return "stale"
     return _ask_alertmanager(draft, event.alerts, rules)
+
+
+def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
+    """End what is reported in another incident by now; return whether there is any such alert.
+
+    Whoever changes routes or group_by in Alertmanager while something fires gets a new group, and
+    nothing is ever said of the old one again.
+    """
+    alerts: dict[str, Alert] = draft.get("alerts")
+    moved = {alert.fingerprint: alert for alert in draft.firing() if alert.fingerprint in elsewhere}
+    if not moved:
+        return False
+    for incident in sorted({elsewhere[key] for key in moved}):
+        names = sorted({describe(of) for key, of in moved.items() if elsewhere[key] == incident})
+        draft.say("continued", f"Reported in {incident} now: {', '.join(names[:5])}")
+    over = {
+        key: msgspec.structs.replace(alerts[key], resolved=True, ends_at=draft.now) for key in moved
+    }
+    draft.set(alerts={**alerts, **over})
+    return True
 
 
 def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> str:

@@ -237,8 +237,25 @@ async def _caches(source: Source) -> list[Finding]:
     return found
 
 
+async def _shared(source: Source) -> list[Finding]:
+    """One alert that came by two ways made two incidents, and two pages."""
+    body = await source.json("/v1/shared-alerts")
+    found = list(body["shared_alerts"])
+    if not found:
+        return [Finding(AREA, "shared alerts", "ok", "no alert is in two open incidents")]
+    older, *younger = found[0]["incidents"]
+    ids = ", ".join(one["id"] for one in found[0]["incidents"])
+    words = f"{counted(found[0]['alerts'], 'alert')} ({found[0]['alertname']}) in {ids}"
+    if body["total"] > 1:
+        words += f", and the like {body['total'] - 1} more times"
+    advice = f"incident-manager incidents merge {younger[0]['id']} {older['id']}"
+    advice += "; check-config --alertmanager FILE says where it is sent twice"
+    return [Finding(AREA, "shared alerts", "warning", words, advice=advice)]
+
+
 _QUESTIONS = (
     ("open incidents", _incidents),
+    ("shared alerts", _shared),
     ("dead letters", _dead_letters),
     ("hints", _hints),
     ("figures", _figures),

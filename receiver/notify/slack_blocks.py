@@ -65,6 +65,7 @@ NOTEWORTHY = {
     "status_hidden": "🌐",
     "stale": "❔",
     "vanished": "❔",
+    "continued": "🔗",
 }
 """Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
 _SAID_BY_PAGE = frozenset(

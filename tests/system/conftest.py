@@ -27,7 +27,7 @@ class Real:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
-        config = folder / "config.yml"
+        self.config = config = folder / "config.yml"
         config.write_text(CONFIG)
         self.program = Program(
             "alertmanager",
