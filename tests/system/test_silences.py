@@ -193,6 +193,32 @@ async def test_hostile_values_are_silenced_once(real: Real) -> None:
     await silences.close()
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        'say "hi"',
+        "C:\\temp\\new",
+        "a.*b+c?(d)[e]{f}|g^h$",
+        '{foo="bar",baz=~".*"}',
+        "one line\nand another",
+        " in front and behind ",
+        "überall 火",
+        "%2F&amp;<!channel>",
+    ],
+)
+async def test_an_incident_is_silenced_whatever_its_labels_hold(
+    work: Work, real: Real, odd: str
+) -> None:
+    """And nothing else is: neither quoted nor as a pattern does a value mean more than itself."""
+    labels = LABELS | {"service": "odd", "path": odd}
+    near = LABELS | {"service": "near", "path": odd + "x"}
+    await real.fire(labels, near)
+    name = await work.app.fire(alert(labels=labels), group="odd")
+    status, answer = await work.app.post({"for": "1h"}, f"/v1/incidents/{name}/silence")
+    assert (status, answer["result"]) == (200, "silenced")
+    assert await _silenced(real) == ["odd"]
+
+
 async def test_the_console_shows_what_is_silenced_until_when(work: Work) -> None:
     path = f"/v1/incidents/{work.incident}"
     _, answer = await work.app.post({"for": "2h", "by": "<b>Ann</b>"}, f"{path}/silence")
