@@ -27,11 +27,12 @@ RETRY_S = (1, 5)
 class Lane(StrEnum):
     """What a request is for; also the value of the metric's label."""
 
+    URGENT = "urgent"
     INTAKE = "intake"
     PEOPLE = "people"
 
 
-MOST = {Lane.INTAKE: 2_048, Lane.PEOPLE: 256}
+MOST = {Lane.URGENT: 256, Lane.INTAKE: 2_048, Lane.PEOPLE: 256}
 """Requests being answered at once, whatever the pace."""
 
 
@@ -56,6 +57,8 @@ class Admission:
         """``refused(lane)`` is called for each request that has to come again; ``now()`` in s."""
         self._refused = refused
         self._now = now
+        self.looks_urgent: Callable[[bytes], bool] = lambda _: False
+        """Whether an alert looks like P1 or P2, as bytes: it may be wrong."""
         self._inside = dict.fromkeys(Lane, 0)
         self._large = 0
         self._crowded_since = 0.0
@@ -64,21 +67,33 @@ class Admission:
         self._measured_at = 0.0
         self._refused_at = float("-inf")
 
-    def enter(self, lane: Lane, size: int, *, whole: bool) -> Ticket | None:
+    def enter(self, lane: Lane, size: int, *, whole: bool, data: bytes = b"") -> Ticket | None:
         """Take a request, or return None: it has to come again later.
 
         ``size``: of its body, in bytes. ``whole``: all of it is here. One that drips in takes no
-        place before it is (``arrived``), or a few slow senders could keep all others out.
+        place before it is (``arrived``), or a few slow senders could keep all others out. ``data``:
+        of an alert; one that looks urgent has places of its own where there is no other.
         """
         large = size if size > LARGE_BYTES else 0
-        heavy = bool(large and self._large and self._large + large > LARGE_MOST)
-        full = self._inside[lane] >= MOST[lane]
-        if heavy or full or (lane is Lane.INTAKE and self.wait() > PATIENCE_S):
-            self._refuse(lane)
+        if large and self._large and self._large + large > LARGE_MOST:
+            taken = None
+        elif self._has_room(lane):
+            taken = lane
+        elif data and self._has_room(Lane.URGENT) and self.looks_urgent(data):
+            taken = Lane.URGENT
+        else:
+            taken = None
+        if taken is None:
+            self._refused_at = self._now()
+            self._refused(lane)
             return None
-        self._inside[lane] += whole
+        self._inside[taken] += whole
         self._large += large
-        return Ticket(lane, counted=whole, large=large)
+        return Ticket(taken, counted=whole, large=large)
+
+    def _has_room(self, lane: Lane) -> bool:
+        full = self._inside[lane] >= MOST[lane]
+        return not full and (lane is not Lane.INTAKE or self.wait() <= PATIENCE_S)
 
     def arrived(self, ticket: Ticket) -> None:
         """Give a request its place: the rest of it is here."""
@@ -86,21 +101,18 @@ class Admission:
             ticket.counted = True
             self._inside[ticket.lane] += 1
 
-    def _refuse(self, lane: Lane) -> None:
-        self._refused_at = self._now()
-        self._refused(lane)
-
     def leave(self, ticket: Ticket) -> None:
         """Give the place back: it is answered, or whoever asked is gone."""
         ticket.left = True
         self._large -= ticket.large
         if ticket.counted:
             self._inside[ticket.lane] -= 1
-            self._answered += ticket.lane is Lane.INTAKE
+            self._answered += ticket.lane is not Lane.PEOPLE
 
     def wait(self) -> float:
         """Return how long (s) an alert that came now would wait, by the pace of the last crowd."""
-        now, inside = self._now(), self._inside[Lane.INTAKE]
+        now = self._now()
+        inside = self._inside[Lane.INTAKE] + self._inside[Lane.URGENT]
         if inside < FLOOR:
             # How fast it can go shows only while it has enough to do.
             self._crowded_since, self._answered = 0.0, 0

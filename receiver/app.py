@@ -82,6 +82,7 @@ from receiver.timekeeper import Timekeeper
 from receiver.tracing import Tracing, build_tracing
 from receiver.unreached import Unreached
 from receiver.webhook import WebhookEndpoint
+from routing.matcher import label_finder
 
 if TYPE_CHECKING:
     from receiver.store.embedded import EmbeddedValkey
@@ -187,6 +188,7 @@ class Service:
         self._access = Access(settings.web.credentials)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
         self.assignment = build_assignment(settings, catalogue.names)
+        self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,

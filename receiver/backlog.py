@@ -1,5 +1,6 @@
 """How many deliveries wait, and how long that will take by the pace of the last minute."""
 
+import math
 from collections import deque
 
 from routing.duration import format_duration
@@ -8,6 +9,8 @@ WINDOW_S = 60.0
 MANY = 200
 """So many wait for a moment in any storm."""
 LONG_S = 60.0
+SURE_S = 10.0
+"""A pace is told by so many seconds: some leave together."""
 
 
 class Backlog:
@@ -23,11 +26,18 @@ class Backlog:
             self._seen.popleft()
 
     def left_s(self) -> float | None:
-        """Return how many seconds it takes until nothing waits; None when it does not get less."""
-        (began, before), (now, waiting) = self._seen[0], self._seen[-1]
-        if before <= waiting or now <= began:
+        """Return how many seconds it takes until nothing waits; None when that is not known.
+
+        By the pace since most of them waited: before that more came than left.
+        """
+        (began, before), (now, waiting) = self._peak(), self._seen[-1]
+        if before <= waiting or now < began + SURE_S:
             return None
         return waiting * (now - began) / (before - waiting)
+
+    def _peak(self) -> tuple[float, int]:
+        """Return when most of them waited within the last minute, the last time, and how many."""
+        return max(reversed(self._seen), key=lambda seen: seen[1])
 
     def words(self) -> str:
         """Return what to say of it, "" for nothing worth saying."""
@@ -36,8 +46,9 @@ class Backlog:
             return ""
         left = self.left_s()
         if left is None:
-            return f"{waiting} deliveries wait, and they do not get fewer (P1 and P2 go first)"
+            more = ", and they do not get fewer" if self._peak()[1] == waiting else ""
+            return f"{waiting:,} deliveries wait{more} (P1 and P2 go first)"
         if left < LONG_S:
             return ""
-        took = format_duration(int(left) // 60 * 60_000)
-        return f"{waiting} deliveries wait: some {took} at this pace (P1 and P2 go first)"
+        took = format_duration(math.ceil(left / 60) * 60_000)
+        return f"{waiting:,} deliveries wait: about {took} at this pace (P1 and P2 go first)"

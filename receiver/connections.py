@@ -321,14 +321,14 @@ class _Connection(web.RequestHandler):
             return True
         self._coming = found.rest
         small = found.alert and found.size <= LARGE_BYTES
-        return not small or self._close or self._force_close or self._admit(found)
+        return not small or self._close or self._force_close or self._admit(found, data)
 
-    def _admit(self, found: Framing) -> bool:
+    def _admit(self, found: Framing, data: bytes) -> bool:
         admission = self._door.admission
         if admission is None or self.transport is None:
             return True
         self._give_back()
-        self._ticket = admission.enter(Lane.INTAKE, found.size, whole=not found.rest)
+        self._ticket = admission.enter(Lane.INTAKE, found.size, whole=not found.rest, data=data)
         if self._ticket is not None:
             return True
         self._unread, self._coming = found.rest, 0

@@ -13,6 +13,8 @@ Time = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_99
 PriorityName = Literal["P1", "P2", "P3", "P4"]
 PRIORITIES: tuple[PriorityName, ...] = get_args(PriorityName)
 """Most urgent first. Comparing the strings compares the urgency: ``"P1" < "P2"``."""
+URGENT: tuple[PriorityName, ...] = ("P1", "P2")
+"""What pages people at night."""
 
 SEVERITIES = ("critical", "error", "high", "warning", "info", "none", "other")
 """Closed list of severities as metric labels; anything else counts as ``other``."""

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from routing.alert import Alert
+from routing.alert import URGENT, Alert
 from routing.always_firing import REASON, always_fires
 from routing.event import AlertsReceived
 from routing.group import Group, group_stem, regroup
 from routing.incident_parts import Actor
-from routing.priority import Classifier
+from routing.priority import Classifier, add_values
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Rules
 from routing.runbook import Runbooks
@@ -62,6 +62,14 @@ class Assignment:
             )
             self._rules[route] = known
         return known
+
+    def urgent_labels(self) -> dict[str, set[str]]:
+        """Return label -> values by which an alert looks like P1 or P2; see ``label_finder``."""
+        found = self._classifier.labels_of(URGENT)
+        for route in self.tree.routes:
+            if route.priority in URGENT:
+                add_values(found, route.matchers)
+        return found
 
     def _classify_group(self, alert: Alert, firing: int) -> tuple[str, str]:
         return self._classifier.classify(alert.labels, alert.annotations, firing)

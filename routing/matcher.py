@@ -9,6 +9,7 @@ is the same syntax): matching takes time in proportion to the value's length wha
 where Python's own engine can take hours, on the event loop.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -107,6 +108,27 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
                 raise ValueError(f"matcher {text!r}: expected a comma before {body[position:]!r}")
             position += 1
     return tuple(found)
+
+
+def label_finder(labels: Mapping[str, Iterable[str]]) -> Callable[[bytes], bool]:
+    """Return a quick test of whether a JSON text has one of ``labels``, with one of its values.
+
+    In either case of letters, and without reading the text: it may be another thing's name.
+    """
+    pairs = [
+        rf"{re2.escape(json.dumps(name))}\s*:\s*\"(?:{'|'.join(map(_in_json, sorted(values)))})\""
+        for name, values in sorted(labels.items())
+        if values
+    ]
+    if not pairs:
+        return lambda _: False
+    search = re2.compile(f"(?i:{'|'.join(pairs)})".encode()).search
+    return lambda data: search(data) is not None
+
+
+def _in_json(value: str) -> str:
+    escaped: str = re2.escape(json.dumps(value, ensure_ascii=False)[1:-1])
+    return escaped
 
 
 def _parse_one(body: str, position: int, text: str) -> tuple[Matcher, int]:

@@ -1,6 +1,6 @@
 """Classification: which priority an alert has, and the reason that named it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from routing.condition import Condition
@@ -19,6 +19,13 @@ class _Rule(NamedTuple):
     matchers: tuple[Matcher, ...]
     condition: Condition | None
     outcome: tuple[str, str]
+
+
+def add_values(found: dict[str, set[str]], matchers: Iterable[Matcher]) -> None:
+    """Add label -> values that matchers compare with as they are."""
+    for matcher in matchers:
+        if matcher.operator == "=" and matcher.value:
+            found.setdefault(matcher.name, set()).add(matcher.value)
 
 
 class Classifier:
@@ -85,6 +92,22 @@ class Classifier:
     def knows(self, severity: str) -> bool:
         """Return whether a severity (as the sender wrote it) leads to a priority; "" does."""
         return not severity.strip() or self._priority_of(severity) is not None
+
+    def labels_of(self, priorities: Collection[str]) -> dict[str, set[str]]:
+        """Return label -> values that give an alert one of ``priorities``, or are asked for by it.
+
+        Only what is compared with a value as it is: it is for a first look, see ``label_finder``.
+        """
+        found = {
+            "priority": set(priorities),
+            "severity": {
+                name for name, priority in self._severities.items() if priority in priorities
+            },
+        }
+        for rule in self._rules:
+            if rule.outcome[0] in priorities:
+                add_values(found, rule.matchers)
+        return found
 
     def _by_labels(self, priority: str | None, severity: str | None) -> tuple[str, str]:
         found = self._priorities.get((priority or "").strip().upper())

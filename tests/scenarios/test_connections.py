@@ -290,6 +290,9 @@ WEBHOOK = (
 )
 
 
+WARNING = {"severity": "warning"}
+
+
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
@@ -302,7 +305,7 @@ async def test_without_room_an_alert_is_refused_and_what_people_do_is_not(
 ) -> None:
     admission = site.service.load.admission
     monkeypatch.setattr(admission, "wait", lambda: 5.0)
-    body = json.dumps(notification(alert())).encode()
+    body = json.dumps(notification(alert(labels=WARNING))).encode()
     request = WEBHOOK % (len(body), body)
     head_cut = bool(cuts) and cuts[0] < request.index(b"\r\n\r\n")
     for number in range(3):
@@ -336,6 +339,22 @@ async def test_without_room_an_alert_is_refused_and_what_people_do_is_not(
     assert set(admission.inside().values()) == {0}
 
 
+async def test_without_room_what_looks_urgent_is_taken_and_paged(
+    site: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = site.service.load.admission
+    monkeypatch.setattr(admission, "wait", lambda: 5.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
+    for severity, expected in (("warning", 503), ("critical", 202), ("info", 503)):
+        body = json.dumps(notification(alert(labels={"severity": severity}), group=severity))
+        writer.write(WEBHOOK % (len(body), body.encode()))
+        assert (await answer_of(reader))[0] == expected
+    writer.close()
+    (incident,) = (await site.get("/v1/incidents"))[1]["incidents"]
+    assert incident["priority"] == "P1"
+    assert set(admission.inside().values()) == {0}
+
+
 async def test_of_many_at_once_no_more_are_taken_than_there_are_places(
     site: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,7 +370,7 @@ async def test_of_many_at_once_no_more_are_taken_than_there_are_places(
     monkeypatch.setattr(site.service.dispatcher, "submit", counted)
     open_ = [await asyncio.open_connection("127.0.0.1", site.service.api_port) for _ in range(15)]
     for number, (_, writer) in enumerate(open_):
-        body = json.dumps(notification(alert(), group=f"g{number}")).encode()
+        body = json.dumps(notification(alert(labels=WARNING), group=f"g{number}")).encode()
         writer.write(WEBHOOK % (len(body), body))
     found = [(await answer_of(reader))[0] for reader, _ in open_]
     assert found.count(202) == handled == 4
@@ -365,7 +384,8 @@ async def test_what_is_sent_before_the_answer_is_answered_in_order(
     site: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admission = site.service.load.admission
-    bodies = [json.dumps(notification(alert(), group=f"g{number}")).encode() for number in range(3)]
+    groups = [notification(alert(labels=WARNING), group=f"g{number}") for number in range(3)]
+    bodies = [json.dumps(group).encode() for group in groups]
     requests = [WEBHOOK % (len(body), body) for body in bodies]
     reader, writer = await asyncio.open_connection("127.0.0.1", site.service.api_port)
     for request in requests[:2]:

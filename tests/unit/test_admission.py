@@ -13,6 +13,7 @@ from receiver.admission import (
     lane_of,
     retry_after,
 )
+from routing.matcher import label_finder
 
 
 class Door:
@@ -87,6 +88,32 @@ def test_people_do_not_wait_behind_alerts(door: Door) -> None:
     assert door.come(MOST[Lane.PEOPLE], Lane.PEOPLE) == MOST[Lane.PEOPLE]
     assert door.come(1, Lane.PEOPLE) == 0
     assert door.refused[-1] is Lane.PEOPLE
+
+
+URGENT_BODY = b'{"alerts": [{"labels": {"severity": "critical"}}]}'
+
+
+def test_what_looks_urgent_has_places_of_its_own_while_others_are_refused(door: Door) -> None:
+    door.admission.looks_urgent = label_finder({"severity": {"critical"}})
+    door.run(10, offered=5_000, pace=1_000)
+    door.come(2_000)
+    assert door.come(1) == 0
+    enter = door.admission.enter
+    assert enter(Lane.INTAKE, 100, whole=True, data=b'{"severity": "warning"}') is None
+    taken = [enter(Lane.INTAKE, 100, whole=True, data=URGENT_BODY) for _ in range(300)]
+    tickets = [one for one in taken if one is not None]
+    assert {one.lane for one in tickets} == {Lane.URGENT}
+    assert len(tickets) == MOST[Lane.URGENT]
+    for one in tickets:
+        door.admission.leave(one)
+    assert door.admission.inside()[Lane.URGENT] == 0
+
+
+def test_what_looks_urgent_is_counted_with_the_others_while_there_is_room(door: Door) -> None:
+    door.admission.looks_urgent = label_finder({"severity": {"critical"}})
+    ticket = door.admission.enter(Lane.INTAKE, 100, whole=True, data=URGENT_BODY)
+    assert ticket is not None
+    assert ticket.lane is Lane.INTAKE
 
 
 def test_large_bodies_are_bounded_and_one_is_always_taken(door: Door) -> None:

@@ -9,6 +9,7 @@ from routing.assign import Assignment, Sender
 from routing.config import ClassifyConfig
 from routing.event import AlertsReceived
 from routing.group import group_stem, split_id
+from routing.matcher import label_finder
 from routing.priority import Classifier
 from routing.route import RouteTree
 from routing.route_config import RouteConfig
@@ -218,3 +219,38 @@ def test_the_size_of_the_group_matters_only_where_a_rule_asks_for_it() -> None:
     assert classify(raw("a"), 3) == ("P1", "rule 'many'")
     # A single alert is told apart from the group it is in.
     assert assign(found, raw("a"))[0].alerts[0].priority == "P3"
+
+
+@pytest.mark.parametrize(
+    ("body", "urgent"),
+    [
+        ('{"labels":{"severity":"critical"}}', True),
+        ('{"labels": {"severity" :\n "Critical"}}', True),
+        ('{"labels":{"severity":"error"}}', True),
+        ('{"labels":{"severity":"criticality"}}', False),
+        ('{"labels":{"severity":"warning"}}', False),
+        ('{"labels":{"level":"critical"}}', False),
+        ('{"labels":{"summary":"\\"severity\\":\\"critical\\""}}', False),
+        ('{"labels":{"priority":"P2"}}', True),
+        ('{"labels":{"priority":"p3"}}', False),
+        ('{"labels":{"team":"größe.\\"x"}}', True),
+        ('{"labels":{"team":"größe?\\"x"}}', False),
+        ('{"labels":{"tier":"gold"}}', True),
+        ('{"labels":{"tier":"silver"}}', False),
+        ('{"labels":{"zone":"a"}}', False),
+        ("", False),
+    ],
+)
+def test_what_looks_urgent_as_bytes(body: str, *, urgent: bool) -> None:
+    rules = assignment(
+        {"routes": [{"matchers": ['tier="gold"'], "priority": "P1"}, {"priority": "P4"}]},
+        rules=[
+            {"matchers": ['team="größe.\\"x"', 'zone=~"a|b"', 'other!="c"'], "priority": "P1"},
+            {"matchers": ['zone="a"'], "priority": "P3"},
+        ],
+    )
+    assert label_finder(rules.urgent_labels())(body.encode()) is urgent
+
+
+def test_without_values_nothing_looks_urgent() -> None:
+    assert not label_finder({"severity": set()})(b'"severity":""')

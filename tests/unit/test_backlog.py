@@ -19,14 +19,30 @@ def seen(*numbers: int, every: float = 10.0) -> Backlog:
         ((0, 0), ""),
         ((50, 199), ""),
         ((300,), "300 deliveries wait, and they do not get fewer (P1 and P2 go first)"),
-        ((100, 100_000), "100000 deliveries wait, and they do not get fewer (P1 and P2 go first)"),
+        (
+            (100, 100_000),
+            "100,000 deliveries wait, and they do not get fewer (P1 and P2 go first)",
+        ),
         # 10 a second.
-        ((6_200, 6_100, 6_000), "6000 deliveries wait: some 10m at this pace (P1 and P2 go first)"),
+        (
+            (6_200, 6_100, 6_000),
+            "6,000 deliveries wait: about 10m at this pace (P1 and P2 go first)",
+        ),
+        # What came before most of them waited says nothing of the pace.
+        (
+            (0, 3_000, 6_200, 6_100, 5_990),
+            "5,990 deliveries wait: about 10m at this pace (P1 and P2 go first)",
+        ),
+        ((6_000, 6_000), "6,000 deliveries wait, and they do not get fewer (P1 and P2 go first)"),
         ((9_000, 6_000), ""),
     ],
 )
 def test_words(numbers: tuple[int, ...], words: str) -> None:
     assert seen(*numbers).words() == words
+
+
+def test_a_pace_is_not_told_by_a_moment() -> None:
+    assert seen(6_200, 6_100, every=2.0).words() == "6,100 deliveries wait (P1 and P2 go first)"
 
 
 def test_only_the_last_minute_counts() -> None:
