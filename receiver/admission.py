@@ -166,24 +166,31 @@ class Framing(NamedTuple):
 def framing(data: bytes) -> Framing | None:
     """Return the framing of a request that begins here, in its plainest form.
 
-    None for whatever looks otherwise (a head in pieces, chunked, two requests, the last one of its
+    None for whatever looks otherwise (a head in pieces, chunked, two requests, the last of its
     connection): it is read by those who can.
     """
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return None
     head = data[: end + 2].lower()
-    if head.find(b"\r\ntransfer-encoding:") >= 0 or head.find(b"\r\nconnection: close") >= 0:
+    if _UNUSUAL[0] in head or _UNUSUAL[1] in head or _UNUSUAL[2] in head:
         return None
-    size, at = 0, head.find(_LENGTH)
-    if at >= 0:
-        at += len(_LENGTH)
-        digits = head[at : head.index(b"\r\n", at)].strip(b" \t")
-        if not (digits.isdigit() and len(digits) <= LENGTH_DIGITS) or head.find(_LENGTH, at) >= 0:
-            return None
-        size = int(digits)
+    if head.count(b"\n") != head.count(b"\r\n") or _value(head, _CONNECTION) not in _KEPT:
+        return None
+    length = _value(head, _LENGTH)
+    if head.count(b"content-length") > (length != b""):
+        return None
+    if length and not (length.isdigit() and len(length) <= LENGTH_DIGITS):
+        return None
+    size = int(length or b"0")
     rest = size - (len(data) - end - 4)
     return Framing(_is_alert(data), size, rest) if rest >= 0 else None
+
+
+def _value(head: bytes, name: bytes) -> bytes:
+    """Return the value of a header in small letters, b"" where there is none."""
+    at = head.find(name)
+    return head[at + len(name) : head.index(b"\r\n", at + 2)].strip(b" \t") if at >= 0 else b""
 
 
 def _is_alert(data: bytes) -> bool:
@@ -194,6 +201,9 @@ def _is_alert(data: bytes) -> bool:
 
 
 _WEBHOOK = b"/v1/alerts/webhook"
+_UNUSUAL = (b"transfer-encoding", b"\r\nexpect", b"\r\nupgrade")
+"""Of these it depends where a body ends, and whether there is one."""
+_CONNECTION, _KEPT = b"\r\nconnection:", (b"", b"keep-alive")
 _LENGTH = b"\r\ncontent-length:"
 LENGTH_DIGITS = 9
 
