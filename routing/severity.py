@@ -5,6 +5,8 @@ Icinga, Zabbix, PagerDuty, Datadog, Opsgenie, OpenNMS and X.733 alarms, and the 
 p0 to p5 and s0 to s4. Read in any case, with blanks, dashes and underscores left out.
 """
 
+from routing.remembered import remembered
+
 _SYNONYMS = {
     "critical": (
         "crit",
@@ -63,11 +65,13 @@ SHOWN_MAX = 40
 _LEFT_OUT = str.maketrans("", "", " -_")
 
 
+@remembered
 def plain_word(text: str) -> str:
     """Return a severity as it is looked up: ``SEV-1`` and ``sev 1`` are ``sev1``."""
     return text.strip().lower().translate(_LEFT_OUT)
 
 
+@remembered
 def canonical(text: str) -> str:
     """Return which of the usual severities a word means; one that is not known as it is."""
     return WORDS.get(plain_word(text)) or text.strip().lower()
