@@ -18,10 +18,10 @@ NAME = "fresh"
 MACHINE = Path(__file__).parents[2] / ".ci" / "fresh-machine"
 
 # What a newcomer does in the first ten minutes, word for word but for the ports, which are shared
-# with this machine. There is no curl yet.
+# with this machine, and for the terminal that a newcomer has. There is no curl yet.
 FIRST_MINUTES = """
 export LLM_IM__WEB__LISTEN_ADDRESS=127.0.0.1:{api} LLM_IM__WEB__METRICS_ADDRESS=127.0.0.1:{metrics}
-export INCIDENT_MANAGER_URL=http://127.0.0.1:{api}
+export INCIDENT_MANAGER_URL=http://127.0.0.1:{api} INCIDENT_MANAGER_HUMAN=true
 began=$(date +%s)
 make run >run.log 2>&1 &
 until grep -q 'is ready' run.log; do kill -0 $! || {{ cat run.log; exit 1; }}; sleep 0.2; done

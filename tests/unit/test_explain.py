@@ -134,3 +134,35 @@ def test_deadlines_of_the_configuration(
     at = ("--at", "2026-03-27T16:30", "--config.file", str(file))
     result = CliRunner().invoke(explain, ["deadline", *arguments, *at])
     assert said in result.output
+
+
+CLOCKS_CHANGE = """
+calendars:
+  default: {time_zone: Europe/London, hours: "08:30-17:30", holidays: {country: GB}}
+  night: {time_zone: America/New_York, hours: "00:00-06:00", days: [sun]}
+priorities: {P3: {acknowledge_within: 1 business hour, resolve_within: 8 business hours}}
+route: {routes: [{name: night, matchers: ['site="night"'], calendar: night}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("clock", "at", "due"),
+    [
+        # 30 minutes on Friday; the clocks go back on Sunday, so Monday's 09:00 is UTC's too.
+        (("acknowledge",), "2026-10-23T17:00", "due Mon 2026-10-26 09:00 GMT (09:00 UTC)"),
+        # The Sunday on which the clocks go forward has 5 of the 6 hours: 3 are left for the next.
+        (
+            ("resolve", "--route", "night"),
+            "2027-03-13T20:00",
+            "due Sun 2027-03-21 03:00 EDT (07:00 UTC)",
+        ),
+    ],
+)
+def test_business_hours_over_a_change_of_the_clocks(
+    tmp_path: Path, clock: tuple[str, ...], at: str, due: str
+) -> None:
+    file = tmp_path / "im.yml"
+    file.write_text(CLOCKS_CHANGE)
+    result = _run("--config.file", str(file), "--priority", "P3", "--clock", *clock, "--at", at)
+    assert result.exit_code == 0, result.output
+    assert due in [line.strip() for line in result.output.splitlines()]
