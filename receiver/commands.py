@@ -136,6 +136,7 @@ def _marks(body: dict[str, Any]) -> list[str]:
         (assigned, f"assigned to {plain(assigned['name'])}" if assigned else ""),
         (body["snoozed_until"], f"snoozed until {body['snoozed_until']}"),
         (body["flapping"], "flapping: it stays open, and at its priority, until it is quiet"),
+        (body["asked_priority"], f"its alerts ask for {body['asked_priority']}"),
         (body["stale_since"], f"not reported any more (noticed {body['stale_since']})"),
         (body["merged_into"], f"merged into {body['merged_into']}"),
         (body["merged"], f"merged into this: {', '.join(body['merged'])}"),

@@ -159,9 +159,9 @@ async def _hints(source: Source) -> list[Finding]:
 
 
 def _hinted(name: str, rows: list[dict[str, Any]]) -> Finding:
-    words, advice = _HINTS[name]
+    words, fine, advice = _HINTS[name]
     if not rows:
-        return Finding(AREA, name, "ok", f"no {words} within 7 days")
+        return Finding(AREA, name, "ok", fine)
     names = ", ".join(str(row["name"]) for row in rows[:HINTED])
     more = f" and {len(rows) - HINTED} more" if len(rows) > HINTED else ""
     text = f"{words} within 7 days: {names}{more}"
@@ -170,8 +170,16 @@ def _hinted(name: str, rows: list[dict[str, Any]]) -> Finding:
 
 HINTED = 10
 _HINTS = {
-    "severities": ("unknown severity, so at least P2,", "say what it means:"),
-    "heartbeats": ("alert that always fires and that nobody watches", "watch it:"),
+    "severities": (
+        "not known, so at least P2,",
+        "every severity of the last 7 days is known",
+        "say what it means:",
+    ),
+    "heartbeats": (
+        "always firing, and watched by no heartbeat,",
+        "nothing that always fires goes unwatched",
+        "watch it:",
+    ),
 }
 
 
