@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from systems.alertmanager import alertmanager_file
 from systems.model import load_all
 from systems.rules import rules_file, tests_files
 from systems.runbook import is_written_by_hand, runbook_file
@@ -21,6 +22,8 @@ def files() -> dict[Path, str]:
             path = ROOT / "runbooks" / system.system / f"{alert.alert}.md"
             if not (path.exists() and is_written_by_hand(path.read_text(encoding="utf-8"))):
                 made[path] = runbook_file(system, alert)
+    alertmanager = ROOT / "alertmanager.yml"
+    made[alertmanager] = alertmanager_file(alertmanager.read_text(encoding="utf-8"), systems)
     made[ROOT / "docs" / "systems.md"] = table_file(systems)
     return made
 

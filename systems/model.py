@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent
 SEVERITIES = ("critical", "high", "warning", "info")
 RUNBOOKS_AT = "http://localhost:8080/runbooks"
 DASHBOARDS_AT = "http://localhost:3000/d"
+_CLOCK = re.compile(r"\((?:hour|day_of_week)\(\)[^)]*\)")
 
 
 class Recording(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +48,22 @@ class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
     history: str = ""
 
 
+class Ladder(msgspec.Struct, forbid_unknown_fields=True):
+    """Alerts of one signal, the mildest first: whenever one fires, the milder ones hold as well.
+
+    ``by``: the labels, beside system and job, that tell two things of one signal apart. ``series``
+    are ``NAME gauge V ...`` or ``NAME rate V ...`` (growth a minute) with a value at which nothing
+    fires and one for each alert; or values as promtool writes them. ``hold``: how long each value
+    is held in tests (default: some time after the longest ``for``).
+    """
+
+    signal: str
+    alerts: list[str]
+    series: list[str]
+    by: list[str] = []
+    hold: str = ""
+
+
 class System(msgspec.Struct, forbid_unknown_fields=True):
     """A monitored system: what its alerts share, and how its document was read."""
 
@@ -65,10 +82,16 @@ class System(msgspec.Struct, forbid_unknown_fields=True):
     readings: list[str]
     recording: list[Recording]
     alerts: list[Alert]
+    ladders: list[Ladder] = []
 
     def expand(self, text: str) -> str:
         """Return a text with ``$job`` as the matcher of the system's job."""
         return text.replace("$job", f'job="{self.job}"')
+
+    def signal_of(self, alert: Alert) -> str:
+        """Return the signal an alert shares with milder or more urgent ones, "" for none."""
+        found = (ladder.signal for ladder in self.ladders if alert.alert in ladder.alerts)
+        return next(found, "")
 
     def runbook_url(self, alert: Alert) -> str:
         """Return where an alert's runbook is served."""
@@ -99,8 +122,26 @@ def _problems(system: System) -> list[str]:
         selects = re.search(r"\$job|job=|system=", alert.expr)
         if not selects:
             found.append(f"{alert.alert}: its expression selects no job")
+        # A signal that gets worse must not resolve its milder alert, nor one that swings fire none.
+        if re.search(r">=?[^<>()]*\d\s*<=?\s*\d", _CLOCK.sub("", alert.expr)):
+            found.append(f"{alert.alert}: has an upper bound; put it into a ladder instead")
         parse_duration(alert.span)
-    return found
+    return found or _ladder_problems(system)
+
+
+def _ladder_problems(system: System) -> list[str]:
+    severities = {one.alert: SEVERITIES.index(one.severity) for one in system.alerts}
+    names = [name for ladder in system.ladders for name in ladder.alerts]
+    found = [f"{name} is in two ladders" for name in set(names) if names.count(name) > 1]
+    found += [f"ladder of no alert {name}" for name in names if name not in severities]
+    if found:
+        return found
+    for ladder in system.ladders:
+        ranks = [severities[name] for name in ladder.alerts]
+        if ranks != sorted(ranks, reverse=True):
+            found.append(f"ladder {ladder.signal}: the mildest alert comes first")
+    signals = [ladder.signal for ladder in system.ladders]
+    return found + [f"two ladders {one}" for one in set(signals) if signals.count(one) > 1]
 
 
 def load_all() -> list[System]:

@@ -1,11 +1,11 @@
 """Alerting and recording rules, and promtool's unit tests of them, from a system's file."""
 
-import re
 from typing import Any
 
 import yaml
 
 from routing.duration import format_duration, parse_duration
+from systems.ladders import in_order, ladder_tests, series_of
 from systems.model import DASHBOARDS_AT, Alert, System
 
 HEAD = "# Made from systems/{name}.yml by `make systems-files`: change that, not this.\n"
@@ -45,7 +45,7 @@ def rules_file(system: System) -> str:
     ]
     groups = [
         {"name": f"{system.system}-recording", "interval": "30s", "rules": recording},
-        {"name": system.system, "rules": [_alert(system, alert) for alert in system.alerts]},
+        {"name": system.system, "rules": [_alert(system, alert) for alert in in_order(system)]},
     ]
     return HEAD.format(name=system.system) + _dump({"groups": groups})
 
@@ -55,6 +55,8 @@ def _alert(system: System, alert: Alert) -> dict[str, Any]:
     if parse_duration(alert.span):
         rule["for"] = alert.span
     rule["labels"] = {"severity": alert.severity, "system": system.system, "team": system.team}
+    if signal := system.signal_of(alert):
+        rule["labels"]["signal"] = signal
     rule["annotations"] = {
         "summary": alert.says[:1].upper() + alert.says[1:],
         "description": alert.means,
@@ -76,6 +78,8 @@ def tests_files(system: System) -> dict[str, str]:
     made = {f"{system.system}.yml": _tests_file(system, short, "1m")}
     if long:
         made[f"{system.system}-long.yml"] = _tests_file(system, long, "10m")
+    if system.ladders:
+        made[f"{system.system}-ladders.yml"] = _file(system, ladder_tests(system), "1m")
     return made
 
 
@@ -89,6 +93,10 @@ def _tests_file(system: System, alerts: list[Alert], step: str) -> str:
         at = format_duration(_judged_at(alert))
         for word, series, fires in (("fires", alert.fires, 1), ("is silent", alert.quiet, 0)):
             tests.append(_test(system, alert, f"{alert.alert} {word}", series, at, fires))
+    return _file(system, tests, step)
+
+
+def _file(system: System, tests: list[dict[str, Any]], step: str) -> str:
     data = {
         "rule_files": [f"../{system.system}.yml"],
         "evaluation_interval": step,
@@ -121,14 +129,6 @@ def _test(
     }
 
 
-_SERIES = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>.*)\})? (?P<values>.+)")
-
-
 def full_series(system: System, alert: Alert, line: str) -> tuple[str, str]:
     """Return (series, values) of a line, with the job and an instance."""
-    found = _SERIES.fullmatch(line)
-    if found is None:
-        raise ValueError(f"{alert.alert}: {line!r} is no series")
-    own = f"{found['labels']}," if found["labels"] else ""
-    job = alert.job or system.job
-    return f'{found["name"]}{{{own}job="{job}",instance="a:9090"}}', found["values"]
+    return series_of(alert.job or system.job, line)

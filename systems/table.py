@@ -30,6 +30,10 @@ repository; nothing has to be configured for a single alert.
 "P1 5m, 30m" means: priority P1, acknowledge within 5 minutes, resolve within 30. The escalation
 policy `urgent` pages PagerDuty and Slack at once and mentions the channel when nobody answers;
 `normal` notifies Slack.
+
+A signal is one thing with several limits, the mildest first. Its alerts carry the label `signal`
+and are one incident, whose priority rises and falls; the more urgent one quiets the milder ones in
+Alertmanager ([ADR 60](adr/0060-one-signal-is-one-incident.md)).
 """
 
 
@@ -107,6 +111,9 @@ def table_file(systems: list[System]) -> str:
                     f"| {row.alert} | {row.span} | {row.severity} | {row.priority}"
                     f" {row.acknowledge}, {row.resolve} | {row.policy} | [{row.alert}]({place}) |"
                 )
+        if system.ladders:
+            parts += ["", "Signals:", ""]
+            parts += [f"- `{one.signal}`: {' < '.join(one.alerts)}" for one in system.ladders]
         parts += [
             "",
             "How its document was read:",

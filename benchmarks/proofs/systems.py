@@ -190,8 +190,13 @@ async def _judge(
     incidents = {}
     for shown in await rig.incidents():
         details = await rig.get(f"/v1/incidents/{shown['id']}")
-        labels = details["alerts"][0]["labels"]
-        incidents.setdefault((labels.get("system"), labels["alertname"]), []).append(details)
+        # Alerts of one signal are one incident.
+        names = {
+            (one["labels"].get("system"), one["labels"]["alertname"]): one
+            for one in details["alerts"]
+        }
+        for key, one in names.items():
+            incidents.setdefault(key, []).append((details, one))
     async with rig.session.get(f"{alertmanager}/api/v2/alerts") as answer:
         known = {
             (one["labels"].get("system"), one["labels"]["alertname"]): one["receivers"]
@@ -221,18 +226,19 @@ def _past_us(receivers: Any, incidents: Any, alert: Alert) -> str:
 def _problem(incidents: Any, row: Row, system: System, alert: Alert) -> str:
     if not incidents or len(incidents) > 1:
         return f"{len(incidents)} incidents" if incidents else "never arrived"
-    (shown,) = incidents
-    wanted = {
-        "priority": row.priority,
-        "runbook_url": system.runbook_url(alert),
-        "team": row.team,
-        "severity": row.severity,
-    }
-    other = [f"{name} {shown[name]}" for name, value in wanted.items() if shown[name] != value]
-    if "value" not in shown["alerts"][0]["annotations"]:
+    ((shown, known),) = incidents
+    wanted = {"priority": row.priority, "runbook_url": system.runbook_url(alert)}
+    other = [f"{name} {known[name]}" for name, value in wanted.items() if known[name] != value]
+    if shown["team"] != row.team:
+        other.append(f"team {shown['team']}")
+    if "value" not in known["annotations"]:
         other.append("no value")
-    if other or "business" in row.acknowledge:
+    # What fired in a round before, of the same signal, may be more urgent.
+    if shown["priority"] != min(one["priority"] for one in shown["alerts"]):
+        other.append(f"incident of {shown['priority']}")
+    if other or "business" in row.acknowledge or shown["priority"] != row.priority:
         return ", ".join(other) or ("" if shown["deadlines"]["acknowledge"]["due"] else "no due")
+    began = [one["at"] for one in shown["timeline"] if one["kind"] in ("opened", "priority_raised")]
     due = datetime.fromisoformat(shown["deadlines"]["acknowledge"]["due"])
-    took = (due - datetime.fromisoformat(shown["opened_at"])).total_seconds() * 1000
+    took = (due - datetime.fromisoformat(began[-1])).total_seconds() * 1000
     return "" if took == parse_duration(row.acknowledge) else f"acknowledge within {took / 1000} s"

@@ -8,6 +8,8 @@ import yaml
 
 from dashboards.__main__ import BOARDS
 from systems.__main__ import files
+from systems.alertmanager import alertmanager_file
+from systems.ladders import inhibitions
 from systems.model import load, load_all
 from systems.rules import full_series
 from systems.table import ROOT, rows
@@ -47,7 +49,7 @@ def test_every_rule_has_all_its_labels_and_annotations() -> None:
             if "record" in rule:
                 assert rule["labels"] == {"system": system.system}
                 continue
-            assert set(rule["labels"]) == {"severity", "system", "team"}
+            assert set(rule["labels"]) - {"signal"} == {"severity", "system", "team"}
             annotations = rule["annotations"]
             assert set(annotations) == {
                 "summary",
@@ -106,6 +108,11 @@ def test_series_get_the_job_of_their_system() -> None:
         (("expr: up{$job} == 0", "expr: up == 0"), "selects no job"),
         (("    for: 1m", "    during: 1m"), "unknown field `during`"),
         (("- alert: ServiceDown", "- alert: HighErrorRate"), "HighErrorRate stands twice"),
+        (("job} > 0.01\n", "job} > 0.01 <= 0.05\n"), "HighErrorRate: has an upper bound"),
+        (("job}) > 0.9\n", "job}) > 0.9 < 1\n"), "RateLimitHigh: has an upper bound"),
+        (("[HighLatency, VeryHighLatency]", "[VeryHighLatency, HighLatency]"), "the mildest alert"),
+        (("[HighLatency, VeryHighLatency]", "[HighLatency, Slow]"), "ladder of no alert Slow"),
+        (("[HighLatency, Very", "[ElevatedErrorRate, Very"), "ElevatedErrorRate is in two ladders"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_with_its_place(
@@ -132,3 +139,24 @@ def test_no_link_of_a_runbook_or_a_document_is_dead() -> None:
             assert uid in uids, (page, uid)
         for place in re.findall(r"http://localhost:8080/runbooks/([A-Za-z0-9_/-]+)", text):
             assert (ROOT / "runbooks" / f"{place}.md").exists(), (page, place)
+
+
+def test_an_inhibition_needs_labels_that_both_alerts_have() -> None:
+    rules = yaml.safe_load((ROOT / "alertmanager.yml").read_text())["inhibit_rules"]
+    assert rules[1:] == inhibitions(SYSTEMS)
+    for rule in rules:
+        there = {one.partition("!")[0] for one in rule["source_matchers"] if one.endswith('!=""')}
+        # Only alerts of several clusters have a cluster.
+        assert there == set(rule["equal"]) - {"cluster"}
+
+
+def test_alertmanager_yml_is_written_between_its_marks_alone() -> None:
+    text = (ROOT / "alertmanager.yml").read_text()
+    assert alertmanager_file(text, SYSTEMS) == text
+    fewer = alertmanager_file(text, [])
+    assert "inhibit_rules" in fewer
+    assert "receivers:" in fewer
+    assert "VeryHighLatency" not in fewer
+    assert alertmanager_file(fewer, SYSTEMS) == text
+    with pytest.raises(ValueError, match="has lost the line"):
+        alertmanager_file("route: {receiver: x}\n", SYSTEMS)
