@@ -29,8 +29,8 @@ ENV PATH=/venv/bin:$PATH \
     LLM_IM__STORAGE__PATH=/data \
     LLM_IM__WEB__LISTEN_ADDRESS=0.0.0.0:8080 \
     LLM_IM__WEB__METRICS_ADDRESS=0.0.0.0:9090
-# What a person may want to copy or name: the configuration of `make run`, say, with
-# serve --config.file=/usr/share/incident-manager/deploy/incident-manager.yml
+# What a person may want to copy, such as deploy/incident-manager.yml, which `serve` uses as long as
+# no other is named.
 RUN incident-manager files --to /usr/share/incident-manager
 USER 10001:10001
 WORKDIR /data

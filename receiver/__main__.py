@@ -34,6 +34,7 @@ from receiver.off_the_loop import give_way_soon
 from receiver.oncall_command import oncall
 from receiver.pagerduty_check import pagerduty
 from receiver.review_command import review
+from receiver.rules_command import rules
 from receiver.secrets import redact
 from receiver.settings import Settings
 from receiver.settings_model import secret_values
@@ -84,7 +85,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     settings = loaded.settings
     setup_logging(settings.log.level, settings.log.format)
     redact([*secret_values(settings), *proxy_secrets()])
-    note_start(VERSION, str(chosen_file(config_file) or ""))
+    note_start(VERSION, str(chosen_file(config_file)))
     note_doubts(loaded.warnings)
     collect_seldom()
     give_way_soon()
@@ -217,6 +218,7 @@ main.add_command(health_check)
 main.add_command(validate_metrics)
 main.add_command(weekly_report)
 main.add_command(files)
+main.add_command(rules)
 main.add_command(store)
 
 if __name__ == "__main__":

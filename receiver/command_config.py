@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from receiver.errors import IncidentManagerError
+from receiver.paths import shipped_config
 from receiver.settings import Settings
 from receiver.settings_load import Loaded, read_settings
 
@@ -17,16 +18,16 @@ file_option = click.option(
     "--config.file",
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"YAML configuration [default: {DEFAULT_FILE}, if there is one].",
+    help=f"YAML configuration [default: {DEFAULT_FILE} here, else the one that ships].",
 )
 
 
-def chosen_file(given: Path | None) -> Path | None:
-    """Return the file given, else the usual one if it is there."""
+def chosen_file(given: Path | None) -> Path:
+    """Return the file given, else the usual one if it is there, else the one that ships."""
     if given is not None:
         return given
     usual = Path(DEFAULT_FILE)
-    return usual if usual.exists() else None
+    return usual if usual.exists() else shipped_config()
 
 
 def load(config_file: Path | None, flags: Mapping[str, Any]) -> Settings:

@@ -7,8 +7,8 @@ _INSTALLED = _PACKAGE / "data"
 """Where a wheel keeps them; a checkout has them at its top level."""
 
 FOR_PEOPLE = {
-    "deploy/incident-manager.yml": "our configuration for the four systems, as in `make run`",
-    "deploy/prometheus.yml": "Prometheus: scrapes this service and loads the rules",
+    "deploy/incident-manager.yml": "our configuration, used when no other is named",
+    "deploy/prometheus.yml": "Prometheus: scrapes the four systems and loads the rules",
     "deploy/slack-manifest.yml": "creates the Slack app",
     "alertmanager.yml": "Alertmanager: sends everything here",
     "rules": "alert and recording rules of the four systems, and their tests",
@@ -21,6 +21,11 @@ FOR_PEOPLE = {
 def _bundled(name: str) -> Path:
     root = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
     return root / name
+
+
+def shipped_config() -> Path:
+    """Return the configuration that is used when no other is named."""
+    return _bundled("deploy") / "incident-manager.yml"
 
 
 def templates_folder() -> Path:

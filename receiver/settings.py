@@ -313,8 +313,8 @@ class Settings(Section):
 
     From ``load_settings`` the sections ``notifiers``, ``escalations``, ``priorities`` and
     ``calendars`` are the effective ones: every notifier has its channel, token, routing key and
-    base URL, every priority names its policy, every policy exists, and so does the calendar
-    ``default``.
+    base URL, policies name notifiers and no roles, every priority names its policy, every policy
+    exists, and so does the calendar ``default``.
     """
 
     web: WebConfig = WebConfig()
@@ -332,6 +332,7 @@ class Settings(Section):
     enrichment: EnrichmentConfig = EnrichmentConfig()
     outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()
     notifiers: dict[Name, NotifierConfig] = Field(default={})
+    roles: dict[Name, tuple[Name, ...]] = Field(default={})
     route: RouteConfig = RouteConfig()
     classify: ClassifyConfig = ClassifyConfig()
     priorities: Priorities = Field(default={}, validate_default=True)

@@ -13,6 +13,7 @@ from receiver.settings_types import is_loopback
 from receiver.settings_usual import (
     USUAL_POLICY,
     check_notifiers,
+    check_roles,
     effective_escalations,
     effective_notifiers,
 )
@@ -43,7 +44,8 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         *check_notifiers(settings, notifiers, _policies_used(settings, priorities)),
         *_check_integrations(settings, notifiers),
         *check_people(settings.people),
-        *_check_steps(settings.escalations, notifiers),
+        *check_roles(settings, notifiers),
+        *_check_steps(settings.escalations, {*notifiers, *settings.roles}),
         *_check_policies(settings, escalations, priorities),
         *_check_route(settings),
         *_check_review(settings),
@@ -130,19 +132,17 @@ def _check_integrations(
             yield Problem(("integrations", name, "url"), message)
 
 
-def _check_steps(
-    escalations: Mapping[str, EscalationConfig], notifiers: Mapping[str, NotifierConfig]
-) -> Iterable[Problem]:
+def _check_steps(escalations: Mapping[str, EscalationConfig], known: set[str]) -> Iterable[Problem]:
+    """``known``: the notifiers and roles there are."""
     for policy, config in escalations.items():
-        for number, step in enumerate(config.steps):
-            for name in step.notify:
-                if name not in notifiers:
-                    path = ("escalations", policy, "steps", number, "notify")
-                    yield Problem(path, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
-        for name in config.remind:
-            if name not in notifiers:
-                place = ("escalations", policy, "remind")
-                yield Problem(place, f"unknown notifier {name!r}", tuple(sorted(notifiers)))
+        places = [
+            (("steps", number, "notify"), step.notify) for number, step in enumerate(config.steps)
+        ]
+        for place, names in [*places, (("remind",), config.remind)]:
+            for name in names:
+                if name not in known:
+                    path = ("escalations", policy, *place)
+                    yield Problem(path, f"unknown notifier {name!r}", tuple(sorted(known)))
 
 
 def _policies_used(settings: Settings, priorities: Mapping[Priority, PriorityConfig]) -> set[str]:

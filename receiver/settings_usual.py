@@ -63,13 +63,62 @@ def effective_escalations(
     settings: Settings, notifiers: Mapping[str, NotifierConfig]
 ) -> dict[str, EscalationConfig]:
     """Return the configured policies and the usual ones, each knowing whom to remind."""
-    every = {**_usual_escalations(notifiers), **settings.escalations}
+    named = {
+        name: _with_notifiers(config, settings, notifiers)
+        for name, config in settings.escalations.items()
+    }
+    every = {**_usual_escalations(notifiers), **named}
     return {name: _reminding(config, notifiers) for name, config in every.items()}
 
 
-def _usual_escalations(notifiers: Mapping[str, NotifierConfig]) -> dict[str, EscalationConfig]:
+def _with_notifiers(
+    config: EscalationConfig, settings: Settings, notifiers: Mapping[str, NotifierConfig]
+) -> EscalationConfig:
+    """Return a policy whose steps name notifiers where they named roles."""
+
+    def resolved(names: Iterable[str]) -> tuple[str, ...]:
+        found = (
+            (name,) if name in notifiers else members_of(name, settings, notifiers)
+            for name in names
+        )
+        return tuple(dict.fromkeys(name for names in found for name in names))
+
+    steps = tuple(
+        step.model_copy(update={"notify": resolved(step.notify)}) for step in config.steps
+    )
+    return config.model_copy(update={"steps": steps, "remind": resolved(config.remind)})
+
+
+def members_of(
+    role: str, settings: Settings, notifiers: Mapping[str, NotifierConfig]
+) -> tuple[str, ...]:
+    """Return the notifiers of a role that are configured; where none is, those usually paged."""
+    members = tuple(name for name in settings.roles.get(role, (role,)) if name in notifiers)
+    return members or _usually_paged(notifiers)
+
+
+def _usually_paged(notifiers: Mapping[str, NotifierConfig]) -> tuple[str, ...]:
     # A log is nobody: it is notified only where there is no person to reach.
-    first = tuple(name for name in PEOPLE if name in notifiers) or (LOG,)
+    return tuple(name for name in PEOPLE if name in notifiers) or (LOG,)
+
+
+def check_roles(settings: Settings, notifiers: Mapping[str, NotifierConfig]) -> Iterable[Problem]:
+    """Yield what is wrong with roles."""
+    allowed = sorted({*notifiers, *PEOPLE, LOG})
+    for role, members in settings.roles.items():
+        path = ("roles", role)
+        if role in allowed:
+            yield Problem(path, f"{role} is a notifier: give the role another name")
+        for name in members:
+            if name not in allowed:
+                yield Problem(path, f"unknown notifier {name!r}", tuple(allowed))
+        if not any(name in notifiers for name in members_of(role, settings, notifiers)):
+            message = "none of its notifiers is configured, and neither slack nor pagerduty is"
+            yield Problem(path, message, tuple(sorted(notifiers)))
+
+
+def _usual_escalations(notifiers: Mapping[str, NotifierConfig]) -> dict[str, EscalationConfig]:
+    first = _usually_paged(notifiers)
     people = ("slack",) if "slack" in notifiers else first
     again = StepConfig(notify=people, mention="!here" if "slack" in notifiers else "")
     return {

@@ -84,7 +84,7 @@ class Runbooks:
         """Return (url, source); source is one of ``SOURCES``, and url "" for "none"."""
         for name in ("runbook_url", "runbook"):
             text = annotations.get(name)
-            if text and (link := _link(text)):
+            if text and (link := _link(text) or self._ours(text)):
                 return link, "annotation"
         if self._catalogue:
             key = entry_of(labels, self._catalogue, self._system_label)
@@ -95,6 +95,14 @@ class Runbooks:
             if url:
                 return url, "template"
         return "", "none"
+
+    def _ours(self, text: str) -> str:
+        """Return the link that a path in our catalogue means, "" for any other text.
+
+        Rules that ship carry ``/runbooks/SYSTEM/ALERT``: they do not know where we are.
+        """
+        key = text.strip().removeprefix("/").removeprefix("runbooks/").removesuffix(".md")
+        return self._base + quote(key, safe="/") if key in self._catalogue else ""
 
     def _fill(self, labels: Mapping[str, str]) -> str:
         """Return the template's URL; "" where a label is missing or would climb up the path."""

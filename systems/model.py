@@ -9,8 +9,9 @@ from routing.duration import parse_duration
 
 FOLDER = Path(__file__).parent
 SEVERITIES = ("critical", "high", "warning", "info")
-RUNBOOKS_AT = "http://localhost:8080/runbooks"
-DASHBOARDS_AT = "http://localhost:3000/d"
+RUNBOOKS_AT = "/runbooks"
+DASHBOARDS_AT = "/d"
+"""Paths alone: where the service and Grafana are, only the user knows."""
 _CLOCK = re.compile(r"\((?:hour|day_of_week)\(\)[^)]*\)")
 
 
@@ -94,7 +95,7 @@ class System(msgspec.Struct, forbid_unknown_fields=True):
         return next(found, "")
 
     def runbook_url(self, alert: Alert) -> str:
-        """Return where an alert's runbook is served."""
+        """Return the path an alert's runbook is served at."""
         return f"{RUNBOOKS_AT}/{self.system}/{alert.alert}"
 
 

@@ -66,7 +66,7 @@ def is_written_by_hand(text: str) -> bool:
 
 def _looks(system: System, alert: Alert) -> list[str]:
     return [
-        f"the dashboard: {DASHBOARDS_AT}/{system.dashboard}",
+        f"the dashboard `{system.dashboard}` in Grafana (`{DASHBOARDS_AT}/{system.dashboard}`)",
         *(system.expand(step) for step in alert.look),
         "health, what runs, the logs, and what was deployed last:",
     ]

@@ -29,7 +29,7 @@ repository; nothing has to be configured for a single alert.
 
 "P1 5m, 30m" means: priority P1, acknowledge within 5 minutes, resolve within 30. The escalation
 policy `urgent` pages PagerDuty and Slack at once and mentions the channel when nobody answers;
-`normal` notifies Slack.
+`normal` notifies Slack; `severity-1` to `severity-3` are the orchestrator's own.
 
 A signal is one thing with several limits, the mildest first. Its alerts carry the label `signal`
 and are one incident, whose priority rises and falls; the more urgent one quiets the milder ones in

@@ -208,7 +208,7 @@ async def _judge(
         if system.system == OWN:
             problem = _past_us(known.get(key), incidents.get(key), alert)
         else:
-            problem = _problem(incidents.get(key), table[key], system, alert)
+            problem = _problem(rig.url, incidents.get(key), table[key], system, alert)
         found.append(Verdict(table[key], problem))
     return found
 
@@ -223,11 +223,11 @@ def _past_us(receivers: Any, incidents: Any, alert: Alert) -> str:
     return "" if names == [wanted.get(alert.severity, "slack-info")] else f"went to {names}"
 
 
-def _problem(incidents: Any, row: Row, system: System, alert: Alert) -> str:
+def _problem(url: str, incidents: Any, row: Row, system: System, alert: Alert) -> str:
     if not incidents or len(incidents) > 1:
         return f"{len(incidents)} incidents" if incidents else "never arrived"
     ((shown, known),) = incidents
-    wanted = {"priority": row.priority, "runbook_url": system.runbook_url(alert)}
+    wanted = {"priority": row.priority, "runbook_url": f"{url}{system.runbook_url(alert)}"}
     other = [f"{name} {known[name]}" for name, value in wanted.items() if known[name] != value]
     if shown["team"] != row.team:
         other.append(f"team {shown['team']}")

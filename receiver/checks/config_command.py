@@ -42,7 +42,7 @@ def check_config(
         return
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{chosen or 'defaults and environment'}: ok")
+    click.echo(f"{chosen}: ok")
     show(settings)
 
 

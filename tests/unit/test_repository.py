@@ -73,7 +73,7 @@ def test_a_runbook_says_everything_a_runbook_must_say(file):
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     for section in re.split(r"^## .+$", text, flags=re.MULTILINE)[1:]:
         assert len(section.split()) >= 8
-    assert re.search(r"^curl .*localhost:(8080|9090)/", text, re.MULTILINE)
+    assert re.search(r"^curl .*http://[a-z-]+:(8080|9090)/", text, re.MULTILINE)
     for link in re.findall(r"\]\(([^)]+\.md)\)", text):
         assert (file.parent / link).is_file(), link
 

@@ -28,6 +28,25 @@ def test_the_annotation_comes_first(annotations: dict[str, str], found: str) -> 
 
 @pytest.mark.parametrize(
     "text",
+    ["/runbooks/db/DiskFull", "runbooks/db/DiskFull", " /runbooks/db/DiskFull.md ", "db/DiskFull"],
+)
+def test_a_path_in_the_catalogue_is_a_link_to_us(text: str) -> None:
+    link = "https://im.example/pre/runbooks/db/DiskFull"
+    # Whatever the alert is called: the rule says which runbook is meant.
+    assert books().find({"alertname": "X"}, {"runbook_url": text}) == (link, "annotation")
+    assert books().find({"alertname": "X"}, {"runbook": text}) == (link, "annotation")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/runbooks/db/Nothing", "/runbooks/../db/DiskFull", "//db/DiskFull", "/runbooks//db/DiskFull"],
+)
+def test_another_path_is_none(text: str) -> None:
+    assert books().find({"alertname": "X"}, {"runbook_url": text}) == ("", "none")
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         "",
         "javascript:alert(1)",

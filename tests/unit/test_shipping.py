@@ -92,7 +92,7 @@ def test_what_the_code_opens_is_in_the_wheel(wheel, tmp_path):
         opened.extractall(tmp_path)
     names = [name for name, _ in inspect.getmembers(paths, inspect.isfunction) if name[0] != "_"]
     folders = {name: ["none"] if name == "runbooks_folder" else [] for name in names}
-    del folders["files_for_people"]
+    del folders["files_for_people"], folders["shipped_config"]
     assert len(folders) >= 4
     command = [sys.executable, "-c", ASK, str(tmp_path), json.dumps(folders)]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
@@ -102,6 +102,8 @@ def test_what_the_code_opens_is_in_the_wheel(wheel, tmp_path):
         assert there.is_relative_to(tmp_path / BUNDLE), name
         assert files_below(there) == files_below(here) != set(), name
     assert files.keys() == paths.files_for_people().keys()
+    name = str(paths.shipped_config().relative_to(ROOT))
+    assert files[name] == str(tmp_path / BUNDLE / name)
     assert all(Path(file).is_relative_to(tmp_path / BUNDLE) for file in files.values())
 
 

@@ -7,12 +7,15 @@ import pytest
 import yaml
 
 from dashboards.__main__ import BOARDS
+from receiver.paths import files_for_people
+from receiver.policy import build_assignment
+from receiver.settings_load import load_settings
 from systems.__main__ import files
 from systems.alertmanager import alertmanager_file
 from systems.ladders import inhibitions
 from systems.model import load, load_all
 from systems.rules import full_series
-from systems.table import ROOT, rows
+from systems.table import CONFIG, ROOT, rows, settings
 
 SYSTEMS = load_all()
 ROWS = {(row.system, row.alert): row for row in rows(SYSTEMS)}
@@ -135,10 +138,77 @@ def test_no_link_of_a_runbook_or_a_document_is_dead() -> None:
         for link in re.findall(r"\]\(([^)#\s]+)", text):
             if not link.startswith(("http://", "https://")):
                 assert (page.parent / link).exists(), (page, link)
-        for uid in re.findall(r"http://localhost:3000/d/([a-z0-9-]+)", text):
+        for uid in re.findall(r"`/d/([a-z0-9-]+)`", text):
             assert uid in uids, (page, uid)
-        for place in re.findall(r"http://localhost:8080/runbooks/([A-Za-z0-9_/-]+)", text):
-            assert (ROOT / "runbooks" / f"{place}.md").exists(), (page, place)
+        for place in re.findall(r"(?:localhost:8080|`)/runbooks/([A-Za-z0-9_/-]+)", text):
+            assert (ROOT / "runbooks" / f"{place}.md").exists() or place == "SYSTEM/ALERT", page
+
+
+def test_what_ships_names_this_machine_only_where_make_run_is_meant() -> None:
+    """The runbooks of this service are for whoever is on its machine."""
+    run = {"deploy/incident-manager.yml", "deploy/prometheus.yml", "alertmanager.yml"}
+    own = ("runbooks/incident-manager/", "runbooks/HeartbeatMissing")
+    found = {
+        name
+        for name, file in files_for_people().items()
+        if re.search(rb"localhost|127\.0\.0\.1|0\.0\.0\.0", file.read_bytes())
+    }
+    assert {name for name in found if not name.startswith(own)} <= run
+
+
+def test_prometheus_scrapes_every_system_under_the_name_its_rules_know() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())
+    assert {system.job for system in SYSTEMS} <= {
+        job["job_name"] for job in config["scrape_configs"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("priority", "steps"),
+    [
+        ("P1", [(None, "pagerduty slack"), (None, "pagerduty slack"), (15, "pagerduty slack")]),
+        (
+            "P2",
+            [
+                (None, "pagerduty slack"),
+                (None, "pagerduty slack"),
+                (30, "pagerduty slack"),
+                (60, "pagerduty slack"),
+            ],
+        ),
+        ("P3", [(None, "slack"), (None, "slack"), (240, "slack")]),
+    ],
+)
+def test_severities_tell_whom_the_playbook_names(
+    priority: str, steps: list[tuple[int | None, str]]
+) -> None:
+    assignment = build_assignment(settings(), frozenset())
+    clock = assignment.rules("orchestrator").clocks[priority]
+    assert [
+        (step.after and step.after // 60_000, " ".join(step.notify)) for step in clock.steps
+    ] == steps
+    assert clock.quiet == (priority == "P3")
+    assert (str(clock.update_within) == "30m") == (priority == "P1")
+
+
+def test_the_shipped_configuration_means_nobody_where_nobody_is_configured() -> None:
+    bare = load_settings(CONFIG, {}, {})
+    assert {
+        name
+        for policy in bare.escalations.values()
+        for step in policy.steps
+        for name in step.notify
+    } == {"log"}
+    with_channel = load_settings(
+        CONFIG,
+        {
+            "LLM_IM__NOTIFIERS__STAKEHOLDER_CHANNEL": "{type: slack, channel: C0STAKE}",
+            "LLM_IM__ROLES__STAKEHOLDERS": "[stakeholder_channel]",
+        },
+        {"slack.token": "xoxb-example", "slack.channel": "C0ALERTS"},
+    )
+    first = with_channel.escalations["severity-2"].steps[0]
+    assert first.notify == ("slack", "stakeholder_channel")
 
 
 def test_an_inhibition_needs_labels_that_both_alerts_have() -> None:
