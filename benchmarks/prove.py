@@ -29,6 +29,7 @@ PROOFS = (
     "slack-limits",
     "slack-screens",
     "systems",
+    "seeds",
     "seed-commands",
     "enrichment",
     "dashboards",

@@ -10,6 +10,7 @@ FOR_PEOPLE = {
     "deploy/incident-manager.yml": "our configuration, used when no other is named",
     "deploy/prometheus.yml": "Prometheus: scrapes the four systems and loads the rules",
     "deploy/slack-manifest.yml": "creates the Slack app",
+    "deploy/logrotate.conf": "how long logs are kept, by class",
     "alertmanager.yml": "Alertmanager: sends everything here",
     "rules": "alert and recording rules of the four systems, and their tests",
     "runbooks": "a runbook for every alert",

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from systems.accounted import statements_table
 from systems.alertmanager import alertmanager_file
 from systems.model import load_all
 from systems.rules import rules_file, tests_files
@@ -24,7 +25,7 @@ def files() -> dict[Path, str]:
                 made[path] = runbook_file(system, alert)
     alertmanager = ROOT / "alertmanager.yml"
     made[alertmanager] = alertmanager_file(alertmanager.read_text(encoding="utf-8"), systems)
-    made[ROOT / "docs" / "systems.md"] = table_file(systems)
+    made[ROOT / "docs" / "systems.md"] = f"{table_file(systems)}\n{statements_table()}"
     return made
 
 

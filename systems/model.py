@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from routing.duration import parse_duration
+from systems.baselines import Baseline, baseline_alert
 
 FOLDER = Path(__file__).parent
 SEVERITIES = ("critical", "high", "warning", "info")
@@ -84,6 +85,7 @@ class System(msgspec.Struct, forbid_unknown_fields=True):
     recording: list[Recording]
     alerts: list[Alert]
     ladders: list[Ladder] = []
+    baselines: list[Baseline] = []
 
     def expand(self, text: str) -> str:
         """Return a text with ``$job`` as the matcher of the system's job."""
@@ -105,6 +107,7 @@ def load(path: Path) -> System:
         found = msgspec.yaml.decode(path.read_bytes(), type=System)
     except msgspec.MsgspecError as error:
         raise ValueError(f"{path.name}: {error}") from None
+    found.alerts += [baseline_alert(one, Alert) for one in found.baselines]
     for problem in _problems(found):
         raise ValueError(f"{path.name}: {problem}")
     return found

@@ -12,6 +12,7 @@ HEAD = "# Made from systems/{name}.yml by `make systems-files`: change that, not
 SETTLE_MS = 12 * 60_000
 """How long after ``for`` an alert is judged in its test."""
 LONG_MS = 6 * 3_600_000
+WEEK_MS = 7 * 86_400_000
 
 
 class _Dumper(yaml.SafeDumper):
@@ -74,10 +75,13 @@ def tests_files(system: System) -> dict[str, str]:
     a file of its own with longer steps.
     """
     short = [alert for alert in system.alerts if _judged_at(alert) < LONG_MS]
-    long = [alert for alert in system.alerts if _judged_at(alert) >= LONG_MS]
+    long = [alert for alert in system.alerts if LONG_MS <= _judged_at(alert) < WEEK_MS]
+    weeks = [alert for alert in system.alerts if _judged_at(alert) >= WEEK_MS]
     made = {f"{system.system}.yml": _tests_file(system, short, "1m")}
     if long:
         made[f"{system.system}-long.yml"] = _tests_file(system, long, "10m")
+    if weeks:
+        made[f"{system.system}-weeks.yml"] = _tests_file(system, weeks, "1h")
     if system.ladders:
         made[f"{system.system}-ladders.yml"] = _file(system, ladder_tests(system), "1m")
     return made
@@ -100,6 +104,8 @@ def _file(system: System, tests: list[dict[str, Any]], step: str) -> str:
     data = {
         "rule_files": [f"../{system.system}.yml"],
         "evaluation_interval": step,
+        # Else in any order: between long steps what was recorded is gone before an alert reads it.
+        "group_eval_order": [f"{system.system}-recording", system.system],
         "tests": tests,
     }
     return HEAD.format(name=system.system) + _dump(data)

@@ -12,6 +12,7 @@ _TOOLS = {
     "promtool": ("prometheus", "promtool"),
     "prometheus-alertmanager": ("prometheus-alertmanager", "alertmanager"),
     "amtool": ("prometheus-alertmanager", "amtool"),
+    "logrotate": ("logrotate", "logrotate"),
     "chromium": ("chromium", "chromium"),
     "chromedriver": ("chromium-driver", "chromedriver"),
 }

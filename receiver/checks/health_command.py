@@ -9,6 +9,7 @@ import click
 
 from receiver.checks import options
 from receiver.checks.finding import EXIT_CODES, Finding, show, to_json, worst
+from receiver.checks.health_backup import check_backups
 from receiver.checks.health_outside import check_alertmanager, check_prometheus
 from receiver.checks.health_service import check_service
 from receiver.checks.prometheus import Prometheus
@@ -36,6 +37,7 @@ async def _run(given: dict[str, Any]) -> list[Finding]:
             looks.append(check_alertmanager(await stack.enter_async_context(alertmanager)))
         parts = await asyncio.gather(*looks)
     found = [finding for part in parts for finding in part]
+    found += [check_backups(Path(place), given["backup_age"]) for place in given["backup"]]
     for name, was_asked in (("Prometheus", asked), ("Alertmanager", urls)):
         if not was_asked:
             words = f"not asked: give --{name.lower()}-url"
@@ -64,6 +66,21 @@ async def _run(given: dict[str, Any]) -> list[Finding]:
     show_default=True,
     metavar="MIB",
     help="What Redis may use before it is a warning.",
+)
+@click.option(
+    "--backup",
+    envvar="INCIDENT_MANAGER_BACKUP",
+    multiple=True,
+    metavar="PATH",
+    help="A backup, or the folder they are kept in; its newest file is read to the end.",
+)
+@click.option(
+    "--backup-age",
+    type=click.FloatRange(min=0, min_open=True),
+    default=26,
+    show_default=True,
+    metavar="HOURS",
+    help="How old the newest backup may be.",
 )
 @options.rules_option
 @options.timeout_option(20)

@@ -138,17 +138,17 @@ async def _figures(prometheus: Prometheus, system: SystemRules, area: str) -> Fi
     series = f'{{__name__=~".+:.+", system="{system.system}"}}'
     samples = await prometheus.query(series)
     shown = []
-    for name in system.recorded:
+    for name in system.watched:
         mine = [one for one in samples if one.labels.get("__name__") == name]
         if mine:
             shown.append(_recorded(name, max(mine, key=lambda one: one.value)))
     if not shown and await prometheus.value(f"count({series})"):
         # Ratios of nothing: they are recorded, and no number.
         return Finding(area, "figures", "ok", "no traffic now")
-    missing = len(system.recorded) - len(shown)
+    missing = len(system.watched) - len(shown)
     words = ", ".join(shown) or "nothing is recorded"
     if missing and shown:
-        words += f"; no data: {missing} of {len(system.recorded)}"
+        words += f"; no data: {missing} of {len(system.watched)}"
     state: State = "ok" if shown else "unknown"
     advice = "" if shown else "are rules/ loaded, and does the job expose these metrics?"
     return Finding(area, "figures", state, words, advice=advice)

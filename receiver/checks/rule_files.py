@@ -11,6 +11,7 @@ from receiver.errors import IncidentManagerError
 from receiver.paths import rules_folder
 
 _JOB = re.compile(r'\bup\{job="([^"]+)"\}')
+_WORDS = re.compile(r"[\w:]+")
 OWN = "incident-manager"
 """The system that this service is."""
 
@@ -23,6 +24,12 @@ class SystemRules(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
     recorded: dict[str, str]
     alerts: dict[str, str]
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """What is recorded and some alert looks at; the rest is for boards."""
+        used = {word for expression in self.alerts.values() for word in _WORDS.findall(expression)}
+        return tuple(name for name in self.recorded if name in used)
 
 
 class RulesError(IncidentManagerError):

@@ -51,7 +51,8 @@ class World:
         """Return the one incident there is, once it has this state and priority."""
 
         async def there() -> dict[str, Any] | None:
-            found = await self.rig.incidents()
+            # One that ends while the pages are read is on two of them.
+            found = list({one["id"]: one for one in await self.rig.incidents()}.values())
             assert len(found) <= 1, found
             fits = found and (found[0]["state"], found[0]["priority"]) == (state, priority)
             return found[0] if fits else None

@@ -11,6 +11,7 @@ from receiver.paths import files_for_people
 from receiver.policy import build_assignment
 from receiver.settings_load import load_settings
 from systems.__main__ import files
+from systems.accounted import Document, Statement, accounts, documents
 from systems.alertmanager import alertmanager_file
 from systems.ladders import inhibitions
 from systems.model import load, load_all
@@ -230,3 +231,38 @@ def test_alertmanager_yml_is_written_between_its_marks_alone() -> None:
     assert alertmanager_file(fewer, SYSTEMS) == text
     with pytest.raises(ValueError, match="has lost the line"):
         alertmanager_file("route: {receiver: x}\n", SYSTEMS)
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda one: one.document)
+def test_every_statement_of_a_document_has_its_place(document: Document) -> None:
+    found = list(accounts(document))
+    assert len(found) > 20
+    assert [(row.says, row.problem) for row in found if row.problem] == []
+    assert all(row.check or row.place.startswith("not here: ") for row in found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (Statement("x", alert="HighErrorRate", has="> 0.5"), "expression has no '> 0.5'"),
+        (Statement("x", alert="HighErrorRate", span="6m"), "for is 5m"),
+        (Statement("x", alert="HighErrorRate", lands="P3 1h, 2h"), "place is P2 15m, 2h"),
+        (Statement("x", alert="Nothing"), "no alert Nothing"),
+        (Statement("x", metric="nothing_total"), "in no rule and no panel"),
+        (Statement("x", record="system:nothing"), "not recorded: system:nothing"),
+        (Statement("x", record="system:memory_ratio", unit="bytes"), "recorded in ratio"),
+        (Statement("x", own="nothing_total"), "not served"),
+        (Statement("x", own="incidents_total", labels=["user"]), "labels are "),
+        (Statement("x", path="GET /nothing"), "no GET /nothing"),
+        (Statement("x", setting="web.nothing"), "no setting web.nothing"),
+        (Statement("x", setting="web.listen_address", value=":9"), "the default is "),
+        (Statement("x", file="README.md", text="no such words"), "README.md has no "),
+        (Statement("x", file="nothing.md", text="."), "nothing.md has no ."),
+        (Statement("x", panels="orchestrator-executive", count=999), " panels"),
+        (Statement("x"), "has 0 places"),
+        (Statement("x", alert="HighErrorRate", why="y"), "has 2 places"),
+    ],
+)
+def test_a_row_that_does_not_hold_says_why(statement: Statement, problem: str) -> None:
+    (row,) = accounts(Document("d", "orchestrator", [statement]))
+    assert problem in row.problem
