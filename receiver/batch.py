@@ -79,9 +79,10 @@ class Queue:
         self._alerts: deque[Waiting] = deque()
         self._aside: dict[str, deque[Waiting]] = {}
         """By the stem of each group that is large, also while its events are under way."""
+        self._number_aside = 0
 
     def __len__(self) -> int:
-        return len(self._first) + len(self._alerts) + sum(map(len, self._aside.values()))
+        return len(self._first) + len(self._alerts) + self._number_aside
 
     @property
     def ready(self) -> bool:
@@ -105,7 +106,7 @@ class Queue:
             return taken
         for waiting in taken:
             if waiting.stem in self._aside:
-                self._aside[waiting.stem].append(waiting)
+                self.put_aside([waiting])
         return [waiting for waiting in taken if waiting.stem not in self._aside]
 
     def put_back(self, batch: Sequence[Waiting]) -> None:
@@ -116,18 +117,22 @@ class Queue:
     def put_aside(self, batch: Sequence[Waiting]) -> None:
         """Add events of one large group at the end of what waits of it."""
         self._aside.setdefault(batch[0].stem, deque()).extend(batch)
+        self._number_aside += len(batch)
 
     def take_aside(self, most: int) -> list[Waiting]:
         """Return the next events of one large group, [] when none wait; ``end_aside`` them."""
         for waiters in self._aside.values():
             if waiters:
-                return [waiters.popleft() for _ in range(min(len(waiters), most))]
+                taken = [waiters.popleft() for _ in range(min(len(waiters), most))]
+                self._number_aside -= len(taken)
+                return taken
         return []
 
     def end_aside(self, stem: str, again: Sequence[Waiting]) -> None:
         """Note that what was taken of a group is done, but for those to decide ``again``."""
         waiters = self._aside.pop(stem)
         waiters.extendleft(reversed(again))
+        self._number_aside += len(again)
         if waiters:
             # Behind the others, or one group that never ends would keep them all waiting.
             self._aside[stem] = waiters

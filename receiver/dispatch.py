@@ -175,12 +175,10 @@ class Dispatcher:
             except StoreUnavailableError as error:
                 # What a newer release wrote is its own incident's problem and nobody else's.
                 self._fail(waiters, error)
-                continue
-            if not aside and is_large(found, waiters):
-                self._queues[shard].put_aside(waiters)
-                self._wake_aside[shard].set()
             else:
                 known.append((found, waiters))
+        if not aside:
+            known = self._without_large(shard, known)
         # Whoever is put aside, or has failed, is answered elsewhere whatever happens here.
         batch[:] = [waiting for _, waiters in known for waiting in waiters]
         work = Batch(now, self.rules, self._tracing).decide(known)
@@ -196,6 +194,19 @@ class Dispatcher:
         )
         self._on_commit()
         return [waiting for part in parts for waiting in part]
+
+    def _without_large(
+        self, shard: int, known: list[tuple[Known, list[Waiting]]]
+    ) -> list[tuple[Known, list[Waiting]]]:
+        """Put aside what is of large groups, and return everything else."""
+        large = {waiters[0].stem for found, waiters in known if is_large(found, waiters)}
+        if not large:
+            return known
+        for _, waiters in known:
+            if waiters[0].stem in large:
+                self._queues[shard].put_aside(waiters)
+        self._wake_aside[shard].set()
+        return [(found, waiters) for found, waiters in known if waiters[0].stem not in large]
 
     def _answered(self, batch: list[Decided]) -> list[tuple[Write, Decided]]:
         """Answer whoever needs no commit; return what has to be written."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.batch import LARGE_ALERTS
+from receiver.batch import LARGE_ALERTS, Waiting
 from receiver.clock import Clock
 from receiver.dispatch import Dispatcher
 from receiver.store.incidents import IncidentStore
@@ -134,3 +134,18 @@ async def test_nobody_waits_for_a_large_group(store: IncidentStore) -> None:
     found = await store.load(outcomes[-1].incident.id)
     assert found is not None
     assert len(found.firing()) == LARGE_ALERTS - 1
+
+
+async def test_all_of_a_large_group_waits_aside(store: IncidentStore) -> None:
+    """Also a click on its incident: or the two would take turns in spoiling each other's commit."""
+    done: Any = None
+    group = received(*(alert(f"a{number}") for number in range(LARGE_ALERTS + 1)))
+    large = Waiting(group, "", "", done, "")
+    click = Waiting(Acknowledged(Actor("ann", "slack")), f"{group.key}-1", "", done, "")
+    other = Waiting(msgspec.structs.replace(received(alert()), key="0-b"), "", "", done, "")
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
+    known: Any = [(None, [click]), (None, [other]), (None, [large])]
+    assert dispatcher._without_large(0, known) == [(None, [other])]
+    queue = dispatcher._queues[0]
+    assert (len(queue), queue.ready) == (2, False)
+    assert queue.take_aside(8) == [click, large]
