@@ -128,7 +128,7 @@ async def test_nobody_waits_for_a_large_group(store: IncidentStore) -> None:
         assert (await dispatcher.submit(received(alert(f"b{number}")))).reason != "repeat"
     assert not any(one.done() for one in waiting)
     going_on.set()
-    outcomes = [await one for one in waiting]
+    outcomes: list[Any] = [await one for one in waiting]
     await dispatcher.stop()
     assert [one.reason for one in outcomes] == ["opened", "updated", "updated"]
     found = await store.load(outcomes[-1].incident.id)
