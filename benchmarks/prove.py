@@ -31,6 +31,7 @@ PROOFS = (
     "systems",
     "seeds",
     "seed-commands",
+    "runbooks",
     "enrichment",
     "dashboards",
     "status-page",

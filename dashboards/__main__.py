@@ -4,13 +4,14 @@ import sys
 import zipfile
 from pathlib import Path
 
-from dashboards import auto_optimizer, config_manager, incident_manager, orchestrator
+from dashboards import auto_optimizer, config_manager, glance, incident_manager, orchestrator
 from dashboards.build import Board, render
 
 FOLDER = Path(__file__).parent
 JSON = FOLDER / "json"
 ARCHIVE = FOLDER.parent / "dist" / "dashboards.zip"
 BOARDS: tuple[Board, ...] = (
+    *glance.BOARDS,
     *incident_manager.BOARDS,
     *config_manager.BOARDS,
     *auto_optimizer.BOARDS,

@@ -1,12 +1,15 @@
 """Dashboards and panels in a few words each, built with Grafana's foundation SDK.
 
-``$job`` in an expression is the matcher of the system's job, as in ``systems/*.yml``.
+``$job`` in an expression is the matcher of the system's job, as in ``systems/*.yml``; of a metric
+that is no recording rule's also those of the variables every series can be filtered by.
 """
 
+import re
 from typing import Any
 
 import msgspec
 from grafana_foundation_sdk.builders import (
+    common,
     dashboard,
     gauge,
     heatmap,
@@ -18,6 +21,7 @@ from grafana_foundation_sdk.builders import (
     timeseries,
 )
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common as styles
 from grafana_foundation_sdk.models import dashboard as models
 
 KINDS: dict[str, Any] = {
@@ -28,14 +32,33 @@ KINDS: dict[str, Any] = {
     "heatmap": heatmap,
     "table": table,
 }
+UP = "up{$job}"
+VARIABLES = {
+    "instance": f"label_values({UP}, instance)",
+    "environment": f"label_values({UP}, environment)",
+    "pipeline": "label_values(stream_events_received_total{$job}, pipeline)",
+    "backend_type": "label_values(state_backend_get_total{$job}, backend_type)",
+    "team": "label_values(incident_resolution_duration_seconds_count{$job}, team)",
+    "system": "label_values(ALERTS, system)",
+}
+"""What a dashboard can be filtered by, and where its values come from. "All" is everything."""
+OF_EVERY_SERIES = ("instance", "environment")
+ALL = ".*"
+CHECKED = {"__range": "1h", "__rate_interval": "5m", "__interval": "1m"}
+"""What stands for Grafana's own variables where a query is checked without it."""
+ADDRESS = "label_values(incident_manager_web_info, external_url)"
+"""Where people reach the incident manager, as it says itself."""
+_OF_JOB = re.compile(r"([a-zA-Z_][a-zA-Z0-9_:]*)\{\$job\b")
 HEIGHT = 8
 COLUMNS = 24
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """One panel. ``queries``: (expression, legend); none: ``about`` says why there is no source.
+    """One panel. ``queries``: (expression, legend); none: ``about`` is a text of its own.
 
-    ``unit`` as Grafana names it; ``limits``: (value, colour) from the lowest.
+    ``unit`` as Grafana names it; ``about``: what it shows, and what to make of it; ``limits``:
+    (value, colour) from the lowest, with green as the last where more is better; ``trend``: no
+    value of it is good or bad by itself. ``words``: what stands for a value, as (value, text).
     """
 
     title: str
@@ -44,10 +67,12 @@ class Panel(msgspec.Struct, frozen=True):
     unit: str = "short"
     about: str = ""
     limits: tuple[tuple[float, str], ...] = ()
+    trend: bool = False
+    words: tuple[tuple[int, str], ...] = ()
 
 
 class Board(msgspec.Struct, frozen=True):
-    """One dashboard of a system."""
+    """One dashboard. ``about``: whom it is for; ``variables``: names of ``VARIABLES``."""
 
     uid: str
     title: str
@@ -56,18 +81,33 @@ class Board(msgspec.Struct, frozen=True):
     panels: tuple[Panel, ...]
     refresh: str = "30s"
     span: str = "now-1h"
+    about: str = ""
+    variables: tuple[str, ...] = ("instance",)
 
     def expand(self, expression: str) -> str:
-        """Return an expression with the matcher of the job."""
-        return expression.replace("$job", f'job="{self.job}"')
+        """Return an expression with the matchers of the job and of the variables."""
+        job = f'job="{self.job}"'
+        chosen = [name for name in OF_EVERY_SERIES if name in self.variables]
+        every = ", ".join([job, *(f'{name}=~"${name}"' for name in chosen)])
+
+        def matchers(found: re.Match[str]) -> str:
+            # What a recording rule has summed up has the labels of none of them.
+            return f"{found[1]}{{{job if ':' in found[1] else every}"
+
+        return _OF_JOB.sub(matchers, expression).replace("$job", job)
 
     def expressions(self) -> list[tuple[str, str]]:
-        """Return (panel, expression) of every query."""
+        """Return (panel, expression) of every query, as Prometheus gets it when all is chosen."""
         return [
-            (panel.title, self.expand(expression))
+            (panel.title, self._filled(self.expand(expression)))
             for panel in self.panels
             for expression, _ in panel.queries
         ]
+
+    def _filled(self, expression: str) -> str:
+        for name, value in (CHECKED | dict.fromkeys(self.variables, ALL)).items():
+            expression = expression.replace(f"${name}", value)
+        return expression
 
 
 def graph(title: str, *queries: tuple[str, str] | str, **more: Any) -> Panel:
@@ -90,8 +130,8 @@ def other(kind: str, title: str, *queries: tuple[str, str] | str, **more: Any) -
     return _panel(kind, title, queries, more)
 
 
-def unknown(title: str, about: str) -> Panel:
-    """Return a panel that says why it has no source."""
+def words(title: str, about: str) -> Panel:
+    """Return a panel of words, in Markdown."""
     return Panel(title, "text", about=about)
 
 
@@ -107,22 +147,68 @@ def render(board: Board) -> str:
     made = (
         dashboard.Dashboard(board.title)
         .uid(board.uid)
-        .tags([board.system])
+        .description(board.about)
+        .tags([board.system, "incident-manager-dashboards"])
         .refresh(board.refresh)
         .time(board.span, "now")
         .timezone("browser")
         .with_variable(dashboard.DatasourceVariable("datasource").type("prometheus"))
     )
+    for name in board.variables:
+        made = made.with_variable(_variable(name, board.expand(VARIABLES[name])))
+    address = _variable("incident_manager", ADDRESS)
+    made = made.with_variable(address.hide(models.VariableHide.HIDE_VARIABLE).multi(multi=False))
+    for link in _links(board):
+        made = made.link(link)
     for panel in board.panels:
         made = made.with_panel(_built(board, panel))
     return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
 
 
+def _variable(name: str, query: str) -> Any:
+    made = (
+        dashboard.QueryVariable(name)
+        .datasource(models.DataSourceRef(type_val="prometheus", uid="${datasource}"))
+        .query(query)
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
+    if name == "incident_manager":
+        return made
+    return (
+        made.label(name.replace("_", " "))
+        .multi(multi=True)
+        .include_all(include_all=True)
+        .all_value(ALL)
+    )
+
+
+def _links(board: Board) -> list[Any]:
+    """Return links to the other dashboards, the system's runbooks and the incidents."""
+    others = (
+        dashboard.DashboardLink("Dashboards")
+        .type(models.DashboardLinkType.DASHBOARDS)
+        .tags(["incident-manager-dashboards"])
+        .as_dropdown(as_dropdown=True)
+        .keep_time(keep_time=True)
+        .include_vars(include_vars=False)
+    )
+    places = {"Runbooks": f"/runbooks/?text={board.system}", "Open incidents": "/"}
+    return [
+        others,
+        *(
+            dashboard.DashboardLink(title)
+            .type(models.DashboardLinkType.LINK)
+            .url(f"${{incident_manager}}{path}")
+            .target_blank(target_blank=True)
+            for title, path in places.items()
+        ),
+    ]
+
+
 def _built(board: Board, panel: Panel) -> Any:
     width = COLUMNS // 4 if panel.kind in ("stat", "gauge", "pie") else COLUMNS // 2
     if panel.kind == "text":
-        words = f"No source yet. {panel.about}"
-        return text.Panel().title(panel.title).content(words).span(width).height(HEIGHT)
+        return text.Panel().title(panel.title).content(panel.about).span(width).height(HEIGHT)
     made = (
         KINDS[panel.kind]
         .Panel()
@@ -135,6 +221,12 @@ def _built(board: Board, panel: Panel) -> Any:
     )
     if panel.limits:
         made = made.thresholds(_thresholds(panel))
+        if panel.kind == "graph":
+            lines = common.GraphThresholdsStyleConfig().mode(styles.GraphThresholdsStyleMode.LINE)
+            made = made.thresholds_style(lines)
+    if panel.words:
+        said = {str(value): models.ValueMappingResult(text=text_) for value, text_ in panel.words}
+        made = made.mappings([models.ValueMap(options=said)])
     for expression, legend in panel.queries:
         query = prometheus.Dataquery().expr(board.expand(expression))
         made = made.with_target(query.legend_format(legend) if legend else query)
@@ -142,7 +234,8 @@ def _built(board: Board, panel: Panel) -> Any:
 
 
 def _thresholds(panel: Panel) -> Any:
-    steps = [models.Threshold(color="green", value=None)]
+    below = "red" if panel.limits[-1][1] == "green" else "green"
+    steps = [models.Threshold(color=below, value=None)]
     steps += [models.Threshold(color=colour, value=value) for value, colour in panel.limits]
     absolute = models.ThresholdsMode.ABSOLUTE
     return dashboard.ThresholdsConfig().mode(absolute).steps(steps)

@@ -3,7 +3,7 @@
 from dashboards.build import Board, dial, graph, number, other
 
 SYSTEM, JOB = "config-manager", "llm-config-manager"
-RED = (5, "orange"), (10, "red")
+RED = (5, "yellow"), (10, "red")
 
 BOARDS = (
     Board(
@@ -12,59 +12,94 @@ BOARDS = (
         SYSTEM,
         JOB,
         (
-            number("System Status", "min(up{$job})", about="1: healthy"),
-            number("Uptime", "min(time() - process_start_time_seconds{$job})", unit="s"),
-            graph("Request Rate", "sum(rate(http_requests_total{$job}[5m]))", unit="reqps"),
+            number(
+                "System Status",
+                "min(up{$job})",
+                about="Healthy while every instance answers Prometheus.",
+                limits=((1, "green"),),
+                words=((1, "Healthy"), (0, "DOWN")),
+            ),
+            number(
+                "Uptime",
+                "min(time() - process_start_time_seconds{$job})",
+                unit="s",
+                about="Time since the youngest instance started. A small value that nobody planned is a crash.",
+                limits=((300, "green"),),
+            ),
+            graph(
+                "Request Rate",
+                "sum(rate(http_requests_total{$job}[5m]))",
+                unit="reqps",
+                about="Requests a second of all instances. Compare with last week before calling it unusual.",
+                trend=True,
+            ),
             dial(
                 "Success Rate",
                 "100 * system:http_success_ratio:rate5m{$job}",
                 unit="percent",
                 limits=((99, "green"),),
+                about="Share of requests without a server error, in percent. The target is above 99 %.",
             ),
             graph(
                 "P95 Latency",
                 "system:http_latency_seconds:p95{$job}",
                 unit="s",
                 limits=((0.1, "yellow"), (0.2, "red")),
+                about="Time that 95 of 100 requests stay below. The target is 100 ms, from 200 ms on an alert fires.",
             ),
             graph(
                 "Error Rate",
                 "100 * system:operation_error_ratio:rate5m{$job}",
                 unit="percent",
                 limits=RED,
+                about="Share of configuration operations that fail. The target is below 1 %; 5 % warns, 10 % pages.",
             ),
             dial(
                 "Cache Hit Rate",
                 "100 * system:cache_hit_ratio:rate5m{$job}",
                 unit="percent",
                 limits=((80, "green"),),
+                about="Share of reads that the cache answers. The target is above 80 %.",
             ),
-            number("Active Configurations", "sum(config_active_total{$job})"),
+            number(
+                "Active Configurations",
+                "sum(config_active_total{$job})",
+                about="Configurations that are in use, by environment. For capacity planning.",
+                trend=True,
+            ),
             other(
                 "pie",
                 "Operations Breakdown",
                 ("sum by (operation) (rate(config_operations_total{$job}[5m]))", "{{operation}}"),
+                about="What clients do: share of reads, writes and deletions.",
+                trend=True,
+                unit="ops",
             ),
             graph(
                 "CPU Usage",
                 ("100 * rate(process_cpu_seconds_total{$job}[5m])", "{{instance}}"),
                 unit="percent",
                 limits=((85, "red"),),
+                about="Share of one CPU that each instance uses. The target is below 70 %, 85 % warns.",
             ),
             graph(
                 "Memory Usage",
                 ("process_resident_memory_bytes{$job}", "{{instance}}"),
                 unit="bytes",
                 limits=((3758096384, "red"),),
+                about="Resident memory of each instance. The target is below 2 GB; the line is the limit of 3.5 GB.",
             ),
             graph(
                 "Storage Size",
                 "max(storage_size_bytes{$job})",
                 unit="bytes",
                 limits=((96636764160, "red"),),
+                about="Space that configurations take. Of 100 GB, 85 warn and 90 are too much.",
             ),
         ),
         refresh="5s",
+        about="One view of whether the Config Manager is well.",
+        variables=("instance", "environment"),
     ),
     Board(
         "config-manager-security",
@@ -75,23 +110,48 @@ BOARDS = (
             graph(
                 "Permission Denials",
                 ("sum by (role) (rate(rbac_permission_denials_total{$job}[5m]))", "{{role}}"),
+                about="Refused operations a second by role. A burst is a wrong role, or somebody who tries doors.",
+                limits=((0.1, "yellow"), (1, "red")),
+                unit="ops",
             ),
-            graph("Rate Limit Hits", "sum(rate(rate_limit_violations_total{$job}[5m]))"),
-            other("table", "Banned IPs", ("banned_ips{$job}", "{{ip}} {{reason}}")),
+            graph(
+                "Rate Limit Hits",
+                "sum(rate(rate_limit_violations_total{$job}[5m]))",
+                about="Requests a second refused because a client sent too many.",
+                limits=((1, "yellow"), (10, "red")),
+                unit="ops",
+            ),
+            other(
+                "table",
+                "Banned IPs",
+                ("banned_ips{$job}", "{{ip}} {{reason}}"),
+                about="Addresses that are banned now, with the reason.",
+                trend=True,
+            ),
             number(
                 "Failed Authentication",
                 "sum(increase(auth_failures_total{$job}[5m]))",
                 limits=((10, "red"),),
+                about="Failed logins of the last five minutes. More than 10 may be somebody who guesses.",
             ),
             graph(
                 "Secret Access",
                 ("sum by (client) (rate(secret_reads_total{$job}[5m]))", "{{client}}"),
+                about="Secrets read a second, by client. Compare with last week: a new reader is worth a question.",
+                trend=True,
+                unit="ops",
             ),
             graph(
-                "Audit Events", ("sum by (type) (rate(audit_events_total{$job}[5m]))", "{{type}}")
+                "Audit Events",
+                ("sum by (type) (rate(audit_events_total{$job}[5m]))", "{{type}}"),
+                about="Lines of the audit a second, by type. Silence is as odd as a flood.",
+                trend=True,
+                unit="ops",
             ),
         ),
         refresh="10s",
+        about="Who is refused, banned or curious.",
+        variables=("instance", "environment"),
     ),
     Board(
         "config-manager-performance",
@@ -107,11 +167,15 @@ BOARDS = (
                     "{{le}}",
                 ),
                 unit="s",
+                about="How requests spread over response times. A second band is a second kind of slow request.",
+                trend=True,
             ),
             graph(
                 "Operations Per Second",
                 ("sum by (operation) (rate(config_operations_total{$job}[5m]))", "{{operation}}"),
                 unit="ops",
+                about="What clients do, a second, by operation.",
+                trend=True,
             ),
             graph(
                 "Cache Performance",
@@ -120,6 +184,8 @@ BOARDS = (
                     "{{cache_layer}}",
                 ),
                 unit="percentunit",
+                about="Share of reads that each layer of the cache answers. Below 80 % the database works instead.",
+                limits=((0.8, "green"),),
             ),
             graph(
                 "Database Query Time",
@@ -128,6 +194,8 @@ BOARDS = (
                     "{{query}}",
                 ),
                 unit="s",
+                about="Time that 95 of 100 queries stay below, by query. The slowest one is worth an index.",
+                limits=((0.05, "yellow"), (0.2, "red")),
             ),
             graph(
                 "Resource Utilization",
@@ -135,13 +203,19 @@ BOARDS = (
                 ("system:memory_ratio{$job}", "memory {{instance}}"),
                 ("sum(rate(disk_io_bytes_total{$job}[5m]))", "disk"),
                 ("sum(rate(network_bytes_total{$job}[5m]))", "network"),
+                about="CPU and memory as a share of what there is, disk and network as bytes a second.",
+                trend=True,
             ),
             graph(
                 "Connection Pools",
                 ("db_connections_active{$job}", "active {{pool}}"),
                 ("db_connections_max{$job}", "available {{pool}}"),
+                about="Connections to the database in use, and how many there may be. When they meet, requests wait.",
+                trend=True,
             ),
         ),
         refresh="10s",
+        about="Where time goes: requests, database, cache, machines.",
+        variables=("instance", "environment"),
     ),
 )

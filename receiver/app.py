@@ -201,6 +201,7 @@ class Service:
             | {name: name for name in settings.integrations.told},
             runbooks=catalogue.numbers,
             catalogue=catalogue.names,
+            external_url=settings.web.base_url,
             llm=settings.enrichment.summary.named,
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())

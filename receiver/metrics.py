@@ -55,7 +55,7 @@ class Metrics:
     leads to by default (only used to choose the series that exist before the first event).
     ``integrations`` are the names of all, ``kinds`` the integration that each notifier belongs to,
     ``runbooks`` how many there are of each system, ``catalogue`` their names, ``llm`` provider and
-    model of the language model that is asked.
+    model of the language model that is asked, ``external_url`` where people reach the service.
     """
 
     def __init__(  # noqa: PLR0913 - what is configured, by name
@@ -71,6 +71,7 @@ class Metrics:
         runbooks: Mapping[str, int] = {},
         llm: tuple[str, ...] = (),
         catalogue: Iterable[str] = (),
+        external_url: str = "",
     ) -> None:
         # The library has only a switch for the whole process; ``_created`` doubles the series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -103,7 +104,7 @@ class Metrics:
             self._families["incident_manager_runbooks"][(system,)](count)
         self._requests_refused: dict[str, int] = {}
         self._gauges: list[Callable[[], None]] = []
-        self._describe_process(version)
+        self._describe_process(version, external_url)
         self.register_gauges(self.response.refresh)
         family = self._families
         self._requests = family["http_requests_total"]
@@ -114,13 +115,18 @@ class Metrics:
         self._correlations = family["correlations_total"]
         self._correlation_seconds = family["correlation_duration_seconds"]
 
-    def _describe_process(self, version: str) -> None:
+    def _describe_process(self, version: str, external_url: str) -> None:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         Info(
             "incident_manager_build", "Version of the service and of Python", registry=self.registry
         ).info({"version": version, "python": platform.python_version()})
+        Info(
+            "incident_manager_web",
+            "Where people reach this service: dashboards take their links from it",
+            registry=self.registry,
+        ).info({"external_url": external_url})
         Gauge(
             "incident_manager_memory_usage_bytes",
             "Resident memory of this process",

@@ -15,6 +15,9 @@ _TOOLS = {
     "logrotate": ("logrotate", "logrotate"),
     "chromium": ("chromium", "chromium"),
     "chromedriver": ("chromium-driver", "chromedriver"),
+    "redis-cli": ("redis-tools", "redis-cli"),
+    "jq": ("jq", "jq"),
+    "curl": ("curl", "curl"),
 }
 
 
