@@ -52,6 +52,7 @@ async def test_it_is_told_of_each_change_in_order(app: App, sentinel: FakeIntegr
         "text": body["incident"]["title"],
         "by": None,
         "via": None,
+        "automatic": False,
     }
     await app.post({"by": "Ann"}, f"/v1/incidents/{name}/acknowledge")
     await until(lambda: sentinel.last()["state"] == "acknowledged")
