@@ -78,11 +78,14 @@ class Alertmanagers:
         self._timeout = timeout
         self._http = AlertmanagerHttp(connections)
 
-    async def states(self, cluster: str, labels_by_fingerprint: Alerts) -> dict[str, Seen] | None:
+    async def states(
+        self, cluster: str, labels_by_fingerprint: Alerts, *, unanimous: bool = False
+    ) -> dict[str, Seen] | None:
         """Return what became of each alert; one that no peer can tell of is left out.
 
-        None when the cluster has no Alertmanager configured, none gave a usable answer, or none
-        can tell of any. Never raises for what the network or an Alertmanager does.
+        ``unanimous``: gone is only what every peer says is, for the one that cannot tell may be the
+        one that has it. None when the cluster has no Alertmanager configured, none gave a usable
+        answer, or none can tell of any. Never raises for what the network or an Alertmanager does.
         """
         peers = self._peers.get(cluster)
         if not peers:
@@ -92,7 +95,12 @@ class Alertmanagers:
         answers = await asyncio.gather(
             *(self._ask(peer, filters, labels_by_fingerprint) for peer in peers)
         )
-        return _combine([answer for answer in answers if answer]) or None
+        combined = _combine([answer for answer in answers if answer])
+        for name in labels_by_fingerprint if unanimous else ():
+            sure = all(answer is not None and name in answer for answer in answers)
+            if not sure and combined.get(name) == Seen("gone"):
+                del combined[name]
+        return combined or None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,7 +2,8 @@
 
 An alert that is not reported again within ``incidents.stale_after`` counts as stale. Alertmanager
 repeats a group after ``repeat_interval``, rounded up to its next ``group_interval``, so the sum of
-both has to be less.
+both has to be less. A peer takes a late firing copy back with its next ``group_interval``, so
+``incidents.peer_window`` has to be longer.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from receiver.checks.alertmanager_paths import Way, twice
 from receiver.errors import ConfigError
 from receiver.settings_yaml import Document, read_yaml
+from routing.config import IncidentsConfig
 from routing.duration import format_duration, parse_duration
 from routing.matcher import Matcher, parse_matchers
 
@@ -23,6 +25,8 @@ USUAL = {"group_interval": "5m", "repeat_interval": "4h"}
 HELD = ("active_time_intervals", "mute_time_intervals")
 """What holds the notifications of a route back; children do not inherit it."""
 MAX_DEPTH = 100
+PEER_MS = 15_000
+"""A peer waits so long for the one before it (Alertmanager, ``--cluster.peer-timeout``)."""
 NO_WEBHOOK = "no receiver has a webhook: no alert comes to the incident manager"
 
 Place = tuple[str | int, ...]
@@ -40,19 +44,19 @@ class _Route(NamedTuple):
     repeat_interval: int
 
 
-def check_alertmanager(path: Path, stale_after_ms: int) -> list[str]:
+def check_alertmanager(path: Path, incidents: IncidentsConfig) -> list[str]:
     """Return warnings as ``file:line: what``, in the order of the file.
 
-    ``stale_after_ms`` is our ``incidents.stale_after``, 0 for never. Looked at are the routes to
-    receivers with a webhook that ends in our path, or with any webhook where none does. ConfigError
-    with file and line for a file that cannot be read or is no such configuration.
+    ``incidents``: ours. Looked at are the routes to receivers with a webhook that ends in our path,
+    or with any webhook where none does. ConfigError with file and line for a file that cannot be
+    read or is no such configuration.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
-    found = _read(path, text).run(stale_after_ms)
+    found = _read(path, text).run(incidents)
     return [f"{path}:{line}: {what}" for line, what in sorted(found)]
 
 
@@ -89,7 +93,7 @@ class _Check:
         routes = self._routes(self._mapping(top.get("route"), ("route",)), ("route",))
         return "" if any(route.receiver in hooks for route in routes) else _no_route(hooks)
 
-    def run(self, stale_after_ms: int) -> list[tuple[int, str]]:
+    def run(self, incidents: IncidentsConfig) -> list[tuple[int, str]]:
         """Return (line, warning)."""
         top = self._mapping(self._document.data, ())
         hooks = self._our_webhooks(top)
@@ -97,7 +101,8 @@ class _Check:
             return [(1, NO_WEBHOOK)]
         routes = list(self._routes(self._mapping(top.get("route"), ("route",)), ("route",)))
         ours = [route for route in routes if route.receiver in hooks]
-        found = [self._stale(route, stale_after_ms) for route in ours]
+        found = [self._stale(route, incidents.stale_after) for route in ours]
+        found += [self._late(route, incidents.peer_window) for route in ours]
         found += [self._holds(route) for route in ours if route.place in self._held]
         ways = [Way(one.place, _called(one), one.receiver, one.matchers) for one in ours]
         for place, words in twice(ways, self._continues):
@@ -195,6 +200,20 @@ class _Check:
         if len(places) > 1 and len({urlsplit(url).query for url in urls}) > 1:
             words = "a second webhook of this receiver has another ?cluster=: each alert makes two"
             yield self._line(places[1][0]), f"{words} incidents; keep one of them"
+
+    def _late(self, route: _Route, peer_window: int) -> tuple[int, str] | None:
+        longest = route.group_interval + PEER_MS
+        if peer_window > longest:
+            return None
+        which = "the root route" if route.name == "route" else f"the route {route.name}"
+        words = (
+            f"{which} to {route.receiver} has a group_interval of"
+            f" {format_duration(route.group_interval)}, and incidents.peer_window is"
+            f" {format_duration(peer_window)}: a late copy of a peer would page before the peer"
+            f" takes it back; set incidents.peer_window to more than {format_duration(longest)}, or"
+            " a shorter group_interval"
+        )
+        return self._line(route.place), words
 
     def _webhook(self, place: Place, hook: dict[str, Any]) -> Iterator[tuple[int, str]]:
         if hook.get("send_resolved") is False:

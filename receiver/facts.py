@@ -73,11 +73,16 @@ class Facts:
         """Return what Alertmanager says of the alerts in question, None when it says nothing."""
         if incident.kind != "alert" or task.task == "forget":
             return None
-        found = incident.suspects.values() if task.task == "echo" else incident.watched()
+        if task.task == "echo":
+            found = [one.alert for one in incident.suspected.values()]
+        else:
+            found = incident.watched()
         labels = {alert.fingerprint: alert.labels for alert in found}
         if not labels:
             return None
-        return await self._alertmanagers.states(incident.group.cluster, labels)
+        return await self._alertmanagers.states(
+            incident.group.cluster, labels, unanimous=task.task == "echo"
+        )
 
     async def _tell_target(self, incident: Incident) -> TimerDue:
         told = news(incident)

@@ -86,7 +86,7 @@ class IntegrationEndpoint:
             text = f"no integration {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
         quota = self._check(request, name, config)
-        alert, key = _alert(read_json(EventBody, await request.read()), name, self._clock.now())
+        alert, key = _alert(read_json(EventBody, await request.read()), name)
         sender = Sender(
             cluster="",
             receiver=f"integration:{name}",
@@ -162,7 +162,7 @@ def _breaker(notifier: Notifier, outage: Outage | None, now: int) -> dict[str, A
     }
 
 
-def _alert(body: EventBody, name: str, now: int) -> tuple[Alert, str]:
+def _alert(body: EventBody, name: str) -> tuple[Alert, str]:
     """Return the alert an event is, and the key of its group."""
     title = clean_text(body.title, MAX_LABEL).strip()
     if not title:
@@ -181,13 +181,11 @@ def _alert(body: EventBody, name: str, now: int) -> tuple[Alert, str]:
     annotations = {"description": clean_text(body.description, TEXT_MAX)}
     if body.value is not None:
         annotations["value"] = f"{body.value:g}"
-    resolved = body.status == "resolved"
     alert = Alert(
-        fingerprint=fingerprint_of(labels),
+        # The id alone says what is the same trouble: its severity or title may change.
+        fingerprint=fingerprint_of({"integration": name, "id": key}),
         labels=labels,
         annotations={name: text for name, text in annotations.items() if text},
-        starts_at=now,
-        resolved=resolved,
-        ends_at=now if resolved else 0,
+        resolved=body.status == "resolved",
     )
     return alert, f"{name}:{key}"

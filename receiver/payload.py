@@ -77,10 +77,10 @@ _find_control = re.compile(rb"\\(?:u00[01]|[bfr])").search
 def parse_payload(body: bytes, now: int, *, max_alerts: int = 10000) -> Payload:
     """Read an Alertmanager webhook, version 4, and what other senders make of it.
 
-    ``now`` is in milliseconds since the epoch. It becomes the ``starts_at`` of alerts that have
-    none, an unreadable one, or one outside 1970 to 9000 (nothing stable could be invented for
-    them), and decides on alerts with an end but no status. A time that is there is never
-    changed by ``now``: copies of one firing must stay equal. A firing alert has no ``ends_at``.
+    ``now`` is in milliseconds since the epoch, and decides on alerts with an end but no status.
+    Nothing else is made of it: ``starts_at`` is 0 where there is none, an unreadable one, or one
+    outside 1970 to 9000, for an invented one would make each copy a firing of its own. A firing
+    alert has no ``ends_at``.
     Of more than ``max_alerts`` alerts the first are taken and the others count as truncated.
     Of duplicate JSON keys the last counts. Duplicate fingerprints are all returned.
 
@@ -91,7 +91,7 @@ def parse_payload(body: bytes, now: int, *, max_alerts: int = 10000) -> Payload:
         try:
             if not body.isascii():
                 _check_utf8(body)  # msgspec does not look into what it passes over
-            return _payload(_decode(body), now, max_alerts)
+            return _payload(_decode(body), max_alerts)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # the lenient reading finds out whether the body is wrong or only sloppy
     return lenient_payload(load_json(body), now, max_alerts)
@@ -104,7 +104,7 @@ def _check_utf8(body: bytes) -> None:
         decoder.decode(body[start : start + _PIECE], final=start + _PIECE >= len(body))
 
 
-def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
+def _payload(webhook: _Webhook, max_alerts: int) -> Payload:
     items = webhook.alerts
     cut = max(0, len(items) - max_alerts)
     if cut:
@@ -119,13 +119,13 @@ def _payload(webhook: _Webhook, now: int, max_alerts: int) -> Payload:
         webhook.groupLabels,
         http_url(webhook.externalURL),
         webhook.truncatedAlerts + cut,
-        _alerts(items, now),
+        _alerts(items),
         (),
         source_of(seen),
     )
 
 
-def _alerts(items: list[msgspec.Raw], now: int) -> tuple[Alert, ...]:
+def _alerts(items: list[msgspec.Raw]) -> tuple[Alert, ...]:
     """Return the alerts; those in a row that say the same say it together.
 
     Less memory waits for the commit.
@@ -138,17 +138,17 @@ def _alerts(items: list[msgspec.Raw], now: int) -> tuple[Alert, ...]:
             alert.annotations = shared
         else:
             shared = alert.annotations
-        found.append(_alert(alert, now))
+        found.append(_alert(alert))
     return tuple(found)
 
 
-def _alert(item: _Alert, now: int) -> Alert:
+def _alert(item: _Alert) -> Alert:
     resolved = item.status == "resolved"
     return Alert(
         item.fingerprint,
         item.labels,
         item.annotations,
-        epoch_ms(item.startsAt) or now,
+        epoch_ms(item.startsAt),
         resolved,
         epoch_ms(item.endsAt) if resolved else 0,
         http_url(item.generatorURL),

@@ -106,7 +106,7 @@ def _alert(item: object, payload_status: object, now: int, notes: list[str]) -> 
         fingerprint or fingerprint_of(labels),
         labels,
         _texts(item.get("annotations"), MAX_ANNOTATION, "annotation", notes),
-        _time(item.get("startsAt")) or now,
+        _time(item.get("startsAt")),
         resolved,
         ends_at if resolved else 0,
         _url(item.get("generatorURL")),

@@ -28,6 +28,8 @@ def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignmen
         clocks={},
         reopen_within=incidents.reopen_within,
         echo_window=incidents.echo_window,
+        peer_window=incidents.peer_window,
+        asks=bool(settings.alertmanagers),
         flap_changes=incidents.flapping.changes,
         flap_window=incidents.flapping.within,
         flap_hold=incidents.flapping.hold,

@@ -183,7 +183,7 @@ def details(whole: Whole) -> dict[str, Any]:
                 "fingerprint": alert.fingerprint,
                 "status": "resolved" if alert.resolved else "firing",
                 "suppressed": incident.suppressed.get(alert.fingerprint) == alert.starts_at,
-                "suspected_echo": alert.fingerprint in incident.suspects,
+                "suspected_echo": alert.fingerprint in incident.suspected,
                 "vanished": incident.vanished.get(alert.fingerprint),
                 "labels": alert.labels,
                 "annotations": alert.annotations,

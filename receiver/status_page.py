@@ -141,7 +141,7 @@ class StatusPageEndpoint:
         incidents = await self._store.read(changed) if changed else {}
         for name, incident in incidents.items():
             light = msgspec.structs.replace(
-                incident, alerts={}, suspects={}, pages={}, deadlines={}
+                incident, alerts={}, suspected={}, pages={}, deadlines={}
             )
             known = self._known.get(name)
             if light.published is None and known is not None:

@@ -1,4 +1,4 @@
-"""One alert, and how two copies of it become one.
+"""One alert: what is known of one fingerprint inside a group.
 
 Times are integer milliseconds since the epoch, UTC; 0 means "none" (Alertmanager's zero time).
 """
@@ -25,15 +25,50 @@ def severity_label(severity: str) -> str:
     return severity if severity in SEVERITIES else "other"
 
 
+class Start(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A start that was told of an alert (``at``, ms), and the most urgent priority told with it.
+
+    ``began``: what counts. Not much later than it was told; where it was ``believed`` although it
+    began before a known end, when it was first told. ``ahead``: it was told much too early, by a
+    clock that was ahead of ours.
+    """
+
+    at: Time
+    began: Time
+    priority: str = "P4"
+    reason: str = ""
+    ahead: bool = False
+    believed: bool = False
+
+
+class End(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """An end that was told of an alert (``at``, ms). ``by``: what counts, not after it was told.
+
+    ``ahead``: it comes from a clock that is. ``told`` False: only that it is over, not since when.
+    """
+
+    at: Time
+    by: Time
+    ahead: bool = False
+    told: bool = True
+
+
+class Past(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The latest starts and ends that were told of an alert, oldest first."""
+
+    starts: tuple[Start, ...] = ()
+    ends: tuple[End, ...] = ()
+
+
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is known of one fingerprint inside a group.
 
-    ``priority`` and ``priority_reason`` are the most urgent classification any copy with this
-    ``starts_at`` had, so that the order of copies cannot change it and a value that wobbles
-    around a threshold does not lower the urgency while the alert fires. ``seen_firing`` tells a
-    late first firing copy from an echo, and ``source_group`` is the sender's groupKey where a
-    route regroups. Of an incident's many alerts most are ``summarized`` and have no labels: what
-    asks for labels passes over those without.
+    ``starts_at`` 0: the sender does not say. ``priority`` and ``priority_reason`` are the most
+    urgent classification any copy of this firing had, so that the order of copies cannot change it
+    and a value that wobbles around a threshold does not lower the urgency while the alert fires.
+    ``source_group`` is the sender's groupKey where a route regroups. ``past``: what ``interval``
+    has to know beyond one start and one end, None as a rule. Of an incident's many alerts most are
+    ``summarized`` and have no labels: what asks for labels passes over those without.
     """
 
     fingerprint: str
@@ -47,13 +82,8 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     priority_reason: str = ""
     runbook_url: str = ""
     runbook_source: str = ""
-    seen_firing: bool = False
     source_group: str = ""
-
-    @property
-    def rank(self) -> tuple[int, bool, int]:
-        """The greatest of these wins: a later start, then resolved, then the later end."""
-        return (self.starts_at, self.resolved, self.ends_at)
+    past: Past | None = None
 
 
 def summarized(alert: Alert) -> Alert:
@@ -65,33 +95,10 @@ def summarized(alert: Alert) -> Alert:
         resolved=alert.resolved,
         ends_at=alert.ends_at,
         priority=alert.priority,
-        seen_firing=alert.seen_firing,
+        past=alert.past,
     )
 
 
 def is_summarized(alert: Alert) -> bool:
     """Return whether nothing is left to leave out; told at once, of the many that were before."""
     return not (alert.labels or alert.annotations) and alert == summarized(alert)
-
-
-def merge_alert(known: Alert, incoming: Alert) -> Alert:
-    """Join two copies of one fingerprint; commutative in state and priority, idempotent.
-
-    Of equal rank the incoming copy wins, so that annotations show the current value.
-    """
-    if known.resolved is incoming.resolved and known == incoming:
-        return known  # the very value, so that comparing the two again costs nothing
-    if known.starts_at != incoming.starts_at:
-        return known if known.starts_at > incoming.starts_at else incoming
-    winner, loser = (incoming, known) if incoming.rank >= known.rank else (known, incoming)
-    seen = known.seen_firing or incoming.seen_firing
-    if loser.priority < winner.priority:
-        return msgspec.structs.replace(
-            winner,
-            priority=loser.priority,
-            priority_reason=loser.priority_reason,
-            seen_firing=seen,
-        )
-    return (
-        winner if winner.seen_firing == seen else msgspec.structs.replace(winner, seen_firing=seen)
-    )

@@ -143,7 +143,6 @@ class Assignment:
             priority_reason=reason,
             runbook_url=url,
             runbook_source=source,
-            seen_firing=not alert.resolved,
         )
 
 
@@ -152,8 +151,7 @@ def _over(alert: Alert) -> Alert:
     return msgspec.structs.replace(
         alert,
         resolved=True,
-        ends_at=max(alert.ends_at, alert.starts_at + 1),
+        ends_at=max(alert.ends_at, alert.starts_at + 1) if alert.starts_at else 0,
         priority="P4",
         priority_reason=REASON,
-        seen_firing=False,
     )

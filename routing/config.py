@@ -22,7 +22,7 @@ from pydantic import (
 
 from routing.alert import PriorityName
 from routing.condition import Condition
-from routing.duration import parse_duration
+from routing.duration import format_duration, parse_duration
 from routing.matcher import Matcher, parse_matchers
 from routing.runbook import check_template
 from routing.severity import plain_word
@@ -224,11 +224,19 @@ class IncidentsConfig(Section):
 
     reopen_within: Duration = 30 * 60_000
     echo_window: Span = 60_000
+    peer_window: Span = 6 * 60_000
     tombstone_ttl: Span = 86_400_000
     flapping: FlappingConfig = FlappingConfig()
     stale_after: Duration = 5 * 3_600_000
     resolve_gone: bool = True
     retention: Duration = 90 * 86_400_000
+
+    @model_validator(mode="after")
+    def _peers_take_longer(self) -> Self:
+        if self.peer_window < self.echo_window:
+            window = format_duration(self.echo_window)
+            raise ValueError(f"peer_window is shorter than echo_window ({window})")
+        return self
 
 
 class HeartbeatConfig(Section):

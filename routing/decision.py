@@ -29,6 +29,8 @@ CHATTER = frozenset(
         "delivery_note",
         "delivery_recovered",
         "denied",
+        "echo_dropped",
+        "echo_suspected",
         "joined",
         "part_changed",
         "reported_again",

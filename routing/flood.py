@@ -13,6 +13,7 @@ from routing.event import AlertsReceived
 from routing.forgetting import is_needed
 from routing.group import Group, group_stem
 from routing.incident import Incident
+from routing.interval import covers
 
 RECEIVER = "flood"
 
@@ -51,7 +52,7 @@ def belongs(event: AlertsReceived, own: Incident | None) -> bool:
 
 
 def _is_over(known: Alert | None, alert: Alert) -> bool:
-    return known is not None and known.resolved and known.starts_at >= alert.starts_at
+    return known is not None and covers(known, alert.starts_at)
 
 
 def folded(events: Iterable[AlertsReceived], group: Group, shards: int) -> AlertsReceived:

@@ -19,7 +19,7 @@ def forget(draft: Draft) -> None:
 def is_needed(incident: Incident, *, told: bool = True) -> bool:
     """Return whether it is open, or keeps something quiet; ``told``: of which it is still told."""
     quiet = bool(incident.suppressed) and told
-    return incident.is_open or quiet or bool(incident.suspects) or is_merged_open(incident)
+    return incident.is_open or quiet or bool(incident.suspected) or is_merged_open(incident)
 
 
 def forget_by_person(draft: Draft, event: Forgotten, _rules: Rules) -> str:

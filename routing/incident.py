@@ -25,10 +25,11 @@ from routing.incident_parts import (
     Pin,
     Publication,
     Silence,
+    Suspect,
     Unreached,
 )
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
 
 State = Literal[
@@ -69,7 +70,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     until it rises. ``asked``: the priority its alerts ask for, whatever a person chose or flapping
     holds. ``stale_at``: since when nobody reported it. ``vanished``: what became of alerts nobody
     reports, in words, by fingerprint. ``merged_firing``: firing alerts the target was last told of.
-    ``earlier``: when alerts began that ended in earlier generations, by fingerprint. ``opened_by``:
+    ``suspected``: firing copies of what is over. ``former``: alerts that ended in earlier
+    generations, summarized. ``suppressed``: since when what a person silenced fires. ``opened_by``:
     the person who opened a manual one. ``context``: what was found out about this episode.
     ``clock_ends``: how the newest clocks to acknowledge and to resolve ended, of all episodes.
     ``published``: what outsiders read of it. ``unreached``: that nobody could be told of this
@@ -96,10 +98,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     alertmanager_url: str = ""
     correlation_id: str = ""
     alerts: dict[str, Alert] = {}
-    suspects: dict[str, Alert] = {}
-    suspected_at: dict[str, int] = {}
+    suspected: dict[str, Suspect] = {}
     suppressed: dict[str, int] = {}
-    earlier: dict[str, int] = {}
+    former: dict[str, Alert] = {}
     opened_at: Time = 0
     episode_opened_at: Time = 0
     updated_at: Time = 0

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from routing.alert import Time
+from routing.alert import Alert, Time
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -149,6 +149,18 @@ class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     owner: str = ""
     done_at: Time = 0
     done_by: str = ""
+
+
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A firing copy of what is over by an end that is known: an echo, or news.
+
+    ``since``: when it was first told (ms). ``known``: its start is that of a firing that ended, so
+    that it may be a late copy of a peer of Alertmanager.
+    """
+
+    alert: Alert
+    since: Time
+    known: bool = False
 
 
 class PublicUpdate(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

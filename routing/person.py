@@ -3,6 +3,7 @@
 import msgspec
 
 from routing import clocks
+from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.episode import observe_duration, reopen, retire, silence
@@ -31,6 +32,7 @@ from routing.event import (
 from routing.growth import page_growth
 from routing.incident import Incident, page_wanted
 from routing.incident_parts import Actor, Pin
+from routing.interval import end_now
 from routing.rules import Clock, Rules
 from routing.urgency import classified, follow_lower, raise_priority
 
@@ -139,11 +141,8 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
 
 def _end_alerts(draft: Draft) -> None:
     """Nobody but a person ends what a person opened."""
-    ended = {
-        key: msgspec.structs.replace(alert, resolved=True, ends_at=draft.now)
-        for key, alert in draft.get("alerts").items()
-    }
-    draft.set(alerts=ended)
+    alerts: dict[str, Alert] = draft.get("alerts")
+    draft.set(alerts={key: end_now(alert, draft.now) for key, alert in alerts.items()})
 
 
 def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> str:

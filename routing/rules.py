@@ -82,6 +82,8 @@ class Rules(msgspec.Struct, frozen=True):
     """Everything ``decide`` needs from the configuration for one route. Durations in ms.
 
     ``classify_group(alert, firing)`` is set only when some rule depends on the size of the group.
+    A firing copy of what is over counts after ``echo_window``, and after ``peer_window`` where it
+    may be a late one of a peer of Alertmanager; ``asks``: an Alertmanager is asked at once.
     ``flap_changes`` openings and ends within ``flap_window`` are flapping (0: never), whose end is
     believed after ``flap_hold`` without a firing alert. ``resolve_gone``: an alert that a stale
     check finds gone from Alertmanager counts as resolved. ``stale_after`` 0: nobody looks whether
@@ -95,6 +97,8 @@ class Rules(msgspec.Struct, frozen=True):
     team: str = ""
     reopen_within: int = 30 * 60_000
     echo_window: int = 60_000
+    peer_window: int = 6 * 60_000
+    asks: bool = False
     flap_changes: int = 5
     flap_window: int = 30 * 60_000
     flap_hold: int = 10 * 60_000

@@ -1,26 +1,25 @@
 """What a snapshot of alerts does to an incident: open, update, resolve, reopen, or nothing.
 
-Copies of one alert are joined by the greatest (startsAt, resolved, endsAt). A firing copy of what
-is already resolved is an echo, or news after a partition: it waits ``echo_window``, then counts.
+How copies of one alert are joined is in ``interval``; a firing copy of what is over by an end that
+is known is an echo, or news, and waits (``echo``).
 """
 
 from collections.abc import Mapping
 from operator import attrgetter
 
-from routing import reach, status_page
-from routing.alert import Alert, is_summarized, merge_alert, summarized
+from routing import echo, interval, reach, status_page
+from routing.alert import Alert, is_summarized, summarized
 from routing.always_firing import REASON
 from routing.decision import Decision, Draft
 from routing.episode import begin, end, fires_on, firing_again, reopen
 from routing.event import AlertsReceived
 from routing.growth import page_growth
 from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
+from routing.incident_parts import Suspect
 from routing.merge import follow_merged, is_merged_open
 from routing.rules import Rules
 from routing.urgency import keep_priority, reprioritise
 
-NEVER = -1
-"""Before any time (ms): nothing of the kind happened."""
 _RANK = attrgetter("resolved", "priority", "starts_at", "fingerprint")
 RESOLVED_KEPT = 500
 """Resolved alerts an incident remembers, so that a group that lives for months stays bounded."""
@@ -37,13 +36,13 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     draft = Draft(base, start, now)
     # Any firing copy says that a tombstone's group did fire, even one older than the resolve.
     fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)
-    merged = _merge(draft, _incoming(start, event), rules)
+    merged = _merge(draft, event, _incoming(start, event), rules)
     if not (_seen_again(draft, event) or merged or fired):
         return draft.done("repeat")
     draft.set(seen_at=now)
     # While the timer of a suspected echo runs, the old incident may reopen by itself: what fires
     # meanwhile belongs to it, or the group would have two open incidents.
-    over = start.state == "resolved" and not start.suspects and not is_merged_open(start)
+    over = start.state == "resolved" and not start.suspected and not is_merged_open(start)
     if over and start.resolved_at + rules.reopen_within < now:
         draft = _next_generation(draft, event, rules)
     reason = follow_alerts(draft, rules, fired=fired)
@@ -79,8 +78,7 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
 
     It takes over what this snapshot tells of and what a person silenced, or telling the snapshot
     once more would change it, and the latest changes: what flaps does so under any id. Everything
-    else that is over stays behind, but for when it began: a late firing copy of it is an echo here
-    too.
+    else that is over stays behind, but for its times: a late firing copy of it is an echo here too.
     """
     alerts: dict[str, Alert] = draft.get("alerts")
     if not draft.firing():
@@ -89,20 +87,19 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     fresh = Draft(draft.base, _fresh(event, draft.start.generation + 1, rules), draft.now)
     fresh.set(
         alerts={key: alert for key, alert in alerts.items() if not alert.resolved or key in told},
-        earlier=_earlier(draft),
+        former=_former(draft),
         suppressed=draft.get("suppressed"),
         changes=draft.get("changes"),
         seen_at=draft.now,
     )
-    if draft.get("suspects"):
-        _watch_echoes(fresh, draft.get("suspects"), rules)
+    echo.watch(fresh, draft.get("suspected"), rules)
     return fresh
 
 
-def _earlier(draft: Draft) -> dict[str, int]:
-    over = {key: one.starts_at for key, one in draft.get("alerts").items() if one.resolved}
-    known: dict[str, int] = {**draft.get("earlier"), **over}
-    newest = sorted(known, key=lambda key: (known[key], key))[-RESOLVED_KEPT:]
+def _former(draft: Draft) -> dict[str, Alert]:
+    over = {key: summarized(one) for key, one in draft.get("alerts").items() if one.resolved}
+    known: dict[str, Alert] = {**draft.get("former"), **over}
+    newest = sorted(known, key=lambda key: (interval.last_end(known[key]), key))[-RESOLVED_KEPT:]
     return {key: known[key] for key in newest}
 
 
@@ -122,34 +119,39 @@ def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
     )
 
 
-def _merge(draft: Draft, incoming: tuple[Alert, ...], rules: Rules) -> bool:
+def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rules: Rules) -> bool:
     """Join the copies into the draft's alerts; return whether anything is different now."""
-    alerts: dict[str, Alert] = dict(draft.start.alerts)
-    suspects: dict[str, Alert] = dict(draft.start.suspects)
-    earlier = draft.start.earlier
-    for alert in incoming:
-        key = alert.fingerprint
-        known = alerts.get(key)
-        if known is None and alert.starts_at > earlier.get(key, NEVER):
-            alerts[key] = alert
-            continue
-        if known is not None:
-            alerts[key] = merge_alert(known, alert)
-            ended = known.starts_at if known.resolved and known.seen_firing else NEVER
-        else:
-            ended = earlier[key]
-        suspect = suspects.get(key)
-        if suspect is not None and (alert.resolved or alert.starts_at > suspect.starts_at):
-            if alert.starts_at >= suspect.starts_at:
-                del suspects[key]
-        elif not alert.resolved and alert.starts_at == ended and suspect is None:
-            suspects[key] = alert
-    alerts = _bounded(alerts, suspects)
-    if alerts != draft.start.alerts:
+    start = draft.start
+    alerts, former = dict(start.alerts), dict(start.former)
+    suspected, told_again = dict(start.suspected), list[Alert]()
+    for copy in incoming:
+        key = copy.fingerprint
+        known = alerts.get(key) or former.get(key)
+        joined = interval.join(known, copy, draft.now)
+        suspect = suspected.get(key)
+        if joined.resolved and not copy.resolved and event.kind == "alert":
+            # Nobody but this service tells of heartbeats and of what people open: no echoes there.
+            if suspect is None or not echo.is_told_again(suspect, draft.now, rules):
+                told_before = interval.knows_start(known, copy.starts_at)
+                suspected[key] = echo.suspect(suspect, copy, draft.now, known_start=told_before)
+            else:
+                joined = interval.believe(known, copy, suspect.since, draft.now)
+                told_again.append(joined)
+        if suspect is not None and (
+            not joined.resolved
+            or (copy.resolved and echo.is_contradicted(suspect, copy, known, joined, draft.now))
+        ):
+            del suspected[key]
+        here = key in alerts or key not in former or not joined.resolved
+        (alerts if here else former)[key] = joined
+    alerts = _bounded(alerts, suspected)
+    if alerts != start.alerts:
         draft.set(alerts=alerts)
         _say_summarized(draft)
-    if suspects != draft.start.suspects:
-        _watch_echoes(draft, suspects, rules)
+    if former != start.former:
+        draft.set(former=former)
+    echo.watch(draft, suspected, rules)
+    echo.say_outcome(draft, told_again)
     return bool(draft.fields)
 
 
@@ -163,14 +165,14 @@ def _say_summarized(draft: Draft) -> None:
         draft.say("summarized", words)
 
 
-def _bounded(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:
+def _bounded(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
     """Return the alerts without what is over for long, and of too many only the state.
 
     Which ones depends on the alerts alone, not on the order they came in.
     """
     if len(alerts) <= RESOLVED_KEPT:
         return alerts
-    alerts = _without_oldest(alerts, suspects)
+    alerts = _without_oldest(alerts, suspected)
     if len(alerts) <= COMPLETE_KEPT:
         return alerts
     ranked = sorted(alerts.values(), key=_RANK)
@@ -179,21 +181,11 @@ def _bounded(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[st
     }
 
 
-def _without_oldest(alerts: dict[str, Alert], suspects: Mapping[str, Alert]) -> dict[str, Alert]:
-    resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspects]
-    resolved.sort(key=lambda alert: (alert.ends_at, alert.fingerprint))
+def _without_oldest(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
+    resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspected]
+    resolved.sort(key=lambda alert: (interval.last_end(alert), alert.fingerprint))
     forgotten = {alert.fingerprint for alert in resolved[:-RESOLVED_KEPT]}
     return {key: alert for key, alert in alerts.items() if key not in forgotten}
-
-
-def _watch_echoes(draft: Draft, suspects: dict[str, Alert], rules: Rules) -> None:
-    known: dict[str, int] = draft.start.suspected_at
-    since = {key: known.get(key, draft.now) for key in suspects}
-    draft.set(suspects=suspects, suspected_at=since)
-    if since:
-        draft.timer("echo", min(since.values()) + rules.echo_window)
-    else:
-        draft.stop("echo")
 
 
 def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
@@ -201,7 +193,7 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
 
     ``fired``: a firing copy came for a tombstone, whether or not it still counts.
     """
-    _forget_suppressed(draft)
+    _forget_suppressed(draft, rules)
     if draft.get("merged_into"):
         return follow_merged(draft, rules)
     firing = draft.firing()
@@ -226,22 +218,34 @@ def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     if firing:
         return reopen(draft, rules, firing, firing_again(firing))
     keep_priority(draft)
-    return "echo_suspected" if draft.get("suspects") else "updated"
+    return "echo_suspected" if draft.get("suspected") else "updated"
 
 
-def _forget_suppressed(draft: Draft) -> None:
-    """Stop silencing what a person resolved once it has resolved or changed."""
+def _forget_suppressed(draft: Draft, rules: Rules) -> None:
+    """Stop silencing what a person resolved once it has ended, or is another firing by its start.
+
+    The start alone may move: another replica's half of the same firing began a little later.
+    """
     suppressed: dict[str, int] = draft.get("suppressed")
     if not suppressed:
         return
+    before = draft.base or draft.start
     alerts: dict[str, Alert] = draft.get("alerts")
-    quiet = {
-        key: at
-        for key, at in suppressed.items()
-        if key in alerts and not alerts[key].resolved and alerts[key].starts_at == at
-    }
+    until = before.resolved_at or before.episode_opened_at
+    quiet, anew = {}, {}
+    for key, since in suppressed.items():
+        known = alerts.get(key)
+        if known is None or not interval.goes_on(before.alerts.get(key), known):
+            continue
+        moved = known.starts_at
+        if moved == since or moved < min(until, since + rules.peer_window):
+            quiet[key] = moved
+        else:
+            anew[key] = interval.begun_after(known, since)
     if quiet != suppressed:
         draft.set(suppressed=quiet)
+    if anew:
+        draft.set(alerts={**alerts, **anew})
 
 
 def _say_changes(draft: Draft, firing: list[Alert]) -> bool:

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-import msgspec
-
-from routing import clocks, escalation, reach, status_page
-from routing.alert import Alert, merge_alert
+from routing import clocks, echo, escalation, interval, reach, status_page
+from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_duration
 from routing.episode import calm_down, retire, watch_for_news
 from routing.event import DeliveryFailed, Seen, TimerDue
 from routing.forgetting import forget, is_needed
 from routing.incident import describe, page_wanted
+from routing.incident_parts import Suspect
 from routing.merge import told_target
 from routing.person import wake
 from routing.rules import Clock, Rules
@@ -216,9 +215,7 @@ def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -
     draft.set(vanished=said, stale_at=draft.now if said else 0)
     if not gone or not rules.resolve_gone:
         return "stale" if said else "still_reported"
-    over = {
-        key: msgspec.structs.replace(alerts[key], resolved=True, ends_at=draft.now) for key in gone
-    }
+    over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in gone}
     draft.set(alerts={**alerts, **over})
     return follow_alerts(draft, rules)
 
@@ -229,35 +226,39 @@ def _words(answer: Seen) -> str:
 
 
 def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
-    """Nothing contradicted the suspected echoes: they fire, and may be the only copy for hours."""
-    draft.stop("echo")
-    ripe: dict[str, int] = draft.get("suspected_at")
-    kept = {key: at for key, at in ripe.items() if at + rules.echo_window > draft.now}
-    suspects: dict[str, Alert] = draft.get("suspects")
-    alerts: dict[str, Alert] = draft.get("alerts")
+    """Believe suspects that Alertmanager knows, or that nobody contradicted; drop what is gone."""
+    suspected: dict[str, Suspect] = draft.get("suspected")
     answers = event.alerts or {}
-    believed = {
-        key: _believe(alerts.get(key, alert), alert)
-        for key, alert in suspects.items()
-        if key not in kept and not (key in answers and answers[key].state == "gone")
+    draft.stop("echo")
+    gone = {key: one for key, one in suspected.items() if key in answers and _is_gone(answers[key])}
+    ripe = {
+        key: one
+        for key, one in suspected.items()
+        if key not in gone and (key in answers or echo.due(one, rules) <= draft.now)
     }
-    if kept:
-        draft.timer("echo", min(kept.values()) + rules.echo_window)
-    draft.set(
-        alerts={**alerts, **believed},
-        suspects={key: alert for key, alert in suspects.items() if key in kept},
-        suspected_at=kept,
-    )
-    if not believed:
-        return "timer_early" if len(kept) == len(suspects) else "echo_dropped"
-    names = ", ".join(sorted(alert.labels.get("alertname", "alert") for alert in believed.values()))
-    draft.say("echo_believed", f"Still reported as firing after its resolve: {names}")
+    left = {key: one for key, one in suspected.items() if key not in gone and key not in ripe}
+    draft.set(suspected=left)
+    if left:
+        draft.timer("echo", min(echo.due(one, rules) for one in left.values()))
+    if gone:
+        names = echo.named(one.alert for one in gone.values())
+        draft.say("echo_dropped", f"Alertmanager says it is over: {names}")
+    if not ripe:
+        return "echo_dropped" if gone else "timer_early"
+    alerts: dict[str, Alert] = draft.get("alerts")
+    former: dict[str, Alert] = draft.get("former")
+    believed = {
+        key: interval.believe(alerts.get(key) or former.get(key), one.alert, one.since, draft.now)
+        for key, one in ripe.items()
+    }
+    draft.set(alerts={**alerts, **believed})
+    names = echo.named(one.alert for one in ripe.values())
+    draft.say("echo_believed", f"It fires although its end was reported: {names}")
     return follow_alerts(draft, rules)
 
 
-def _believe(known: Alert, suspect: Alert) -> Alert:
-    """Return the alert as firing, with the most urgent priority any copy of it had."""
-    return merge_alert(msgspec.structs.replace(known, resolved=False, ends_at=0), suspect)
+def _is_gone(answer: Seen) -> bool:
+    return answer.state == "gone"
 
 
 def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:

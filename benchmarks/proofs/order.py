@@ -25,6 +25,7 @@ async def run(report: Report) -> None:
         await rig.start(
             LLM_IM__CLASSIFY=RULES,
             LLM_IM__INCIDENTS__ECHO_WINDOW="1h",
+            LLM_IM__INCIDENTS__PEER_WINDOW="1h",
             # Whether something flaps depends on the order it is told in (ADR 11).
             LLM_IM__INCIDENTS__FLAPPING__CHANGES="0",
         )

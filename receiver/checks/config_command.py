@@ -49,7 +49,7 @@ def check_config(
 def _of_alertmanager(file: Path, settings: Settings) -> list[str]:
     try:
         return [
-            *check_alertmanager(file, settings.incidents.stale_after),
+            *check_alertmanager(file, settings.incidents),
             *check_heartbeats(file, settings.heartbeats),
         ]
     except IncidentManagerError as error:

@@ -7,10 +7,10 @@ import msgspec
 from receiver.errors import DamagedRecordError, NewerRecordError
 from receiver.store.keys import VERSION_DIGITS
 from receiver.store.packing import pack_alerts, unpack_alerts
-from routing.alert import PRIORITIES, Time
+from routing.alert import PRIORITIES, Alert, Time
 from routing.group import Group, split_id
 from routing.incident import OPEN_STATES, SCHEMA, Incident
-from routing.incident_parts import Entry
+from routing.incident_parts import Entry, Suspect
 
 _incident_decoder = msgspec.json.Decoder(Incident)
 _entry_decoder = msgspec.json.Decoder(Entry)
@@ -41,6 +41,8 @@ def decode_incident(raw: bytes, name: str = "") -> Incident:
     """
     try:
         incident = _incident_decoder.decode(raw[VERSION_DIGITS:])
+        if incident.schema < SCHEMA:
+            incident = _upgraded(incident, raw)
     except UNREADABLE as error:
         _refuse_newer(raw, name)
         raise DamagedRecordError(said(error)) from None
@@ -49,8 +51,7 @@ def decode_incident(raw: bytes, name: str = "") -> Incident:
     wrong = _wrong(raw, incident, name or incident.id)
     if wrong:
         raise DamagedRecordError(wrong)
-    incident = unpack_alerts(incident)
-    return incident if incident.schema == SCHEMA else _upgraded(incident)
+    return unpack_alerts(incident)
 
 
 class _StateOf(msgspec.Struct):
@@ -83,7 +84,9 @@ def _wrong_within(incident: Incident) -> str:
     named = {incident.priority, *(part.priority for part in incident.parts.values())}
     if incident.pin is not None:
         named.add(incident.pin.priority)
-    for key, alert in (*incident.alerts.items(), *incident.suspects.items()):
+    suspected = {key: suspect.alert for key, suspect in incident.suspected.items()}
+    named_alerts = (incident.alerts, suspected, incident.former)
+    for key, alert in (pair for alerts in named_alerts for pair in alerts.items()):
         named.add(alert.priority)
         # One that is packed says nothing of itself, see ``packing``.
         if alert.fingerprint not in ("", key):
@@ -165,18 +168,42 @@ def said(error: Exception) -> str:
     return str(error)[:SHOWN] or type(error).__name__
 
 
-def _upgraded(incident: Incident) -> Incident:
+class _UpTo5(msgspec.Struct):
+    """How records up to schema 5 say what may be an echo, and what ended in older generations."""
+
+    suspects: dict[str, Alert] = {}
+    suspected_at: dict[str, Time] = {}
+    earlier: dict[str, Time] = {}
+
+
+_old_decoder = msgspec.json.Decoder(_UpTo5)
+
+
+def _upgraded(incident: Incident, raw: bytes) -> Incident:
     """Return a record of an older schema as this release would have written it.
 
     1: a policy's times counted from the opening of the episode. 2 to 4: only had fewer fields.
+    5: of what had ended in older generations it only knew the start.
     """
     started = incident.clock_started_at or incident.episode_opened_at
     deadlines = {
         name: found if found.since else msgspec.structs.replace(found, since=started)
         for name, found in incident.deadlines.items()
     }
+    old = _old_decoder.decode(memoryview(raw)[VERSION_DIGITS:])
     return msgspec.structs.replace(
-        incident, schema=SCHEMA, clock_started_at=started, deadlines=deadlines
+        incident,
+        schema=SCHEMA,
+        clock_started_at=started,
+        deadlines=deadlines,
+        suspected={
+            key: Suspect(alert, old.suspected_at.get(key, incident.updated_at), known=True)
+            for key, alert in old.suspects.items()
+        },
+        former={
+            key: Alert(key, {}, starts_at=at, resolved=True, ends_at=at)
+            for key, at in old.earlier.items()
+        },
     )
 
 

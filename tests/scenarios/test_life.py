@@ -153,7 +153,7 @@ async def test_flapping_is_said_once_and_ends_when_it_is_quiet(app: App) -> None
     started = "2026-03-02T10:{:02}:00Z"
     incident = ""
     for turn in range(6):
-        times = {"starts": started.format(turn), "ends": started.format(turn + 1)}
+        times = {"starts": started.format(turn), "ends": started.format(turn)[:-3] + "30Z"}
         incident = await app.fire(alert(**times))
         await app.fire(alert(resolved=True, **times))
         app.clock.move(60)
@@ -171,7 +171,7 @@ async def test_a_critical_that_comes_and_goes_beside_a_warning_is_held_at_p1(app
     low = alert(labels={"severity": "warning"}, starts=started.format(0))
     incident = ""
     for turn in range(8):
-        times = {"starts": started.format(turn), "ends": started.format(turn + 1)}
+        times = {"starts": started.format(turn), "ends": started.format(turn)[:-3] + "30Z"}
         incident = await app.fire(low, alert(**times))
         await until(lambda: len(app.slack.top_level("C0ALERTS")) == 1)
         await act(app, incident, "acknowledge", by="ann")

@@ -138,3 +138,19 @@ async def test_what_is_still_reported_is_not_asked_about(
 
 async def _timer(app: App, incident: str) -> bool:
     return "stale" in (await app.incident(incident))["timers"]
+
+
+async def test_a_late_copy_is_asked_about_at_once(asking: App, alertmanager: Alertmanager) -> None:
+    for name, state, outcome in (("Late", "", "resolved"), ("News", "active", "triggered")):
+        incident = await fire(asking, alertmanager, name)
+        item = alert(name, resolved=True)
+        item["fingerprint"] = fingerprint_of(item["labels"])
+        await asking.fire(item)
+        alertmanager.states = {name: state} if state else {}
+        assert await fire(asking, alertmanager, name) == incident
+
+        async def decided(incident: str = incident) -> Any:
+            found = await asking.incident(incident)
+            return not any(one["suspected_echo"] for one in found["alerts"]) and found
+
+        assert (await until(decided))["state"] == outcome

@@ -23,7 +23,6 @@ ALERT = st.builds(
     priority_reason=SMALL,
     runbook_url=SMALL,
     runbook_source=SMALL,
-    seen_firing=st.booleans(),
     source_group=SMALL,
 )
 ALERTS = st.dictionaries(st.sampled_from(["f1", "f2", "f3"]), ALERT)

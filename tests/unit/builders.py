@@ -60,7 +60,6 @@ def alert(fingerprint: str = "a", *, resolved: bool = False, **more: Any) -> Ale
             "ends_at": NOW if resolved else 0,
             "priority": "P1",
             "priority_reason": "severity critical",
-            "seen_firing": not resolved,
             **more,
         }
     )

@@ -52,7 +52,6 @@ class _Source:
             ends_at=self.ends_at,
             priority="P1" if urgent else "P3",
             priority_reason="rule 'many errors'" if urgent else "severity warning",
-            seen_firing=self.firing,
         )
 
 
@@ -99,7 +98,6 @@ def _copy(fingerprint: str, start: int, end: int, priority: str) -> Alert:
         ends_at=T0 + (start + end) * 1000 if end else 0,
         priority=priority,
         priority_reason=f"rule for {priority}",
-        seen_firing=not end,
     )
 
 
@@ -122,8 +120,9 @@ HISTORIES = st.builds(history, st.integers(0, 10**9)).filter(bool)
 def expected(told: list[Snapshot]) -> Shape:
     """Return what one group's notifications end in at a fixed time, whatever their order.
 
-    Written without a look at the code it judges: of each alert the latest start counts, of its
-    copies a resolved one with the latest end, and the most urgent priority any of them had.
+    Written without a look at the code it judges: of each alert what began after its last end fires,
+    and is as urgent as the most urgent copy of it. One that is over is as urgent as the copies of
+    what ended last.
     """
     copies: dict[str, list[Alert]] = defaultdict(list)
     for snapshot in told:
@@ -133,12 +132,16 @@ def expected(told: list[Snapshot]) -> Shape:
     firing: list[str] = []
     over: list[str] = []
     for fingerprint, known in sorted(copies.items()):
-        start = max(alert.starts_at for alert in known)
-        last = [alert for alert in known if alert.starts_at == start]
-        priority = min(alert.priority for alert in last)
-        ends = [alert.ends_at for alert in last if alert.resolved]
-        alerts.append((fingerprint, start, bool(ends), max(ends, default=0)))
-        (over if ends else firing).append(priority)
+        ends = sorted({alert.ends_at for alert in known if alert.resolved})
+        last = [alert for alert in known if not ends or alert.starts_at > ends[-1]]
+        if last:
+            alerts.append((fingerprint, max(alert.starts_at for alert in last), False, 0))
+            firing.append(min(alert.priority for alert in last))
+            continue
+        before = ends[-2] if len(ends) > 1 else 0
+        last = [alert for alert in known if alert.starts_at > before] or known
+        alerts.append((fingerprint, max(alert.starts_at for alert in known), True, ends[-1]))
+        over.append(min(alert.priority for alert in last))
     if firing:
         return tuple(alerts), "triggered", min(firing)
     if any(not alert.resolved for snapshot in told for alert in snapshot):

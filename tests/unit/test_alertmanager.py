@@ -235,6 +235,20 @@ async def test_a_peer_that_fails_says_nothing_for_the_others(make, fakes, listed
     assert found == {NAME: Seen("active" if listed else "gone")}
 
 
+async def test_gone_is_what_all_peers_say_where_that_is_asked(make, fakes) -> None:
+    both = make(fakes[0].url, fakes[1].url)
+    assert await both.states("", ASKED, unanimous=True) == {NAME: Seen("gone")}
+    fakes[1].uptime = timedelta(minutes=1)
+    assert await both.states("", ASKED) == {NAME: Seen("gone")}
+    assert await both.states("", ASKED, unanimous=True) is None
+    away = f"http://127.0.0.1:{free_port()}"
+    assert await make(fakes[0].url, away).states("", ASKED, unanimous=True) is None
+    fakes[0].alerts = [alert()]
+    assert await make(fakes[0].url, away).states("", ASKED, unanimous=True) == {
+        NAME: Seen("active")
+    }
+
+
 async def test_one_that_was_just_started_knows_only_what_it_was_told_since(make, fakes) -> None:
     other = {"alertname": "B"}
     asked = ASKED | {fingerprint_of(other): other}

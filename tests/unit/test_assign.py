@@ -99,11 +99,6 @@ def test_alerts_are_classified_and_get_their_runbook() -> None:
     )
 
 
-def test_only_a_firing_copy_was_seen_firing() -> None:
-    (event,) = assign(assignment(), raw("a"), raw("b", resolved=True))
-    assert [alert.seen_firing for alert in event.alerts] == [True, False]
-
-
 def test_what_an_alert_is_does_not_change() -> None:
     sent = raw("a", resolved=True, severity="critical")
     (event,) = assign(assignment(), sent)

@@ -26,7 +26,11 @@ class Checked:
 
     def __call__(self, text: str, stale_after: float = 5) -> list[str]:
         self.path.write_text(dedent(text))
-        found = check_alertmanager(self.path, int(stale_after * H))
+        # However long a group_interval is: peers are a test of their own.
+        ours = IncidentsConfig.model_validate(
+            {"stale_after": f"{int(stale_after * H)}ms", "peer_window": "1y"}
+        )
+        found = check_alertmanager(self.path, ours)
         return [warning.replace(str(self.path), "am.yml") for warning in found]
 
     def problem(self, text: str) -> str:
@@ -193,7 +197,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"am\.yml: cannot be read: "):
-        check_alertmanager(path, H)
+        check_alertmanager(path, IncidentsConfig())
 
 
 def routes(*children: str, receiver: str = "other") -> str:
@@ -317,12 +321,13 @@ def test_the_file_we_ship_is_a_configuration() -> None:
     path = Path(__file__).parents[2] / "alertmanager.yml"
     repeat = yaml.safe_load(path.read_text())["route"]["repeat_interval"]
     assert repeat.endswith("h")
-    assert check_alertmanager(path, (int(repeat[:-1]) + 1) * H) == []
+    ours = IncidentsConfig.model_validate({"stale_after": f"{int(repeat[:-1]) + 1}h"})
+    assert check_alertmanager(path, ours) == []
 
 
 def test_the_file_we_ship_goes_well_with_the_usual_settings() -> None:
     shipped = Path(__file__).parents[2] / "alertmanager.yml"
-    assert check_alertmanager(shipped, IncidentsConfig().stale_after) == []
+    assert check_alertmanager(shipped, IncidentsConfig()) == []
 
 
 def test_the_files_we_ship_hold_nothing_back_and_ask_what_became_of_alerts() -> None:
@@ -332,3 +337,12 @@ def test_the_files_we_ship_hold_nothing_back_and_ask_what_became_of_alerts() -> 
     assert [peers.urls for peers in settings.alertmanagers] == [("http://127.0.0.1:9093",)]
     # What only informs waits here instead.
     assert settings.priorities["P4"].quiet_hours
+
+
+def test_a_peer_may_take_as_long_as_its_group_interval(tmp_path: Path) -> None:
+    path = tmp_path / "am.yml"
+    path.write_text("route: {receiver: ours, repeat_interval: 1h, group_interval: 10m}\n" + OURS)
+    (warning,) = check_alertmanager(path, IncidentsConfig())
+    assert "set incidents.peer_window to more than 10m15s" in warning
+    ours = IncidentsConfig.model_validate({"peer_window": "11m"})
+    assert check_alertmanager(path, ours) == []

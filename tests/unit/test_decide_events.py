@@ -328,7 +328,7 @@ def _check_care(before: Incident | None, decision: Decision, found: Rules) -> No
     elif after.state == "resolved":
         assert not found.retention or "forget" in timers or decision.forget
         assert not any(deadline.running for deadline in after.deadlines.values())
-    assert not after.suspects or "echo" in timers
+    assert not after.suspected or "echo" in timers
     known = before if before is not None and before.id == after.id else None
     slept = known is not None and known.state == "snoozed"
     for end in after.clock_ends[len(known.clock_ends) if known else 0 :]:

@@ -96,7 +96,7 @@ def test_a_part_reopens_its_target_with_its_own_urgency() -> None:
     world.tell("s", over("b"))
     world.work()
     world.now += MINUTE
-    world.tell("s", firing("b", starts_at=NOW))
+    world.tell("s", firing("b", starts_at=world.now))
     world.work()
     found = world.incidents[target]
     assert (found.state, found.priority, "pagerduty" in found.pages) == ("triggered", "P1", True)

@@ -95,7 +95,7 @@ def test_more_urgent_than_what_is_held_pages() -> None:
     minor = [
         (minute, received(CALM, *(alert("b", priority="P2", **more) for more in copies)))
         for minute, copies in enumerate(
-            ({"starts_at": NOW + turn, "resolved": over, "ends_at": NOW + turn + over},)
+            ({"starts_at": NOW + 2 * turn, "resolved": over, "ends_at": NOW + 2 * turn + over},)
             for turn in range(4)
             for over in (False, True)
         )

@@ -209,9 +209,10 @@ def test_quiet_hours_hold_pages_until_they_end_and_a_rise_does_not_wait() -> Non
 def flaps(found: Rules, turns: int) -> list[tuple[int, Event]]:
     moves: list[tuple[int, Event]] = []
     for turn in range(turns):
-        start = NOW - MINUTE + turn
+        start, end = NOW + turn * 2 * MINUTE, NOW + (turn * 2 + 1) * MINUTE
         moves.append((turn * 2, received(alert(starts_at=start))))
-        moves.append((turn * 2 + 1, received(alert(starts_at=start, resolved=True))))
+        over = alert(starts_at=start, resolved=True, ends_at=end)
+        moves.append((turn * 2 + 1, received(over)))
     return moves
 
 
@@ -265,11 +266,15 @@ def test_alertmanager_says_which_alerts_are_silenced_and_which_are_gone() -> Non
 
 
 def test_an_echo_that_alertmanager_does_not_know_is_dropped() -> None:
+    found = rules(asks=True)
     suspected = ((0, FIRING), (1, CALM), (2, FIRING))
-    dropped, _ = play(*suspected, (3, TimerDue("echo", alerts={"a": Seen("gone")})))
-    assert (dropped.state, dropped.suspects) == ("resolved", {})
-    believed, _ = play(*suspected, (3, TimerDue("echo", alerts={"a": Seen("silenced")})))
+    dropped, _ = play(*suspected, (2, TimerDue("echo", alerts={"a": Seen("gone")})), found=found)
+    assert (dropped.state, dropped.suspected, dropped.timers) == ("resolved", {}, {})
+    fires = TimerDue("echo", alerts={"a": Seen("silenced")})
+    believed, _ = play(*suspected, (2, fires), found=found)
     assert believed.state == "triggered"
+    unknown, _ = play(*suspected, (2, TimerDue("echo")), found=found)
+    assert unknown.timers == {"echo": NOW + 2 * MINUTE + found.peer_window}
 
 
 def test_closed_incidents_are_forgotten_unless_they_keep_something_quiet() -> None:

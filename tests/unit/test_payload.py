@@ -115,7 +115,7 @@ class TestSenders:
         payload = sample("version_0")
         (alert,) = payload.alerts
         assert payload.group_key == 'derived/:{alertname="DiskFull"}'
-        assert (alert.starts_at, alert.resolved, alert.ends_at) == (NOW, False, 0)
+        assert (alert.starts_at, alert.resolved, alert.ends_at) == (0, False, 0)
         assert (alert.annotations, alert.generator_url) == ({}, "")
         assert payload.rejected == ()
 
@@ -131,8 +131,8 @@ class TestSenders:
         }
         assert first.annotations == {"value": "1200", "values": '{"A": 1}'}
         assert [alert.starts_at for alert in payload.alerts] == [
-            NOW,
-            NOW,
+            0,
+            0,
             1767323045000,
             1767323045000,
         ]
@@ -313,7 +313,7 @@ def check_result(payload: Payload, items: int) -> None:
     texts = [payload.receiver, payload.group_key, payload.external_url]
     texts += [*payload.group_labels, *payload.group_labels.values()]
     for alert in payload.alerts:
-        assert alert.starts_at > 0
+        assert alert.starts_at >= 0
         assert alert.resolved or alert.ends_at == 0
         assert 1 <= len(alert.fingerprint) <= 64
         texts += [alert.fingerprint, alert.generator_url, *alert.labels, *alert.labels.values()]

@@ -435,6 +435,7 @@ route:
         ("web: {credentials: [{name: a, token: t}, {name: a, token: u}]}", "second credential"),
         ("web: {credentials: [{name: a, token: t}, {name: b, token: t}]}", "same secret"),
         ("incidents: {echo_window: 0}", "greater than 0"),
+        ("incidents: {echo_window: 7m}", "peer_window is shorter than echo_window (7m)"),
         ("runbooks: {template: 'https://{a}/'}", "placeholders belong after"),
     ],
 )
