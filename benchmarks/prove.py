@@ -12,6 +12,7 @@ import traceback
 PROOFS = (
     "race",
     "order",
+    "model",
     "kill",
     "damage",
     "bombs",

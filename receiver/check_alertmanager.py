@@ -205,9 +205,8 @@ class _Check:
         longest = route.group_interval + PEER_MS
         if peer_window > longest:
             return None
-        which = "the root route" if route.name == "route" else f"the route {route.name}"
         words = (
-            f"{which} to {route.receiver} has a group_interval of"
+            f"{_called(route)} to {route.receiver} has a group_interval of"
             f" {format_duration(route.group_interval)}, and incidents.peer_window is"
             f" {format_duration(peer_window)}: a late copy of a peer would page before the peer"
             f" takes it back; set incidents.peer_window to more than {format_duration(longest)}, or"

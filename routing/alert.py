@@ -30,7 +30,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``began``: what counts. Not much later than it was told; where it was ``believed`` although it
     began before a known end, when it was first told. ``ahead``: it was told much too early, by a
-    clock that was ahead of ours.
+    clock that was ahead of ours. ``over``: an end of it is known.
     """
 
     at: Time
@@ -39,17 +39,20 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
     ahead: bool = False
     believed: bool = False
+    over: bool = False
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An end that was told of an alert (``at``, ms). ``by``: what counts, not after it was told.
 
-    ``ahead``: it comes from a clock that is. ``told`` False: only that it is over, not since when.
+    ``ahead``: it comes from a clock that is, and was first told ``came`` (ms). ``told`` False: only
+    that it is over, not since when.
     """
 
     at: Time
     by: Time
     ahead: bool = False
+    came: Time = 0
     told: bool = True
 
 

@@ -51,7 +51,9 @@ def believe(known: Alert | None, copy: Alert, since: int, now: int) -> Alert:
     starts, ends = _told(joined)
     at = copy.starts_at
     told = starts.get(at) or Start(at, at, copy.priority, copy.priority_reason)
-    starts[at] = msgspec.structs.replace(told, began=max(since, _last(ends).by + 1), believed=True)
+    starts[at] = msgspec.structs.replace(
+        told, began=max(since, _last(ends).by + 1), believed=True, over=False
+    )
     return _joined(joined, copy, starts, ends)
 
 
@@ -96,7 +98,8 @@ def takes_back(known: Alert | None, resolved: Alert, start: int, now: int) -> bo
     at, upto = _own_start(resolved), resolved.ends_at or now
     ahead = upto > _bound(upto, now) or (at in starts and starts[at].ahead)
     told = starts.get(start) or Start(start, start)
-    return _is_of(told, at, End(upto, upto, ahead))
+    # A late copy of what ended is no news: whatever comes later contradicts it.
+    return _is_of(msgspec.structs.replace(told, believed=True), at, End(upto, upto, ahead))
 
 
 def _is_of(start: Start, at: int, end: End) -> bool:
@@ -105,7 +108,8 @@ def _is_of(start: Start, at: int, end: End) -> bool:
     Of what a clock told ahead nobody knows when it began: a copy of a clock that is right, and
     comes later, is of it.
     """
-    return start.at == at or at <= start.at < end.at or (start.ahead and not end.ahead)
+    doubtful = start.ahead and (start.believed or not end.ahead)
+    return start.at == at or at <= start.at < end.at or doubtful
 
 
 def last_end(alert: Alert | None) -> int:
@@ -156,7 +160,7 @@ def _told(known: Alert | None) -> tuple[dict[int, Start], list[End]]:
     if past is not None:
         return {one.at: one for one in past.starts}, list(past.ends)
     at = known.starts_at
-    starts = {at: Start(at, at, known.priority, known.priority_reason)}
+    starts = {at: Start(at, at, known.priority, known.priority_reason, over=known.resolved)}
     if not known.resolved:
         return starts, []
     by = max(known.ends_at, at)
@@ -172,14 +176,14 @@ def _place(one: End) -> tuple[int, int]:
 
 
 def _alive(starts: Iterable[Start], ends: Iterable[End]) -> list[Start]:
-    """Return what began after all of the ends."""
-    return [one for one in starts if all(_is_after(one, end) for end in ends)]
+    """Return what began after all of the ends, also of those that are forgotten."""
+    return [one for one in starts if not one.over and all(_is_after(one, end) for end in ends)]
 
 
 def _is_after(start: Start, end: End) -> bool:
-    # What a clock that is ahead told is in order among its own.
+    # What one clock that is ahead told is in order; of two, what is told last counts.
     if start.ahead and end.ahead and not start.believed:
-        return start.at > end.at
+        return start.at > end.at and start.began >= end.came
     return start.began > end.by
 
 
@@ -193,7 +197,7 @@ def _add(starts: dict[int, Start], at: int, copy: Alert, now: int) -> None:
     if known is None:
         began = _bound(at, now)
         starts[at] = Start(at, began, copy.priority, copy.priority_reason, ahead=at > began)
-    elif copy.priority < known.priority:
+    elif copy.priority <= known.priority:
         starts[at] = msgspec.structs.replace(
             known, priority=copy.priority, reason=copy.priority_reason
         )
@@ -232,7 +236,8 @@ def _join_end(starts: dict[int, Start], ends: list[End], copy: Alert, now: int) 
     known = next((one for one in ends if one.at == upto), None)
     if known is None:
         by = _bound(upto, now)
-        known = End(upto, by, upto > by or (at > 0 and starts[at].ahead), told)
+        ahead = upto > by or (at > 0 and starts[at].ahead)
+        known = End(upto, by, ahead, now if ahead else 0, told)
         ends.append(known)
     for one in list(starts.values()):
         # Also what was believed to have begun after this end: here somebody says that it is over.
@@ -254,7 +259,7 @@ def _goes_on(starts: dict[int, Start], ends: list[End], at: int) -> bool:
 def _joined(known: Alert | None, copy: Alert, starts: dict[int, Start], ends: list[End]) -> Alert:
     end = _last(ends)
     alive = _alive(starts.values(), ends)
-    over = [one for one in starts.values() if one not in alive]
+    over = [msgspec.structs.replace(one, over=True) for one in starts.values() if one not in alive]
     shown = copy
     if known is not None and not _shows(known, copy, end, fires=bool(alive)):
         shown = known
@@ -284,7 +289,7 @@ def _shows(known: Alert, copy: Alert, end: End, *, fires: bool) -> bool:
 
 def _of_last(over: list[Start], ends: list[End]) -> list[Start]:
     """Return what the last end ended, of all that is over."""
-    return _alive(over, ends[:-1]) or over
+    return [one for one in over if all(_is_after(one, end) for end in ends[:-1])] or over
 
 
 def _bounded(alive: list[Start]) -> list[Start]:

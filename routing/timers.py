@@ -192,9 +192,7 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
     for incident in sorted({elsewhere[key] for key in moved}):
         names = sorted({describe(of) for key, of in moved.items() if elsewhere[key] == incident})
         draft.say("continued", f"Reported in {incident} now: {', '.join(names[:5])}")
-    over = {
-        key: msgspec.structs.replace(alerts[key], resolved=True, ends_at=draft.now) for key in moved
-    }
+    over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in moved}
     draft.set(alerts={**alerts, **over})
     return True
 

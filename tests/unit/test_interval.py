@@ -323,3 +323,43 @@ def test_a_resolve_without_times_alone_opens_nothing() -> None:
     end = unstarted(resolved=True, ends_at=0)
     _, decisions = told((0, unstarted()), (60, end), (120, end))
     assert decisions[-1].reason == "repeat"
+
+
+# Found by the model of what sends to us (tests/unit/upstream.py), and made small.
+
+
+def test_what_a_clock_told_ahead_ends_by_what_is_told_after_it_with_the_right_time() -> None:
+    # Of a pair one Prometheus is ahead; what the other says is over ends what the first said.
+    moves = ((0, fires(600)), (100, over(-60, 50)))
+    ended, decisions = told(*moves, LATER)
+    assert (ended.state, pages(decisions)) == ("resolved", 1)
+    again, _ = told(*moves, (110, fires(600)), (171, fires(600)))
+    assert again.state == "triggered"
+    taken_back, _ = told(*moves, (110, fires(600)), (120, over(-60, 50)), LATER)
+    assert taken_back.state == "resolved"
+    believed, _ = told(*moves, (110, fires(600)), (171, fires(600)), (180, over(-60, 50)), LATER)
+    assert believed.state == "resolved"
+
+
+def test_of_two_clocks_that_are_ahead_what_is_told_last_counts() -> None:
+    ended, _ = told((0, fires(600)), (10, fires(100)), (200, over(100, 190)), LATER)
+    assert ended.state == "resolved"
+    stale = ((0, fires(600)), (10, fires(100)), (200, over(100, 190)), (210, fires(600)))
+    taken_back, _ = told(*stale, (220, over(100, 190)), LATER)
+    assert taken_back.state == "resolved"
+
+
+def test_an_end_that_is_forgotten_has_ended_what_it_ended() -> None:
+    lives = [(150 * n, 150 * n + 90) for n in range(1, 6)]
+    moves = [(0.0, fires(3600)), (10.0, over(-100, -20))]
+    for start, end in lives:  # by a clock that is 90 s ahead
+        moves += [(start - 90.0, fires(start)), (end + 20.0, over(start, end))]
+    ended, _ = told(*moves, (2000, TimerDue("nothing")))
+    assert (ended.state, ended.firing()) == ("resolved", [])
+
+
+def test_a_late_copy_is_taken_back_by_the_other_half_too() -> None:
+    # A peer that was started meanwhile knows another start, and an end that is no later.
+    moves = ((0, fires(-60)), (300, over(-60, 290)), (310, fires(-60)))
+    taken_back, _ = told(*moves, (340, over(100, 290)), (900, TimerDue("nothing")))
+    assert taken_back.state == "resolved"
