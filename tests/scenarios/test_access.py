@@ -36,6 +36,7 @@ ROUTES: dict[tuple[str, str], int] = {
     ("POST", "/v1/incidents/{id}/{action}"): GUARDED,
     ("GET", "/v1/dead-letters"): GUARDED,
     ("GET", "/v1/hints"): GUARDED,
+    ("GET", "/v1/shared-alerts"): GUARDED,
     ("GET", "/v1/damaged"): GUARDED,
     ("DELETE", "/v1/damaged"): GUARDED,
     ("GET", "/runbooks"): GUARDED,
