@@ -48,8 +48,13 @@ class ChangeEndpoint:
         """POST /v1/changes: 201 once it is durable; the same one sent again is one."""
         self._access.check(request)
         now = self._clock.now()
-        change = read_change(read_json(ChangeBody, await request.read()), now)
-        await self._store.add(change, now)
+        body = read_json(ChangeBody, await request.read())
+        change = read_change(body, now)
+        # Without a time each repeat would be a change of its own, made when it was told again.
+        known = await self._store.like(change, now) if change.id and not body.at else None
+        if known is None:
+            await self._store.add(change, now)
+        change = known or change
         return web.json_response({"status": "stored", "change": _shown(change)}, status=201)
 
     async def newest(self, request: web.Request) -> web.Response:

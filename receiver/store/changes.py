@@ -10,6 +10,8 @@ from routing.alert import Time
 
 KEPT = 10_000
 KEPT_MS = 7 * 86_400_000
+SAME_WITHIN_MS, SAME_AMONG = 3_600_000, 1_000
+"""Among so many of the last hour a change that is told without a time may be known."""
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,6 +56,13 @@ class ChangeStore:
 
     async def _mend(self) -> None:
         await self._mending.of_type(self._keys, self._key, "zset")
+
+    async def like(self, change: Change, now: int) -> Change | None:
+        """Return the change of the last hour that is this one but for its time, if there is one."""
+        found = await self.between(now - SAME_WITHIN_MS, now, SAME_AMONG)
+        return next(
+            (one for one in found if msgspec.structs.replace(one, at=change.at) == change), None
+        )
 
     async def between(self, since: int, until: int, limit: int) -> list[Change]:
         """Return the changes of a time (ms, both included), newest first."""

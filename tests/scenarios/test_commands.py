@@ -123,6 +123,18 @@ def test_check_config_names_file_line_field_and_what_is_allowed(tmp_path: Path) 
     assert "P1        1     at once" in good.output
 
 
+async def test_a_change_without_a_time_that_is_sent_again_is_one(plain: App) -> None:
+    body = {"summary": "deploy v2.3", "id": "run-7", "labels": {"service": "checkout"}}
+    first = (await plain.post(body, "/v1/changes"))[1]["change"]
+    plain.clock.move(60)
+    assert (await plain.post(body, "/v1/changes"))[1]["change"] == first
+    assert len((await plain.get("/v1/changes"))[1]["changes"]) == 1
+    await plain.post(body | {"id": "run-8"}, "/v1/changes")
+    plain.clock.move(3600)
+    await plain.post(body, "/v1/changes")
+    assert len((await plain.get("/v1/changes"))[1]["changes"]) == 3
+
+
 async def test_changes_are_told_and_shown_with_the_incident(plain: App) -> None:
     label = ("--label", "service=checkout")
     told = await run_command(plain, "changes", "add", "deploy v2.3", *label, "--source", "ci")
