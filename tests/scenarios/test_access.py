@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from receiver.server import PATHS
 from tests.fakes.pagerduty import FakePagerDuty
@@ -285,6 +287,34 @@ async def test_a_scheme_is_what_it_says(guarded: App, given: str, status: int) -
         f"{guarded.url}/v1/incidents", headers={"Authorization": given}
     ) as answer:
         assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("deflate, gzip;q=1.0, *;q=0.5", True),
+        ("*", True),
+        ("", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("x-gzip", False),
+    ],
+)
+async def test_a_page_of_metrics_is_packed_for_who_takes_it(
+    plain: App, accepted: str, packed: bool
+) -> None:
+    for port in (plain.service.api_port, plain.service.metrics_port):
+        async with ClientSession(auto_decompress=False) as session:
+            url = f"http://127.0.0.1:{port}/metrics"
+            async with session.get(url, headers={"Accept-Encoding": accepted}) as answer:
+                body = await answer.read()
+                assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+                assert (answer.headers.get("Content-Encoding") == "gzip") == packed
+        text = gzip.decompress(body) if packed else body
+        assert b"# TYPE incidents_total counter" in text
+        assert not packed or len(body) < len(text) / 5
 
 
 async def test_a_page_of_metrics_is_made_once_for_many(guarded: App) -> None:

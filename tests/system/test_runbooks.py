@@ -1,12 +1,13 @@
 """Every command of a runbook that is about this service runs, in the state its alert describes."""
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.runbook_commands import OWN, RUNBOOKS, commands_of
+from tests.runbook_commands import OWN, RUNBOOKS, Command, commands_of, run
 from tests.runbook_worlds import WORLDS, plan
 
 
@@ -36,3 +37,16 @@ def test_runbooks_of_other_systems_name_their_hosts() -> None:
     for file in files:
         assert not re.search(r"localhost:(8080|9090|9092)", file.read_text()), file
     assert len(files) > 80
+
+
+async def test_the_metadata_of_a_counter_are_found_by_its_name(tmp_path: Path) -> None:
+    """The seventh debugging command of the operational runbook, as it is written there."""
+    text = (
+        "curl http://prometheus:9091/api/v1/metadata?metric=llm_integration_requests_total | jq ."
+    )
+    async with WORLDS["down"](tmp_path) as world:
+        values = {"prometheus:9091": world.values["localhost:9091"]}
+        ran = await run(Command("000", text), tmp_path, values, {})
+    (found,) = json.loads(ran.printed)["data"]["llm_integration_requests_total"]
+    assert found["type"] == "counter"
+    assert "requests" in found["help"].lower()

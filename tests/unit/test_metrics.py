@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Enum, Gauge, Summary, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from receiver import metric_families, metrics
 from receiver.metric_families import FIRST_LAGS, families
-from receiver.metrics import Metrics, memory_usage
+from receiver.metric_text import TextPage
+from receiver.metrics import Metrics, content_type_of, memory_usage
 from receiver.response_families import Configured
 from routing.alert import PRIORITIES, SEVERITIES
 from tests.patience import PATIENCE_S
@@ -477,14 +479,56 @@ PROMETHEUS_ASKS = (
 )
 
 
-def test_prometheus_gets_openmetrics_and_a_person_gets_text(made):
-    body, content_type = made.render(PROMETHEUS_ASKS)
+def test_prometheus_gets_the_names_that_people_look_for(made):
+    for accept in (PROMETHEUS_ASKS, "*/*", "", "text/plain;version=1.0.0;escaping=allow-utf-8"):
+        body, content_type = made.render(accept)
+        assert content_type == content_type_of(accept) == CONTENT_TYPE_PLAIN_0_0_4
+        assert b"# TYPE llm_integration_requests_total counter\n" in body
+        assert b"# TYPE incidents_total counter\n" in body
+
+
+def test_who_takes_openmetrics_alone_gets_it(made):
+    body, content_type = made.render("application/openmetrics-text;version=1.0.0, */*;q=0.1")
     assert content_type.startswith("application/openmetrics-text; version=1.0.0; charset=utf-8")
     names = {family.name for family in parse_openmetrics(body.decode())}
     assert {"incidents", "incidents_active", "incident_manager_build"} <= names
-    body, content_type = made.render("*/*")
-    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert b"# TYPE incidents_total counter\n" in body
+
+
+def test_the_text_is_that_of_the_library_to_the_byte(made):
+    made.request("GET", "/v1/incidents", 200, 0.0123456)
+    for _ in range(2):
+        ours = TextPage().render(made.registry).splitlines()
+        theirs = generate_latest(made.registry).splitlines()
+        changing = (b"process_", b"python_gc", b"incident_manager_memory")
+        assert len(ours) == len(theirs) > 800
+        assert [line for line in ours if not line.startswith(changing)] == [
+            line for line in theirs if not line.startswith(changing)
+        ]
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=20),
+    st.floats(),
+    st.text(st.characters(codec="utf-8"), max_size=20),
+)
+def test_odd_labels_and_values_are_written_as_the_library_does(label, value, words):
+    registry = CollectorRegistry()
+    Gauge("odd", words, ["label"], registry=registry).labels(label).set(value)
+    Summary("sums", words, registry=registry).observe(1)
+    disable_created_metrics()
+    page = TextPage()
+    assert page.render(registry) == page.render(registry)
+    try:
+        theirs = generate_latest(registry)
+    except UnicodeEncodeError:
+        return
+    assert page.render(registry) == theirs
+
+
+def test_what_has_a_form_of_its_own_is_left_to_the_library():
+    registry = CollectorRegistry()
+    Enum("state", "x", states=["a", "b"], registry=registry)
+    assert TextPage().render(registry) == generate_latest(registry)
 
 
 @pytest.mark.parametrize(
