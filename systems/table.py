@@ -25,7 +25,9 @@ Made by `make systems-files` from `systems/*.yml` and `deploy/incident-manager.y
 
 Each system's alerts are in `rules/SYSTEM.yml`, tested in `rules/tests/`, and explained in
 `runbooks/SYSTEM/ALERT.md`. Prometheus needs the rules, Alertmanager the `alertmanager.yml` of this
-repository; nothing has to be configured for a single alert.
+repository; nothing has to be configured for a single alert. Rules carry paths (`/runbooks/...`,
+`/d/...`), which the service completes; `incident-manager rules --runbooks-at URL
+--dashboards-at URL` writes them whole, for links in Prometheus, Alertmanager and Grafana too.
 
 "P1 5m, 30m" means: priority P1, acknowledge within 5 minutes, resolve within 30. The escalation
 policy `urgent` pages PagerDuty and Slack at once and mentions the channel when nobody answers;
