@@ -57,3 +57,9 @@ async def test_the_incidents_of_the_old_groups_end_when_the_new_one_has_their_al
         (said,) = (row["text"] for row in found["timeline"] if row["kind"] == "continued")
         assert said.startswith(f"Reported in {left['id']} now: Down")
         assert found["resolved_by"]["via"] == "automatic"
+    await real.fire(*labels, ends=0)
+
+    async def over() -> bool:
+        return not await rig.incidents("open")
+
+    await until(over, PATIENCE_S, "it ends")
