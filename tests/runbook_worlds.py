@@ -47,16 +47,25 @@ class World:
         self.codes: dict[str, set[int]] = {"incident-manager health-check": {0, 1, 2, 3}}
         self.wrong: list[str] = []
         self._mended = False
+        self._ran: dict[tuple[str, str, bool], Ran] = {}
 
     async def mend(self) -> None:
         """Make it well again, before what comes afterwards."""
 
     async def run(self, command: Command) -> Ran:
-        """Run a command, and note what is wrong with what came of it."""
+        """Run a command, and note what is wrong with what came of it.
+
+        What several runbooks name is run once before it is mended, and once after that.
+        """
         if command.mends and not self._mended:
             self._mended = True
             await self.mend()
-        ran = await run(command, self.rig.folder, self.values, self.env | self.rig.service.env)
+        key = (command.before, command.text, self._mended)
+        if key in self._ran:
+            return self._ran[key]
+        ran = self._ran[key] = await run(
+            command, self.rig.folder, self.values, self.env | self.rig.service.env
+        )
         allowed = next((v for k, v in self.codes.items() if command.text.startswith(k)), {0})
         silent = any(part in command.text for part in SILENT)
         if ran.code not in allowed or not (silent or ran.printed or ran.complained):

@@ -20,6 +20,7 @@ def test_no_command_is_left_out_without_a_reason() -> None:
     assert all(plan().values())
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(WORLDS))
 async def test_every_command_runs_in_the_state_its_alert_describes(
     name: str, tmp_path: Path
