@@ -5,6 +5,7 @@ a clock that was set back, or half a pair of Prometheis that fires on, sends the
 will be for hours. So none counts for nothing: Alertmanager is asked at once where there is one to
 ask; else a copy counts after ``peer_window`` when its start is that of a firing that ended, and
 after ``echo_window`` when nobody told of that start before, or when it is told again by then.
+Where it comes and goes all the time (``flapping``), such starts are no echoes and count at once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from routing import interval
 from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_duration
+from routing.flapping import count_change
 from routing.incident import describe
 from routing.incident_parts import Suspect
 from routing.rules import Rules
@@ -50,6 +52,28 @@ def is_contradicted(
         return True
     ended = suspect.known and start < (resolved.ends_at or now)
     return ended or interval.takes_back(before, resolved, start, now)
+
+
+def believe_flapping(
+    draft: Draft, alerts: dict[str, Alert], suspected: dict[str, Suspect], rules: Rules
+) -> list[Alert]:
+    """Count new suspects as a change; believe those of starts not told before, if it flaps.
+
+    Changes both mappings, and returns the alerts that fire by it.
+    """
+    found = {
+        key: one
+        for key, one in suspected.items()
+        if key not in draft.start.suspected and not one.known and key in alerts
+    }
+    if found:
+        count_change(draft, rules)
+    if not draft.get("flapping"):
+        return []
+    for key, one in found.items():
+        alerts[key] = interval.believe(alerts[key], one.alert, one.since, draft.now)
+        del suspected[key]
+    return [alerts[key] for key in found]
 
 
 def watch(draft: Draft, suspected: dict[str, Suspect], rules: Rules) -> None:

@@ -1,7 +1,8 @@
 """Flapping: what changes too often stays open, at its most urgent priority, until it is quiet.
 
 An opening, an end, and whatever else pages of itself (a rise of the priority, a group that grows)
-is a change; so is a fall that is taken back. The timer ``flap`` runs as long as an incident flaps,
+is a change; so is a fall that is taken back, and an alert that fires with another start before its
+known end. The timer ``flap`` runs as long as an incident flaps,
 and each further change puts it off.
 """
 

@@ -144,6 +144,9 @@ def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rul
             del suspected[key]
         here = key in alerts or key not in former or not joined.resolved
         (alerts if here else former)[key] = joined
+    if start.is_open and any(key not in start.suspected for key in suspected):
+        # Too many contradictions are no echoes: it comes and goes, and whoever tells is behind.
+        told_again += echo.believe_flapping(draft, alerts, suspected, rules)
     alerts = _bounded(alerts, suspected)
     if alerts != start.alerts:
         draft.set(alerts=alerts)

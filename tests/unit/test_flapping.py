@@ -181,3 +181,29 @@ def test_what_flaps_does_so_although_nothing_is_ever_reopened() -> None:
     moves = [(turn, received(critical(turn // 2, resolved=turn % 2 == 1))) for turn in range(10)]
     held, _ = play(*moves, found=found)
     assert (held.state, held.flapping, held.generation) == ("triggered", True, 3)
+
+
+def test_what_comes_and_goes_before_its_known_end_flaps_too() -> None:
+    """Whoever tells is behind: each firing copy has a new start, and one before the end known."""
+    moves: list[tuple[int, Event]] = []
+    for turn in range(8):
+        start, came = NOW - (40 - turn) * MINUTE, NOW + turn * MINUTE
+        moves.append((turn, beside(alert("critical", starts_at=start))))
+        moves.append((turn, Acknowledged(ANN)))
+        gone = alert("critical", starts_at=start, resolved=True, ends_at=came)
+        moves.append((turn, beside(gone)))
+    held, decisions = play(*moves, found=rules(flap_changes=5, echo_window=5 * MINUTE))
+    assert (held.state, held.priority, held.flapping) == ("acknowledged", "P1", True)
+    assert kinds(decisions).count("paged") <= 3
+    assert kinds(decisions).count("flapping") == 1
+
+
+def test_late_copies_of_one_start_are_no_flapping() -> None:
+    once = alert("critical", starts_at=NOW - 40 * MINUTE)
+    over = alert("critical", starts_at=NOW - 40 * MINUTE, resolved=True, ends_at=NOW)
+    moves: list[tuple[int, Event]] = [(0, beside(once))]
+    for _ in range(8):
+        moves += [(0, beside(over)), (0, beside(once))]
+    quiet, decisions = play(*moves, (0, beside(over)), found=FLAPS)
+    assert (quiet.flapping, quiet.priority) == (False, "P3")
+    assert kinds(decisions).count("paged") <= 2
