@@ -154,8 +154,9 @@ async def test_each_kind_of_call_goes_the_same_way(
     proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
     await make("http://away.example:81")
-    assert proxy.asked
-    assert all(asked.startswith("http://away.example:81/") for asked in proxy.asked)
+    asked = [one for one in proxy.asked if make is _traces or "/v1/traces" not in one]
+    assert asked
+    assert all(one.startswith("http://away.example:81/") for one in asked)
     assert set(proxy.credentials) == {"Basic aW06cEBzcw=="}
     await make("https://away.example")
     assert "CONNECT away.example:443" in proxy.asked
@@ -165,8 +166,10 @@ async def test_each_kind_of_call_goes_the_same_way(
         await make(url)
     monkeypatch.setenv("NO_PROXY", "other.example, .away.invalid,10.0.0.0/8")
     await make("http://am.away.invalid:81")
-    # Only what is tried again by itself, from before, may still have come.
-    assert all(any(name in asked for name in known) for asked in proxy.asked)
+    # Only what is tried again by itself, from before, may still have come: spans most of all, which
+    # a thread of OpenTelemetry's may send when their own test is over.
+    others = [asked for asked in proxy.asked if make is _traces or "/v1/traces" not in asked]
+    assert all(any(name in asked for name in known) for asked in others)
 
 
 async def test_the_whole_service_behind_a_proxy(
