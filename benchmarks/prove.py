@@ -13,6 +13,7 @@ PROOFS = (
     "race",
     "order",
     "model",
+    "cases",
     "kill",
     "damage",
     "bombs",
