@@ -81,7 +81,7 @@ async def test_whatever_prometheus_does_the_page_is_there(
     name = await app.fire({**alert(), "generatorURL": GRAPH})
     found = await _context(app, name)
     assert [one["enricher"] for one in found] == ["changes"]
-    assert app.slack.messages
+    await until(lambda: app.slack.messages)
     outcome = "timeout" if kind == "hang" else "error"
     assert await _count(app, "prometheus", outcome) + await _count(app, "prometheus", "error") >= 1
 
