@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,7 +54,10 @@ async def _end(rig: Rig, told: list[Snapshot], group: str) -> Shape | None:
     names: set[str] = set()
     for snapshot in told:
         status, answer = await rig.post(payload(snapshot, group))
-        if status != 202:
+        while status == HTTPStatus.SERVICE_UNAVAILABLE:  # as Alertmanager does
+            await asyncio.sleep(1)
+            status, answer = await rig.post(payload(snapshot, group))
+        if status != HTTPStatus.ACCEPTED:
             raise AssertionError(f"answered {status}: {answer}")
         names.update(answer["incidents"])
     if not names:

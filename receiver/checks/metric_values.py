@@ -14,6 +14,8 @@ SERIES_MAX = 1_000
 """Combinations of labels of one metric; the metrics guide asks for fewer than 1,000."""
 LABEL_MAX = 200
 SKEW_S = 60
+_SIGNED = ("_offset_seconds", "_behind_seconds")
+"""How far one thing is ahead of another, or behind it."""
 _SHARES = ("_hit_rate", "_ratio")
 _FLAGS = ("_up", "_reload_successful")
 
@@ -38,7 +40,7 @@ def _sample(family: Metric, sample: Sample) -> Iterator[str]:
     value, name = sample.value, sample.name
     if not math.isfinite(value):
         yield "not a number that can be" if math.isnan(value) else "not finite"
-    elif value < 0:
+    elif value < 0 and not name.endswith(_SIGNED):
         yield "a counter cannot be negative" if family.type == "counter" else "cannot be negative"
     elif name.endswith(_SHARES) and value > 1:
         yield "a share is at most 1"

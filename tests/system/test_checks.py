@@ -105,7 +105,7 @@ async def test_everything_is_looked_at_and_every_trouble_is_named(world: World) 
     assert found["Prometheus", "sends to"]["state"] == "ok"
     assert found["Prometheus", "rules"]["state"] == "ok", found["Prometheus", "rules"]
     assert found[own, "targets"]["found"] == "1 of 1 up"
-    assert "request rate" in found[own, "figures"]["found"]
+    assert "http requests" in found[own, "figures"]["found"]
     assert found["system orchestrator", "targets"]["state"] == "failed"
     assert found["system orchestrator", "figures"]["state"] == "unknown"
     assert found["system config-manager", "targets"]["state"] == "skipped"

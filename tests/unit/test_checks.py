@@ -52,6 +52,11 @@ def test_a_value_that_cannot_be_is_named(lines, words):
     assert name in found
 
 
+def test_how_far_clocks_differ_has_a_sign():
+    for name in ("a_offset_seconds", "a_behind_seconds"):
+        assert wrong(name, f"# TYPE {name} gauge", f"{name} -0.009") == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
