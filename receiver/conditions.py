@@ -67,9 +67,9 @@ class Conditions:
     ) -> None:
         """Say how a subject is: in words what is wrong, "" for nothing.
 
-        The time is ``since`` (ms) where that is known, else that of the first report; a line is
-        logged when it begins, when it becomes or ceases to be a reason to refuse work, and when it
-        ends.
+        It began at ``since`` (ms) where that is known, else with the first report, and never later
+        than was said before: of two causes the older one may end first. A line is logged when it
+        begins, when it becomes or ceases to be a reason to refuse work, and when it ends.
         """
         known = self._present.get(subject)
         if not problem:
@@ -77,7 +77,8 @@ class Conditions:
                 del self._present[subject]
                 log.info("%s: well again, was: %s", subject, known.problem)
             return
-        since = since or (known.since if known is not None else self._now())
+        began = [time for time in (since, known.since if known is not None else 0) if time]
+        since = min(began, default=self._now())
         self._present[subject] = Condition(subject, problem, since, unready)
         if known is None or known.unready != unready:
             level = logging.ERROR if unready else logging.WARNING

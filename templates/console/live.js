@@ -131,13 +131,19 @@ function missed(words) {
   lost.hidden = false;
 }
 
+function next(pause) {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, pause);
+}
+
 function words(page) {
   return (page.querySelector(".words")?.textContent || page.title).trim().replace(/\.$/, "");
 }
 
 async function refresh() {
   clearTimeout(timer);
-  if (asking || document.hidden) return;
+  // While something is sent, its own answer is the next page, and says what became of it.
+  if (asking || sending || document.hidden) return;
   asking = true;
   const mine = turn;
   try {
@@ -153,7 +159,7 @@ async function refresh() {
   } finally {
     asking = false;
     const pause = Math.min(RETRY_MOST, RETRY * 2 ** Math.max(0, tries - 1)) * (0.8 + Math.random() / 2.5);
-    timer = setTimeout(refresh, tries || isError ? pause : EVERY);
+    next(tries || isError ? pause : EVERY);
   }
 }
 
@@ -196,7 +202,7 @@ async function send(what, form, url, body) {
     sending = false;
     turn += 1;
     root.classList.remove("sending");
-    if (isLive && tries) timer = setTimeout(refresh, RETRY);
+    if (isLive) next(tries ? RETRY : EVERY);
   }
 }
 
@@ -238,5 +244,5 @@ if (isLive || isError) {
     if (Math.abs(Date.now() - last) > SLEPT) refresh();
     last = Date.now();
   }, 1000);
-  timer = setTimeout(refresh, isError ? RETRY : EVERY);
+  next(isError ? RETRY : EVERY);
 }

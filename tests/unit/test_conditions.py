@@ -26,6 +26,15 @@ def test_the_first_report_says_since_when_and_the_last_one_what() -> None:
     assert conditions.unready() == ""
 
 
+def test_of_two_causes_the_older_one_ends_first_and_since_stays() -> None:
+    conditions = Conditions(lambda: 9_000)
+    conditions.report(Subject.NOTIFIERS, "slack and pagerduty fail", since=2_000)
+    conditions.report(Subject.NOTIFIERS, "pagerduty fails", since=5_000)
+    assert [one.since for one in conditions.present()] == [2_000]
+    conditions.report(Subject.NOTIFIERS, "it was longer than known", since=1_000)
+    assert [one.since for one in conditions.present()] == [1_000]
+
+
 def test_what_makes_unready_comes_first_and_is_the_reason() -> None:
     conditions = Conditions(Now())
     conditions.report(Subject.MEMORY, "90 % used")
