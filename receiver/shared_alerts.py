@@ -5,6 +5,7 @@ A ``continue`` in Alertmanager brings one alert by two routes. And when somebody
 of the old one again.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from routing.incident import Incident
 
 FRESH_S = 30.0
 """How old the look at all open incidents may be; many become stale at the same moment."""
+REST = 20
+"""After a look that took long there is none for this many times as long."""
 CHUNK = 100
 SHOWN = 100
 
@@ -55,6 +58,7 @@ class SharedAlerts:
         self._store = store
         self._stale_after = stale_after
         self._looked = Spared(self._look)
+        self._took = 0.0
 
     async def elsewhere(self, incident: Incident, seen_at: int, now: int) -> dict[str, str]:
         """Return fingerprint -> the other incident, of alerts that are reported there by now.
@@ -67,7 +71,7 @@ class SharedAlerts:
         firing = incident.firing()
         if not self._stale_after or seen + self._stale_after > now or not firing:
             return {}
-        homes = await self._looked.get(FRESH_S)
+        homes = await self._homes()
         found: dict[str, str] = {}
         for alert in firing:
             known = homes.get((incident.group.cluster, alert.fingerprint), ())
@@ -80,11 +84,14 @@ class SharedAlerts:
     async def pairs(self) -> list[Shared]:
         """Return the incidents that share alerts, those that share most first."""
         found: dict[tuple[Home, ...], list[str]] = {}
-        for (_, fingerprint), homes in (await self._looked.get(FRESH_S)).items():
+        for (_, fingerprint), homes in (await self._homes()).items():
             found.setdefault(homes, []).append(fingerprint)
         names = await self._names({homes: keys[0] for homes, keys in found.items()})
         shared = [Shared(homes, len(keys), names[homes]) for homes, keys in found.items()]
         return sorted(shared, key=lambda one: (-one.number, one.homes[0].id))
+
+    async def _homes(self) -> dict[Key, tuple[Home, ...]]:
+        return await self._looked.get(max(FRESH_S, REST * self._took))
 
     async def _names(self, keys: Mapping[tuple[Home, ...], str]) -> dict[tuple[Home, ...], str]:
         """Return the name of one alert of each."""
@@ -98,6 +105,7 @@ class SharedAlerts:
 
     async def _look(self) -> dict[Key, tuple[Home, ...]]:
         """Go through all that is open; return the alerts that fire in more than one incident."""
+        began = time.monotonic()
         ids: dict[Key, list[str]] = {}
         kept: dict[str, Incident] = {}
         for chunk in _chunks(sorted(await self._store.lists.open_ids())):
@@ -114,6 +122,7 @@ class SharedAlerts:
         for name in {name for names in several.values() for name in names}:
             incident = kept[name]
             homes[name] = _home(incident, await self._store.last_seen(incident))
+        self._took = time.monotonic() - began
         return {
             key: tuple(sorted((homes[name] for name in names), key=lambda home: home.opened_at))
             for key, names in several.items()

@@ -101,8 +101,8 @@ class Command:
         if not page.incidents and not page.next:
             named = " ".join(value for _, value in query.parameters())
             return say(f"No open {f'{quoted(named)} ' if named else ''}incidents. 🎉")
-        ids = {one.id for one in page.incidents} | await lists.open_ids()
-        return incident_list(page, handles_of(ids), query.address(self._url("")))
+        handles = handles_of([one.id for one in page.incidents], await self._open_count())
+        return incident_list(page, handles, query.address(self._url("")))
 
     async def _show(self, _ask: Ask, rest: str) -> Answer:
         incident, _ = await self._find(rest)
@@ -233,8 +233,11 @@ class Command:
         more = f", and {page.total - LISTED:,} more" if page.total and page.next else ""
         raise PayloadError(f"Which one? {which}{more}")
 
+    async def _open_count(self) -> int:
+        return sum((await self._desk.store.lists.active()).values())
+
     async def _listed(self, names: Sequence[str]) -> str:
-        handles = handles_of(await self._desk.store.lists.open_ids())
+        handles = handles_of(names, await self._open_count())
         found = [await self._desk.store.find(name) for name in names]
         return ", ".join(
             f"`{handles.get(one.id, one.id)}` {one.priority} {mrkdwn(one.title, 60)}"

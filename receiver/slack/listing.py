@@ -18,6 +18,8 @@ from routing.incident import OPEN_STATES, Incident
 Answer = dict[str, Any]
 SHOWN = 15
 HANDLE_MIN = 4
+DIGEST_SIZE = 16
+DISTINCT = 1_000
 TEXT_MAX = 200
 _LOOKS = {
     "triggered": "🔴",
@@ -72,10 +74,17 @@ def incident_list(page: ListPage, handles: Mapping[str, str], url: str) -> Answe
     return say(f"{page.total:,} open {'incident' if page.total == 1 else 'incidents'}", blocks)
 
 
-def handles_of(ids: Collection[str]) -> dict[str, str]:
-    """Return for each id the beginning of its digest, long enough to name no other incident."""
+def handles_of(ids: Collection[str], count: int) -> dict[str, str]:
+    """Return for each id the beginning of its digest, so long that it names one incident.
+
+    Of ``count`` open ones, that is: each is unlike the other ids, and one in ``DISTINCT`` is like
+    one that is not among them. Whoever types that is asked for more of it. To be sure, all that are
+    open would have to be read, which takes longer the more there are.
+    """
     digests = {name: split_id(name)[1] for name in ids}
     size, different = HANDLE_MIN, len(set(digests.values()))
+    while 16**size < DISTINCT * count and size < DIGEST_SIZE:
+        size += 1
     while len({digest[:size] for digest in digests.values()}) < different:
         size += 1
     return {name: digest[:size] for name, digest in digests.items()}

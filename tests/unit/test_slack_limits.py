@@ -138,7 +138,7 @@ def test_any_home_and_any_list_fit(found: list[Incident], more: int | None, text
     _check(view, console, f"{console}?state=triggered")
     page = ListPage(opened, "", None if more is None else total)
     url = Query(text=text.strip()[:200]).address(console)
-    answer = incident_list(page, handles_of({one.id for one in opened}), url)
+    answer = incident_list(page, handles_of({one.id for one in opened}, total), url)
     assert strict.check_blocks(answer["blocks"]) == []
     assert mentions(answer["text"], answer["blocks"]) == []
     assert len(answer["text"]) < 4_000
