@@ -244,7 +244,7 @@ def threads() -> Iterator[Screen]:
     )
     found = [_reopened().now, *(view.incident for view in views[:3])]
     page = ListPage(found, "more", 23)
-    answer = incident_list(page, handles_of({one.id for one in found}), URL)
+    answer = incident_list(page, handles_of({one.id for one in found}, 23), URL)
     listed = [{"text": answer["text"], "blocks": answer["blocks"], "broadcast": False}]
     yield Screen("command", "/incident list", "message", listed)
 
