@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from benchmarks.bodies import all_new, mixed
 from benchmarks.load import Result, run_load
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
 from tests.rig import Program, Rig, free_port, until
 

@@ -1,8 +1,8 @@
 """The service without its agenda: what taking webhooks in costs, and nothing else."""
 
-from receiver import app
 from receiver.__main__ import main
-from receiver.agenda import Agenda
+from receiver.app import service as app
+from receiver.engine.agenda import Agenda
 
 
 class _Idle(Agenda):

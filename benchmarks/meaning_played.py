@@ -3,7 +3,7 @@
 import msgspec
 
 from routing.alert import Alert
-from routing.assign import Assignment, Sender
+from routing.assignment import Assignment, Sender
 from routing.decide import decide
 from routing.event import Acknowledged, AlertsReceived, TimerDue
 from routing.incident import Incident

@@ -1,7 +1,7 @@
 """Our own dashboards: overview, integrations, processing, alerts and objectives, resources."""
 
 from dashboards.build import Board, dial, graph, number, other
-from receiver.response_families import Configured, response_families
+from receiver.observability.metrics.response import Configured, response_families
 
 SYSTEM, JOB = "incident-manager", "llm-incident-manager"
 OPEN = "max by (priority, state) (sum by (instance, priority, state) (incidents_active{$job}))"

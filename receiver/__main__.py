@@ -10,37 +10,37 @@ from pathlib import Path
 
 import click
 
-from receiver.app import VERSION, Service
-from receiver.audit import note_bad_configuration, note_doubts, note_start, note_stop
-from receiver.checks.config_command import check_config
-from receiver.checks.health_command import health_check
-from receiver.checks.validate_command import validate_metrics
-from receiver.checks.week_command import weekly_report
-from receiver.command_config import chosen_file, file_option, read
-from receiver.command_parts import DEFAULT_URL
-from receiver.commands import alert, dead_letters, incidents
-from receiver.commands_changes import changes
-from receiver.commands_life import LIFE
-from receiver.commands_list import list_incidents
+from receiver.aio.off_the_loop import give_way_soon
+from receiver.app.memory import collect_seldom, keep_little
+from receiver.app.service import VERSION, Service
+from receiver.cli.actions import LIFE
+from receiver.cli.changes import changes
+from receiver.cli.check_config import check_config
+from receiver.cli.checks.health.command import health_check
+from receiver.cli.checks.metrics.command import validate_metrics
+from receiver.cli.checks.pagerduty import pagerduty
+from receiver.cli.checks.slack import slack
+from receiver.cli.checks.weekly.command import weekly_report
+from receiver.cli.client import DEFAULT_URL
+from receiver.cli.config_option import chosen_file, file_option, read
+from receiver.cli.explain import explain
+from receiver.cli.explain_status import explain_status
+from receiver.cli.files import files
+from receiver.cli.incident_list import list_incidents
+from receiver.cli.incidents import alert, dead_letters, incidents
+from receiver.cli.notify import notify
+from receiver.cli.on_call import oncall
+from receiver.cli.review import review
+from receiver.cli.rules import rules
+from receiver.cli.status_page import STATUS
+from receiver.cli.store import store
 from receiver.errors import ConfigError, IncidentManagerError
-from receiver.explain import explain
-from receiver.explain_status import explain_status
-from receiver.files_command import files
 from receiver.http_client import proxy_secrets
-from receiver.logs import LEVELS, setup_logging
-from receiver.memory import collect_seldom, keep_little
-from receiver.notify_command import notify
-from receiver.off_the_loop import give_way_soon
-from receiver.oncall_command import oncall
-from receiver.pagerduty_check import pagerduty
-from receiver.review_command import review
-from receiver.rules_command import rules
+from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
+from receiver.observability.logs import LEVELS, setup_logging
 from receiver.secrets import redact
-from receiver.settings import Settings
-from receiver.settings_model import secret_values
-from receiver.slack_check import slack
-from receiver.status_command import STATUS
-from receiver.upkeep.command import store
+from receiver.settings.model import Settings
+from receiver.settings.schema import secret_values
 from routing.duration import format_duration
 
 

@@ -13,7 +13,10 @@ from typing import Any
 
 import msgspec
 
-from routing import action_items, person, reach, status_page
+from routing import reach, status_page
+from routing.actions import action_items, person
+from routing.actions.merge import hear_of_part, merge
+from routing.alerts_received import decide_alerts
 from routing.damage import decide_damaged
 from routing.decision import Decision, Draft
 from routing.event import (
@@ -45,13 +48,11 @@ from routing.event import (
     Unacknowledged,
 )
 from routing.forgetting import forget_by_person
+from routing.heartbeat import decide_heartbeat
 from routing.incident import Incident
-from routing.merge import hear_of_part, merge
 from routing.reach import delivery_recovered
 from routing.rules import Rules
-from routing.snapshot import decide_alerts
 from routing.timers import delivery_failed, timer_due
-from routing.watch import decide_heartbeat
 
 HELD_MS = 10_000
 """More than two replicas may differ by."""

@@ -1,9 +1,9 @@
 """Forgetting an incident for good: when its time has come, or because a person says so."""
 
+from routing.actions.merge import is_merged_open
 from routing.decision import Draft
 from routing.event import Forgotten
 from routing.incident import Incident
-from routing.merge import is_merged_open
 from routing.rules import Rules
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from routing.calendar import Calendar
+from routing.deadline import Within
 from routing.rules import Clock, Step
-from routing.within import Within
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from routing.condition import Condition
-from routing.config import ClassifyConfig
+from routing.config.base import ClassifyConfig
 from routing.matcher import Matcher, matches_all
 from routing.remembered import SHORT
 from routing.severity import WORDS, plain_word, shown

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import msgspec
 
 from routing.alert import PRIORITIES
-from routing.config import Priority
+from routing.config.base import Priority
+from routing.config.response import PriorityChange
+from routing.config.route import RouteConfig
 from routing.matcher import Matcher, matches_all
-from routing.response_config import PriorityChange
-from routing.route_config import RouteConfig
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from routing import clocks
+from routing.actions.merge import UNTOLD
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.event import StatusHidden, StatusUpdated
 from routing.incident import OPEN_STATES, Incident, labelled
 from routing.incident_parts import Publication, PublicUpdate
-from routing.merge import UNTOLD
 from routing.rules import Rules
 from routing.status_rule import StatusRule, joined, listed
 

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 
 from routing import clocks, echo, escalation, interval, reach, status_page
+from routing.actions.merge import told_target
+from routing.actions.person import wake
 from routing.alert import Alert
+from routing.alerts_received import follow_alerts
 from routing.decision import Draft
 from routing.duration import format_duration
 from routing.episode import calm_down, retire, watch_for_news
 from routing.event import DeliveryFailed, Seen, TimerDue
 from routing.forgetting import forget, is_needed
+from routing.heartbeat import heartbeat_due
 from routing.incident import describe, page_wanted
 from routing.incident_parts import Suspect
-from routing.merge import told_target
-from routing.person import wake
 from routing.rules import Clock, Rules
-from routing.snapshot import follow_alerts
-from routing.watch import heartbeat_due
 
 
 def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> str:

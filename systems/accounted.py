@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from receiver.checks.promised import promises
-from receiver.metric_families import families
-from receiver.response_families import Configured
-from receiver.server import PATHS
-from receiver.settings import Settings
+from receiver.cli.checks.metrics.promised import promises
+from receiver.http.server import PATHS
+from receiver.observability.metrics.response import Configured
+from receiver.observability.metrics.service import families
+from receiver.settings.model import Settings
 from systems.model import FOLDER, System, load_all
 from systems.table import ROOT, Row, rows
 

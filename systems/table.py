@@ -9,12 +9,12 @@ from typing import cast
 
 import msgspec
 
-from receiver.policy import build_assignment
-from receiver.settings import Settings
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
+from receiver.settings.model import Settings
+from receiver.settings.rules import build_assignment
 from routing.alert import Alert as Fired
-from routing.assign import Assignment, Sender
-from routing.config import Priority
+from routing.assignment import Assignment, Sender
+from routing.config.base import Priority
 from systems.model import Alert, System
 
 ROOT = Path(__file__).parents[1]

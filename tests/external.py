@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import connect, unavailable_is_503
-from receiver.store.valkey_process import find_binary
+from receiver.store.embedded.process import find_binary
+from receiver.store.redis import connect, unavailable_is_503
 from tests.patience import PATIENCE_S
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from receiver.store.figures import day_of
+from receiver.store.daily_figures import day_of
 from receiver.store.keys import HINTS, LAYOUT, REFERENCE, Keys, budget_key, member
 
 KEYS = Keys(0)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from aiohttp import ClientError, ClientSession, web
 
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.patience import PATIENCE_S

@@ -15,9 +15,9 @@ from typing import Any
 import redis
 import yaml
 
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.process import find_binary
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
-from receiver.store.valkey_process import find_binary
 from routing.group import split_id
 from tests.external import DURABLE
 from tests.patience import PATIENCE_S

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from benchmarks.ingest import Measured
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification

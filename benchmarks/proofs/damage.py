@@ -18,8 +18,8 @@ from typing import Any
 from aiohttp import ClientError
 from redis.exceptions import ResponseError
 
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
+from receiver.store.redis import connect
 from tests.faults_in_store import EVERY, LISTS, WAYS
 from tests.rig import CHANNEL, Rig, until
 from tests.scenarios.conftest import alert, notification

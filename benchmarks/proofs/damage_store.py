@@ -21,11 +21,11 @@ import msgspec
 from aiohttp import ClientError
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.append_only import FOLDER, MANIFEST
-from receiver.store.append_only_damage import How
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.append_only import FOLDER, MANIFEST
+from receiver.store.embedded.append_only_damage import How
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
+from receiver.store.redis import connect
 from receiver.upkeep.archive import ArchiveWriter, Header, NewFile, read_archive
 from receiver.upkeep.check import check
 from receiver.upkeep.files import mend_files

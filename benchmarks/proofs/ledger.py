@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from benchmarks.virtual import Week, running
-from receiver.response_figures import by_priority
+from receiver.observability.response_figures import by_priority
 from tests.scenarios.conftest import NO_ACCOUNTS, alert, notification
 
 NAME = "ledger"

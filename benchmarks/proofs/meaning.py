@@ -21,12 +21,12 @@ from benchmarks.meaning_played import unanswered as play_unanswered
 from benchmarks.meaning_running import compare_running
 from benchmarks.meaning_table import CONFIGURATIONS, WEEKS, Configured
 from receiver.__main__ import main
-from receiver.policy import build_assignment
-from receiver.settings import Settings
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
+from receiver.settings.model import Settings
+from receiver.settings.rules import build_assignment
+from routing.deadline import parse_within
 from routing.duration import parse_duration
 from routing.meaning import Plan, PlannedStep, Recipient, answered, unanswered
-from routing.within import parse_within
 
 NAME = "meaning"
 HOUR_MS = 3_600_000

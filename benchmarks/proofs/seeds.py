@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from receiver.metrics import Metrics
+from receiver.observability.metrics.registry import Metrics
 from systems.accounted import accounts, documents
 
 NAME = "seeds"

@@ -19,7 +19,7 @@ import redis
 from selenium.webdriver import Chrome
 
 from benchmarks.load import get_bytes, run_load
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from tests.browser import chromium, complaints, fits, looks, set_screen
 from tests.patience import PATIENCE_S
 from tests.rig import CHANNEL, Rig, until

@@ -5,29 +5,29 @@ from typing import Any
 
 import msgspec
 
-from receiver.notify.base import View
-from receiver.notify.slack_blocks import (
+from receiver.notify.notifier import View
+from receiver.observability.response_figures import PriorityFigures
+from receiver.review.build import review_of
+from receiver.settings.load import load_settings
+from receiver.settings.rules import build_assignment
+from receiver.slack.blocks import modals as windows
+from receiver.slack.blocks.buttons import menu
+from receiver.slack.blocks.digest_message import digest_message
+from receiver.slack.blocks.home import Work, home
+from receiver.slack.blocks.incident_message import (
     incident_message,
     mention_block,
     noteworthy,
     page_text,
     thread_note,
 )
-from receiver.notify.slack_controls import menu
-from receiver.notify.slack_digest import digest_message
-from receiver.policy import build_assignment
-from receiver.response_figures import PriorityFigures
-from receiver.review import review_of
-from receiver.settings_load import load_settings
-from receiver.slack import windows
-from receiver.slack.home import Work, home
-from receiver.slack.listing import handles_of, incident_list
-from receiver.slack.review_window import review_window
-from receiver.slack.status_window import status_update
-from receiver.slack.users import User
-from receiver.store.lists import ListPage
+from receiver.slack.blocks.review_modal import review_window
+from receiver.slack.blocks.status_modal import status_update
+from receiver.slack.client.directory import User
+from receiver.slack.interactions.listing import handles_of, incident_list
+from receiver.store.lists.read import ListPage
 from routing.alert import Alert
-from routing.assign import Sender
+from routing.assignment import Sender
 from routing.decide import decide
 from routing.event import (
     Acknowledged,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from receiver.enrichment.base import Finding
+from receiver.enrichment.enricher import Finding
 from receiver.errors import EnrichmentError, StoreUnavailableError
 from receiver.store.changes import Change, ChangeStore
 from routing.duration import format_duration

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from receiver.enrichment.base import Finding
-from receiver.notify.base import Person
+from receiver.enrichment.enricher import Finding
+from receiver.notify.notifier import Person
 from routing.incident import Incident
 
 SHOWN = 3

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from receiver.enrichment.base import Finding
-from receiver.enrichment.http import JsonClient
+from receiver.enrichment.enricher import Finding
+from receiver.enrichment.json_client import JsonClient
 from receiver.errors import EnrichmentError
 from routing.alert import Alert
 from routing.incident import Incident

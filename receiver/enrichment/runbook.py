@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from receiver.enrichment.base import Finding
+from receiver.enrichment.enricher import Finding
 from receiver.runbooks.catalogue import meaning_of
 from routing.incident import Incident
 

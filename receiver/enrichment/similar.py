@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from receiver.enrichment.base import Finding
+from receiver.enrichment.enricher import Finding
 from receiver.errors import EnrichmentError, StoreUnavailableError
 from receiver.store.incidents import IncidentStore
-from receiver.store.query import Query
+from receiver.store.lists.query import Query
 from routing.duration import format_duration
 from routing.incident import Incident, labelled
 from routing.incident_parts import Entry

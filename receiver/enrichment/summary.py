@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from receiver.enrichment.base import Finding
-from receiver.enrichment.http import JsonClient
+from receiver.enrichment.enricher import Finding
+from receiver.enrichment.json_client import JsonClient
 from receiver.errors import EnrichmentError
 from receiver.text.visible import clean_text
 from routing.incident import Incident

@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from receiver.notify.base import Absent, Delivered, Outcome, Receipt, Step, Tried, View, Wait
+from receiver.notify.notifier import Absent, Delivered, Outcome, Receipt, Step, Tried, View, Wait
 from receiver.text.times import rfc3339
 from routing.incident import Incident
 

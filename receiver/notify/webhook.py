@@ -20,7 +20,9 @@ from aiohttp import (
 )
 
 from receiver.http_client import A_PAGE, is_web_page, open_session
-from receiver.notify.base import (
+from receiver.incident_json import entries, summary
+from receiver.notify.circuit_breaker import CircuitBreaker
+from receiver.notify.notifier import (
     Absent,
     Delivered,
     Outcome,
@@ -32,9 +34,7 @@ from receiver.notify.base import (
     View,
     Wait,
 )
-from receiver.notify.breaker import CircuitBreaker
-from receiver.notify.retry_after import retry_after
-from receiver.present import entries, summary
+from receiver.text.retry_after import retry_after
 
 log = logging.getLogger("notify")
 

@@ -1,6 +1,6 @@
 """Whether a runbook helped, as people say at its end: counted in Redis, and shown with it."""
 
-from receiver.store.figures import FigureStore
+from receiver.store.daily_figures import FigureStore
 from routing.decision import Observation
 
 METRIC = "incident_manager_runbook_feedback_total"

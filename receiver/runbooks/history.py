@@ -10,9 +10,9 @@ from statistics import median
 
 import msgspec
 
-from receiver.spared import Spared
-from receiver.store.lists import IncidentLists
-from receiver.store.query import Query
+from receiver.aio.spared import Spared
+from receiver.store.lists.query import Query
+from receiver.store.lists.read import IncidentLists
 from routing.incident import Incident
 from routing.runbook import entry_of
 

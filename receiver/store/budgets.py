@@ -7,9 +7,9 @@ A service that asks for quiet gets it from all but pages of P1 and P2: those wai
 their own alone, and the first of them that gets through ends the quiet for everybody.
 """
 
-from receiver.budget import LEVELS, MINUTE_MS, Budget
-from receiver.store.client import Client, load_script, unavailable_is_503
+from receiver.notify.rate_budget import LEVELS, MINUTE_MS, Budget
 from receiver.store.keys import budget_key
+from receiver.store.redis import Client, load_script, unavailable_is_503
 
 BLOCK_MAX_MS = 10 * MINUTE_MS
 """The longest Retry-After that is believed."""

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys
-from receiver.store.mending import Mending, mended
-from receiver.store.record import SHOWN, UNREADABLE, said
+from receiver.store.records.record import SHOWN, UNREADABLE, said
+from receiver.store.redis import Client, unavailable_is_503
+from receiver.store.repair.mending import Mending, mended
 from routing.alert import Time
 
 KEPT = 1_000

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import ResponseError
 
-from receiver.store.client import Client, unavailable_is_503
+from receiver.store.redis import Client, unavailable_is_503
 
 
 class Level(StrEnum):

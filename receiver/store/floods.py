@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import folded_key, quota_key
+from receiver.store.redis import Client, load_script, unavailable_is_503
 from routing.group import Group
 
 KEPT_MS = 2 * 86_400_000

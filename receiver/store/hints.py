@@ -6,8 +6,8 @@ with it is thrown away, and a backup leaves it out.
 
 from redis.exceptions import ResponseError
 
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import HINTS
+from receiver.store.redis import Client, unavailable_is_503
 
 KEPT = 100
 KEPT_MS = 7 * 86_400_000

@@ -9,18 +9,18 @@ from typing import Any
 import msgspec
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
-from receiver.present import Whole
-from receiver.store.client import Client, load_script, unavailable_is_503
-from receiver.store.counted import Sums
-from receiver.store.figures import KEPT_MS, day_of
+from receiver.incident_json import Whole
+from receiver.store.daily_figures import KEPT_MS, day_of
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
-from receiver.store.lists import IncidentLists
-from receiver.store.mending import mended
-from receiver.store.record import encode_incident
-from receiver.store.records import RecordReader
-from receiver.store.register import wall_ms
-from receiver.store.standing import encode_decision
-from receiver.store.whole import ENTRIES_SHOWN, read_whole
+from receiver.store.lists.read import IncidentLists
+from receiver.store.records.counted import Sums
+from receiver.store.records.read import RecordReader
+from receiver.store.records.record import encode_incident
+from receiver.store.records.standing import encode_decision
+from receiver.store.records.whole import ENTRIES_SHOWN, read_whole
+from receiver.store.redis import Client, load_script, unavailable_is_503
+from receiver.store.repair.mending import mended
+from receiver.store.repair.register import wall_ms
 from routing.decision import Decision
 from routing.group import split_id
 

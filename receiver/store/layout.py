@@ -4,8 +4,8 @@ import logging
 import re
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import LAYOUT, PREFIX
+from receiver.store.redis import Client, unavailable_is_503
 from routing.group import shard_of, split_id
 
 log = logging.getLogger("store")

@@ -9,19 +9,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
-from receiver.store.client import Client, load_script, unavailable_is_503
 from receiver.store.keys import Keys, member, split_member, split_state
-from receiver.store.mending import Mending, is_of_wrong_type, mended
-from receiver.store.receipts import (
+from receiver.store.records.receipts import (
     LOST,
     decode_receipt,
     encode_receipt,
     read_receipts,
     revision_text,
 )
-from receiver.store.record import decode_entries, decode_incident
-from receiver.store.register import wall_ms
-from receiver.store.settling import Settling
+from receiver.store.records.record import decode_entries, decode_incident
+from receiver.store.records.settling import Settling
+from receiver.store.redis import Client, load_script, unavailable_is_503
+from receiver.store.repair.mending import Mending, is_of_wrong_type, mended
+from receiver.store.repair.register import wall_ms
 from routing.group import split_id
 from routing.incident_parts import Entry
 from routing.receipt import Receipt

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import LAYOUT, PREFIX, Keys
 from receiver.store.layout import HALF_RESTORED, RESTORING
+from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.archive import ArchiveWriter, Header, StoredKey
 from receiver.upkeep.stored import SCANNED, decoded, incident_names, is_shown, read_incidents
 from routing.incident import SCHEMA

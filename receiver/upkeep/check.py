@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation, member
-from receiver.store.receipts import read_receipts
-from receiver.store.record import decode_entries
-from receiver.store.standing import count_field, standing_of
+from receiver.store.records.receipts import read_receipts
+from receiver.store.records.record import decode_entries
+from receiver.store.records.standing import count_field, standing_of
+from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.check_names import check_names
 from receiver.upkeep.finding import Checked, Cure, Finding
 from receiver.upkeep.stored import (

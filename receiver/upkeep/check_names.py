@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import VERSION_DIGITS, Keys, is_id, split_member
+from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.finding import Cure, Finding
 from receiver.upkeep.stored import CHUNK, SCANNED, decoded
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from receiver import present
-from receiver.present import Whole
-from receiver.store.client import Client
+from receiver import incident_json as present
+from receiver.incident_json import Whole
 from receiver.store.keys import Keys
-from receiver.store.receipts import read_receipts
-from receiver.store.record import decode_entries
+from receiver.store.records.receipts import read_receipts
+from receiver.store.records.record import decode_entries
+from receiver.store.redis import Client
 from receiver.upkeep.stored import StoredIncident, decoded, incident_names, read_incidents
 from routing.incident import Incident
 

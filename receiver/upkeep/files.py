@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from receiver.store.append_only_damage import Damage, How, examine
-from receiver.store.append_only_repair import mend
-from receiver.store.file_lock import FileLock
-from receiver.store.storage_refusals import in_use
+from receiver.store.embedded.append_only_damage import Damage, How, examine
+from receiver.store.embedded.append_only_repair import mend
+from receiver.store.embedded.file_lock import FileLock
+from receiver.store.embedded.refusals import in_use
 
 ROUNDS = 5
 """Damage that hides other damage: a list of files that cannot be read, then a file of it."""

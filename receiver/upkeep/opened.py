@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from receiver.errors import ConfigError, StoreUnavailableError
-from receiver.settings import Settings
-from receiver.store.client import Client, connect, unavailable_is_503
+from receiver.settings.model import Settings
+from receiver.store.redis import Client, connect, unavailable_is_503
 
 LOADED_WITHIN_S = 600.0
 _POLL_S = 0.1
@@ -32,7 +32,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[C
             yield client
         return
     # Imported only when used: it needs Unix (flock), an external server does not.
-    from receiver.store.embedded import EmbeddedValkey  # noqa: PLC0415
+    from receiver.store.embedded.server import EmbeddedValkey  # noqa: PLC0415
 
     if not create and not folder.is_dir():
         raise ConfigError(f"storage.path: there is no data in {folder.parent}")
@@ -51,8 +51,8 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[C
 
 async def runs(folder: Path) -> bool:
     """Return whether a server runs on these files; one that still loads is waited for."""
-    from receiver.store.embedded import EmbeddedValkey  # noqa: PLC0415
-    from receiver.store.valkey_control import ask  # noqa: PLC0415
+    from receiver.store.embedded.control import ask  # noqa: PLC0415
+    from receiver.store.embedded.server import EmbeddedValkey  # noqa: PLC0415
 
     socket_path = EmbeddedValkey(folder).socket_path
     end = asyncio.get_running_loop().time() + LOADED_WITHIN_S

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from redis.exceptions import WatchError
 
-from receiver.store.client import unavailable_is_503
-from receiver.store.healing import Healing
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import VERSION_DIGITS
+from receiver.store.redis import unavailable_is_503
+from receiver.store.repair.healing import Healing
 from receiver.upkeep.finding import Cure, Finding
 from routing.group import split_id
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import LAYOUT, PREFIX, Keys, member
 from receiver.store.layout import RESTORING
-from receiver.store.standing import count_field
+from receiver.store.records.standing import count_field
+from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.archive import ArchiveError, Header, StoredKey, read_archive
 from receiver.upkeep.backup import shards_of
 from receiver.upkeep.stored import SCANNED, StoredIncident, StoredTask, decoded, is_shown

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
-from receiver.store.client import Client, unavailable_is_503
 from receiver.store.keys import Keys, member
-from receiver.store.record import decode_incident
+from receiver.store.records.record import decode_incident
+from receiver.store.redis import Client, unavailable_is_503
 from routing.incident import Incident
 
 CHUNK = 100

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from receiver.app import Service
+from receiver.app.service import Service
 from receiver.clock import Clock
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
 from routing.incident import LANES
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack

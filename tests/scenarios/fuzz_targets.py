@@ -8,10 +8,10 @@ from urllib.parse import quote_plus
 
 from hypothesis import strategies as st
 
-from receiver.person_actions import ACTIONS
-from receiver.server import PATHS
-from receiver.slack.forms import ACTIONS as WINDOWS
-from receiver.status_requests import STATUS_ACTIONS
+from receiver.actions.incident import ACTIONS
+from receiver.actions.status_page import STATUS_ACTIONS
+from receiver.http.server import PATHS
+from receiver.slack.interactions.view_submissions import ACTIONS as WINDOWS
 from tests.fakes.pagerduty_webhooks import TYPES, PdWebhooks
 from tests.fakes.slack_messages import signed_headers
 from tests.scenarios.conftest import App, alert, notification, until

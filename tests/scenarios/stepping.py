@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from receiver.clock import Clock
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from routing.incident import LANES
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.redis_clock import RedisClock

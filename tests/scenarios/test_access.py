@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from receiver.server import PATHS
+from receiver.http.server import PATHS
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.patience import PATIENCE_S
@@ -176,7 +176,7 @@ async def test_without_redis_nobody_outside_learns_where_it_is(
         raise StoreUnavailableError("Redis: Error 111 connecting to redis.internal:6379")
 
     monkeypatch.setattr(guarded.service.dispatcher.store, "_run", away)
-    monkeypatch.setattr("receiver.commit_health.FRESH_S", 0.0)
+    monkeypatch.setattr("receiver.engine.commit_health.FRESH_S", 0.0)
     assert await guarded.get("/health") == (503, {"status": "unhealthy"})
     assert await guarded.get("/-/ready") == (503, "not ready\n")
     assert "redis.internal" in (await guarded.get("/-/ready", headers=BASIC))[1]

@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pytest
 from click.testing import CliRunner
 
-from receiver import audit
 from receiver.__main__ import main
-from receiver.logs import setup_logging
+from receiver.observability import audit
+from receiver.observability.logs import setup_logging
 from routing.event import Denied, PersonEvent
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
-from receiver.app import VERSION
+from receiver.app.service import VERSION
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import LAYOUT
+from receiver.store.redis import connect
 from receiver.upkeep.archive import ArchiveError, read_archive
 from receiver.upkeep.restore import unleased
 from receiver.upkeep.stored import StoredTask

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from aiohttp import StreamReader, web
 
-from receiver import load
-from receiver.admission import MOST, Lane
-from receiver.connections import Bounds, Connections
-from receiver.descriptors import Descriptors
+from receiver.app import load
+from receiver.http.admission import MOST, Lane
+from receiver.http.connections import Bounds, Connections
+from receiver.http.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.patience import PATIENCE_S

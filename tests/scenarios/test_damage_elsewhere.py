@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import LAYOUT, Keys
+from receiver.store.redis import connect
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-import receiver.damaged
+import receiver.engine.damaged
 from tests.faults_in_store import EVERY, KEYS, LISTS, WAYS
 from tests.scenarios.conftest import App, alert, until
 
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver.damaged, "EVERY_S", 0.1)
+    monkeypatch.setattr(receiver.engine.damaged, "EVERY_S", 0.1)
 
 
 def paged(app: App, stem: str) -> int:

@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.server import PATHS
-from receiver.settings import Settings
+from receiver.http.server import PATHS
+from receiver.settings.model import Settings
 from tests.scenarios.conftest import App
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
 from tests.external import DURABLE, RENAMED, External, external
 from tests.rig import Program, free_port
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until

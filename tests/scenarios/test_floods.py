@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
 from receiver.store.floods import KEPT_MS
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
-from receiver.store.client import connect
+from receiver.store.redis import connect
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until

@@ -11,24 +11,24 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
-from receiver.alertmanager_http import AlertmanagerHttp, Peer
-from receiver.checks.source import Deadline, Source, SourceError
+from receiver.alertmanager.client import AlertmanagerHttp, Peer
+from receiver.cli.checks.source import Deadline, Source, SourceError
+from receiver.cli.client import call
 from receiver.clock import Clock
-from receiver.command_parts import call
-from receiver.enrichment.http import JsonClient
+from receiver.enrichment.json_client import JsonClient
 from receiver.errors import ConfigError
 from receiver.http_client import proxy_of, proxy_problems, proxy_secrets
-from receiver.notify.pagerduty_calls import EventsApi
-from receiver.notify.slack_api import SlackApi
-from receiver.notify.slack_probe import Checker
-from receiver.outgoing_heartbeat import OutgoingHeartbeat
-from receiver.pagerduty_rest import PagerDutyRest
-from receiver.settings import AlertmanagerConfig, OutgoingHeartbeatConfig
-from receiver.settings_load import load_settings
-from receiver.slack.desk import Desk
-from receiver.slack.socket import SlackSocket
-from receiver.tracing_config import TracingConfig
-from receiver.tracing_otel import OtelTracer
+from receiver.observability.tracing_config import TracingConfig
+from receiver.observability.tracing_otel import OtelTracer
+from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
+from receiver.pagerduty.events_api import EventsApi
+from receiver.pagerduty.rest_api import PagerDutyRest
+from receiver.settings.load import load_settings
+from receiver.settings.model import AlertmanagerConfig, OutgoingHeartbeatConfig
+from receiver.slack.client.probe import Checker
+from receiver.slack.client.web_api import SlackApi
+from receiver.slack.interactions.socket_mode import SlackSocket
+from receiver.slack.interactions.workspace import Desk
 from tests.fakes.integration import FakeIntegration
 from tests.fakes.proxies import ForwardProxy
 from tests.scenarios.conftest import App, until

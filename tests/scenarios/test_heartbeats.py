@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import receiver.damaged
+import receiver.engine.damaged
 from receiver.store.keys import Keys
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -145,7 +145,7 @@ async def _damage_watch(app: App, name: str) -> None:
 async def test_one_whose_watch_is_damaged_is_awaited_again_by_itself(
     watching: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver.damaged, "EVERY_S", 0.1)
+    monkeypatch.setattr(receiver.engine.damaged, "EVERY_S", 0.1)
     await watching.post(b"", "/v1/heartbeats/backup")
     await watching.post(notification(alert("Watchdog"), group="w"))
     await _damage_watch(watching, "watchdog")

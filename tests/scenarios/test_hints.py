@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from receiver.hints import REMEMBERED
+from receiver.intake.hints import REMEMBERED
 from receiver.store.hints import KEPT
 from receiver.store.keys import HINTS
 from tests.fakes.pagerduty import FakePagerDuty

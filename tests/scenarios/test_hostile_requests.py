@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from receiver.person_actions import ACTIONS
-from receiver.server import PATHS
-from receiver.status_requests import STATUS_ACTIONS
+from receiver.actions.incident import ACTIONS
+from receiver.actions.status_page import STATUS_ACTIONS
+from receiver.http.server import PATHS
 from tests.patience import PATIENCE_S
 from tests.scenarios.conftest import App, alert, notification
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from receiver.integrations import Integration
+from receiver.observability.metrics.integrations import Integration
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App, until

@@ -9,8 +9,8 @@ import pytest
 
 from receiver import secrets
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
-from receiver.settings_model import secret_values
+from receiver.settings.load import load_settings
+from receiver.settings.schema import secret_values
 from tests.fakes.integration import FakeIntegration
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 

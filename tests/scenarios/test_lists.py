@@ -216,7 +216,7 @@ async def test_a_list_that_was_not_looked_through_says_so(
 ) -> None:
     app, way = slack
     await crowd(app)
-    monkeypatch.setattr("receiver.store.lists.EXAMINED_MAX", 300)
+    monkeypatch.setattr("receiver.store.lists.read.EXAMINED_MAX", 300)
     answer = await way.send(app.slack.client("U1").command("list alertname=nothing"))
     shown = json.dumps(answer["blocks"])
     assert "🎉" not in answer["text"]

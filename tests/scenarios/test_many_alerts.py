@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.review_pages import ALERTS_SHOWN as REVIEWED
-from receiver.slack.review_window import review_window
+from receiver.review.render import ALERTS_SHOWN as REVIEWED
+from receiver.slack.blocks.review_modal import review_window
 from routing.incident import COMPLETE_KEPT
 from routing.silence import default_matchers
 from tests.scenarios.conftest import App, alert, notification

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
 from tests.fakes.integration import FakeIntegration
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.pagerduty_rest import FakePagerDutyRest
@@ -75,7 +75,7 @@ async def test_all_are_tried_at_the_start_and_nobody_is_rung(
 async def test_what_is_wrong_is_said_before_anybody_needs_it_and_ends_when_repaired(
     tmp_path: Path, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.notifier_checks.AGAIN_S", 0.2)
+    monkeypatch.setattr("receiver.engine.notifier_checks.AGAIN_S", 0.2)
     slack, pagerduty = fakes
     slack.token = "xoxb-new"
     pagerduty.routing_keys = {OTHER_KEY}
@@ -142,7 +142,7 @@ async def test_what_a_try_makes_of_slack(
     elif trouble == "login page":
         slack.faults.add("answer", method="auth.test")
     else:
-        monkeypatch.setattr("receiver.notifier_checks.WITHIN_S", 0.3)
+        monkeypatch.setattr("receiver.engine.notifier_checks.WITHIN_S", 0.3)
         slack.faults.add("hang", method="auth.test", seconds=5)
     await app.service.notifier_checks.look(["slack"])
     found = (await notifiers(app))["slack"]

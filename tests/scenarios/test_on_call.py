@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver import on_call
 from receiver.__main__ import main
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
+from receiver.pagerduty import on_call
+from receiver.settings.load import load_settings
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY
 from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
 from tests.scenarios.conftest import App, alert, until

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from receiver.agenda import Agenda
-from receiver.outgoing_heartbeat import OutgoingHeartbeat
-from receiver.self_checks import check_intake, intake_url
-from receiver.settings import OutgoingHeartbeatConfig, WebConfig
-from receiver.store.embedded import EmbeddedValkey
+from receiver.engine.agenda import Agenda
+from receiver.outgoing_heartbeat.self_checks import check_intake, intake_url
+from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
+from receiver.settings.model import OutgoingHeartbeatConfig, WebConfig
+from receiver.store.embedded.server import EmbeddedValkey
 from tests.rig import free_port
 from tests.scenarios.conftest import NO_ACCOUNTS, App, until
 
@@ -233,7 +233,7 @@ async def test_a_beat_nobody_takes_is_said_once(
 async def test_an_outside_service_that_is_away_or_hangs(
     start: Start, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr("receiver.outgoing_heartbeat.SEND_WITHIN_S", 0.2)
+    monkeypatch.setattr("receiver.outgoing_heartbeat.sender.SEND_WITHIN_S", 0.2)
     watcher.wait = 5
     app = await start()
     await until(lambda: app.service.outgoing_heartbeat.status == "failed: no answer within 0.2 s")
@@ -245,7 +245,7 @@ async def test_an_outside_service_that_is_away_or_hangs(
 async def test_a_check_that_hangs_or_raises_is_a_problem(
     plain: App, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.outgoing_heartbeat.CHECK_WITHIN_S", 0.1)
+    monkeypatch.setattr("receiver.outgoing_heartbeat.sender.CHECK_WITHIN_S", 0.1)
 
     async def hangs() -> str:
         await asyncio.sleep(30)

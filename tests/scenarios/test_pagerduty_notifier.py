@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from receiver.notify.base import Absent, Delivered, Outcome, Rejected, Retry, Step, View, Wait
-from receiver.notify.pagerduty import PagerDutyNotifier
+from receiver.notify.notifier import Absent, Delivered, Outcome, Rejected, Retry, Step, View, Wait
+from receiver.pagerduty.notifier import PagerDutyNotifier
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Page
@@ -606,7 +606,7 @@ def test_an_answer_without_end_does_not_hold_up_the_exit() -> None:
 
 def test_it_imports_without_a_warning() -> None:
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "import receiver.notify.pagerduty"],
+        [sys.executable, "-W", "error", "-c", "import receiver.pagerduty.notifier"],
         check=False,
         capture_output=True,
         text=True,

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.settings import Settings
-from receiver.settings_check import complete
+from receiver.settings.check import complete
+from receiver.settings.model import Settings
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
 from tests.fakes.slack import FakeSlack

@@ -14,7 +14,8 @@ HOURS_5 = 5 * 3600
 
 @pytest.fixture(autouse=True)
 def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.shared_alerts.FRESH_S", 0.0)
+    monkeypatch.setattr("receiver.web.shared_alerts.FRESH_S", 0.0)
+    monkeypatch.setattr("receiver.web.shared_alerts.REST", 0)
 
 
 def of(name: str, severity: str = "critical") -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from receiver import commit_health, server_watch
-from receiver.dispatch import WAITING_MAX
+from receiver.engine import commit_health, server_watch
+from receiver.engine.dispatcher import WAITING_MAX
 from receiver.errors import StoreUnavailableError
 from receiver.store import probe as probing
 from tests.external import DURABLE, External, external
@@ -337,7 +337,7 @@ async def test_a_replica_with_too_much_waiting_is_not_ready(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert WAITING_MAX > 0
-    monkeypatch.setattr("receiver.dispatch.WAITING_MAX", 0)
+    monkeypatch.setattr("receiver.engine.dispatcher.WAITING_MAX", 0)
     assert await post(plain, "A") == 503
     assert "overloaded" in (await plain.get("/-/ready"))[1]
     monkeypatch.undo()

@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.notify.slack_probe import SCOPES
-from receiver.slack.front import OPEN_FROM_MESSAGE, OPEN_INCIDENT
+from receiver.slack.client.probe import SCOPES
+from receiver.slack.interactions.router import OPEN_FROM_MESSAGE, OPEN_INCIDENT
 from tests.fakes.slack import METHOD_SCOPES, FakeSlack
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.notify.base import Absent, Delivered, Rejected, Retry, Step, View
-from receiver.notify.slack import SlackNotifier
-from receiver.notify.slack_posts import PAGES_SEARCHED
+from receiver.notify.notifier import Absent, Delivered, Rejected, Retry, Step, View
+from receiver.slack.notifier import SlackNotifier
+from receiver.slack.posts import PAGES_SEARCHED
 from routing.alert import Alert
 from routing.group import Group
 from routing.incident import Incident
@@ -464,7 +464,7 @@ async def test_a_look_up_that_cannot_connect_leaves_the_attempt_unknown() -> Non
 async def test_a_look_up_follows_the_pages_and_owns_up_when_there_are_too_many(
     slack: FakeSlack, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.notify.slack_posts.PAGE_SIZE", 1)
+    monkeypatch.setattr("receiver.slack.posts.PAGE_SIZE", 1)
     receipt = await _post(notifier)
     for number in range(PAGES_SEARCHED - 1):
         await _post(notifier, _view(_incident(id=f"0-other-{number}")))

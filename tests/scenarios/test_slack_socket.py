@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.errors import StoreUnavailableError
-from receiver.slack import socket as slack_socket
+from receiver.slack.interactions import socket_mode as slack_socket
 from tests.scenarios.conftest import App, until
 from tests.scenarios.slack_transport import settings_for
 from tests.scenarios.test_slack_actions import Work

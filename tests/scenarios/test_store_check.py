@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
-from receiver.store.append_only import FOLDER
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.append_only import FOLDER
+from receiver.store.embedded.server import EmbeddedValkey
+from receiver.store.redis import connect
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until

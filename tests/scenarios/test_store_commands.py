@@ -9,7 +9,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from receiver.__main__ import main
-from receiver.store.append_only import FOLDER
+from receiver.store.embedded.append_only import FOLDER
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, until
@@ -32,7 +32,7 @@ async def _repaired(app: App) -> list[str]:
 async def test_a_power_cut_is_mended_said_and_acknowledged(
     tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("receiver.app.REPAIRS_EVERY_S", 0.05)
+    monkeypatch.setattr("receiver.app.service.REPAIRS_EVERY_S", 0.05)
     app = App(tmp_path, *fakes)
     await app.start(**NO_ACCOUNTS)
     name = await app.fire()

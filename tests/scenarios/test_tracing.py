@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from receiver.logs import JsonFormatter
+from receiver.observability.logs import JsonFormatter
 from tests.fakes.otlp import Exported, FakeCollector
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -304,7 +304,7 @@ async def test_a_restart_between_commit_and_delivery(
 ) -> None:
     app = App(tmp_path, *fakes)
     with monkeypatch.context() as patched:
-        patched.setattr("receiver.agenda.Agenda.start", lambda _self: None)
+        patched.setattr("receiver.engine.agenda.Agenda.start", lambda _self: None)
         await app.start(tracing__endpoint=collector.base_url)
         await send(app)
         await app.stop()
@@ -323,7 +323,7 @@ async def test_another_replica_delivers_into_the_same_trace(
 ) -> None:
     first, second = App(tmp_path, *fakes), App(tmp_path, *fakes)
     with monkeypatch.context() as patched:
-        patched.setattr("receiver.agenda.Agenda.start", lambda _self: None)
+        patched.setattr("receiver.engine.agenda.Agenda.start", lambda _self: None)
         await first.start(tracing__endpoint=collector.base_url, tracing__service_name="first")
     embedded: Any = first.service._embedded
     await second.start(

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-import receiver.batch
+import receiver.engine.batch
 from receiver.errors import ConfigError, StoreUnavailableError
-from receiver.logs import JsonFormatter
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.observability.logs import JsonFormatter
+from receiver.store.embedded.server import EmbeddedValkey
+from receiver.store.redis import connect
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
 
 CHANNEL = "C0ALERTS"
@@ -105,14 +105,14 @@ async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None
 async def test_an_event_that_raises_fails_alone(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = receiver.batch.decide
+    real = receiver.engine.batch.decide
 
     def broken(incident: Any, event: Any, now: int, rules: Any) -> Any:
         if "poison" in str(event):
             raise RuntimeError("a defect")
         return real(incident, event, now, rules)
 
-    monkeypatch.setattr(receiver.batch, "decide", broken)
+    monkeypatch.setattr(receiver.engine.batch, "decide", broken)
     bodies = [notification(alert(name), group=name) for name in ("a", "poison", "b")]
     answers = await asyncio.gather(*[plain.post(body) for body in bodies])
     assert [status for status, _ in answers] == [202, 503, 202]
@@ -268,7 +268,7 @@ async def test_a_receipt_that_cannot_be_read_stops_no_other_page(
 async def test_more_than_can_be_queued_is_told_to_try_again(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver.dispatch, "WAITING_MAX", 0)
+    monkeypatch.setattr(receiver.engine.dispatcher, "WAITING_MAX", 0)
     status, answer = await plain.post(notification(alert()))
     assert status == 503
     assert "overloaded" in answer["error"]

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from receiver.__main__ import main
 from receiver.conditions import Subject
-from receiver.slack.home import Work, home
-from receiver.slack.users import User
-from receiver.store.query import Query
+from receiver.slack.blocks.home import Work, home
+from receiver.slack.client.directory import User
+from receiver.store.lists.query import Query
 from tests.scenarios.conftest import App, alert, until
 from tests.scenarios.replicas import two_replicas
 

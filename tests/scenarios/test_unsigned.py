@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from receiver import access
+from receiver.http import auth as access
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.patience import PATIENCE_S

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
+from receiver.store.redis import connect
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from receiver.errors import StoreUnavailableError
-from receiver.store import append_only_damage, append_only_repair
-from receiver.store.append_only import FOLDER, MANIFEST, State, read_file
-from receiver.store.append_only_damage import CREATED, How, examine, refuse_missing_files
-from receiver.store.append_only_repair import COPIES, mend
-from receiver.store.client import connect
-from receiver.store.embedded import EmbeddedValkey
-from receiver.store.self_repair import SAID_FOR_MS, acknowledge, told
+from receiver.store.embedded import append_only_damage, append_only_repair
+from receiver.store.embedded.append_only import FOLDER, MANIFEST, State, read_file
+from receiver.store.embedded.append_only_damage import CREATED, How, examine, refuse_missing_files
+from receiver.store.embedded.append_only_repair import COPIES, mend
+from receiver.store.embedded.self_repair import SAID_FOR_MS, acknowledge, told
+from receiver.store.embedded.server import EmbeddedValkey
+from receiver.store.redis import connect
 
 CHANGES = 6
 COMMANDS = "appendonly.aof.1.incr.aof"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver.budget import MINUTE_MS, Budget, key_of, level_of
+from receiver.notify.rate_budget import MINUTE_MS, Budget, key_of, level_of
 from receiver.store.budgets import BLOCK_MAX_MS, HORIZON_MS, BudgetStore
 
 NOW = 1_772_445_600_000

@@ -9,8 +9,8 @@ import pytest
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Write, Written
 from receiver.store.layout import check_layout
-from receiver.store.query import Query
-from receiver.store.record import decode_incident, encode_incident
+from receiver.store.lists.query import Query
+from receiver.store.records.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.decision import Decision

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.batch import LARGE_ALERTS, Waiting
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher
+from receiver.engine.batch import LARGE_ALERTS, Waiting
+from receiver.engine.dispatcher import Dispatcher
 from receiver.store.incidents import IncidentStore
 from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
 from routing.incident_parts import Actor

@@ -16,14 +16,16 @@ import pytest
 from redis.asyncio import Redis
 
 from receiver.errors import ConfigError, StorageLockedError, StoreUnavailableError
-from receiver.store import embedded, valkey_config, valkey_process
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded import config_file as valkey_config
+from receiver.store.embedded import process as valkey_process
+from receiver.store.embedded import server as embedded
+from receiver.store.embedded.server import EmbeddedValkey
 from tests.patience import PATIENCE_S
 
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from receiver.store.embedded import EmbeddedValkey
+from receiver.store.embedded.server import EmbeddedValkey
 
 async def main():
     server = EmbeddedValkey(Path(sys.argv[1]))

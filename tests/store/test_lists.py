@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from receiver.store.incidents import IncidentStore
-from receiver.store.lists import EXAMINED_MAX, ListPage
-from receiver.store.order import BAND, open_score
-from receiver.store.query import CursorError, Query
-from receiver.store.sorting import Sorting
+from receiver.store.lists.order import BAND, open_score
+from receiver.store.lists.query import CursorError, Query
+from receiver.store.lists.read import EXAMINED_MAX, ListPage
+from receiver.store.lists.sorting import Sorting
 from routing.event import Acknowledged, PriorityChanged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
@@ -276,7 +276,7 @@ async def test_a_score_that_nobody_of_ours_wrote_hides_nothing(
 async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(
     store: IncidentStore, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.store.sorting.EVERY_S", 0.01)
+    monkeypatch.setattr("receiver.store.lists.sorting.EVERY_S", 0.01)
     made = await _mixed(store, 20)
     running = asyncio.create_task(Sorting(store).run())
     for one in made[:6]:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.store.healing import Healing
 from receiver.store.incidents import IncidentStore, Write, Written
 from receiver.store.keys import Keys
-from receiver.store.record import encode_incident
-from receiver.store.register import Judged
+from receiver.store.records.record import encode_incident
+from receiver.store.repair.healing import Healing
+from receiver.store.repair.register import Judged
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.event import Acknowledged, Event, Resolved

@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.store.packing import pack_alerts, unpack_alerts
-from receiver.store.record import decode_incident, encode_incident
+from receiver.store.records.packing import pack_alerts, unpack_alerts
+from receiver.store.records.record import decode_incident, encode_incident
 from routing.alert import Alert
 from routing.incident import SCHEMA, Incident
 from tests.unit.builders import GROUP, NOW

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from receiver.clock import Clock
-from receiver.self_checks import check_delivery
+from receiver.outgoing_heartbeat.self_checks import check_delivery
 from receiver.store.incidents import IncidentStore, Write
 from receiver.store.keys import Keys, member
-from receiver.store.put_off import RETRY_MAX_MS, PutOff
+from receiver.store.repair.put_off import RETRY_MAX_MS, PutOff
 from receiver.store.tasks import Task, TaskStore
 from routing.decide import decide
 from routing.decision import Schedule

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from receiver.clock import Reference
-from receiver.store.reference import ReferenceStore
+from receiver.store.time_reference import ReferenceStore
 
 
 async def test_the_time_is_measured_and_the_reference_is_read_back(redis: Any) -> None:

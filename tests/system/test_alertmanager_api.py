@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver.alertmanager import Alertmanagers
-from receiver.payload_fields import fingerprint_of
-from receiver.settings import AlertmanagerConfig
+from receiver.alertmanager.alert_states import Alertmanagers
+from receiver.intake.payload_fields import fingerprint_of
+from receiver.settings.model import AlertmanagerConfig
 from receiver.text.visible import clean_text
 from routing.event import Seen
 from tests.patience import PATIENCE_S

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from receiver.checks.rule_files import load_rules
+from receiver.cli.checks.rule_files import load_rules
 from tests.rig import Program, start_prometheus
 from tests.system.past import Past
 from tests.system.test_checks import command

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from receiver.payload import Payload, parse_payload
+from receiver.intake.payload import Payload, parse_payload
 
 NOW = 1_800_000_000_000
 ZERO = "0001-01-01T00:00:00Z"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from receiver.admission import (
+from receiver.http.admission import (
     FLOOR,
     LARGE_MOST,
     MOST,

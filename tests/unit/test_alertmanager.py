@@ -13,10 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-import receiver.alertmanager
-from receiver.alertmanager import MAX_FILTER, Alertmanagers, filters_for
-from receiver.payload_fields import fingerprint_of
-from receiver.settings import AlertmanagerConfig
+import receiver.alertmanager.alert_states
+from receiver.alertmanager.alert_states import MAX_FILTER, Alertmanagers, filters_for
+from receiver.intake.payload_fields import fingerprint_of
+from receiver.settings.model import AlertmanagerConfig
 from routing.event import Seen
 from routing.matcher import matches_all, parse_matchers
 from tests.rig import free_port
@@ -212,7 +212,7 @@ FAILURES = [
 async def test_a_failure_is_unknown_and_said_once(
     make, fakes, behave, words, caplog, monkeypatch
 ) -> None:
-    monkeypatch.setattr(receiver.alertmanager, "MAX_BYTES", 200_000)
+    monkeypatch.setattr(receiver.alertmanager.alert_states, "MAX_BYTES", 200_000)
     fakes[0].behave = behave
     alertmanagers = make(fakes[0].url, timeout=1.5)
     with caplog.at_level(logging.WARNING, "alertmanager"):

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from receiver.policy import build_assignment
-from receiver.settings import Settings
-from receiver.settings_check import complete
+from receiver.settings.check import complete
+from receiver.settings.model import Settings
+from receiver.settings.rules import build_assignment
 from routing.alert import Alert
 from routing.always_firing import HEARTBEATS, INHIBITORS, always_fires, is_heartbeat
-from routing.assign import Assignment, Sender
+from routing.assignment import Assignment, Sender
 from routing.decide import decide
 from routing.event import AlertsReceived
 from tests.unit.builders import NOW, rules

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from routing.alert import Alert
-from routing.assign import Assignment, Sender
-from routing.config import ClassifyConfig
+from routing.assignment import Assignment, Sender
+from routing.config.base import ClassifyConfig
+from routing.config.route import RouteConfig
 from routing.event import AlertsReceived
 from routing.group import group_stem, split_id
 from routing.matcher import label_finder
 from routing.priority import Classifier
 from routing.route import RouteTree
-from routing.route_config import RouteConfig
 from routing.rules import Rules
 from routing.runbook import Runbooks
 from tests.unit.builders import MINUTE, NOW, clock

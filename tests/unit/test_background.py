@@ -2,7 +2,7 @@
 
 import asyncio
 
-from receiver.background import end
+from receiver.aio.background import end
 from tests.patience import PATIENCE_S
 
 

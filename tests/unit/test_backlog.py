@@ -2,7 +2,7 @@
 
 import pytest
 
-from receiver.backlog import Backlog
+from receiver.engine.backlog import Backlog
 
 
 def seen(*numbers: int, every: float = 10.0) -> Backlog:

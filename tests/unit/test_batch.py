@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from receiver.batch import Queue, Waiting
+from receiver.engine.batch import Queue, Waiting
 from routing.event import Acknowledged, TimerDue
 from routing.incident_parts import Actor
 from tests.unit.builders import alert, received

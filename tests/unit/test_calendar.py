@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from routing.calendar import HORIZON_YEARS, Calendar, Span, public_holidays
-from routing.calendar_config import CalendarConfig, WithinText, parse_spans
-from routing.config import Section
-from routing.within import Within, explain_due, parse_within
+from routing.config.base import Section
+from routing.config.calendar import CalendarConfig, WithinText, parse_spans
+from routing.deadline import Within, explain_due, parse_within
 from tests.unit.deadline_table import (
     BERLIN,
     BERLIN_ALWAYS,

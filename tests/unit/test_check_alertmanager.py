@@ -8,10 +8,10 @@ import yaml
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.check_alertmanager import check_alertmanager
+from receiver.alertmanager.check_config import check_alertmanager
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
-from routing.config import IncidentsConfig
+from receiver.settings.load import load_settings
+from routing.config.base import IncidentsConfig
 
 H = 3_600_000
 URL = "http://im:8080/v1/alerts/webhook"

@@ -2,16 +2,16 @@
 
 import pytest
 
-from receiver.checks.finding import EXIT_CODES, Finding, judged, worst
-from receiver.checks.health_page import from_page
-from receiver.checks.metric_names import complaints
-from receiver.checks.metric_values import sums_that_differ, too_many, wrong_values
-from receiver.checks.page import Page
-from receiver.checks.promised import promises
-from receiver.checks.queried import Queried, selectors
-from receiver.checks.source import kind_of, without_secrets
-from receiver.checks.validate import validate_page, validate_queries
-from receiver.metrics import Metrics
+from receiver.cli.checks.finding import EXIT_CODES, Finding, judged, worst
+from receiver.cli.checks.health.metrics import from_page
+from receiver.cli.checks.metrics.names import complaints
+from receiver.cli.checks.metrics.promised import promises
+from receiver.cli.checks.metrics.queried import Queried, selectors
+from receiver.cli.checks.metrics.validate import validate_page, validate_queries
+from receiver.cli.checks.metrics.values import sums_that_differ, too_many, wrong_values
+from receiver.cli.checks.metrics_page import Page
+from receiver.cli.checks.source import kind_of, without_secrets
+from receiver.observability.metrics.registry import Metrics
 from receiver.text.units import counted, size, span
 
 

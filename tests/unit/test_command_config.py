@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.command_config import chosen_file
+from receiver.cli.config_option import chosen_file
 from receiver.paths import shipped_config
 
 

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.audit import note_doubts
 from receiver.errors import ConfigError
-from receiver.settings import Settings
-from receiver.settings_load import read_settings
+from receiver.observability.audit import note_doubts
+from receiver.settings.load import read_settings
+from receiver.settings.model import Settings
 
 KEY = "0123456789abcdef0123456789abcdef"
 STRONG = "a-long-and-random-token-of-some-length-1234567890"

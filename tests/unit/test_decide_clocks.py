@@ -2,6 +2,7 @@
 
 import pytest
 
+from routing.deadline import parse_within
 from routing.decision import Decision
 from routing.event import (
     Acknowledged,
@@ -16,7 +17,6 @@ from routing.event import (
 )
 from routing.incident_parts import Actor
 from routing.rules import Rules
-from routing.within import parse_within
 from tests.unit.builders import MINUTE, NOW, alert, clock, play, received, rules, rules_of
 
 ANN = Actor("ann", "slack", "U1")

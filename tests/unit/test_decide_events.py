@@ -6,7 +6,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing.actions.merge import UNTOLD
 from routing.condition import Condition
+from routing.deadline import parse_within
 from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Schedule
 from routing.event import (
@@ -38,11 +40,9 @@ from routing.event import (
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Finding, Silence
 from routing.matcher import parse_matchers
-from routing.merge import UNTOLD
 from routing.rules import Clock, Repage, Rules, Step
 from routing.status_rule import STATUSES, WORDINGS, Component, StatusRule
 from routing.timers import TIMER_TASKS
-from routing.within import parse_within
 from tests.unit.builders import CALENDAR, KEY, MINUTE, NOW, alert, received
 from tests.unit.histories import SNAPSHOTS, Snapshot
 

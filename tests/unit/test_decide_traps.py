@@ -2,8 +2,10 @@
 
 import msgspec
 
-from receiver.store.record import decode_incident, encode_incident
-from routing.calendar_config import CalendarConfig
+from receiver.store.records.record import decode_incident, encode_incident
+from routing.actions.merge import news
+from routing.config.calendar import CalendarConfig
+from routing.deadline import parse_within
 from routing.decide import decide
 from routing.event import (
     Acknowledged,
@@ -18,9 +20,7 @@ from routing.event import (
     Unacknowledged,
 )
 from routing.incident_parts import Actor
-from routing.merge import news
 from routing.rules import Step
-from routing.within import parse_within
 from tests.unit.builders import (
     GROUP,
     KEY,

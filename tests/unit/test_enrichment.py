@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from receiver.enrichment.base import Finding
-from receiver.enrichment.enrichment import Enrichment
-from receiver.enrichment.http import SENT_MAX, JsonClient
+from receiver.enrichment.enricher import Finding
+from receiver.enrichment.json_client import SENT_MAX, JsonClient
 from receiver.enrichment.prometheus import expression, graph_url, value_of
+from receiver.enrichment.run import Enrichment
 from receiver.enrichment.summary import TOLD_MAX, three_sentences, told
 from receiver.errors import EnrichmentError
 from receiver.runbooks.catalogue import meaning_of

@@ -3,11 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from receiver.policy import build_assignment
-from receiver.settings import Settings
-from receiver.settings_check import complete
+from receiver.settings.check import complete
+from receiver.settings.model import Settings
+from receiver.settings.rules import build_assignment
 from routing.alert import Alert
-from routing.calendar_config import CalendarConfig
+from routing.config.calendar import CalendarConfig
+from routing.config.response import EscalationConfig
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import (
@@ -20,7 +21,6 @@ from routing.event import (
 )
 from routing.incident import Incident
 from routing.incident_parts import Actor
-from routing.response_config import EscalationConfig
 from routing.rules import Repage, Rules, Step
 from tests.unit.builders import MINUTE, NOW, alert, clock, play, received, rules
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.checks.health_backup import check_backups
+from receiver.cli.checks.health.backup import check_backups
 from receiver.upkeep.archive import ArchiveWriter, Header, NewFile
 
 HOUR_MS = 3_600_000

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from routing.calendar_config import CalendarConfig
+from routing.config.calendar import CalendarConfig
+from routing.deadline import parse_within
 from routing.decide import decide
 from routing.event import Acknowledged, Escalated, Event, Noted, PriorityChanged, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.rules import Rules, Step
-from routing.within import parse_within
 from tests.unit.builders import alert as usual_alert
 from tests.unit.builders import clock, received, rules, rules_of
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from receiver.store.record import decode_incident, encode_incident, version_text
+from receiver.store.records.record import decode_incident, encode_incident, version_text
 from routing.alert import Alert, Past
 from routing.decide import decide
 from routing.decision import Decision

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from routing.calendar_config import CalendarConfig
 from routing.condition import Condition
+from routing.config.calendar import CalendarConfig
+from routing.deadline import parse_within
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import (
@@ -23,7 +24,6 @@ from routing.event import (
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.rules import Repage, Rules, Step
-from routing.within import parse_within
 from tests.unit import builders
 from tests.unit.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
 

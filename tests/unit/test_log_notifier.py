@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.notify.base import Delivered, Step, View
 from receiver.notify.log import LogNotifier
+from receiver.notify.notifier import Delivered, Step, View
 from routing.decide import decide
 from routing.event import Acknowledged, Resolved, TimerDue
 from routing.incident import Incident

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from receiver import logs, secrets
-from receiver.logs import (
+from receiver import secrets
+from receiver.observability import logs
+from receiver.observability.logs import (
     CLASSES,
     ConsoleFormatter,
     JsonFormatter,
@@ -259,7 +260,7 @@ def test_the_console_line():
 
 
 def test_the_console_shortens_our_own_logger_names():
-    assert "INFO  dispatch  hello" in console(name="receiver.dispatch")
+    assert "INFO  engine.dispatcher  hello" in console(name="receiver.engine.dispatcher")
     assert "INFO  aiohttp.web  hello" in console(name="aiohttp.web")
 
 

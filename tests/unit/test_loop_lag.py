@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from receiver.loop_lag import WINDOW_S, LoopLag
+from receiver.observability.loop_lag import WINDOW_S, LoopLag
 
 
 def test_the_worst_within_the_window_counts() -> None:

@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from receiver.store.record import decode_incident, encode_incident
+from receiver.store.records.record import decode_incident, encode_incident
 from routing.alert import Alert
 from routing.decide import decide
 from routing.incident import COMPLETE_KEPT, Incident

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from benchmarks.meaning_table import CONFIGURATIONS, Configured
 from benchmarks.proofs.meaning import compare
 from receiver.__main__ import main
-from receiver.checks.config_meaning import hours
-from routing.calendar_config import CalendarConfig
+from receiver.settings.meaning import hours
+from routing.config.calendar import CalendarConfig
+from routing.deadline import parse_within
 from routing.meaning import Plan, PlannedStep, Recipient, unanswered
-from routing.within import parse_within
 
 BOTH = "slack: {token: xoxb-1, channel: C1}\npagerduty: {routing_key: " + "R" * 32 + "}\n"
 HOUR = 3_600_000

@@ -2,10 +2,10 @@
 
 import ctypes
 
-from receiver.memory import GROWN_BYTES, Memory, find_trim
-from receiver.metrics import memory_usage
-from receiver.payload_fields import http_url
-from receiver.record_cache import ENTRY_BYTES, NOTHING, RecordCache
+from receiver.app.memory import GROWN_BYTES, Memory, find_trim
+from receiver.engine.record_cache import ENTRY_BYTES, NOTHING, RecordCache
+from receiver.intake.payload_fields import http_url
+from receiver.observability.metrics.registry import memory_usage
 from routing.remembered import MOST, SHORT, remembered
 
 IDLE = 100 << 20

@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 
+from routing.actions.merge import news
 from routing.alert import Alert
 from routing.decide import decide
 from routing.event import AlertsReceived, Event, Merged, MergeNews, Resolved, TimerDue
 from routing.group import Group, group_stem
 from routing.incident import Incident
 from routing.incident_parts import Actor
-from routing.merge import news
 from routing.rules import Rules
 from tests.unit.builders import MINUTE, NOW, alert, rules
 

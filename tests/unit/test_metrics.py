@@ -13,11 +13,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from receiver import metric_families, metrics
-from receiver.metric_families import FIRST_LAGS, families
-from receiver.metric_text import TextPage
-from receiver.metrics import Metrics, content_type_of, memory_usage
-from receiver.response_families import Configured
+from receiver.observability.metrics import registry as metrics
+from receiver.observability.metrics import service as metric_families
+from receiver.observability.metrics.registry import Metrics, content_type_of, memory_usage
+from receiver.observability.metrics.response import Configured
+from receiver.observability.metrics.service import FIRST_LAGS, families
+from receiver.observability.metrics.text import TextPage
 from routing.alert import PRIORITIES, SEVERITIES
 from tests.patience import PATIENCE_S
 from tests.tools import require_tool

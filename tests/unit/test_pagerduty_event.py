@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.notify.base import View
-from receiver.notify.pagerduty_event import EVENT_MAX, dedup_key, episode_of, trigger_event
+from receiver.notify.notifier import View
+from receiver.pagerduty.event import EVENT_MAX, dedup_key, episode_of, trigger_event
 from routing.alert import Alert
 from routing.group import Group
 from routing.incident import Incident

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.errors import PayloadError
-from receiver.pagerduty_payload import ACTIONS, Told, is_key, is_signed, read_event, split_key
+from receiver.pagerduty.webhook_payload import (
+    ACTIONS,
+    Told,
+    is_key,
+    is_signed,
+    read_event,
+    split_key,
+)
 from tests.fakes.pagerduty_webhooks import (
     INTEGRATION,
     NOBODY,

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from receiver.errors import PayloadError
-from receiver.payload import JunkPayloadError, Payload, parse_payload
-from receiver.payload_fields import fingerprint_of
-from receiver.payload_json import load_json
-from receiver.payload_lenient import lenient_payload
+from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
+from receiver.intake.payload_fields import fingerprint_of
+from receiver.intake.payload_json import load_json
+from receiver.intake.payload_lenient import lenient_payload
 from routing.alert import Alert
 from tests.unit.payload_bodies import NOW, ZERO, firing, parse, webhook
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from receiver.payload_json import IN_PIECES, MAX_VALUES, WHOLE, WINDOW, json_text, load_json
+from receiver.intake.payload_json import IN_PIECES, MAX_VALUES, WHOLE, WINDOW, json_text, load_json
 from receiver.text.visible import clean_text
 
 VALUES = st.recursive(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from routing.alert import severity_label
 from routing.condition import Condition, read_number
-from routing.config import USUAL_SEVERITIES, ClassifyConfig
+from routing.config.base import USUAL_SEVERITIES, ClassifyConfig
 from routing.priority import Classifier
 from routing.severity import WORDS, canonical, plain_word
 

@@ -3,10 +3,10 @@
 import re
 from datetime import date
 
-from receiver import charts
-from receiver.response_figures import by_day, by_priority, steps, to_json
-from receiver.store.counted import day_fields
-from receiver.store.figures import Day
+from receiver.observability.response_figures import by_day, by_priority, steps, to_json
+from receiver.store.daily_figures import Day
+from receiver.store.records.counted import day_fields
+from receiver.web import charts
 from routing.decision import Observation
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.metrics import Metrics
-from receiver.response_families import BOUNDS, Configured, response_families
-from receiver.response_totals import ID, VALUE_MAX, added, read_field
+from receiver.observability.metrics.registry import Metrics
+from receiver.observability.metrics.response import BOUNDS, Configured, response_families
+from receiver.store.response_totals import ID, VALUE_MAX, added, read_field
 from routing.decision import Observation
 
 STORED = [f for f in response_families(Configured((), (), ("db",), {})) if f.stored]

@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from receiver.notify.retry_after import LEAST_MS, MOST_MS, retry_after
+from receiver.text.retry_after import LEAST_MS, MOST_MS, retry_after
 
 THEN = 1_772_445_600
 

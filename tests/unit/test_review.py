@@ -5,11 +5,12 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 
-from receiver import review_facts
-from receiver.review import review_of
-from receiver.review_facts import Review, is_span, is_time, to_json
-from receiver.slack.review_window import review_window
-from routing.action_items import ITEMS_MAX
+from receiver.review import model as review_facts
+from receiver.review.build import review_of
+from receiver.review.model import Review, is_span, is_time, to_json
+from receiver.slack.blocks.review_modal import review_window
+from routing.actions.action_items import ITEMS_MAX
+from routing.deadline import parse_within
 from routing.decide import decide
 from routing.event import (
     Acknowledged,
@@ -28,7 +29,6 @@ from routing.event import (
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.receipt import Receipt
-from routing.within import parse_within
 from tests.unit.builders import GROUP, KEY, MINUTE, NOW, alert, play, received, rules
 
 ANN, BOB = Actor("Ann", "api"), Actor("Bob", "slack", "U2")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from receiver.review import review_of
-from receiver.review_pages import ReviewPages, problem_of
+from receiver.review.build import review_of
+from receiver.review.render import ReviewPages, problem_of
 from receiver.text.markdown import escape_markdown
 from receiver.text.visible import visible
 from routing.event import Acknowledged, Resolved

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from routing.config.route import RouteConfig
 from routing.route import RouteTree
-from routing.route_config import RouteConfig
 
 
 def tree(**root: Any) -> RouteTree:

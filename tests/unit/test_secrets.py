@@ -10,11 +10,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from receiver import logs, secrets
+from receiver import secrets
 from receiver.errors import ConfigError
-from receiver.settings import Settings
-from receiver.settings_load import load_settings
-from receiver.settings_model import extra_of, model_of, secret_values, secrets_of
+from receiver.observability import logs
+from receiver.settings.load import load_settings
+from receiver.settings.model import Settings
+from receiver.settings.schema import extra_of, model_of, secret_values, secrets_of
 
 EVERYTHING: dict[str, Any] = {
     "web.credentials": [
@@ -152,7 +153,9 @@ def test_no_problem_of_a_configuration_repeats_a_secret(tmp_path: Path, line: st
 
 
 def test_the_ticket_of_a_socket_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    from receiver.slack import socket  # noqa: PLC0415 - slack-sdk is slow to import
+    from receiver.slack.interactions import (  # noqa: PLC0415 - slack-sdk is slow to import
+        socket_mode as socket,
+    )
 
     error = "429, url='wss://wss.example/link/?ticket=hunter2-a&app_id=1'"
     socket._sdk_log.error("Failed to connect (error: %s); Retrying...", error)

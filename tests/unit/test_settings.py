@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver.config_types import is_loopback, split_address
 from receiver.errors import ConfigError
 from receiver.paths import runbooks_folder
-from receiver.settings import Settings
-from receiver.settings_load import load_settings
-from receiver.settings_types import is_loopback, split_address
-from receiver.settings_yaml import read_yaml
-from routing.within import parse_within
+from receiver.settings.load import load_settings
+from receiver.settings.model import Settings
+from receiver.yaml_lines import read_yaml
+from routing.deadline import parse_within
 
 KEY = "0123456789abcdef0123456789abcdef"
 

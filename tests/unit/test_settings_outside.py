@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from receiver.errors import ConfigError
-from receiver.settings import Settings
-from receiver.settings_load import load_settings
-from receiver.settings_model import secret_values
+from receiver.settings.load import load_settings
+from receiver.settings.model import Settings
+from receiver.settings.schema import secret_values
 
 URL = "https://hc.example/3f1c-secret?create=1"
 

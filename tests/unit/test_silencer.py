@@ -5,14 +5,14 @@ from typing import Any, cast
 
 import pytest
 
-from receiver.batch import Outcome
+from receiver.actions.silence import read_matchers
+from receiver.actions.silencer import Silencer
+from receiver.alertmanager.silences import Silences
 from receiver.clock import Clock
-from receiver.dispatch import Dispatcher
+from receiver.engine.batch import Outcome
+from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.settings import AlertmanagerConfig
-from receiver.silence_requests import read_matchers
-from receiver.silencer import Silencer
-from receiver.silences import Silences
+from receiver.settings.model import AlertmanagerConfig
 from routing.event import Silenced, SilenceExpired
 from routing.group import Group
 from routing.incident import Incident

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-import receiver.silences
+import receiver.alertmanager.silences
+from receiver.alertmanager.silences import Made, Silences
 from receiver.errors import SilenceError
-from receiver.settings import AlertmanagerConfig
-from receiver.silences import Made, Silences
+from receiver.settings.model import AlertmanagerConfig
 from routing.matcher import parse_matchers
 from tests.fakes.alertmanager import ID, Behave, FakeAlertmanager
 from tests.patience import PATIENCE_S
@@ -218,7 +218,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize(("behave", "words"), UNUSABLE)
 async def test_an_unusable_answer_is_said(make, fakes, behave, words, monkeypatch) -> None:
-    monkeypatch.setattr(receiver.silences, "MAX_BYTES", 200_000)
+    monkeypatch.setattr(receiver.alertmanager.silences, "MAX_BYTES", 200_000)
     fakes[0].behave["GET"] = behave
     silences = make(fakes[0].url)
     with pytest.raises(SilenceError, match=words):

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.notify.base import View
-from receiver.notify.slack_blocks import (
+from receiver.notify.notifier import View
+from receiver.slack.blocks.digest_message import DIGEST_MAX, digest_message
+from receiver.slack.blocks.incident_message import (
     incident_message,
     message_text,
     page_text,
     plain_message,
     thread_note,
 )
-from receiver.notify.slack_digest import DIGEST_MAX, digest_message
-from receiver.notify.slack_text import escaped, mrkdwn, plain
+from receiver.slack.mrkdwn import escaped, mrkdwn, plain
 from routing.alert import Alert
 from routing.group import Group
 from routing.incident import Incident

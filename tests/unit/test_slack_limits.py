@@ -9,18 +9,18 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.response_figures import by_priority
-from receiver.review import review_of
-from receiver.slack import windows
-from receiver.slack.home import Work, home
-from receiver.slack.listing import handles_of, incident_list
-from receiver.slack.review_window import review_window
-from receiver.slack.status_window import status_update
-from receiver.slack.users import User
-from receiver.status_config import COMPONENTS_MAX, NAME_MAX
-from receiver.status_requests import TITLE_MAX
-from receiver.store.lists import ListPage
-from receiver.store.query import Query
+from receiver.actions.status_page import TITLE_MAX
+from receiver.observability.response_figures import by_priority
+from receiver.review.build import review_of
+from receiver.slack.blocks import modals as windows
+from receiver.slack.blocks.home import Work, home
+from receiver.slack.blocks.review_modal import review_window
+from receiver.slack.blocks.status_modal import status_update
+from receiver.slack.client.directory import User
+from receiver.slack.interactions.listing import handles_of, incident_list
+from receiver.store.lists.query import Query
+from receiver.store.lists.read import ListPage
+from receiver.web.status_page.config import COMPONENTS_MAX, NAME_MAX
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry, Publication, PublicUpdate, Silence
 from routing.silence import check_matchers, default_matchers

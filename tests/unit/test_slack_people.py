@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from receiver.notify.base import Person, Rejected, Retry
-from receiver.notify.slack_people import WITHIN_S, SlackPeople
+from receiver.notify.notifier import Person, Rejected, Retry
+from receiver.slack.client.mentions import WITHIN_S, SlackPeople
 
 FIRST = Person("PUSER1", "User 1", "user1@example.com")
 SECOND = Person("PUSER2", "User <!here> & *2*", "user2@example.com")

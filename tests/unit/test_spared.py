@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from receiver.spared import Spared
+from receiver.aio.spared import Spared
 
 
 class Made:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from receiver.status_config import StatusPageConfig
-from receiver.status_view import notices_of, page_of
+from receiver.web.status_page.config import StatusPageConfig
+from receiver.web.status_page.view import notices_of, page_of
 from routing.alert import Alert
+from routing.deadline import parse_within
 from routing.event import (
     Merged,
     Noted,
@@ -21,7 +22,6 @@ from routing.event import (
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.status_rule import StatusRule
-from routing.within import parse_within
 from tests.unit.builders import MINUTE, NOW, rules
 from tests.unit.builders import alert as any_alert
 from tests.unit.test_merge import World

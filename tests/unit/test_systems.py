@@ -8,8 +8,8 @@ import yaml
 
 from dashboards.__main__ import BOARDS
 from receiver.paths import files_for_people
-from receiver.policy import build_assignment
-from receiver.settings_load import load_settings
+from receiver.settings.load import load_settings
+from receiver.settings.rules import build_assignment
 from systems.__main__ import files
 from systems.accounted import Document, Statement, accounts, documents
 from systems.alertmanager import alertmanager_file

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from multidict import CIMultiDict
 
-from receiver import tracing
 from receiver.__main__ import main
 from receiver.errors import ConfigError
-from receiver.settings_load import load_settings
-from receiver.tracing import Tracing, build_tracing, read_context
-from receiver.tracing_config import TracingConfig, is_installed, is_wanted
+from receiver.observability import tracing
+from receiver.observability.tracing import Tracing, build_tracing, read_context
+from receiver.observability.tracing_config import TracingConfig, is_installed, is_wanted
+from receiver.settings.load import load_settings
 from routing.decision import Decision
 from routing.event import Noted
 from routing.incident import Incident
@@ -113,8 +113,8 @@ def test_nothing_is_imported_where_nothing_is_traced():
     program = (
         "import sys, redis.asyncio\n"  # it looks for OpenTelemetry by itself
         "before = set(sys.modules)\n"
-        "import receiver.app, receiver.tracing as t\n"
-        "from receiver.tracing_config import TracingConfig\n"
+        "import receiver.app.service, receiver.observability.tracing as t\n"
+        "from receiver.observability.tracing_config import TracingConfig\n"
         "assert t.build_tracing(TracingConfig()) is None\n"
         "new = set(sys.modules) - before\n"
         "print([name for name in new if name.startswith('opentelemetry')])\n"

@@ -61,7 +61,7 @@ class Product:
             self._do(TimerDue(task, seen_at=seen, alerts=answers), at)
 
     def _answers(self, at: int) -> dict[str, Seen] | None:
-        """Return what the Alertmanagers that can be reached say; as ``receiver.alertmanager``."""
+        """Return what Alertmanagers say, as ``receiver.alertmanager.alert_states`` does."""
         calm = at >= T0 + ACTIVE
         found: dict[str, Seen] = {}
         silent = set()

@@ -1,0 +1,1 @@
+"""Alertmanager as we ask it: which alerts fire, silences, what its configuration sends here."""

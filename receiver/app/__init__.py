@@ -1,0 +1,1 @@
+"""Puts the service together, starts and stops it."""

@@ -1,0 +1,49 @@
+"""Makes the configured notifiers."""
+
+from collections.abc import Mapping
+
+from receiver.app.pagerduty import PagerDuty
+from receiver.notify.log import LogNotifier
+from receiver.notify.notifier import Notifier
+from receiver.notify.webhook import WebhookNotifier
+from receiver.settings.model import Settings
+
+
+def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
+    """Return the configured notifiers by name."""
+    made: dict[str, Notifier] = {}
+    budgets = settings.budgets
+    for name, config in settings.notifiers.items():
+        # Imported only when used: each brings an HTTP library that takes a while to load.
+        if config.type == "slack" and config.token and config.channel and config.base_url:
+            from receiver.slack.notifier import SlackNotifier  # noqa: PLC0415
+
+            made[name] = SlackNotifier(
+                name,
+                token=config.token.get_secret_value(),
+                channel=config.channel,
+                base_url=config.base_url,
+                per_minute=(budgets.slack_channel_per_minute, budgets.slack_update_per_minute),
+            )
+        elif config.type == "pagerduty" and config.routing_key and config.base_url:
+            from receiver.pagerduty.notifier import PagerDutyNotifier  # noqa: PLC0415
+
+            made[name] = PagerDutyNotifier(
+                name,
+                routing_key=config.routing_key.get_secret_value(),
+                base_url=config.base_url,
+                nobody=pagerduty.nobody(name),
+                per_minute=budgets.pagerduty_per_minute,
+            )
+        else:
+            made[name] = LogNotifier(name)
+    for name, integration in settings.integrations.told.items():
+        token = integration.url_token
+        made[name] = WebhookNotifier(
+            name,
+            url=integration.url or "",
+            token=token.get_secret_value() if token else "",
+            timeout=integration.timeout_secs,
+            connections=settings.integrations.max_connections,
+        )
+    return made

@@ -1,0 +1,521 @@
+"""The composition root: makes every part, connects them, starts and stops them in order."""
+
+import asyncio
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from receiver.actions.open_incident import Opening
+from receiver.actions.silencer import Silencer
+from receiver.aio.background import end
+from receiver.alertmanager.alert_states import Alertmanagers
+from receiver.alertmanager.silences import Silences
+from receiver.app.enrichment import build_enrichment
+from receiver.app.load import Load
+from receiver.app.notifiers import build_notifiers
+from receiver.app.pagerduty import PagerDuty
+from receiver.app.slack import build_front, build_socket
+from receiver.app.timer_events import Facts
+from receiver.clock import Clock
+from receiver.conditions import Condition, Conditions, Subject
+from receiver.config_types import is_loopback
+from receiver.engine.agenda import Agenda
+from receiver.engine.commit_health import CommitHealth
+from receiver.engine.damaged import DamagedRecords
+from receiver.engine.delivery import Delivery
+from receiver.engine.dispatcher import Dispatcher
+from receiver.engine.floods import Floods
+from receiver.engine.notifier_checks import NotifierChecks
+from receiver.engine.notifier_health import Outages
+from receiver.engine.server_watch import ServerWatch
+from receiver.engine.timekeeper import Timekeeper
+from receiver.engine.unreached import Unreached
+from receiver.http.auth import Access
+from receiver.http.connections import Connections
+from receiver.http.ports import Listening
+from receiver.http.server import (
+    PATHS,
+    Endpoints,
+    build_application,
+    build_metrics_application,
+    build_status_application,
+)
+from receiver.intake.alertmanager_webhook import WebhookEndpoint
+from receiver.intake.changes import ChangeEndpoint
+from receiver.intake.heartbeats import Heartbeats
+from receiver.intake.hints import Hints
+from receiver.notify.config import BUILT_IN
+from receiver.notify.webhook import WebhookNotifier
+from receiver.observability.metrics.registry import Metrics
+from receiver.observability.tracing import Tracing, build_tracing
+from receiver.outgoing_heartbeat.self_checks import (
+    check_delivery,
+    check_intake,
+    check_redis,
+    intake_url,
+)
+from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
+from receiver.paths import runbooks_folder
+from receiver.people.actor import People
+from receiver.review.load import Reviews
+from receiver.review.render import ReviewPages
+from receiver.runbooks.catalogue import Catalogue
+from receiver.runbooks.feedback import RunbookFeedback
+from receiver.runbooks.history import RunbookHistory
+from receiver.settings.model import Settings
+from receiver.settings.rules import build_assignment
+from receiver.slack.interactions.http_endpoint import SlackEndpoint
+from receiver.store.budgets import BudgetStore
+from receiver.store.changes import ChangeStore
+from receiver.store.daily_figures import FigureStore
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.floods import FloodStore
+from receiver.store.hints import HintStore
+from receiver.store.incidents import IncidentStore
+from receiver.store.layout import check_layout
+from receiver.store.lists.sorting import Sorting
+from receiver.store.redis import Client, connect
+from receiver.store.repair.healing import Healing
+from receiver.store.repair.put_off import PutOff
+from receiver.store.startup import check_server, reach
+from receiver.store.tasks import TaskStore
+from receiver.web.console import ConsoleEndpoint
+from receiver.web.health import StatusEndpoint
+from receiver.web.incidents_api import ApiEndpoint
+from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.runbooks import RunbookEndpoint
+from receiver.web.shared_alerts import SharedAlerts, SharedAlertsEndpoint
+from receiver.web.status_page.endpoint import StatusPageEndpoint
+from routing.matcher import label_finder
+
+if TYPE_CHECKING:
+    from receiver.store.embedded.server import EmbeddedValkey
+
+log = logging.getLogger("app")
+
+VERSION = version("llm-incident-manager")
+REPAIRS_EVERY_S = 15.0
+
+
+class Service:
+    """The whole service: ``start`` returns when it answers, ``stop`` when nothing is left open."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """``clock``: another source of time, for tests that move it."""
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.conditions = Conditions(self.clock.now)
+        self.api_port = 0
+        self.metrics_port = 0
+        self.status_port = 0
+        self._embedded: EmbeddedValkey | None = None
+        self._redis: Client = None
+        self._listening = Listening()
+        self.load = Load(self.conditions)
+        self._background: list[asyncio.Task[None]] = []
+        self._tracing: Tracing | None = None
+
+    async def start(self) -> None:
+        """Start everything, or raise with nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        url = settings.redis.url
+        if not url:
+            # Imported only when used: it needs Unix (flock), an external server does not.
+            from receiver.store.embedded.server import EmbeddedValkey  # noqa: PLC0415
+
+            storage = settings.storage
+            self._embedded = EmbeddedValkey(Path(storage.path) / "valkey", storage.max_memory)
+            await self._embedded.start()
+            self._background.append(asyncio.create_task(self._embedded.watch()))
+            self._background.append(asyncio.create_task(self._tell_of_repairs(self._embedded)))
+            url = self._embedded.url
+        self._redis = connect(url)
+        self._build()
+        await reach(self._redis)
+        if settings.redis.url:
+            await check_server(
+                self._redis,
+                accept_loss=settings.redis.accept_loss,
+                assured=settings.redis.durability == "assured",
+            )
+        await check_layout(self._redis, settings.redis.shards)
+        await self.timekeeper.start()
+        await self.server_watch.look()
+        await self.health.check()
+        self.dispatcher.start(self._committed)
+        await self.status_page.start()
+        await self.heartbeats.expect()
+        self.agenda.start()
+        self.pagerduty.start()
+        self._background.append(asyncio.create_task(self.timekeeper.run()))
+        self._background.append(asyncio.create_task(self.load.watch()))
+        self._background.append(asyncio.create_task(self.unreached.run()))
+        self._background.append(asyncio.create_task(self.server_watch.run()))
+        self._background.append(asyncio.create_task(self.damaged.run()))
+        self._background.append(asyncio.create_task(Sorting(self.dispatcher.store).run()))
+        await self._listen()
+        self.outgoing_heartbeat.start()
+        self._background.append(asyncio.create_task(self.notifier_checks.run()))
+        if self.slack_socket is not None:
+            self.slack_socket.start()
+
+    async def _tell_of_repairs(self, embedded: "EmbeddedValkey") -> None:
+        """Say what the embedded server's start mended, until somebody has read it."""
+        while True:
+            self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
+            await asyncio.sleep(REPAIRS_EVERY_S)
+
+    def _committed(self) -> None:
+        self.agenda.wake()
+        self.status_page.wake()
+
+    def _build(self) -> None:
+        settings = self.settings
+        shards = settings.redis.shards
+        store = IncidentStore(
+            self._redis,
+            shards,
+            settings.incidents.tombstone_ttl,
+            settings.redis.wait_replicas,
+            self.clock.now,
+        )
+        self.tasks = TaskStore(self._redis, shards, self.clock.now)
+        self.figures = FigureStore(self._redis, shards)
+        self.unreached = Unreached(store, self.conditions)
+        self._access = Access(settings.web.credentials)
+        catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
+        self.assignment = build_assignment(settings, catalogue.names)
+        self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
+        teams = {route.team for route in self.assignment.tree.routes}
+        self.metrics = Metrics(
+            version=VERSION,
+            routes=PATHS,
+            channels=(*settings.notifiers, *settings.integrations.told),
+            teams=teams,
+            priorities=settings.classify.severities,
+            integrations=dict.fromkeys((*BUILT_IN, *settings.integrations.named)),
+            kinds={name: config.type for name, config in settings.notifiers.items()}
+            | {name: name for name in settings.integrations.told},
+            runbooks=catalogue.numbers,
+            catalogue=catalogue.names,
+            external_url=settings.web.base_url,
+            llm=settings.enrichment.summary.named,
+        )
+        self.metrics.set_reloaded(successful=True, now=self.clock.now())
+        self.metrics.register_gauges(self._measure)
+        self._tracing = build_tracing(settings.tracing)
+        self.dispatcher = Dispatcher(
+            store,
+            self.clock,
+            lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
+            self._tracing,
+        )
+        self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
+        self.server_watch = ServerWatch(
+            settings, self.tasks, self.clock, self.conditions, self.metrics, self.health
+        )
+        self.heartbeats = Heartbeats(
+            self.dispatcher,
+            lambda: self.assignment,
+            settings.heartbeats,
+            shards,
+            self.clock.now,
+        )
+        self.damaged = DamagedRecords(
+            Healing(store), store.mending.register, self.conditions, self.heartbeats, self._access
+        )
+        self._outages = Outages(self.clock)
+        self.pagerduty = PagerDuty(settings, self.clock)
+        self.notifiers = build_notifiers(settings, self.pagerduty)
+        address = settings.web.base_url
+        base = f"{address}/incidents/"
+        pages = ReviewPages(settings.review.templates, address)
+        self.reviews = Reviews(store, self.clock, pages)
+        delivery = Delivery(
+            self.notifiers,
+            self.tasks,
+            self.dispatcher,
+            self.clock,
+            self.metrics,
+            lambda incident: base + incident,
+            BudgetStore(self._redis),
+            self._outages,
+            digest_above=settings.budgets.digest_above,
+            on_call=self.pagerduty.people,
+            tracing=self._tracing,
+        )
+        self.alertmanagers = Alertmanagers(settings.alertmanagers)
+        self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
+        self.silences = Silences(settings.alertmanagers)
+        self.silencer = Silencer(self.silences, self.dispatcher, self.clock)
+        self._front = build_front(
+            settings,
+            self.dispatcher,
+            self.opening,
+            self.silencer,
+            self.figures,
+            self.clock,
+            self.pagerduty.shown,
+            self.pagerduty.user_id,
+            lambda incident: base + incident if incident else f"{address}/",
+            self.reviews,
+        )
+        self.slack_socket = build_socket(settings, self._front)
+        self.changes = ChangeStore(self._redis)
+        self.enrichment = build_enrichment(
+            settings.enrichment,
+            metrics=self.metrics,
+            store=store,
+            changes=self.changes,
+            changes_elsewhere=self.pagerduty.changes,
+            read_runbook=catalogue.read,
+            people=self.pagerduty.people,
+            base_url=address,
+        )
+        self._shared = SharedAlerts(store, settings.incidents.stale_after)
+        facts = Facts(
+            self.dispatcher,
+            self.alertmanagers,
+            self.heartbeats,
+            self.enrichment,
+            self._shared,
+            self.clock,
+        )
+        self.agenda = Agenda(
+            self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
+        )
+        self._put_off = PutOff(self._redis, shards, self.agenda.leases)
+        self.timekeeper = Timekeeper(
+            self.clock,
+            store,
+            self.conditions,
+            self._put_off,
+            self.heartbeats.expect,
+            alone=self._embedded is not None,
+        )
+        self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
+        runbooks = RunbookEndpoint(
+            catalogue,
+            RunbookHistory(store.lists, catalogue.names, settings.runbooks.system_label),
+            RunbookFeedback(self.figures),
+            self._access,
+            self.clock,
+            settings.web.link_path,
+        )
+        self._endpoints = self._build_endpoints(store, runbooks)
+        self.outgoing_heartbeat = self._build_heartbeat()
+        self.notifier_checks = NotifierChecks(
+            self.notifiers,
+            self._outages,
+            settings.observability.check_notifiers_every,
+            self._report_notifiers,
+        )
+
+    def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
+        settings = self.settings
+        access = self._access
+        dead_letters = DeadLetterStore(self._redis)
+        floods = Floods(self.dispatcher, FloodStore(self._redis), self.metrics, self.clock.now)
+        hints = Hints(
+            HintStore(self._redis),
+            lambda: self.assignment,
+            self.heartbeats,
+            access,
+            self.metrics,
+            self.clock.now,
+        )
+        webhook = WebhookEndpoint(
+            floods,
+            settings.redis.shards,
+            lambda: self.assignment,
+            dead_letters,
+            access,
+            self.clock,
+            self.metrics,
+            self.heartbeats,
+            hints,
+        )
+        webhook.max_alerts = settings.web.max_alerts
+        token = settings.web.metrics_token
+        status = StatusEndpoint(
+            store,
+            self.tasks,
+            self.clock,
+            self.metrics,
+            access,
+            self.conditions,
+            self.health,
+            self.figures,
+            token.get_secret_value() if token else "",
+        )
+        status.components = self._components
+        status.notifiers = lambda: self._outages.states(self.notifiers)
+        status.look = self._look
+        return Endpoints(
+            webhook=webhook,
+            slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
+            pagerduty=self.pagerduty.webhook(
+                self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
+            ),
+            on_call=self.pagerduty.on_call(access),
+            damaged=self.damaged,
+            api=ApiEndpoint(
+                self.dispatcher,
+                dead_letters,
+                access,
+                self.clock,
+                self.opening,
+                self.silencer,
+                self.reviews,
+                People(settings.people, self._front.users.is_person, self.pagerduty.user_id),
+                tuple(component.name for component in settings.status_page.components),
+            ),
+            status=status,
+            runbooks=runbooks,
+            console=ConsoleEndpoint(
+                self.dispatcher,
+                self.figures,
+                access,
+                self.clock,
+                settings.web.link_path,
+                self.reviews,
+                self._problems,
+            ),
+            integrations=IntegrationEndpoint(
+                self.metrics.integrations,
+                settings.integrations.named,
+                floods,
+                settings.redis.shards,
+                lambda: self.assignment,
+                access,
+                self.clock,
+                self.notifiers,
+                self._outages.present,
+                {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+                hints,
+            ),
+            hints=hints,
+            changes=ChangeEndpoint(self.changes, access, self.clock),
+            shared_alerts=SharedAlertsEndpoint(self._shared, access),
+            status_page=self.status_page,
+            conditions=self.conditions,
+        )
+
+    def _build_heartbeat(self) -> OutgoingHeartbeat:
+        return OutgoingHeartbeat(
+            self.settings.outgoing_heartbeat,
+            {
+                "intake": lambda: check_intake(intake_url(self.settings.web, self.api_port)),
+                "redis": lambda: check_redis(self.health, self.conditions),
+                "delivery": lambda: check_delivery(
+                    self.tasks,
+                    self.clock,
+                    lambda: self._outages.lengths(self.settings.notifiers),
+                    self._put_off,
+                ),
+            },
+            self.metrics,
+            self.clock,
+        )
+
+    def _measure(self) -> None:
+        """Set the gauges of what this process holds."""
+        self.load.measure(self.metrics)
+        pool = self._redis.connection_pool
+        # redis-py has no public word for it.
+        self.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
+        for name, notifier in self.notifiers.items():
+            if isinstance(notifier, WebhookNotifier):
+                self.metrics.set_pool(name, notifier.in_use, notifier.connections)
+                self.metrics.set_breaker(name, notifier.breaker.state(self.clock.now()))
+        clock = self.clock
+        self.metrics.set_clock(clock.redis_ahead, clock.machine_ahead, clock.behind)
+        self.metrics.set_put_off(self.timekeeper.put_off)
+        self.metrics.set_cache("records", self.dispatcher.cache.shown())
+        self.metrics.set_cache("enrichment", self.enrichment.shown())
+
+    async def _look(self) -> None:
+        """Bring up to date what nobody reports by himself."""
+        self._report_notifiers()
+        await self.unreached.look()
+        self.metrics.set_damaged(await self.damaged.look())
+
+    def _report_notifiers(self) -> None:
+        words, since = self._outages.condition()
+        self.conditions.report(Subject.NOTIFIERS, words, since=since)
+
+    async def _problems(self) -> list[Condition]:
+        """Return what is wrong, for the console."""
+        await self._look()
+        return self.conditions.present()
+
+    def _components(self) -> dict[str, str]:
+        """Return how what is beside Redis is, for /health."""
+        found = {
+            "durability": self.server_watch.durability.shown,
+            "outgoing_heartbeat": self.outgoing_heartbeat.status,
+        }
+        if self.slack_socket is not None:
+            found["slack_socket"] = self.slack_socket.status
+        return found
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        api = build_application(settings, self._endpoints, self.metrics, self._tracing)
+        address = settings.web.listen_address
+        self.api_port = await self._listening.open(api, address, self._connections("api"))
+        if settings.observability.prometheus_enabled:
+            metrics = build_metrics_application(settings, self._endpoints)
+            address = settings.web.metrics_address
+            if not is_loopback(address) and settings.web.metrics_token is None:
+                log.warning("/metrics at %s is open to all: set web.metrics_token", address)
+            connections = self._connections("metrics")
+            self.metrics_port = await self._listening.open(metrics, address, connections)
+        if settings.status_page.listen_address and self.status_page.enabled:
+            status = build_status_application(self._endpoints, self.metrics)
+            address = settings.status_page.listen_address
+            connections = self._connections("status")
+            self.status_port = await self._listening.open(status, address, connections)
+
+    def _connections(self, port: str) -> Connections:
+        return self.load.connections(port, lambda: self.metrics.connection_refused(port))
+
+    def retire(self) -> None:
+        """Be unready from now on, and serve all the same until ``stop``."""
+        self._endpoints.status.stopping = True
+
+    async def stop(self) -> None:
+        """Accept nothing more, finish what is under way, close everything."""
+        if hasattr(self, "outgoing_heartbeat"):
+            await self.outgoing_heartbeat.stop()
+        if hasattr(self, "slack_socket") and self.slack_socket is not None:
+            await self.slack_socket.close()
+        await self._listening.close()
+        if hasattr(self, "agenda"):
+            await self.agenda.stop()
+            await self.status_page.stop()
+            await self.pagerduty.close()
+            await self.dispatcher.stop()
+            await self._endpoints.slack.close()
+            await self.alertmanagers.close()
+            await self.silences.close()
+            await self.enrichment.close()
+            for notifier in self.notifiers.values():
+                await notifier.close()
+        await end(self._background)
+        if hasattr(self, "health"):
+            await self.health.stop()
+        if self._redis is not None:
+            await self._redis.aclose(close_connection_pool=True)
+        if self._embedded is not None:
+            await self._embedded.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()

@@ -1,0 +1,1 @@
+"""Commands that look at a service and say how it is."""

@@ -1,0 +1,276 @@
+"""The daily look at this service itself: what it says of its parts, and what it counts."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from receiver.cli.checks.finding import Finding, State, judged
+from receiver.cli.checks.health.metrics import AREA, from_page
+from receiver.cli.checks.metrics_page import read_page
+from receiver.cli.checks.source import Source, SourceError
+from receiver.text.units import counted, size, span
+from routing.alert import PRIORITIES
+
+DAY_S = 86_400
+ERROR_PERCENT = 5.0
+"""Of an integration's requests, as the rule HighErrorRate."""
+SLOW_MS = 2_000
+"""P95 of an integration, as the rule HighLatency."""
+HIT_RATE, HIT_RATE_FROM = 0.5, 10_000
+"""A cache's hit rate, once it was asked so often."""
+LOOKED_AT = 1_000
+"""Open incidents, the most urgent, among which those nobody reports are counted."""
+FINE = ("ok", "off", "waiting for the first")
+_LIST = "incident-manager incidents list"
+
+
+async def check_service(source: Source, metrics: Source, storage_limit: int) -> list[Finding]:
+    """Look at the service and at its metrics; ``storage_limit`` in bytes.
+
+    The rest is not asked when nothing answers: one line says more than twenty that repeat it.
+    """
+    try:
+        found = await _alive(source)
+    except SourceError as error:
+        return [Finding(AREA, "service", "failed", str(error), advice="start it, see its log")]
+    found += await _health(source)
+    try:
+        found += from_page(await read_page(metrics), storage_limit)
+    except SourceError as error:
+        found.append(Finding(AREA, "metrics", "failed", str(error)))
+    for name, ask in _QUESTIONS:
+        try:
+            found += await ask(source)
+        except SourceError as error:
+            found.append(_unasked(name, error))
+        except (KeyError, TypeError, ValueError):
+            words = "the answer is JSON of another form: is the service of another version?"
+            found.append(Finding(AREA, name, "unknown", words))
+    return found
+
+
+def _unasked(name: str, error: SourceError) -> Finding:
+    advice = "give --token (web.credentials)" if " 401 " in str(error) else ""
+    return Finding(AREA, name, "unknown", str(error), advice=advice)
+
+
+async def _alive(source: Source) -> list[Finding]:
+    alive = await source.get("/-/healthy")
+    if alive.status != 200 or alive.text.strip() != "healthy":  # noqa: PLR2004 - HTTP
+        words = f"{source.shown}/-/healthy answers {alive.status} and is not this service's"
+        raise SourceError(f"{words}: is this the right address?")
+    ready = await source.get("/-/ready")
+    state: State = "ok" if ready.status == 200 else "failed"  # noqa: PLR2004 - HTTP
+    advice = "" if state == "ok" else "see /health and the log; alerts wait at Alertmanager"
+    return [
+        Finding(AREA, "service", "ok", f"answers within {span(alive.took)}"),
+        Finding(AREA, "ready", state, ready.text.strip(), "ready", advice),
+    ]
+
+
+async def _health(source: Source) -> list[Finding]:
+    """Read /health, which answers 503 with the same JSON when something is wrong."""
+    try:
+        body = source.parse(await source.get("/health"), "/health")
+        parts, notifiers = dict(body["components"]), dict(body["notifiers"])
+        problems = list(body["problems"])
+    except SourceError as error:
+        return [_unasked("health", error)]
+    except (KeyError, TypeError, ValueError):
+        words, advice = (
+            "/health has no components, notifiers and problems",
+            "give --token (web.credentials)",
+        )
+        return [Finding(AREA, "health", "unknown", words, advice=advice)]
+    found = [_problem(row) for row in problems]
+    # What a server may lose that was taken knowingly is shown, and no news each morning; what is
+    # wrong with it is among the problems.
+    durability = parts.pop("durability", "ok")
+    if "durability" not in [row["subject"] for row in problems]:
+        found.append(Finding(AREA, "durability", "ok", str(durability)))
+    for name, words in parts.items():
+        state: State = "ok" if words in FINE else ("failed" if name == "redis" else "warning")
+        advice = "" if state == "ok" else _COMPONENTS.get(name, "see the log")
+        found.append(Finding(AREA, name.replace("_", " "), state, str(words), "ok", advice))
+    for name, how in notifiers.items():
+        if how.get("state") == "ok":
+            found.append(Finding(AREA, f"notifier {name}", "ok", "its last attempts succeeded"))
+        elif how.get("state") == "untried":
+            words = f"not tried: {how.get('untried') or 'nothing was to be delivered yet'}"
+            found.append(Finding(AREA, f"notifier {name}", "ok", words))
+        else:
+            words = f"every attempt fails since {how.get('since')}: {how.get('problem')}"
+            advice = "repair what it says; runbook NotifierDown"
+            found.append(Finding(AREA, f"notifier {name}", "failed", words, advice=advice))
+    return found
+
+
+def _problem(row: dict[str, Any]) -> Finding:
+    state: State = "failed" if row["unready"] else "warning"
+    words = f"since {row['since']}: {row['problem']}"
+    return Finding(AREA, row["subject"].replace("_", " "), state, words, advice="see the log")
+
+
+_COMPONENTS = {
+    "redis": "runbook RedisDown; nothing is accepted until it answers",
+    "slack_socket": "incident-manager slack check",
+    "outgoing_heartbeat": "whoever waits for it will say that this service is dead",
+}
+
+
+async def _incidents(source: Source) -> list[Finding]:
+    """Open P1 and P2 that nobody has taken are what a morning starts with."""
+    counts = {name: await _count(source, priority=name) for name in PRIORITIES}
+    waiting = await _count(source, priority="P1,P2", state="triggered")
+    rows = (await source.json("/v1/incidents", {"limit": str(LOOKED_AT)}))["incidents"]
+    words = ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "none"
+    if waiting:
+        words += f"; nobody has taken {waiting} of P1 and P2"
+    stale = sum(bool(row["stale_since"]) for row in rows)
+    of = f" of the {LOOKED_AT} most urgent" if len(rows) == LOOKED_AT else ""
+    words += f"; {stale}{of} not reported any more" if stale else ""
+    state: State = "warning" if waiting else "ok"
+    return [Finding(AREA, "open incidents", state, words, advice=_LIST if waiting else "")]
+
+
+async def _count(source: Source, **filters: str) -> int:
+    """Return how many incidents a list has."""
+    return int((await source.json("/v1/incidents", {"limit": "1", **filters}))["total"])
+
+
+async def _dead_letters(source: Source) -> list[Finding]:
+    body = await source.json("/v1/dead-letters", {"limit": "1000"})
+    since = time.time() - DAY_S
+    recent = [row for row in body["dead_letters"] if _seconds(row["at"]) >= since]
+    words = f"{len(recent)} in the last 24 hours"
+    if recent:
+        words += f", the last one: {recent[0]['reason']}"
+    advice = "incident-manager dead-letters list"
+    return [judged(AREA, "dead letters", len(recent), words, warn=0, limit="0", advice=advice)]
+
+
+async def _hints(source: Source) -> list[Finding]:
+    """Say what senders do that the configuration knows nothing of."""
+    rows = (await source.json("/v1/hints"))["hints"]
+    return [
+        _hinted("severities", [row for row in rows if row["kind"] == "unknown_severity"]),
+        _hinted("heartbeats", [row for row in rows if row["kind"] == "unwatched_heartbeat"]),
+    ]
+
+
+def _hinted(name: str, rows: list[dict[str, Any]]) -> Finding:
+    words, fine, advice = _HINTS[name]
+    if not rows:
+        return Finding(AREA, name, "ok", fine)
+    names = ", ".join(str(row["name"]) for row in rows[:HINTED])
+    more = f" and {len(rows) - HINTED} more" if len(rows) > HINTED else ""
+    text = f"{words} within 7 days: {names}{more}"
+    return Finding(AREA, name, "warning", text, advice=f"{advice} {rows[0]['configuration']}")
+
+
+HINTED = 10
+_HINTS = {
+    "severities": (
+        "not known, so at least P2,",
+        "every severity of the last 7 days is known",
+        "say what it means:",
+    ),
+    "heartbeats": (
+        "always firing, and watched by no heartbeat,",
+        "nothing that always fires goes unwatched",
+        "watch it:",
+    ),
+}
+
+
+async def _figures(source: Source) -> list[Finding]:
+    """Read yesterday and today (UTC): a check in the morning looks back at the night."""
+    body = await source.json("/v1/figures", {"days": "2"})
+    lost = sum(row["undeliverable"] for row in body["priorities"])
+    missed = sum(row["missed"] for row in body["priorities"])
+    met = sum(row["met"] for row in body["priorities"])
+    return [
+        judged(
+            AREA,
+            "undeliverable",
+            lost,
+            f"{counted(lost, 'incident')} reached nobody since yesterday",
+            fail=0,
+            limit="0",
+            advice="runbook DeliveryFailing",
+        ),
+        judged(
+            AREA,
+            "deadlines",
+            missed,
+            f"{missed} missed and {met} met since yesterday",
+            warn=0,
+            limit="0 missed",
+            advice=f"{_LIST} --state all",
+        ),
+    ]
+
+
+async def _integrations(source: Source) -> list[Finding]:
+    body = await source.json("/v1/metrics/integrations")
+    return [_integration(row) for row in body["integrations"]]
+
+
+def _integration(row: dict[str, Any]) -> Finding:
+    name, total = f"integration {row['integration']}", row["requests_total"]
+    if not total:
+        return Finding(AREA, name, "ok", "no request since the start")
+    failed = 100 - row["success_rate_percent"]
+    p95 = row["latency_milliseconds"]["p95"]
+    words = f"{counted(total, 'request')}, {failed:.3g} % failed, P95 {p95:.0f} ms"
+    state: State = "warning" if failed > ERROR_PERCENT or p95 > SLOW_MS else "ok"
+    advice = "runbook HighErrorRate" if failed > ERROR_PERCENT else "runbook HighLatency"
+    limit = f"{ERROR_PERCENT:g} %, {SLOW_MS} ms"
+    return Finding(AREA, name, state, words, limit, "" if state == "ok" else advice)
+
+
+async def _caches(source: Source) -> list[Finding]:
+    found = []
+    for name, row in (await source.json("/v1/metrics/caches"))["caches"].items():
+        asked, rate = row["hits"] + row["misses"], row["hit_rate"]
+        words = f"{counted(row['entries'], 'entry')}, {size(row['size_bytes'])}"
+        words += (
+            f", {rate:.0%} of {counted(asked, 'look-up')} hit"
+            if rate is not None
+            else ", not asked yet"
+        )
+        low = rate is not None and rate < HIT_RATE and asked >= HIT_RATE_FROM
+        state: State = "warning" if low else "ok"
+        found.append(Finding(AREA, f"cache {name}", state, words, f"{HIT_RATE:.0%}"))
+    return found
+
+
+async def _shared(source: Source) -> list[Finding]:
+    """One alert that came by two ways made two incidents, and two pages."""
+    body = await source.json("/v1/shared-alerts")
+    found = list(body["shared_alerts"])
+    if not found:
+        return [Finding(AREA, "shared alerts", "ok", "no alert is in two open incidents")]
+    older, *younger = found[0]["incidents"]
+    ids = ", ".join(one["id"] for one in found[0]["incidents"])
+    words = f"{counted(found[0]['alerts'], 'alert')} ({found[0]['alertname']}) in {ids}"
+    if body["total"] > 1:
+        words += f", and the like {body['total'] - 1} more times"
+    advice = f"incident-manager incidents merge {younger[0]['id']} {older['id']}"
+    advice += "; check-config --alertmanager FILE says where it is sent twice"
+    return [Finding(AREA, "shared alerts", "warning", words, advice=advice)]
+
+
+_QUESTIONS = (
+    ("open incidents", _incidents),
+    ("shared alerts", _shared),
+    ("dead letters", _dead_letters),
+    ("hints", _hints),
+    ("figures", _figures),
+    ("integrations", _integrations),
+    ("caches", _caches),
+)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,1 @@
+"""``incident-manager weekly-report``."""

@@ -1,0 +1,98 @@
+"""The command that lists incidents, page after page."""
+
+from typing import Any
+
+import click
+
+from receiver.cli.client import ago, call, formats_option, print_json, token_option, url_option
+from receiver.cli.incidents import unreached
+from receiver.text.visible import plain
+from routing.alert import PRIORITIES
+from routing.incident import OPEN_STATES
+
+PAGE = 1_000
+"""The most that the service gives at once."""
+
+
+@click.command("list")
+@click.option(
+    "--state",
+    type=click.Choice(["open", "closed", "all", *OPEN_STATES]),
+    default="open",
+    show_default=True,
+)
+@click.option(
+    "--priority",
+    "-p",
+    multiple=True,
+    type=click.Choice(PRIORITIES, case_sensitive=False),
+    help="Only these; may be given several times.",
+)
+@click.option("--team", help="Only those of this team.")
+@click.option(
+    "--label",
+    "-l",
+    multiple=True,
+    metavar="MATCHER",
+    help="As service=checkout or env!=test, as in Alertmanager; may be given several times.",
+)
+@click.option("--text", help="Only those with this in title, labels or summary.")
+@click.option(
+    "--sort",
+    type=click.Choice(["urgent", "newest", "oldest"]),
+    default="urgent",
+    show_default=True,
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--all", "everything", is_flag=True, help="However many there are.")
+@formats_option
+@url_option
+@token_option
+def list_incidents(limit: int, output: str, url: str, token: str, **asked: Any) -> None:
+    """List incidents: most urgent first, then longest waiting; closed ones by their end."""
+    wanted = None if asked.pop("everything") else limit
+    body = _read({name: value for name, value in asked.items() if value}, wanted, url, token)
+    if output == "json":
+        print_json(body)
+        return
+    rows = body["incidents"]
+    if not rows:
+        click.echo(f"no incidents ({_words(asked)})")
+        return
+    click.echo(f"{'ID':<22} {'PRI':<4} {'STATE':<13} {'AGE':>5}  {'ALERTS':>6}  TITLE")
+    for row in rows:
+        click.echo(
+            f"{row['id']:<22} {row['priority']:<4} {row['state']:<13} "
+            f"{ago(row['opened_at']):>5}  {row['firing']:>6}  {plain(row['title'])[:100]}"
+        )
+        if row["unreached"]:
+            click.echo(f"  ! {unreached(row['unreached'])[:200]}")
+    if body["next"]:
+        of = f" of {body['total']}" if body["total"] is not None else ""
+        click.echo(f"{len(rows)}{of}: the rest with --limit or --all")
+    else:
+        click.echo(f"{len(rows)} in all")
+
+
+def _read(asked: dict[str, Any], limit: int | None, url: str, token: str) -> dict[str, Any]:
+    """Return up to ``limit`` incidents (None: all) as one page."""
+    # One that ends while this reads is met again among the closed ones.
+    found: dict[str, dict[str, Any]] = {}
+    cursor: str | None = None
+    while True:
+        left = PAGE if limit is None else min(PAGE, limit - len(found))
+        params = {**asked, "limit": left, **({"cursor": cursor} if cursor else {})}
+        body: dict[str, Any] = call("GET", url, token, "/v1/incidents", params=params)
+        found.update((row["id"], row) for row in body["incidents"])
+        cursor = body["next"]
+        if not cursor or (limit is not None and len(found) >= limit):
+            return body | {"incidents": list(found.values())}
+
+
+def _words(asked: dict[str, Any]) -> str:
+    """Return what was asked for, for a list that is empty."""
+    given = [asked["state"]]
+    for name in ("priority", "team", "label", "text"):
+        value = asked[name]
+        given += [f"{name} {part}" for part in ([value] if isinstance(value, str) else value or [])]
+    return ", ".join(given)

@@ -1,0 +1,268 @@
+"""Commands that talk to a running service over its API."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from receiver.cli.client import (
+    ago,
+    by_option,
+    call,
+    formats_option,
+    print_json,
+    signed,
+    token_option,
+    url_option,
+)
+from receiver.text.visible import plain
+
+
+@click.group()
+def incidents() -> None:
+    """Look at incidents, acknowledge and resolve them."""
+
+
+@incidents.command("show")
+@click.argument("incident")
+@click.option(
+    "--timeline-before",
+    type=click.IntRange(2),
+    metavar="NUMBER",
+    help="The entries before this one, instead of the latest.",
+)
+@formats_option
+@url_option
+@token_option
+def show_incident(
+    incident: str, timeline_before: int | None, output: str, url: str, token: str
+) -> None:
+    """Show one incident: state, clocks, alerts, timeline, deliveries."""
+    asked = {"timeline_before": str(timeline_before)} if timeline_before else {}
+    body = call("GET", url, token, f"/v1/incidents/{incident}", params=asked)
+    if output == "json":
+        print_json(body)
+        return
+    click.echo(f"{body['priority']} {body['state']}: {plain(body['title'])}")
+    click.echo(f"  why        {plain(body['priority_reason'])}")
+    click.echo(f"  opened     {body['opened_at']} ({ago(body['opened_at'])} ago)")
+    for name, deadline in body["deadlines"].items():
+        ended = deadline["met_at"] or deadline["missed_at"]
+        click.echo(f"  {name:<11} by {deadline['due']}: {_how(deadline)} {ended or ''}".rstrip())
+    if body.get("unreached"):
+        click.echo(f"  ! {unreached(body['unreached'])}")
+    for mark in _marks(body):
+        click.echo(f"  {mark}")
+    for what in ("acknowledged", "resolved"):
+        if body[f"{what}_by"]:
+            by = body[f"{what}_by"]
+            click.echo(f"  {what} {body[f'{what}_at']} by {plain(by['name'])} ({by['via']})")
+    click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
+    if body["published"]:
+        _show_published(body["published"])
+    _show_findings(body["context"])
+    _show_alerts(body["alerts"], body["alerts_summarized"])
+    _show_timeline(body["timeline"], body["timeline_total"])
+    click.echo("deliveries")
+    for item in body["deliveries"]:
+        error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
+        click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
+
+
+def unreached(found: dict[str, Any]) -> str:
+    """Return what is said of an incident that nobody could be told of."""
+    return f"NOBODY COULD BE REACHED since {found['since']}: {plain(found['why'])}"
+
+
+def _show_timeline(entries: list[dict[str, Any]], total: int) -> None:
+    click.echo("timeline")
+    if entries and entries[0]["number"] > 1:
+        first = entries[0]["number"]
+        click.echo(f"  ... {first - 1} earlier entries: --timeline-before {first}")
+    for entry in entries:
+        click.echo(f"  {entry['at']}  {plain(entry['text'])}")
+    later = total - (entries[-1]["number"] if entries else 0)
+    if later:
+        click.echo(f"  ... {later} later entries")
+
+
+def _show_findings(context: list[dict[str, Any]]) -> None:
+    if context:
+        click.echo("context")
+    for found in context:
+        link = f"  {found['url']}" if found["url"] else ""
+        click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
+
+
+ALERTS_SHOWN = 50
+
+
+def _show_alerts(alerts: list[dict[str, Any]], summarized: int) -> None:
+    click.echo("alerts")
+    for item in alerts[:ALERTS_SHOWN]:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
+        click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
+    more = len(alerts) - ALERTS_SHOWN
+    if more > 0:
+        click.echo(f"  ... {more} more: --output json")
+    if summarized:
+        click.echo(f"  ... {summarized} more, of which only state and times are kept")
+
+
+def _show_published(page: dict[str, Any]) -> None:
+    taken = ", taken back" if page["hidden"] else ""
+    where = ", ".join(f"{name}: {how}" for name, how in page["components"].items())
+    click.echo(f"status page: {page['status']}{taken}: {plain(page['title'])} ({plain(where)})")
+    for update in page["updates"]:
+        taken = " (taken back)" if update["hidden"] else ""
+        click.echo(
+            f"  {update['number']}. {update['at']}  {update['status']}{taken}: "
+            f"{plain(update['text'])}"
+        )
+
+
+def _how(deadline: dict[str, Any]) -> str:
+    if deadline["met_at"]:
+        return "met"
+    if deadline["missed_at"]:
+        return "MISSED"
+    return "stands still" if deadline["paused_at"] else "running"
+
+
+def _marks(body: dict[str, Any]) -> list[str]:
+    """Return what is unusual about an incident, a line each."""
+    assigned = body["assigned_to"]
+    found = [
+        (assigned, f"assigned to {plain(assigned['name'])}" if assigned else ""),
+        (body["snoozed_until"], f"snoozed until {body['snoozed_until']}"),
+        (body["flapping"], "flapping: it stays open, and at its priority, until it is quiet"),
+        (body["asked_priority"], f"its alerts ask for {body['asked_priority']}"),
+        (body["stale_since"], f"not reported any more (noticed {body['stale_since']})"),
+        (body["merged_into"], f"merged into {body['merged_into']}"),
+        (body["merged"], f"merged into this: {', '.join(body['merged'])}"),
+    ]
+    return [text for holds, text in found if holds]
+
+
+def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:
+    """Do something to an incident and print what came of it; ``options``: output, url, token."""
+    output, url, token = options
+    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=signed(body))
+    if output == "json":
+        print_json(answer)
+        return
+    shown = answer["incident"]
+    result = answer["result"].replace("_", " ")
+    click.echo(f"{result}: {shown['priority']} {plain(shown['title'])}" if shown else result)
+
+
+@incidents.command("ack")
+@click.argument("incident")
+@by_option
+@formats_option
+@url_option
+@token_option
+def acknowledge(incident: str, by: str, output: str, url: str, token: str) -> None:
+    """Take an incident: its acknowledge clock stops."""
+    act(incident, "acknowledge", {"by": by}, (output, url, token))
+
+
+@incidents.command("resolve")
+@click.argument("incident")
+@by_option
+@click.option("--cause", default="", help="What it was, for the timeline.")
+@formats_option
+@url_option
+@token_option
+def resolve(incident: str, by: str, cause: str, output: str, url: str, token: str) -> None:
+    """Declare an incident over; alerts that still fire are quiet until they change."""
+    act(incident, "resolve", {"by": by, "cause": cause}, (output, url, token))
+
+
+@click.group()
+def alert() -> None:
+    """Send alerts, to try things out."""
+
+
+@alert.command("send")
+@click.argument("name")
+@click.argument("labels", nargs=-1, metavar="[LABEL=VALUE]...")
+@click.option("--annotation", "-a", multiple=True, metavar="NAME=TEXT")
+@click.option("--resolved", is_flag=True, help="Send it as resolved.")
+@formats_option
+@url_option
+@token_option
+def send(  # noqa: PLR0913, PLR0917 - one parameter an option
+    name: str,
+    labels: tuple[str, ...],
+    annotation: tuple[str, ...],
+    resolved: bool,  # noqa: FBT001 - a flag is a boolean
+    output: str,
+    url: str,
+    token: str,
+) -> None:
+    """Send one alert as Alertmanager would."""
+    found = {"alertname": name, **_pairs(labels)}
+    notes = {"summary": f"{name} sent by hand", **_pairs(annotation)}
+    now = datetime.now(UTC)
+    # Same labels, same group: sending again repeats the alert, --resolved ends it.
+    item = {
+        "status": "resolved" if resolved else "firing",
+        "labels": found,
+        "annotations": notes,
+        "startsAt": now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(),
+        "endsAt": now.isoformat() if resolved else "0001-01-01T00:00:00Z",
+    }
+    group = "".join(f'{key}="{value}",' for key, value in sorted(found.items()))
+    payload = {
+        "version": "4",
+        "groupKey": f"manual:{{{group}}}",
+        "status": item["status"],
+        "receiver": "incident-manager",
+        "groupLabels": found,
+        "commonLabels": found,
+        "commonAnnotations": notes,
+        "externalURL": "",
+        "alerts": [item],
+    }
+    body = call("POST", url, token, "/v1/alerts/webhook", json=payload)
+    if output == "json":
+        print_json(body)
+        return
+    for incident in body.get("incidents", []):
+        click.echo(f"accepted: incident {incident}")
+    if not body.get("incidents"):
+        click.echo(f"{body['status']}: no incident came of it")
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{text!r} is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at what was sent and was no alert."""
+
+
+@dead_letters.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@formats_option
+@url_option
+@token_option
+def list_dead_letters(limit: int, output: str, url: str, token: str) -> None:
+    """List dead letters, newest first."""
+    body = call("GET", url, token, "/v1/dead-letters", params={"limit": str(limit)})
+    if output == "json":
+        print_json(body)
+        return
+    if not body["dead_letters"]:
+        click.echo("no dead letters")
+    for letter in body["dead_letters"]:
+        click.echo(f"{letter['at']}  {letter['place'] or '$'}: {plain(letter['reason'])}")
+        click.echo(f"    {plain(letter['raw'])[:160]}")

@@ -1,0 +1,239 @@
+"""The agenda's workers: claim what is due, in two lanes, and hand it on.
+
+P1 and P2 have a lane and places of their own, and so has what pages nobody: context from services
+that may be slow, and integrations. Timers claimed together are decided together, and find places
+when hung notifiers hold all of theirs. Of several notifiers each has its share of the places: what
+finds none is not claimed, and what is behind it is.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any
+
+from receiver.aio.background import end
+from receiver.app.timer_events import Facts
+from receiver.clock import Clock
+from receiver.engine.delivery import LEASE_MARGIN_MS, Delivery
+from receiver.engine.dispatcher import Dispatcher
+from receiver.errors import NewerRecordError, StoreUnavailableError
+from receiver.notify.notifier import Notifier
+from receiver.store.tasks import Reading, Task, TaskStore
+
+log = logging.getLogger("agenda")
+
+LEASE_MS = 30_000
+"""Outlasts executor queueing plus the longest request (10 s) with room for a second step."""
+LEFT_MS = 3_000
+"""For how long this replica lets others take what it does not know."""
+IDLE_S = 1.0
+"""How often a lane looks for work another replica scheduled; our own commits wake it at once."""
+PACE_S = 0.02
+"""Pause between two claims, so that a storm of commits is claimed in batches."""
+BUSY_S = 0.1
+"""How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
+PLACES = {"urgent": 96, "normal": 48, "background": 64}
+"""Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
+TIMERS = 32
+"""Batches of timers that may be under way beside that."""
+UNHURRIED = {"enrich": 24, "summarize": 8}
+"""Timers that ask slow services, and how many of each may be under way: half of their lane."""
+
+
+class Agenda:
+    """Runs one claiming loop per shard and lane."""
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        delivery: Delivery,
+        dispatcher: Dispatcher,
+        facts: Facts,
+        clock: Clock,
+        notifiers: Mapping[str, Notifier],
+    ) -> None:
+        """A lease outlasts the slowest call that a notifier of its lane may make.
+
+        ``leases``: for each lane its length (ms).
+        """
+        told = {name for name, notifier in notifiers.items() if notifier.kind == "webhook"}
+        lanes = {"urgent": notifiers.keys() - told, "normal": notifiers.keys() - told}
+        self._bounds = {lane: _shares(names, PLACES[lane]) for lane, names in lanes.items()}
+        left = PLACES["background"] - sum(UNHURRIED.values())
+        self._bounds["background"] = UNHURRIED | _shares(told, left)
+        lanes["background"] = told
+        self.leases = {
+            lane: _lease(notifiers[name].timeout for name in names) for lane, names in lanes.items()
+        }
+        self._tasks = tasks
+        self._delivery = delivery
+        self._dispatcher = dispatcher
+        self._facts = facts
+        self._clock = clock
+        self._wake: list[asyncio.Event] = []
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: dict[str, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
+        self._claiming = {lane: asyncio.Lock() for lane in PLACES}
+        self._held: Counter[tuple[str, str]] = Counter()
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start claiming."""
+        for shard in range(len(self._tasks.keys)):
+            for lane in PLACES:
+                wake = asyncio.Event()
+                self._wake.append(wake)
+                self._loops.append(asyncio.create_task(self._run(shard, lane, wake)))
+
+    def wake(self) -> None:
+        """Look for work now: something was committed."""
+        for event in self._wake:
+            event.set()
+
+    async def stop(self, grace: float = 15.0) -> None:
+        """Claim nothing more and let what is under way finish, ``grace`` seconds at most."""
+        self._stopping = True
+        await end(self._loops)
+        under_way = [task for tasks in self._running.values() for task in tasks]
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=grace)
+            for task in late:
+                task.cancel()
+
+    async def _run(self, shard: int, lane: str, wake: asyncio.Event) -> None:
+        while not self._stopping:
+            try:
+                claimed = await self._claim(shard, lane)
+                pause = PACE_S if claimed else await self._pause(shard, lane)
+            except StoreUnavailableError as error:
+                log.warning("cannot read the agenda: %s", error)
+                claimed, pause = 0, IDLE_S
+            except Exception:
+                # Whatever it is, a lane that stops for ever would be worse.
+                log.exception("claiming from the %s lane failed", lane)
+                claimed, pause = 0, IDLE_S
+            if claimed:
+                await asyncio.sleep(pause)
+                continue
+            try:
+                await asyncio.wait_for(wake.wait(), pause)
+                await asyncio.sleep(PACE_S)
+            except TimeoutError:
+                pass
+            wake.clear()
+
+    async def _pause(self, shard: int, lane: str) -> float:
+        if 0 in self._room(lane).values():
+            return BUSY_S
+        due = await self._tasks.next_due(shard, lane)
+        if due is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.005, (due - self._clock.now()) / 1000))
+
+    async def _claim(self, shard: int, lane: str) -> int:
+        """Lease what is due and start it; return how many tasks that were."""
+        running = self._running[lane]
+        if len(running) >= PLACES[lane] + TIMERS:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        # One shard at a time: each claim has to see the places that the one before has taken.
+        async with self._claiming[lane]:
+            free = PLACES[lane] + TIMERS - len(running)
+            return await self._start(shard, lane, free) if free > 0 else 0
+
+    async def _start(self, shard: int, lane: str, free: int) -> int:
+        now = self._clock.now()
+        token, until = uuid.uuid4().hex, now + self.leases[lane]
+        found = await self._tasks.claim(shard, lane, now, until, token, free, self._room(lane))
+        if not found:
+            return 0
+        readings = {}
+        for task, reading in zip(found, await self._tasks.read(found), strict=True):
+            if reading.broken:
+                log.error("%s of %s cannot be read: %s", task.task, task.incident, reading.broken)
+            else:
+                readings[task] = reading
+        timers = []
+        for task, reading in readings.items():
+            if task.task.startswith("notify:"):
+                self._held[lane, task.task] += 1
+                self._spawn(lane, self._hold(task, self._deliver(task, reading)))
+            elif task.task in UNHURRIED:
+                self._held[lane, task.task] += 1
+                self._spawn(lane, self._hold(task, self._fire_one(task, reading)))
+            else:
+                timers.append(task)
+        if timers:
+            self._spawn(lane, self._fire(timers, readings))
+        return len(found)
+
+    def _room(self, lane: str) -> dict[str, int]:
+        """Return how many more tasks of a name may be under way."""
+        bounds = self._bounds[lane]
+        return {name: max(0, most - self._held[lane, name]) for name, most in bounds.items()}
+
+    def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.create_task(work)
+        self._running[lane].add(job)
+        job.add_done_callback(self._running[lane].discard)
+
+    async def _hold(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that has a place of its name, and make the place known when it is free again."""
+        try:
+            await work
+        finally:
+            if self._room(task.lane).get(task.task) == 0:
+                self.wake()
+            self._held[task.lane, task.task] -= 1
+
+    async def _deliver(self, task: Task, reading: Reading) -> None:
+        try:
+            await self._delivery.deliver(task, reading)
+        except NewerRecordError as error:
+            await self._leave(task, str(error))
+        except StoreUnavailableError as error:
+            # The lease runs out and somebody else, or we, take it up again.
+            log.warning("%s of %s: %s", task.task, task.incident, error)
+        except Exception:
+            log.exception("%s of %s failed", task.task, task.incident)
+
+    async def _fire(self, timers: Sequence[Task], readings: dict[Task, Reading]) -> None:
+        """Decide due timers, all at once: they are committed together."""
+        await asyncio.gather(*(self._fire_one(task, readings[task]) for task in timers))
+
+    async def _fire_one(self, task: Task, reading: Reading) -> None:
+        """A timer is an event like any other; the commit takes its entry off the agenda."""
+        try:
+            event = await self._facts.event(task, reading)
+            outcome = await self._dispatcher.submit(event, task.incident)
+            if outcome.reason == "unknown_incident":
+                await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
+            if outcome.reason == "timer_unknown":
+                await self._leave(task, f"a newer release has set the timer {task.task}")
+        except NewerRecordError as error:
+            await self._leave(task, str(error))
+        except StoreUnavailableError as error:
+            log.warning("%s of %s: %s", task.task, task.incident, error)
+        except Exception:
+            log.exception("%s of %s failed", task.task, task.incident)
+
+    async def _leave(self, task: Task, why: str) -> None:
+        """Leave a task to a replica of the release that knows what it is about."""
+        log.warning("%s of %s is left to another replica: %s", task.task, task.incident, why)
+        now = self._clock.now()
+        try:
+            await self._tasks.settle(task, "again", now, delivered=task.want, due=now + LEFT_MS)
+        except StoreUnavailableError as error:
+            log.warning("%s of %s: %s", task.task, task.incident, error)
+
+
+def _shares(names: Iterable[str], places: int) -> dict[str, int]:
+    """Return how many deliveries of each notifier may be under way, of so many in all."""
+    tasks = [f"notify:{name}" for name in names]
+    return {task: max(1, places // len(tasks)) for task in tasks}
+
+
+def _lease(timeouts: Iterable[float]) -> int:
+    """Return how long (ms) a lease lasts; ``timeouts``: seconds a call may take."""
+    return max(LEASE_MS, int(max(timeouts, default=0) * 1000) + 2 * LEASE_MARGIN_MS)

@@ -1,0 +1,260 @@
+"""The events of one batch, decided: what is to be written, and whom to answer.
+
+Nothing here waits for anything, so that a large incident can be decided beside the event loop.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from receiver.errors import StoreUnavailableError
+from receiver.observability.tracing import Span, Tracing
+from receiver.store.incidents import Write, stored_form
+from receiver.store.records.record import decode_incident
+from routing.decide import decide, fold, is_next_generation
+from routing.decision import Decision
+from routing.event import AlertsReceived, Event
+from routing.incident import Incident
+from routing.rules import Rules
+
+log = logging.getLogger("dispatch")
+
+LARGE_ALERTS, LARGE_RECORD = 300, 200_000
+"""From so many alerts of a group on, or bytes of its record, deciding it takes some 2 ms."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one event: the decision's named reason and the incident afterwards."""
+
+    reason: str
+    incident: Incident | None
+
+
+class Waiting(msgspec.Struct):
+    """An event on its way, and who waits for its end."""
+
+    event: Event
+    incident: str
+    event_id: str
+    done: "asyncio.Future[Outcome]"
+    trace: str
+    attempts: int = 0
+    span: Span | None = None
+
+    @property
+    def key(self) -> str:
+        """What events are folded by: the group for alerts, else the record they change."""
+        return self.event.key if isinstance(self.event, AlertsReceived) else self.incident
+
+    @property
+    def stem(self) -> str:
+        """What the incidents of its group have in common."""
+        if isinstance(self.event, AlertsReceived):
+            return self.event.key
+        return self.incident.rpartition("-")[0]
+
+    @property
+    def is_alert(self) -> bool:
+        """True for what Alertmanager sends again by itself."""
+        return isinstance(self.event, AlertsReceived) and self.event.kind == "alert"
+
+    def end_span(self, error: str = "") -> None:
+        """End the span of the commit; ``error``: why it stored nothing."""
+        if self.span is not None:
+            self.span.end(error)
+
+
+class Queue:
+    """Events that wait for their commit: what people and timers do goes before alerts.
+
+    Those of a large group wait aside, in their order, so that nobody else waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._first: deque[Waiting] = deque()
+        self._alerts: deque[Waiting] = deque()
+        self._aside: dict[str, deque[Waiting]] = {}
+        """By the stem of each group that is large, also while its events are under way."""
+        self._number_aside = 0
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._alerts) + self._number_aside
+
+    @property
+    def ready(self) -> bool:
+        """True while there is something to take."""
+        return bool(self._first or self._alerts)
+
+    def put(self, waiting: Waiting) -> None:
+        """Add an event at the end."""
+        (self._alerts if waiting.is_alert else self._first).append(waiting)
+
+    def take(self, most: int) -> list[Waiting]:
+        """Return the next ones; a quarter of them are alerts when any wait.
+
+        What is of a large group joins those of it that wait aside, and is not among them.
+        """
+        kept = min(len(self._alerts), most // 4)
+        first = [self._first.popleft() for _ in range(min(len(self._first), most - kept))]
+        rest = min(len(self._alerts), most - len(first))
+        taken = first + [self._alerts.popleft() for _ in range(rest)]
+        if not self._aside:
+            return taken
+        for waiting in taken:
+            if waiting.stem in self._aside:
+                self.put_aside([waiting])
+        return [waiting for waiting in taken if waiting.stem not in self._aside]
+
+    def put_back(self, batch: Sequence[Waiting]) -> None:
+        """Add events at the front, in their order."""
+        for waiting in reversed(batch):
+            (self._alerts if waiting.is_alert else self._first).appendleft(waiting)
+
+    def put_aside(self, batch: Sequence[Waiting]) -> None:
+        """Add events of one large group at the end of what waits of it."""
+        self._aside.setdefault(batch[0].stem, deque()).extend(batch)
+        self._number_aside += len(batch)
+
+    def take_aside(self, most: int) -> list[Waiting]:
+        """Return the next events of one large group, [] when none wait; ``end_aside`` them."""
+        for waiters in self._aside.values():
+            if waiters:
+                taken = [waiters.popleft() for _ in range(min(len(waiters), most))]
+                self._number_aside -= len(taken)
+                return taken
+        return []
+
+    def end_aside(self, stem: str, again: Sequence[Waiting]) -> None:
+        """Note that what was taken of a group is done, but for those to decide ``again``."""
+        waiters = self._aside.pop(stem)
+        waiters.extendleft(reversed(again))
+        self._number_aside += len(again)
+        if waiters:
+            # Behind the others, or one group that never ends would keep them all waiting.
+            self._aside[stem] = waiters
+
+
+class Decided(msgspec.Struct):
+    """The events of one group, decided one after another.
+
+    ``rest`` has to wait for the next commit, ``failed`` raised, ``twins`` came twice at once: each
+    with the one it repeats. ``write``: None when there is nothing to store.
+    """
+
+    alive: list[Waiting] = []
+    decisions: list[Decision] = []
+    rest: list[Waiting] = []
+    failed: list[tuple[Waiting, Exception]] = []
+    twins: list[tuple[Waiting, Waiting]] = []
+    write: Write | None = None
+
+
+Known = Incident | bytes | None
+"""What is believed to be stored of a group: read, as its record, or nothing."""
+
+
+def is_large(known: Known, waiters: Sequence[Waiting]) -> bool:
+    """Return whether deciding a group takes so long that it should not hold the event loop."""
+    if isinstance(known, Incident):
+        number = len(known.alerts)
+    else:
+        number = LARGE_ALERTS + 1 if known is not None and len(known) > LARGE_RECORD else 0
+    for waiting in waiters:
+        if isinstance(waiting.event, AlertsReceived):
+            number += len(waiting.event.alerts)
+    return number > LARGE_ALERTS
+
+
+class Batch:
+    """Decides groups of events at one time."""
+
+    def __init__(self, now: int, rules: Callable[[str], Rules], tracing: Tracing | None) -> None:
+        """``now`` in ms; ``rules(route id)`` gives the rules of a route."""
+        self._now = now
+        self._rules = rules
+        self._tracing = tracing
+
+    def decide(self, groups: Sequence[tuple[Known, list[Waiting]]]) -> Iterator[Decided]:
+        """Yield each group decided, with what it stores."""
+        for known, waiters in groups:
+            yield self._group(known, waiters)
+
+    def _group(self, known: Known, waiters: list[Waiting]) -> Decided:
+        found = Decided()
+        try:
+            base = decode_incident(known) if isinstance(known, bytes) else known
+        except StoreUnavailableError as error:
+            found.failed = [(waiting, error) for waiting in waiters]
+            return found
+        self._decide(base, waiters, found)
+        if found.decisions:
+            folded = fold(found.decisions)
+            if folded.base is not None or folded.changed:
+                found.write = _write(folded, found.alive)
+        return found
+
+    def _decide(self, base: Incident | None, waiters: list[Waiting], found: Decided) -> None:
+        """Decide the events one after another; one that raises fails alone.
+
+        A commit writes one incident of a group: what begins the next one has to wait, and what
+        comes for one that is forgotten by then.
+        """
+        state = base
+        told: dict[str, Waiting] = {}
+        for place, waiting in enumerate(waiters):
+            if waiting.event_id and waiting.event_id in told:
+                found.twins.append((told[waiting.event_id], waiting))
+                continue
+            told[waiting.event_id] = waiting
+            began = time.time_ns()
+            try:
+                decision = decide(state, waiting.event, self._now, self._rules_for(waiting, state))
+            except Exception as error:  # see the docstring
+                log.exception("event %s could not be decided", type(waiting.event).__name__)
+                found.failed.append((waiting, error))
+                continue
+            if is_next_generation(decision) and any(one.changed for one in found.decisions):
+                found.rest = waiters[place:]
+                return
+            if self._tracing is not None:
+                decision, waiting.span = self._tracing.decided(
+                    waiting.trace, waiting.event, state, decision, began
+                )
+            if decision.changed:
+                state = decision.incident
+            found.alive.append(waiting)
+            found.decisions.append(decision)
+            if decision.forget:
+                found.rest = waiters[place + 1 :]
+                return
+
+    def _rules_for(self, waiting: Waiting, state: Incident | None) -> Rules:
+        event = waiting.event
+        if isinstance(event, AlertsReceived):
+            return self._rules(event.group.route)
+        return self._rules(state.group.route if state else "")
+
+
+def _write(folded: Decision, alive: list[Waiting]) -> Write:
+    ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
+    pointer = isinstance(alive[0].event, AlertsReceived)
+    return Write(folded, pointer, ids, stored_form(folded))
+
+
+def follow(first: Waiting, twin: Waiting) -> None:
+    """Answer an event that was sent twice at once when the first of the two is durable."""
+
+    def copy(done: "asyncio.Future[Outcome]") -> None:
+        if twin.done.done() or done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            twin.done.set_exception(error)
+        else:
+            twin.done.set_result(Outcome("duplicate", done.result().incident))
+
+    first.done.add_done_callback(copy)

@@ -1,0 +1,1 @@
+"""The HTTP server itself: ports, connections, admission, who may ask, errors."""

@@ -1,0 +1,1 @@
+"""What senders send: alerts, heartbeats, events of integrations, changes."""

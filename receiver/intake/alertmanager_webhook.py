@@ -1,0 +1,203 @@
+"""POST /v1/alerts/webhook: a payload goes in, and 2xx comes out only after it is durable.
+
+Answers: 202 durable (also for parseable junk, which is put aside as a dead letter); 400 not JSON;
+401; 413; 503 try again. Never 429 and never a redirect: Alertmanager retries 5xx alone, and turns a
+redirected POST into a GET whose 200 loses the alert.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from receiver.aio.off_the_loop import off_the_loop
+from receiver.clock import Clock
+from receiver.engine.batch import Outcome
+from receiver.engine.floods import Floods, quota_of
+from receiver.errors import PayloadError
+from receiver.http.auth import Access
+from receiver.intake.heartbeats import Heartbeats
+from receiver.intake.hints import Hints
+from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
+from receiver.observability.logs import correlation_id
+from receiver.observability.metrics.registry import Metrics
+from receiver.store.dead_letters import DeadLetter, DeadLetterStore
+from receiver.text.visible import clean_text
+from routing.assignment import Assignment, Sender
+from routing.event import AlertsReceived
+
+log = logging.getLogger("webhook")
+RAW_KEPT = 4_096
+LARGE_BYTES = 131_072
+"""From here on a body is read in a thread: some 2 ms of work, of which the largest takes 0.5 s."""
+SENDER_MAX = 100
+CLUSTER_MAX = 200
+UNSEEN = ("tombstone", "damaged")
+"""States of what a notification opened no incident for."""
+
+
+class _Understood(NamedTuple):
+    """A notification as our rules read it: heartbeats that beat, and an event for each group."""
+
+    payload: Payload
+    beaten: list[str]
+    events: list[AlertsReceived]
+    severities: dict[str, int]
+
+
+class WebhookEndpoint:
+    """Takes Alertmanager's notifications, and what others make of that format."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
+        self,
+        floods: Floods,
+        shards: int,
+        assignment: Callable[[], Assignment],
+        dead_letters: DeadLetterStore,
+        access: Access,
+        clock: Clock,
+        metrics: Metrics,
+        heartbeats: Heartbeats,
+        hints: Hints,
+    ) -> None:
+        self._hints = hints
+        self._heartbeats = heartbeats
+        self._floods = floods
+        self._assignment = assignment
+        self._dead_letters = dead_letters
+        self._access = access
+        self._clock = clock
+        self._metrics = metrics
+        self._shards = shards
+        self.max_alerts = 10_000
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one notification."""
+        started = time.perf_counter()
+        credential = self._access.check(request)
+        body = await _read(request)
+        sender = clean_text(request.headers.get("User-Agent", ""), SENDER_MAX)
+        cluster = (credential.cluster if credential else "") or _cluster(request)
+        read = functools.partial(self._understand, body, cluster, self._clock.now())
+        try:
+            found = read() if len(body) <= LARGE_BYTES else await off_the_loop(read)
+        except JunkPayloadError as error:
+            return await self._put_aside(error, body, sender)
+        del body, read  # what waits for its commit should be small
+        payload, severities = found.payload, found.severities
+        if payload.rejected:
+            await self._put_aside_alerts(payload, sender)
+        for name in found.beaten:
+            await self._heartbeats.beat(name)
+        quota = quota_of(credential, cluster)
+        outcomes = await self._floods.commit(found.events, quota)
+        unwatched = await self._hints.note(payload.source, severities, found.events)
+        self._count(payload, severities, outcomes, time.perf_counter() - started)
+        incidents = [
+            outcome.incident.id
+            for outcome in outcomes
+            if outcome.incident is not None
+            and outcome.incident.state not in ("tombstone", "damaged")
+        ]
+        answer = {"status": "accepted", "incidents": incidents}
+        if unwatched:
+            answer["unwatched_heartbeats"] = unwatched
+        if payload.rejected:
+            answer["rejected"] = [item.reason for item in payload.rejected]
+        return web.Response(
+            status=202, body=msgspec.json.encode(answer), content_type="application/json"
+        )
+
+    def _understand(self, body: bytes, cluster: str, now: int) -> _Understood:
+        """Return what a body says, by the rules of now (``now`` in ms). Asks and changes nothing.
+
+        PayloadError, and JunkPayloadError for what is no notification.
+        """
+        payload = parse_payload(body, now, max_alerts=self.max_alerts)
+        alerts, beaten = self._heartbeats.take_out(payload.alerts)
+        sender = Sender(
+            cluster,
+            payload.receiver,
+            payload.group_key,
+            payload.group_labels,
+            payload.source,
+            payload.external_url,
+            correlation_id.get(),
+        )
+        events = self._assignment().assign(alerts, sender, self._shards)
+        return _Understood(payload, beaten, events, _severities(payload))
+
+    async def beat(self, request: web.Request) -> web.Response:
+        """POST /v1/heartbeats/{name}: 202 once the beat is durable, 404 for an unknown name."""
+        self._access.check(request)
+        name = request.match_info["name"]
+        if not await self._heartbeats.beat(name):
+            known = ", ".join(self._heartbeats.names) or "none"
+            text = f"no heartbeat {name!r} is configured (configured: {known})"
+            return web.json_response({"error": text, "place": "name"}, status=404)
+        return web.json_response({"status": "accepted", "heartbeat": name}, status=202)
+
+    def _count(
+        self,
+        payload: Payload,
+        severities: dict[str, int],
+        outcomes: list[Outcome],
+        seconds: float,
+    ) -> None:
+        metrics = self._metrics
+        for severity, number in severities.items():
+            metrics.received(payload.source, severity, number)
+        for outcome in outcomes:
+            metrics.correlated("group", outcome.reason, seconds)
+        unchanged = all(outcome.reason == "repeat" for outcome in outcomes)
+        result = "unchanged" if unchanged else "committed"
+        metrics.processed(payload.source, result, seconds, len(payload.alerts))
+
+    async def _put_aside(self, error: PayloadError, body: bytes, sender: str) -> web.Response:
+        """Keep parseable junk: refusing it would have the sender repeat it for ever."""
+        raw = body[:RAW_KEPT].decode("utf-8", "replace")
+        letter = DeadLetter(self._clock.now(), error.message, error.position, raw, sender)
+        await self._dead_letters.push([letter])
+        self._metrics.dead_letter("payload")
+        log.warning("dead letter: %s", error, extra={"status": "dead_letter"})
+        answer = {"status": "dead_letter", "error": error.message, "place": error.position}
+        return web.json_response(answer, status=202)
+
+    async def _put_aside_alerts(self, payload: Payload, sender: str) -> None:
+        now = self._clock.now()
+        letters = [
+            DeadLetter(now, item.reason, f"$.alerts[{item.index}]", item.raw, sender)
+            for item in payload.rejected
+        ]
+        await self._dead_letters.push(letters)
+        self._metrics.dead_letter("alert", len(letters))
+        log.warning("%d alerts of a payload put aside: %s", len(letters), letters[0].reason)
+
+
+def _cluster(request: web.Request) -> str:
+    """Return the cluster that a sender names itself: one line, as it is shown and looked up."""
+    return " ".join(clean_text(request.query.get("cluster", ""), CLUSTER_MAX).split())
+
+
+async def _read(request: web.Request) -> bytes:
+    """Return the body; HTTP 413 over the bound. ``request.read`` would keep it to the end."""
+    chunks, size, most = [], 0, request.client_max_size
+    while chunk := await request.content.readany():
+        size += len(chunk)
+        if size > most:
+            raise web.HTTPRequestEntityTooLarge(most)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _severities(payload: Payload) -> dict[str, int]:
+    """Return the number of alerts of each severity."""
+    found: dict[str, int] = {}
+    for alert in payload.alerts:
+        severity = alert.labels.get("severity", "none")
+        found[severity] = found.get(severity, 0) + 1
+    return found

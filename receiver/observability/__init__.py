@@ -1,0 +1,1 @@
+"""Logs, audit, tracing and metrics of the service itself."""

@@ -1,0 +1,190 @@
+"""Who did what, and who was refused: the lines of the class ``audit``.
+
+They are written at any ``log.level``. Texts that people wrote stay in the timeline, which is the
+record of an incident; these lines say that something was done, by whom and with what outcome.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from receiver.observability.logs import AUDIT
+from routing.decision import Decision
+from routing.event import (
+    Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
+    AlertsReceived,
+    Escalated,
+    Event,
+    Forgotten,
+    Merged,
+    Noted,
+    PriorityChanged,
+    Reassigned,
+    Reopened,
+    Resolved,
+    Silenced,
+    SilenceExpired,
+    Snoozed,
+    StatusHidden,
+    StatusUpdated,
+    Unacknowledged,
+)
+from routing.incident_parts import Actor
+
+log = logging.getLogger(AUDIT)
+
+REFUSALS_MAX = 20
+WINDOW_S = 60.0
+"""Refused requests logged at most in so many seconds: anybody can cause them, at any rate."""
+
+_ACTIONS: dict[type, str] = {
+    Acknowledged: "acknowledge",
+    Unacknowledged: "unacknowledge",
+    Resolved: "resolve",
+    Reopened: "reopen",
+    Snoozed: "snooze",
+    Reassigned: "assign",
+    Escalated: "escalate",
+    Noted: "note",
+    PriorityChanged: "priority",
+    Silenced: "silence",
+    SilenceExpired: "unsilence",
+    Merged: "merge",
+    ActionItemAdded: "action-item",
+    ActionItemDone: "action-item-done",
+    Forgotten: "forget",
+    StatusUpdated: "status-update",
+    StatusHidden: "status-hide",
+}
+"""The names of docs/api.md. ``Denied`` is missing: ``note_denial`` says it, stored or not."""
+
+
+def note_action(event: Event, decision: Decision, trace: str) -> None:
+    """Log what a person asked for and what came of it; nothing for what no person did.
+
+    ``trace``: the context it was asked in.
+    """
+    if isinstance(event, AlertsReceived):
+        actor, action = event.by, "open"
+    else:
+        actor, action = getattr(event, "actor", None), _ACTIONS.get(type(event), "")
+    if actor is None or not action:
+        return
+    if isinstance(event, StatusHidden) and not event.hidden:
+        action = "status-show"
+    incident = decision.incident
+    _say(
+        logging.INFO,
+        actor,
+        action,
+        incident.id if incident is not None else "",
+        decision.reason,
+        trace_context=trace,
+        correlation_id=incident.correlation_id if incident is not None else "",
+    )
+
+
+def note_denial(actor: Actor, action: str, incident: str) -> None:
+    """Log that somebody asked for what is not theirs to do; ``incident`` "": of none."""
+    _say(logging.WARNING, actor, action, incident, "denied")
+
+
+def note_feedback(actor: Actor, runbook: str, answer: str) -> None:
+    """Log that somebody said whether a runbook helped (yes or no)."""
+    words = f"{actor.name} ({actor.via}): runbook {runbook} helped: {answer}"
+    extra = {"action": "runbook-feedback", "outcome": answer, "runbook": runbook}
+    log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
+
+
+def note_start(version: str, file: str) -> None:
+    """Log that the service starts, with its configuration file ("": none)."""
+    extra = {"action": "start", "version": version, "config_file": file}
+    log.info("the service starts", extra=extra)
+
+
+def note_stop() -> None:
+    """Log that the service was asked to stop and did."""
+    log.info("the service stopped", extra={"action": "stop"})
+
+
+def note_bad_configuration(problems: str) -> None:
+    """Log why a configuration was refused, one line for each problem."""
+    for problem in problems.splitlines():
+        extra = {"action": "configure", "outcome": "refused"}
+        log.error("configuration refused: %s", problem, extra=extra)
+
+
+def note_doubts(warnings: Iterable[str]) -> None:
+    """Log what a configuration says and hardly means, one line each."""
+    for warning in warnings:
+        extra = {"action": "configure", "outcome": "accepted"}
+        log.warning("configuration: %s", warning, extra=extra)
+
+
+def note_refusal(request: web.Request, error: web.HTTPException) -> None:
+    """Log a request that nobody vouched for (401) or that is not allowed (403)."""
+    if error.status not in (web.HTTPUnauthorized.status_code, web.HTTPForbidden.status_code):
+        return
+    unlogged = _sparing.admit(time.monotonic())
+    if unlogged is None:
+        return
+    extra = {
+        "action": "request",
+        "outcome": "refused",
+        "status": error.status,
+        "method": request.method,
+        "path": request.path[:200],
+        "remote": request.remote or "",
+    } | ({"unlogged": unlogged} if unlogged else {})
+    log.warning("refused: %s", _reason(error), extra=extra)
+
+
+def _say(level: int, actor: Actor, action: str, incident: str, outcome: str, **more: str) -> None:
+    words = f"{actor.name} ({actor.via}): {action} {incident or 'nothing'}: {outcome}"
+    extra = {
+        "action": action,
+        "outcome": outcome,
+        "incident": incident,
+        "actor": actor.name,
+        "actor_id": actor.id,
+        "via": actor.via,
+        "human": actor.ends == "human",
+    }
+    log.log(level, "%s", words, extra=extra | {name: text for name, text in more.items() if text})
+
+
+def _reason(error: web.HTTPException) -> str:
+    """Return an answer's own words; those of the API are in JSON."""
+    text = (error.text or error.reason).strip()
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
+class Sparing:
+    """Lets some through in each window, and counts the rest."""
+
+    def __init__(self) -> None:
+        self._since = -WINDOW_S
+        self._passed = 0
+        self._held = 0
+
+    def admit(self, now: float) -> int | None:
+        """Return how many were held back before this one, None to hold this one back too."""
+        if now - self._since >= WINDOW_S:
+            self._since, self._passed = now, 0
+        if self._passed >= REFUSALS_MAX:
+            self._held += 1
+            return None
+        self._passed += 1
+        held, self._held = self._held, 0
+        return held
+
+
+_sparing = Sparing()

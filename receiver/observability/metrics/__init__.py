@@ -1,0 +1,1 @@
+"""The metrics, one family after the other, and the page that shows them."""

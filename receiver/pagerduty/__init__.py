@@ -1,0 +1,1 @@
+"""PagerDuty, in and out: events, its webhooks, its on-call schedules."""

@@ -1,0 +1,1 @@
+"""Who acts: persons as they are configured, and machines."""

@@ -1,0 +1,1 @@
+"""The review of an incident after it: what happened, when, and what it says of the response."""

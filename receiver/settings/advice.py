@@ -1,0 +1,86 @@
+"""What a configuration may say, and whoever wrote it hardly means."""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from receiver.config_types import is_loopback
+from receiver.settings.check_routes import check_routes, check_rules
+from receiver.settings.check_unused import Given, check_unused
+from receiver.settings.model import Settings
+from receiver.settings.places import nearest, nodes
+from receiver.settings.problem import Place, Problem
+from receiver.settings.rules import effective
+from routing.config.base import is_channel_id
+from routing.implied import impossible
+from routing.matcher import Matcher
+from routing.route import RouteTree
+
+
+def advise(settings: Settings, given: Given) -> Iterator[Problem]:
+    """Yield what to warn of in settings that are usable; ``given`` as in ``check_unused``."""
+    unreachable, lost = check_routes(settings)
+    yield from unreachable
+    yield from check_rules(settings)
+    yield from _never_match(settings)
+    yield from check_unused(settings, lost, given)
+    yield from _never_quiet(settings, given)
+    yield from _exposed(settings)
+    yield from _named_channels(settings)
+
+
+def _never_match(settings: Settings) -> Iterator[Problem]:
+    places: list[tuple[Place, Sequence[Matcher]]] = [
+        (("heartbeats", name, "matchers"), config.matchers)
+        for name, config in settings.heartbeats.items()
+    ]
+    places += [
+        (("status_page", "components", number, "matchers"), component.matchers)
+        for number, component in enumerate(settings.status_page.components)
+    ]
+    for place, matchers in places:
+        both = impossible(matchers)
+        if both is not None:
+            words = f"no alert matches: {both[0]} and {both[1]} cannot both be true"
+            yield Problem(place, words)
+
+
+def _never_quiet(settings: Settings, given: Given) -> Iterator[Problem]:
+    """Yield the quiet hours of calendars that are always open."""
+    always = {name for name, config in settings.calendars.items() if config.always_open}
+    seen: set[Place] = set()
+    for node, route in zip(nodes(settings), RouteTree(settings.route).routes, strict=True):
+        for priority, config in effective(settings, route).items():
+            place = nearest(node, priority, "quiet_hours")
+            if config.quiet_hours and config.calendar in always and given(place):
+                seen.add(place)
+    for place in sorted(seen, key=str):
+        yield Problem(place, "has no effect: its calendar is open round the clock")
+
+
+def _exposed(settings: Settings) -> Iterator[Problem]:
+    """Whoever is let through by a proxy can do everything where nobody has to say who they are."""
+    host = urlsplit(settings.web.base_url).hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    if not settings.web.credentials and not is_loopback(f"{shown}:0"):
+        words = (
+            "others reach this service by it, and no credentials are configured: whoever gets"
+            " through can send alerts, read incidents and acknowledge them; set web.credentials"
+        )
+        yield Problem(("web", "external_url"), words)
+
+
+def _named_channels(settings: Settings) -> Iterator[Problem]:
+    """A name works until somebody changes it, and then nobody is told of anything."""
+    named: list[tuple[Place, str | None]] = [(("slack", "channel"), settings.slack.channel)]
+    named += [
+        (("notifiers", name, "channel"), config.channel)
+        for name, config in settings.notifiers.items()
+        if config.channel != settings.slack.channel
+    ]
+    for place, channel in named:
+        if channel is not None and not is_channel_id(channel):
+            words = (
+                "a channel's name, which finds nothing once it is changed; use its id such as"
+                " C0123ABCD (at the end of the channel's details in Slack)"
+            )
+            yield Problem(place, words)

@@ -1,0 +1,246 @@
+"""The slash command: everything about incidents in words, answered in private."""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from receiver.actions.incident import (
+    WORKING_HOURS,
+    Body,
+    NoteBody,
+    ResolveBody,
+    SnoozeBody,
+    read_event,
+)
+from receiver.actions.open_incident import OpenBody, Opening
+from receiver.errors import PayloadError
+from receiver.notify.notifier import Person, View
+from receiver.slack.blocks.incident_message import incident_message
+from receiver.slack.blocks.modals import quoted
+from receiver.slack.interactions.listing import (
+    HANDLE_MIN,
+    SHOWN,
+    handles_of,
+    incident_list,
+    read_list,
+    say,
+    short,
+)
+from receiver.slack.interactions.payload import Ask
+from receiver.slack.interactions.workspace import Desk, said
+from receiver.slack.mrkdwn import mrkdwn
+from receiver.store.lists.query import Query
+from routing.alert import PRIORITIES
+from routing.incident import Incident
+from routing.incident_parts import Page
+
+Answer = dict[str, Any]
+LISTED = 8
+MORNING = ("morning", "until morning", "working hours")
+_NO_PAGE = Page(0, 0, 0, "opened")
+_DONE = {
+    "acknowledged": "Acknowledged",
+    "resolved": "Resolved",
+    "snoozed": "Snoozed",
+    "noted": "Noted",
+}
+
+
+class Command:
+    """Answers ``/incident ...``."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        opening: Opening,
+        name: str,
+        on_call: Callable[[], Sequence[dict[str, Any]]],
+        mention: Callable[[tuple[Person, ...]], Awaitable[str]],
+        url: Callable[[str], str],
+    ) -> None:
+        """``name`` is the command itself; ``on_call()`` is what is known of each policy.
+
+        ``mention(people)`` gives mrkdwn for people, ``url(incident id)`` its page in the
+        console, of "" the list of all.
+        """
+        self._desk = desk
+        self._opening = opening
+        self._name = name
+        self._on_call = on_call
+        self._mention = mention
+        self._url = url
+        self._verbs: dict[str, Callable[[Ask, str], Awaitable[Answer]]] = {
+            "list": self._list,
+            "show": self._show,
+            "ack": self._acknowledge,
+            "acknowledge": self._acknowledge,
+            "resolve": self._resolve,
+            "snooze": self._snooze,
+            "note": self._note,
+            "open": self._open,
+            "who": self._who,
+            "help": self._help,
+        }
+
+    async def answer(self, ask: Ask, text: str) -> Answer:
+        """Return the private answer to what was typed after the command."""
+        verb, _, rest = text.strip().partition(" ")
+        work = self._verbs.get(verb.lower() or "list")
+        try:
+            if work is None:
+                return say(f"I do not know `{quoted(verb)}`.\n{self._usage()}")
+            return await work(ask, rest.strip())
+        except PayloadError as error:
+            return say(error.message)
+
+    async def _list(self, _ask: Ask, rest: str) -> Answer:
+        query = read_list(rest)
+        lists = self._desk.store.lists
+        page = await lists.page(query, SHOWN)
+        if not page.incidents and not page.next:
+            named = " ".join(value for _, value in query.parameters())
+            return say(f"No open {f'{quoted(named)} ' if named else ''}incidents. 🎉")
+        handles = handles_of([one.id for one in page.incidents], await self._open_count())
+        return incident_list(page, handles, query.address(self._url("")))
+
+    async def _show(self, _ask: Ask, rest: str) -> Answer:
+        incident, _ = await self._find(rest)
+        view = View(incident, _NO_PAGE, (), self._desk.clock.now(), self._url(incident.id))
+        text, blocks = incident_message(view)
+        return say(text, blocks)
+
+    async def _acknowledge(self, ask: Ask, rest: str) -> Answer:
+        incident, _ = await self._find(rest)
+        return await self._act(ask, "acknowledge", incident, Body(episode=incident.episode))
+
+    async def _resolve(self, ask: Ask, rest: str) -> Answer:
+        incident, cause = await self._find(rest)
+        return await self._act(
+            ask, "resolve", incident, ResolveBody(episode=incident.episode, cause=cause)
+        )
+
+    async def _snooze(self, ask: Ask, rest: str) -> Answer:
+        incident, until = await self._find(rest)
+        if not until:
+            raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
+        body = (
+            SnoozeBody(episode=incident.episode, until=WORKING_HOURS)
+            if until.lower() in MORNING
+            else SnoozeBody(episode=incident.episode, span=until)
+        )
+        return await self._act(ask, "snooze", incident, body)
+
+    async def _note(self, ask: Ask, rest: str) -> Answer:
+        incident, text = await self._find(rest)
+        if not text:
+            raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
+        return await self._act(ask, "note", incident, NoteBody(episode=incident.episode, text=text))
+
+    async def _act(self, ask: Ask, action: str, incident: Incident, body: Body) -> Answer:
+        refused = await self._desk.refusal(action, ask, incident.id)
+        if refused:
+            return say(refused)
+        now, find = self._desk.clock.now(), self._desk.store.find
+        try:
+            event = await read_event(action, body, ask.actor, now, find)
+        except PayloadError as error:
+            raise PayloadError(quoted(f"{error.position}: {error.message}")) from None
+        event_id = f"slack:{incident.id}:{action}:{ask.user_id}:{ask.moment}" if ask.moment else ""
+        outcome = await self._desk.finish(
+            self._desk.dispatcher.submit(event, incident.id, event_id)
+        )
+        words = said(outcome) or _DONE.get(outcome.reason, "Done")
+        return say(f"{words}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
+
+    async def _open(self, ask: Ask, rest: str) -> Answer:
+        refused = await self._desk.refusal("open", ask)
+        if refused:
+            return say(refused)
+        priority, _, title = rest.partition(" ")
+        if priority.upper() not in PRIORITIES:
+            priority, title = "P3", rest
+        if not title.strip():
+            raise PayloadError(f"What is wrong? `{self._name} open P2 The shop is slow`")
+        body = OpenBody(title=title.strip(), priority=priority.upper())
+        try:
+            work = self._opening.open(body, ask.actor, ask.moment or uuid.uuid4().hex)
+            outcome = await self._desk.finish(work)
+        except PayloadError as error:
+            raise PayloadError(quoted(f"{error.position} {error.message}")) from None
+        incident = outcome.incident
+        handle = f" `{incident.id}`" if incident is not None else ""
+        return say(f"Opened{handle} as {body.priority}: {mrkdwn(body.title, 200)}")
+
+    async def _who(self, _ask: Ask, _rest: str) -> Answer:
+        policies = self._on_call()
+        if not policies:
+            return say("Who is on call is not known here: PagerDuty's REST key is not configured.")
+        lines = []
+        for policy in policies:
+            people = tuple(
+                Person(**person)
+                for person in sorted(policy["people"], key=lambda one: one["level"])
+            )
+            name = mrkdwn(policy["name"] or policy["escalation_policy"], 100)
+            if people:
+                lines.append(f"*{name}*  {await self._mention(people)}")
+            elif policy["known"]:
+                lines.append(f"*{name}*  ⚠️ nobody is on call")
+            else:
+                lines.append(f"*{name}*  not known just now")
+        return say("\n".join(lines))
+
+    async def _help(self, _ask: Ask, _rest: str) -> Answer:
+        return say(self._usage())
+
+    def _usage(self) -> str:
+        name = self._name
+        return "\n".join(
+            [
+                f"`{name} list [P1] [triggered] [words]`  open incidents, most urgent first",
+                f"`{name} show ID`  one incident, with its buttons",
+                f"`{name} ack ID`  take it",
+                f"`{name} resolve ID [cause]`  it is over",
+                f"`{name} snooze ID 1h` or `… snooze ID morning`  its clocks stand still",
+                f"`{name} note ID text`  write something down",
+                f"`{name} open [P2] what is wrong`  open an incident by hand",
+                f"`{name} who`  who is on call",
+                "ID is what the list shows; it may be left out when one incident is open.",
+            ]
+        )
+
+    async def _find(self, rest: str) -> tuple[Incident, str]:
+        """Return (open incident, what follows its id); PayloadError says which there are."""
+        word, _, following = rest.partition(" ")
+        if re.fullmatch(r"\d+-[0-9a-f]{16}-\d+", word):
+            return await self._desk.load(word), following.strip()
+        wanted = word.lower()
+        if len(wanted) >= HANDLE_MIN and re.fullmatch(r"[0-9a-f]+", wanted):
+            # Among all that is open: among some, a handle might name the wrong one.
+            named = sorted(await self._desk.store.lists.open_ids(wanted))
+            if len(named) == 1:
+                return await self._desk.load(named[0]), following.strip()
+            if named:
+                which = await self._listed(named[:LISTED])
+                raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
+        page = await self._desk.store.lists.page(Query(), LISTED)
+        if not page.incidents:
+            raise PayloadError("There is no open incident. 🎉")
+        if page.total == 1:
+            return page.incidents[0], rest
+        which = await self._listed([one.id for one in page.incidents])
+        more = f", and {page.total - LISTED:,} more" if page.total and page.next else ""
+        raise PayloadError(f"Which one? {which}{more}")
+
+    async def _open_count(self) -> int:
+        return sum((await self._desk.store.lists.active()).values())
+
+    async def _listed(self, names: Sequence[str]) -> str:
+        handles = handles_of(names, await self._open_count())
+        found = [await self._desk.store.find(name) for name in names]
+        return ", ".join(
+            f"`{handles.get(one.id, one.id)}` {one.priority} {mrkdwn(one.title, 60)}"
+            for one in found
+            if one is not None
+        )

@@ -1,0 +1,212 @@
+"""What every face of Slack shares: submit what was asked for, open windows, answer in private."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from receiver.clock import Clock
+from receiver.engine.batch import Outcome
+from receiver.engine.dispatcher import Dispatcher
+from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.http_client import proxy_of
+from receiver.notify.notifier import Rejected
+from receiver.observability.audit import note_denial
+from receiver.slack.blocks.modals import told
+from receiver.slack.client.web_api import SlackApi
+from receiver.slack.interactions.payload import Ask
+from receiver.slack.interactions.permissions import Permissions
+from receiver.slack.mrkdwn import mrkdwn
+from routing.event import Denied, PersonEvent
+from routing.incident import Incident
+
+log = logging.getLogger("slack")
+
+ANSWER_WITHIN_S = 2.5
+"""Slack shows an error to whoever asked after 3 s."""
+OPEN_WITHIN_S = 2.0
+
+SAID = {
+    "stale": "This incident fired again since then: look at its newest state first.",
+    "already_resolved": "This incident is already resolved.",
+    "unknown_incident": "This incident is not known any more.",
+    "damaged": "Nothing changed: its record cannot be read. It can only be resolved, or forgotten.",
+    "already_open": "This incident is open already.",
+    "not_acknowledged": "Nobody has acknowledged this incident.",
+    "merged": "This incident was merged into another one: go on there.",
+    "already_merged": "It is merged into that incident already.",
+    "no_such_time": "Working hours never end in this calendar: snooze until a time instead.",
+    "same_priority": "It has that priority already.",
+    "already_expired": "That silence is over already.",
+    "no_component": "No alert of this incident is about a component: choose what is affected.",
+    "hidden": "It was taken off the status page: show it again first.",
+    "not_published": "Outsiders read nothing of this incident.",
+    "unknown_silence": "This incident knows no such silence.",
+    "same_action_item": "That is an action item already.",
+    "too_many_notes": "There are too many notes already.",
+    "too_many_action_items": "There are too many action items already.",
+    "unknown_action_item": "This incident knows no such action item.",
+    "already_done": "That action item is done already.",
+}
+"""Outcomes that changed nothing, in words for whoever asked."""
+
+
+class Desk:
+    """Takes what people of one workspace ask for."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        permissions: Permissions,
+        api: SlackApi | None,
+        base_url: str,
+        clock: Clock,
+        components: tuple[str, ...] = (),
+    ) -> None:
+        """``api`` is None without a token: windows then cannot be opened. ``base_url``: Slack's.
+
+        ``components``: those of the status page.
+        """
+        self.components = components
+        self.dispatcher = dispatcher
+        self.store = dispatcher.store
+        self.clock = clock
+        self._permissions = permissions
+        self._api = api
+        self._base_url = base_url
+        self._session: ClientSession | None = None
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Finish the private answers under way."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=5)
+        if self._session is not None:
+            await self._session.close()
+        if self._api is not None:
+            await self._api.close()
+
+    async def refusal(self, action: str, ask: Ask, incident: str = "") -> str:
+        """Return why somebody may not do this, "" when they may; a refusal is in the audit."""
+        refused = await self._permissions.refusal(action, ask)
+        if refused:
+            note_denial(ask.actor, action, incident)
+        if refused and incident:
+            event_id = f"slack:denied:{action}:{ask.moment}" if ask.moment else ""
+            await self.finish(self.dispatcher.submit(Denied(ask.actor, action), incident, event_id))
+        return refused
+
+    async def submit(self, event: PersonEvent, incident: str, event_id: str) -> str:
+        """Decide and commit; return what whoever asked should know, "" when it shows anyway."""
+        outcome = await self.finish(self.dispatcher.submit(event, incident, event_id))
+        return said(outcome)
+
+    @staticmethod
+    async def finish(done: Awaitable[Outcome]) -> Outcome:
+        """Wait until a change is durable, as long as Slack does; it goes on after that."""
+        task = asyncio.ensure_future(done)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), ANSWER_WITHIN_S)
+        except TimeoutError:
+            task.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise StoreUnavailableError("the change is not stored yet") from None
+
+    async def load(self, incident: str) -> Incident:
+        """Return an incident; PayloadError when it is not known."""
+        found = await self.store.find(incident)
+        if found is None:
+            raise PayloadError(SAID["unknown_incident"])
+        return found
+
+    async def show(self, ask: Ask, view: dict[str, Any]) -> None:
+        """Open a window, or replace the one the question came from; PayloadError when not."""
+        if ask.view_id:
+            await self._view("views_update", view_id=ask.view_id, view=view)
+        else:
+            await self._view("views_open", trigger_id=ask.trigger_id, view=view)
+
+    async def publish(self, user_id: str, view: dict[str, Any]) -> None:
+        """Show somebody their App Home; PayloadError when Slack does not take it."""
+        await self._view("views_publish", user_id=user_id, view=view)
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """Return the address of a message, "" when it is not to be had in time."""
+        if self._api is None or not channel or not ts:
+            return ""
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S / 2):
+                answer = await self._api.call("chat_getPermalink", channel=channel, message_ts=ts)
+        except TimeoutError:
+            return ""
+        found = answer.get("permalink") if isinstance(answer, dict) else None
+        return found if isinstance(found, str) else ""
+
+    async def _view(self, method: str, **arguments: Any) -> None:
+        if self._api is None:
+            raise PayloadError("No window can be opened: `slack.token` is not configured.")
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                answer = await self._api.call(method, **arguments)
+        except TimeoutError:
+            raise PayloadError("Slack took too long to open the window: try again.") from None
+        if isinstance(answer, dict):
+            return
+        log.warning("%s: %s", method, answer.reason)
+        again = "" if isinstance(answer, Rejected) else " Try again."
+        raise PayloadError(f"Slack did not open the window: {mrkdwn(answer.reason, 300)}.{again}")
+
+    async def tell(self, ask: Ask, text: str, title: str = "Nothing changed") -> None:
+        """Say something where the question came from: in its window, or in private."""
+        if ask.view_id or ask.home:
+            await self.show(ask, told(title, text))
+        else:
+            self.whisper(ask, text)
+
+    def whisper(self, ask: Ask, text: str) -> None:
+        """Tell the one who asked, in private and without making them wait."""
+        if ask.response_url and self._is_slack(ask.response_url):
+            body = {"response_type": "ephemeral", "replace_original": False, "text": text}
+            self.later(self._post(ask.response_url, body))
+        elif ask.channel and self._api is not None:
+            self.later(self._ephemeral(self._api, ask, text))
+
+    def later(self, work: Any) -> None:
+        """Go on with something after the answer."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _is_slack(self, url: str) -> bool:
+        parts, ours = urlsplit(url), urlsplit(self._base_url)
+        if (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc):
+            return True
+        return parts.scheme == "https" and parts.hostname == "hooks.slack.com"
+
+    async def _post(self, url: str, body: dict[str, Any]) -> None:
+        if self._session is None:
+            self._session = ClientSession(timeout=ClientTimeout(total=5))
+        try:
+            async with self._session.post(url, json=body, proxy=proxy_of(url)):
+                pass
+        except (ClientError, TimeoutError, OSError) as error:
+            log.info("a private answer was not delivered: %s", error)
+
+    @staticmethod
+    async def _ephemeral(api: SlackApi, ask: Ask, text: str) -> None:
+        answer = await api.call(
+            "chat_postEphemeral", channel=ask.channel, user=ask.user_id, text=text
+        )
+        if not isinstance(answer, dict):
+            log.info("a private answer was not delivered: %s", answer.reason)
+
+
+def said(outcome: Outcome) -> str:
+    """Return what whoever asked should know, "" when the message itself shows it."""
+    incident = outcome.incident
+    if outcome.reason == "already_acknowledged" and incident is not None:
+        by = incident.acknowledged_by
+        return f"Already acknowledged{f' by {mrkdwn(by.name, 80)}' if by else ''}."
+    return SAID.get(outcome.reason, "")

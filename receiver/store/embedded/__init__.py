@@ -1,0 +1,1 @@
+"""The Valkey that comes with the service: its files, its process, and mending them."""

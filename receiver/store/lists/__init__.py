@@ -1,0 +1,1 @@
+"""Lists of incidents, in order and in pages."""

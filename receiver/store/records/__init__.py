@@ -1,0 +1,1 @@
+"""Incidents and receipts as they are written, and read back."""

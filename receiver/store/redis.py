@@ -1,0 +1,63 @@
+"""The connection to Redis, and what every caller of it needs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from receiver.errors import StoreUnavailableError
+
+Client: TypeAlias = Any
+"""A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""
+
+_SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def connect(url: str, connections: int = 32) -> Client:
+    """Return a client that answers bytes and never repeats a command by itself.
+
+    A command whose outcome is unclear must not be sent again below us: only the dispatcher knows
+    whether that is safe.
+    """
+    # A pool that waits: the usual one raises when more calls than connections come at once.
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=5,
+        socket_timeout=5.0,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    return Redis(connection_pool=pool)
+
+
+def load_script(redis: Client, name: str) -> Any:
+    """Return a callable for one of the .lua files beside this module."""
+    return redis.register_script((_SCRIPTS / f"{name}.lua").read_text())
+
+
+_REFUSALS = {
+    "OOM": "its memory is full: raise maxmemory (of the embedded server: storage.max_memory)",
+    "MISCONF": "it cannot write to its disk: free space, see its log",
+    "NOREPLICAS": "replicas are missing (min-replicas-to-write)",
+    "READONLY": "it is a replica: redis.url has to name the primary",
+}
+"""What the error codes mean with which a server that answers refuses to write."""
+
+
+@asynccontextmanager
+async def unavailable_is_503() -> AsyncIterator[None]:
+    """Turn every way Redis can fail into StoreUnavailableError."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        words = str(error) or type(error).__name__
+        code = getattr(error, "status_code", None) or words.partition(" ")[0]
+        meaning = f"{_REFUSALS[code]} ({words})" if code in _REFUSALS else words
+        raise StoreUnavailableError(f"Redis: {meaning}") from error

@@ -1,0 +1,64 @@
+"""Reaching Redis at the start, and refusing one that may forget incidents."""
+
+import asyncio
+import logging
+
+from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.store.durability import Durability, judge, read_facts
+from receiver.store.redis import Client, unavailable_is_503
+
+log = logging.getLogger("app")
+
+START_WITHIN_S = 60.0
+
+
+async def reach(redis: Client) -> None:
+    """Wait for Redis; it may be starting at the same time as this service.
+
+    StoreUnavailableError when it does not answer within a minute.
+    """
+    give_up = asyncio.get_running_loop().time() + START_WITHIN_S
+    while True:
+        try:
+            async with unavailable_is_503():
+                await redis.ping()
+        except StoreUnavailableError as error:
+            if asyncio.get_running_loop().time() > give_up:
+                raise
+            log.warning("waiting for Redis: %s", error)
+            await asyncio.sleep(1)
+        else:
+            return
+
+
+async def check_server(redis: Client, *, accept_loss: bool, assured: bool) -> Durability:
+    """Return how durable a server is, and log it; ConfigError for one that may forget incidents."""
+    found = judge(await read_facts(redis), accept_loss=accept_loss, assured=assured)
+    if found.refused:
+        raise ConfigError(_refusal(found))
+    level = logging.WARNING if found.problem else logging.INFO
+    log.log(level, "external Redis, durability %s: %s", found.level, found.problem or "ok")
+    return found
+
+
+def _refusal(found: Durability) -> str:
+    lines = [f"redis.url: 202 has to mean durable, and this server may forget: {found.problem}"]
+    lines += ["What mends it:", *(f"  {line}" for line in found.fix)]
+    if "appendonly yes" in found.fix:
+        # https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, "How I can
+        # switch to AOF, if I'm currently using dump.rdb snapshots?"
+        lines.append(
+            "Tell the running server first (redis-cli CONFIG SET appendonly yes), then write both"
+            " into its file: one that restarts with appendonly yes and has no such file yet begins"
+            " empty."
+        )
+    if "redis.durability: assured" in found.fix:
+        lines.append(
+            "if its provider promises that nothing acknowledged is lost; or permit its user"
+            " +config|get and +info."
+        )
+    if found.acceptable:
+        lines.append(
+            "Or accept that alerts that were acknowledged are lost: redis.accept_loss: true"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The API, the console, runbooks and health over HTTP."""

@@ -1,0 +1,344 @@
+"""The console: a page of open incidents with their clocks, and one of each incident.
+
+Plain pages that work without a script, for a phone at 3 a.m. The buttons submit the same events as
+every other way in. Nothing is fetched from anywhere else, and the pages say so to the browser.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+from aiohttp import web
+
+from receiver import incident_json as present
+from receiver.actions.incident import ActionItemBody, ActionItemDoneBody, Body, read_event
+from receiver.aio.off_the_loop import off_the_loop
+from receiver.clock import Clock
+from receiver.conditions import Condition
+from receiver.engine.batch import Outcome
+from receiver.engine.dispatcher import Dispatcher
+from receiver.errors import PayloadError
+from receiver.http.auth import Access
+from receiver.http.parameters import check_parameters, read_number, read_one
+from receiver.incident_json import Whole
+from receiver.observability.response_figures import by_day, by_priority, steps, to_json
+from receiver.review.load import Reviews
+from receiver.settings.model import CredentialConfig
+from receiver.store.daily_figures import DAYS_MAX, FigureStore
+from receiver.templates import assets_version, read_asset, render
+from receiver.text.numbers import whole
+from receiver.text.times import rfc3339
+from receiver.web import charts
+from receiver.web.console_list import asked_for, read_list
+from receiver.web.console_view import card, details, problem
+from routing.actions.action_items import ITEMS_MAX
+from routing.escalation import REASONS
+from routing.event import Acknowledged, PersonEvent, Resolved
+from routing.incident import Incident
+from routing.incident_parts import Actor
+
+NAME_MAX = 80
+EPISODE_MAX = 1_000_000_000
+COOKIE = "incident_manager_name"
+SPANS = (7, 30)
+ASSETS = {
+    "style.css": "text/css",
+    "script.js": "text/javascript",
+    "live.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+ALERTS_SHOWN = 100
+_ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
+    "acknowledge": Acknowledged,
+    "resolve": Resolved,
+}
+_ITEM_ACTIONS = ("action-item", "action-item-done")
+
+
+class ConsoleEndpoint:
+    """``/``, ``/incidents/{id}`` and its review, the buttons, the charts, and ``/v1/figures``."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+        self,
+        dispatcher: Dispatcher,
+        figures: FigureStore,
+        access: Access,
+        clock: Clock,
+        prefix: str,
+        reviews: Reviews,
+        problems: Callable[[], Awaitable[Iterable[Condition]]],
+    ) -> None:
+        """``prefix``: the path before every link, "" for none; ``problems()``: of the service."""
+        self._problems = problems
+        self._dispatcher = dispatcher
+        self._store = dispatcher.store
+        self._figures = figures
+        self._access = access
+        self._clock = clock
+        self._prefix = prefix
+        self._reviews = reviews
+
+    async def index(self, request: web.Request) -> web.Response:
+        """GET /: a page of incidents, most urgent first, and the figures of the last days."""
+        credential = self._access.check_browser(request)
+        days = _span(request)
+        links, page, slip = await read_list(request, self._store.lists)
+        figures = await self._figures.days(self._today(), days)
+        now = self._clock.now()
+        return await self._page(
+            request,
+            "console/index.html.j2",
+            credential,
+            slip=slip,
+            cards=[card(incident, now) for incident in page.incidents],
+            list=links,
+            days=days,
+            spans=SPANS,
+            figures=by_priority(figures),
+            escalations=[
+                (step, REASONS.get(reason, reason), number)
+                for step, reason, number in steps(figures)
+            ],
+            opened=sum(day.opened for day in by_day(figures)),
+        )
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /incidents/{id}: everything about one incident, as of one moment."""
+        credential = self._access.check_browser(request)
+        before = whole(request.query.get("timeline_before", ""), EPISODE_MAX, 2) or 0
+        found = await self._store.whole(request.match_info["id"], before=before)
+        if found is None:
+            raise self._missing(request)
+        values = await off_the_loop(partial(_of_one, found, self._clock.now()))
+        return await self._page(request, "console/incident.html.j2", credential, **values)
+
+    async def review(self, request: web.Request) -> web.Response:
+        """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
+        credential = self._access.check_browser(request)
+        review = await self._reviews.find(request.match_info["id"])
+        if review is None:
+            raise self._missing(request)
+        page = await asyncio.to_thread(
+            self._reviews.pages.page, review, **await self._base(request, credential)
+        )
+        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
+        credential = self._access.check_browser(request)
+        action = request.match_info["action"]
+        if action not in (*_ACTIONS, *_ITEM_ACTIONS):
+            raise web.HTTPNotFound(text="there is no such button\n")
+        form = await _form(request)
+        incident = await self._load(request)
+        given = form.get("name") or _cookie(request.cookies.get(COOKIE, ""))
+        name = credential.name if credential else _name(given)
+        try:
+            # A browser is a person's, unless its credential is a machine's.
+            human = credential is None or credential.human
+            actor = Actor(name or "somebody", "console", human=human)
+            event = await self._event(action, form, actor)
+            outcome = await self._dispatcher.submit(event, incident.id)
+            reason = "yours" if _is_theirs(outcome, name) else outcome.reason
+        except PayloadError:
+            reason = "not_kept"
+        said = ("said", f"{reason}:{incident.id}")
+        place = f"/incidents/{incident.id}?{urlencode([said])}"
+        if action in _ITEM_ACTIONS:
+            place = f"/incidents/{incident.id}/review?{urlencode([said])}#action-items"
+        elif form.get("back") == "index":
+            # To the same page of the same list.
+            place = f"/?{urlencode([*asked_for(form.get('list', '')), said])}"
+        answer = web.Response(status=303, headers={"Location": f"{self._prefix}{place}"})
+        if credential is None and name:
+            answer.set_cookie(
+                COOKIE,
+                quote(name),
+                max_age=365 * 86_400,
+                httponly=True,
+                samesite="Lax",
+                # On a host of several services, no other one is sent it.
+                path=f"{self._prefix}/",
+            )
+        return answer
+
+    async def _event(self, action: str, form: Mapping[str, str], actor: Actor) -> PersonEvent:
+        """Return what a button's form asks for; PayloadError when it cannot be."""
+        kind = _ACTIONS.get(action)
+        if kind is not None:
+            seen = form.get("episode", "")
+            episode = whole(seen, EPISODE_MAX, 0)
+            # What is no episode was none that is the case now: nothing is done.
+            return kind(actor, -1 if seen and episode is None else episode)
+        body: Body = ActionItemBody(text=form.get("text", ""), owner=form.get("owner", ""))
+        if action == "action-item-done":
+            number = whole(form.get("number", ""), ITEMS_MAX)
+            body = ActionItemDoneBody(number=number or 0)
+        return await read_event(action, body, actor, self._clock.now(), self._store.find)
+
+    async def chart(self, request: web.Request) -> web.Response:
+        """GET /console/charts/{name}.svg?days=: a chart of the last days."""
+        self._access.check_browser(request)
+        figures = await self._figures.days(self._today(), _span(request))
+        name = request.match_info["name"]
+        if name == "response":
+            image = await asyncio.to_thread(charts.response_times, by_priority(figures))
+        elif name == "deadlines":
+            image = await asyncio.to_thread(charts.deadlines, by_day(figures))
+        else:
+            raise web.HTTPNotFound(text=f"there is no chart {name}\n")
+        # An image may bring the style it needs; nothing else applies to it.
+        headers = _HEADERS | {
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
+        }
+        return web.Response(body=image, content_type="image/svg+xml", headers=headers)
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """GET /console/{name}: the style sheet and the script; nothing of them is secret."""
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise web.HTTPNotFound(text=f"there is no {name}\n")
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
+        return web.Response(text=read_asset(name), content_type=ASSETS[name], headers=headers)
+
+    async def figures(self, request: web.Request) -> web.Response:
+        """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
+        self._access.check(request)
+        check_parameters(request, ("days", "end"))
+        number = read_number(request, "days", 30, DAYS_MAX)
+        end = read_one(request, "end")
+        last = _day(end) if end else self._today()
+        if last is None:
+            words = f"end is {end[:NAME_MAX]!r}; allowed: a day, as 2026-03-02"
+            raise PayloadError(words, "end")
+        days = await self._figures.days(last, number)
+        return web.json_response(to_json(days))
+
+    def _today(self) -> Any:
+        return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
+
+    async def _load(self, request: web.Request) -> Incident:
+        incident = await self._store.find(request.match_info["id"])
+        if incident is None:
+            raise self._missing(request)
+        return incident
+
+    @staticmethod
+    def _missing(request: web.Request) -> web.HTTPException:
+        name = request.match_info["id"]
+        words = "It may have been forgotten long after its end."
+        return web.HTTPNotFound(text=f"There is no incident {name[:NAME_MAX]}. {words}\n")
+
+    async def _page(
+        self,
+        request: web.Request,
+        template: str,
+        credential: CredentialConfig | None,
+        **values: Any,
+    ) -> web.Response:
+        """Render off the event loop: a page of 200 incidents takes longer than a webhook may."""
+        base = await self._base(request, credential)
+        page = await asyncio.to_thread(render, template, **base, **values)
+        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+
+    async def _base(
+        self, request: web.Request, credential: CredentialConfig | None
+    ) -> dict[str, Any]:
+        """Return what every page shows."""
+        return {
+            "prefix": self._prefix,
+            "version": assets_version(),
+            "problems": [problem(found) for found in await self._problems()],
+            "said": _said(request.query.get("said", "")),
+            "person": credential.name if credential else "",
+            "name": _cookie(request.cookies.get(COOKIE, "")),
+            "now": rfc3339(self._clock.now()),
+        }
+
+
+def _of_one(found: Whole, now: int) -> dict[str, Any]:
+    """Return what the page of one incident shows; of many alerts the most urgent ones."""
+    body = present.details(found)
+    ranked = sorted(body["alerts"], key=_urgency)
+    return {
+        "incident": details(found.incident, now),
+        "body": body | {"alerts": ranked[:ALERTS_SHOWN]},
+        "more": len(ranked) - ALERTS_SHOWN,
+    }
+
+
+def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
+    quiet = alert["suppressed"] or alert["vanished"]
+    return (alert["status"] != "firing", bool(quiet), alert["priority"], alert["starts_at"] or "")
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form; HTTP 400 for what is none."""
+    try:
+        return {key: str(value) for key, value in (await request.post()).items()}
+    except ValueError:
+        raise web.HTTPBadRequest(text="The form cannot be read.\n") from None
+
+
+def _is_theirs(outcome: Outcome, name: str) -> bool:
+    """Return whether who acknowledges has it already, as after an answer that was lost."""
+    by = outcome.incident.acknowledged_by if outcome.incident else None
+    known = by is not None and (by.name, by.via) == (name, "console")
+    return bool(name) and known and outcome.reason == "already_acknowledged"
+
+
+def _day(text: str) -> date | None:
+    """Return a day, None for what is none of this age: 400 days before it have to exist, too."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year >= 2000 else None  # noqa: PLR2004 - long before there was anything
+
+
+def _span(request: web.Request) -> int:
+    return SPANS[1] if request.query.get("days") == str(SPANS[1]) else SPANS[0]
+
+
+def _name(text: str) -> str:
+    return "".join(char for char in text if char.isprintable()).strip()[:NAME_MAX]
+
+
+def _cookie(text: str) -> str:
+    return _name(unquote(text))
+
+
+def _said(text: str) -> str:
+    """Return what became of the last button in words; the text comes from a URL."""
+    words = {
+        "acknowledged": "Acknowledged.",
+        "resolved": "Resolved.",
+        "yours": "You have it.",
+        "already_acknowledged": "Somebody had acknowledged it before.",
+        "already_resolved": "It was resolved before.",
+        "stale": "It fired again since you saw it: look at its newest state first.",
+        "merged": "It goes on in another incident.",
+        "unknown_incident": "It is not known any more.",
+        "damaged": "Its record cannot be read: it can only be resolved, or forgotten.",
+        "action_item_added": "Kept as an action item.",
+        "action_item_done": "Done.",
+        "already_done": "It was done before.",
+        "same_action_item": "That is an action item already.",
+        "too_many_notes": "There are too many notes.",
+        "too_many_action_items": "There are too many action items.",
+        "not_kept": "It was not kept: write one line of at most 500 characters.",
+    }
+    return words.get(text.partition(":")[0], "")

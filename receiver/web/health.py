@@ -1,0 +1,199 @@
+"""How the service is: liveness, readiness, health for people, and metrics."""
+
+import asyncio
+import contextlib
+import gzip
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from receiver.aio.spared import Spared
+from receiver.clock import Clock
+from receiver.conditions import Conditions, Subject
+from receiver.engine.commit_health import CommitHealth
+from receiver.engine.notifier_health import State
+from receiver.errors import StoreUnavailableError
+from receiver.http.auth import Access
+from receiver.observability.metrics.registry import Metrics, content_type_of
+from receiver.store.daily_figures import FigureStore
+from receiver.store.incidents import IncidentStore
+from receiver.store.tasks import TaskStore
+from receiver.text.times import rfc3339
+
+FORMS_MAX = 8
+"""Forms of the page that are made beside the plain one: a version is whatever a stranger says."""
+FRESH_S = 0.5
+"""How old a page of metrics may be. Prometheus asks every few seconds; strangers as they like."""
+
+
+class StatusEndpoint:
+    """Everything that asks how the service is."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+        self,
+        store: IncidentStore,
+        tasks: TaskStore,
+        clock: Clock,
+        metrics: Metrics,
+        access: Access,
+        conditions: Conditions,
+        health: CommitHealth,
+        figures: FigureStore,
+        metrics_token: str = "",
+    ) -> None:
+        self._access = access
+        self._health = health
+        self._conditions = conditions
+        self._figures = figures
+        self._store = store
+        self._tasks = tasks
+        self._clock = clock
+        self._metrics = metrics
+        self._token = metrics_token
+        self._looked = Spared(self._look_anew)
+        self._pages: dict[str, Spared[tuple[bytes, bytes]]] = {}
+        self.fresh_s = FRESH_S
+        self.stopping = False
+        """True after SIGTERM: what comes is served, but should go elsewhere."""
+        self.components: Callable[[], dict[str, str]] = dict
+        self.notifiers: Callable[[], dict[str, State]] = dict
+        self.look: Callable[[], Awaitable[None]] = _nothing
+        """Brings those conditions up to date that are read from Redis."""
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """GET /-/healthy: the process answers."""
+        return web.Response(text="healthy\n")
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """GET /-/ready: a commit like a webhook's just worked, and nothing else is in its way."""
+        problem = self._problem(await self._health.check())
+        if problem:
+            why = f": {problem}" if self._access.knows(request) else ""
+            return web.Response(status=503, text=f"not ready{why}\n")
+        return web.Response(text="ready\n")
+
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /health: the same for people and scripts, with what each part says.
+
+        Where credentials are configured, whoever has none learns the status alone: problems name
+        hosts and channels.
+        """
+        store = await self._health.check()
+        await self._looked.get(0)
+        problem = self._problem(store)
+        conditions = self._conditions.present()
+        status = "unhealthy" if problem else "degraded" if conditions else "ok"
+        found: dict[str, Any] = {"status": status}
+        if self._access.knows(request):
+            found["problems"] = [
+                {
+                    "subject": item.subject,
+                    "problem": item.problem,
+                    "since": rfc3339(item.since),
+                    "unready": item.unready,
+                }
+                for item in conditions
+            ]
+            found["components"] = {"redis": store or "ok", **self.components()}
+            found["notifiers"] = self._notifiers()
+        return web.json_response(found, status=503 if problem else 200)
+
+    def _notifiers(self) -> dict[str, Any]:
+        """Return how each notifier does; one that fails makes nothing unhealthy but itself."""
+        found: dict[str, Any] = {}
+        for name, state in self.notifiers().items():
+            found[name] = {"state": state.name}
+            if state.outage is not None:
+                since, problem = rfc3339(state.outage.first), state.outage.problem
+                found[name] |= {"since": since, "problem": problem}
+            elif state.words:
+                found[name]["untried"] = state.words
+        return found
+
+    async def _look_anew(self) -> None:
+        """Look at what is looked at now and then."""
+        with contextlib.suppress(StoreUnavailableError):
+            await self.look()
+
+    def _problem(self, store: str) -> str:
+        return "stopping" if self.stopping else store or self._conditions.unready()
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """GET /metrics on its own port, which others need not reach."""
+        if self._token and not self._is_scraper(request):
+            raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
+        return await self._page(request)
+
+    async def metrics_beside(self, request: web.Request) -> web.Response:
+        """GET /metrics beside the API: where anything there is guarded, so is this."""
+        if not self._is_scraper(request):
+            self._access.check(request)
+            if self._token and self._access.open:
+                raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
+        return await self._page(request)
+
+    def _is_scraper(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        wanted = f"Bearer {self._token}".encode()
+        return bool(self._token) and hmac.compare_digest(given, wanted)
+
+    async def _page(self, request: web.Request) -> web.Response:
+        """Return the page, made and packed once for all who ask within a moment."""
+        accept = request.headers.get("Accept", "")
+        content_type = content_type_of(accept)
+        if content_type not in self._pages and len(self._pages) >= FORMS_MAX:
+            accept, content_type = "", content_type_of("")
+        page = self._pages.setdefault(content_type, Spared(partial(self._made, accept)))
+        plain, packed = await page.get(self.fresh_s)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if not _takes_gzip(request.headers.get("Accept-Encoding", "")):
+            return web.Response(body=plain, headers=headers)
+        return web.Response(body=packed, headers=headers | {"Content-Encoding": "gzip"})
+
+    async def _made(self, accept: str) -> tuple[bytes, bytes]:
+        """Make the page, plain and packed.
+
+        Gauges come from Redis, so that every replica says the same.
+        """
+        store = await self._health.check()
+        lost = self._conditions.refuses(Subject.DURABILITY)
+        self._metrics.set_redis_up(up=not (store or lost))
+        states = self.notifiers().items()
+        self._metrics.set_notifiers({name: state.outage is None for name, state in states})
+        # A server without room for writes still tells what it has.
+        with contextlib.suppress(StoreUnavailableError):
+            await self.look()
+            self._metrics.set_active(await self._store.lists.active())
+            self._metrics.response.set(await self._figures.totals())
+            now = self._clock.now()
+            waiting = await self._tasks.waiting(now)
+            self._metrics.set_agenda(
+                {lane: total for lane, (total, _) in waiting.items()},
+                sum(due for _, due in waiting.values()),
+                await self._tasks.delays(now),
+            )
+        self._metrics.set_conditions(item.subject for item in self._conditions.present())
+        # Rendering takes some 8 ms at 3,000 lines: too long to keep webhooks waiting.
+        return await asyncio.to_thread(self._rendered, accept)
+
+    def _rendered(self, accept: str) -> tuple[bytes, bytes]:
+        body, _ = self._metrics.render(accept)
+        # The fastest level: 320 KB become 25 in half a millisecond.
+        return body, gzip.compress(body, 1, mtime=0)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding names gzip, or everything, and does not refuse it."""
+    given: dict[str, bool] = {}
+    for part in accepted.lower().split(","):
+        name, _, options = part.partition(";")
+        given[name.strip()] = re.fullmatch(r"q=0(\.0*)?", options.replace(" ", "")) is None
+    return given.get("gzip", given.get("*", False))
+
+
+async def _nothing() -> None:
+    """Look at nothing."""

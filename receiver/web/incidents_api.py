@@ -1,0 +1,237 @@
+"""The JSON API: incidents as they are, their reviews, and what people do to them.
+
+What a person does is the same event as a click in Slack, decided by the same rules.
+"""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from typing import Any
+
+from aiohttp import web
+
+from receiver import incident_json as present
+from receiver.actions.incident import ACTIONS, Body, read_body, read_event, read_json
+from receiver.actions.open_incident import OpenBody, Opening
+from receiver.actions.silence import act as silence_act
+from receiver.actions.silence import is_about_silences, read_silence_body
+from receiver.actions.silencer import Silencer
+from receiver.actions.status_page import (
+    STATUS_ACTIONS,
+    read_status_body,
+    refuse_no_component,
+    status_event,
+)
+from receiver.aio.off_the_loop import MANY_ALERTS, off_the_loop
+from receiver.clock import Clock
+from receiver.engine.batch import Outcome
+from receiver.engine.dispatcher import Dispatcher
+from receiver.errors import PayloadError
+from receiver.http.auth import Access
+from receiver.http.parameters import (
+    LIST,
+    check_parameters,
+    read_choice,
+    read_number,
+    read_one,
+    read_query,
+)
+from receiver.people.actor import People
+from receiver.review.load import Reviews
+from receiver.review.model import Review, to_json
+from receiver.settings.model import CredentialConfig
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.lists.query import CursorError
+from receiver.text.times import rfc3339
+from routing.event import PersonEvent
+from routing.incident import Incident
+from routing.incident_parts import Actor
+
+FORMATS = ("json", "markdown", "html")
+LIMIT_MAX = 1_000
+ENTRY_MAX = 10**9
+KEY_MAX = 200
+
+
+def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
+    """Return an HTTP error with a JSON body that says what was wrong and what is allowed."""
+    return status(
+        text=json.dumps({"error": message, **more}) + "\n", content_type="application/json"
+    )
+
+
+class ApiEndpoint:
+    """``/v1/incidents`` and ``/v1/dead-letters``."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+        self,
+        dispatcher: Dispatcher,
+        dead_letters: DeadLetterStore,
+        access: Access,
+        clock: Clock,
+        opening: Opening,
+        silencer: Silencer,
+        reviews: Reviews,
+        people: People,
+        components: tuple[str, ...] = (),
+    ) -> None:
+        """``components``: those of the status page."""
+        self._reviews = reviews
+        self._people = people
+        self._components = components
+        self._opening = opening
+        self._silencer = silencer
+        self._dispatcher = dispatcher
+        self._store = dispatcher.store
+        self._dead_letters = dead_letters
+        self._access = access
+        self._clock = clock
+
+    async def incidents(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents: a page of a list, most urgent first, with the cursor of the rest."""
+        self._access.check(request)
+        check_parameters(request, LIST)
+        query = read_query(request)
+        limit = read_number(request, "limit", 100, LIMIT_MAX)
+        try:
+            page = await self._store.lists.page(query, limit, read_one(request, "cursor"))
+        except CursorError as error:
+            raise PayloadError(f"cursor {error}", "cursor") from None
+        shown = [present.summary(incident) for incident in page.incidents]
+        body = {"incidents": shown, "next": page.next or None, "total": page.total}
+        return web.json_response(body)
+
+    async def one(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents/{id}: alerts, clocks, timeline, deliveries as of one moment."""
+        self._access.check(request)
+        check_parameters(request, ("timeline_before",))
+        before = read_number(request, "timeline_before", 0, ENTRY_MAX, least=2)
+        found = await self._store.whole(request.match_info["id"], before=before)
+        if found is None:
+            raise self._unknown(request)
+        if len(found.incident.alerts) <= MANY_ALERTS:
+            return web.json_response(present.details(found))
+        return await off_the_loop(lambda: web.json_response(present.details(found)))
+
+    async def review(self, request: web.Request) -> web.Response:
+        """GET /v1/incidents/{id}/review?format=: the post-incident review."""
+        self._access.check(request)
+        check_parameters(request, ("format",))
+        usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
+        shape = read_choice(request, "format", FORMATS, usual)
+        review = await self._reviews.find(request.match_info["id"])
+        if review is None:
+            raise self._unknown(request)
+        # A long timeline takes longer to print than a webhook may wait.
+        return await asyncio.to_thread(self._shaped, review, shape)
+
+    def _shaped(self, review: Review, shape: str) -> web.Response:
+        pages, headers = self._reviews.pages, {"X-Content-Type-Options": "nosniff"}
+        if shape == "json":
+            return web.json_response(to_json(review))
+        if shape == "markdown":
+            text = pages.markdown(review)
+            return web.Response(text=text, content_type="text/markdown", headers=headers)
+        headers["Content-Security-Policy"] = pages.document_policy
+        text = pages.document(review)
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents/{id}/{action}: what a person does; see ``person_actions``."""
+        credential = self._access.check(request)
+        incident = await self._load(request)
+        action = request.match_info["action"]
+        if action not in (*ACTIONS, *STATUS_ACTIONS):
+            known = ", ".join((*ACTIONS, *STATUS_ACTIONS))
+            raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
+        body = _read(action, await request.read())
+        actor, now = await self._actor(request, body, credential), self._clock.now()
+        if is_about_silences(action):
+            outcome = await silence_act(self._silencer, incident, body, actor, now)
+        else:
+            event = await self._event(action, body, actor, now)
+            key = _idempotency_key(request)
+            event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+            outcome = await self._dispatcher.submit(event, incident.id, event_id)
+            refuse_no_component(outcome.reason, self._components)
+        return _answer(outcome, actor)
+
+    async def _event(self, action: str, body: Body, actor: Actor, now: int) -> PersonEvent:
+        if action in STATUS_ACTIONS:
+            return status_event(action, body, actor, self._components)
+        return await read_event(action, body, actor, now, self._store.find)
+
+    async def open(self, request: web.Request) -> web.Response:
+        """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
+        credential = self._access.check(request)
+        body = read_json(OpenBody, await request.read())
+        key = _idempotency_key(request) or uuid.uuid4().hex
+        actor = await self._actor(request, body, credential)
+        outcome = await self._opening.open(body, actor, key)
+        shown = present.summary(outcome.incident) if outcome.incident else None
+        status = 201 if outcome.reason == "opened" else 200
+        answer = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+        return web.json_response(answer, status=status)
+
+    async def dead_letters(self, request: web.Request) -> web.Response:
+        """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
+        self._access.check(request)
+        check_parameters(request, ("limit",))
+        letters = await self._dead_letters.newest(read_number(request, "limit", 100, LIMIT_MAX))
+        return web.json_response(
+            {
+                "dead_letters": [
+                    {
+                        "at": rfc3339(letter.at),
+                        "reason": letter.reason,
+                        "place": letter.place,
+                        "sender": letter.sender,
+                        "raw": letter.raw,
+                    }
+                    for letter in letters
+                ]
+            }
+        )
+
+    async def _actor(
+        self, request: web.Request, body: Body | OpenBody, credential: CredentialConfig | None
+    ) -> Actor:
+        agent = request.headers.get("User-Agent", "")
+        via = "cli" if agent.startswith("incident-manager") else "api"
+        return await self._people.actor(via, body.by, credential, human=body.human)
+
+    async def _load(self, request: web.Request) -> Incident:
+        incident = await self._store.find(request.match_info["id"])
+        if incident is None:
+            raise self._unknown(request)
+        return incident
+
+    @staticmethod
+    def _unknown(request: web.Request) -> web.HTTPException:
+        return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
+
+
+def _read(action: str, raw: bytes) -> Body:
+    if is_about_silences(action):
+        return read_silence_body(action, raw)
+    return read_status_body(action, raw) if action in STATUS_ACTIONS else read_body(action, raw)
+
+
+def _answer(outcome: Outcome, actor: Actor) -> web.Response:
+    """A request that changes nothing is a result, not an error: it says what is the case now."""
+    shown = present.summary(outcome.incident) if outcome.incident else None
+    status = 409 if outcome.reason in ("stale", "damaged") else 200
+    body = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+    return web.json_response(body, status=status)
+
+
+def _idempotency_key(request: web.Request) -> str:
+    """Return the key under which a request counts once, short and of plain characters; "" for none.
+
+    It becomes part of a key's name; cutting it would make one of two.
+    """
+    given = request.headers.get("Idempotency-Key", "")
+    if len(given) <= KEY_MAX and given.isascii():
+        return given
+    return hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,1 @@
+"""The part of the configuration that says what is demanded of incidents."""
