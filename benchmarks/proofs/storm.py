@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from receiver.settings.model import BudgetsConfig
+from receiver.notify.config import BudgetsConfig
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.rig import CHANNEL, Rig

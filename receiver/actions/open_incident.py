@@ -11,9 +11,9 @@ from receiver.actions.incident import check_text
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
-from receiver.intake.payload_fields import fingerprint_of
 from routing.alert import PRIORITIES, Alert
 from routing.assignment import Assignment, Sender
+from routing.fingerprint import fingerprint_of
 from routing.incident_parts import Actor
 
 TITLE_MAX = 200

@@ -17,10 +17,10 @@ import msgspec
 from aiohttp import ClientError
 
 from receiver.alertmanager.client import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
-from receiver.intake.payload_fields import MAX_LABEL, fingerprint_of
-from receiver.settings.model import AlertmanagerConfig
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.text.visible import clean_text
 from routing.event import Seen
+from routing.fingerprint import MAX_LABEL, fingerprint_of
 from routing.matcher import Matcher
 
 log = logging.getLogger("alertmanager")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.http_client import authorization, proxy_of, read_at_most
-from receiver.settings.model import AlertmanagerConfig
 
 
 class UnusableError(Exception):

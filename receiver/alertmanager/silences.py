@@ -22,8 +22,8 @@ import msgspec
 from aiohttp import ClientConnectorError, ClientError
 
 from receiver.alertmanager.client import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.errors import NoAlertmanagerError, SilenceError
-from receiver.settings.model import AlertmanagerConfig
 from routing.matcher import Matcher
 
 log = logging.getLogger("alertmanager")

@@ -11,9 +11,9 @@ import msgspec
 
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
+from receiver.http.config import CredentialConfig
 from receiver.notify.rate_budget import key_of
 from receiver.observability.metrics.registry import Metrics
-from receiver.settings.model import CredentialConfig
 from receiver.store.floods import FloodStore
 from receiver.store.records.record import is_open_record
 from routing.event import AlertsReceived

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from receiver.settings.model import CredentialConfig
+from receiver.http.config import CredentialConfig
 
 SIGNED_MAX = 2 << 20
 """Bytes of a signed body. Slack's and PagerDuty's have some tens of kilobytes; a message with all

@@ -10,10 +10,10 @@ from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
-from receiver.intake.payload_fields import MAX_LABEL
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
 from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
+from routing.fingerprint import MAX_LABEL
 from routing.runbook import is_link
 
 SUMMARY_MAX = 300

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import StoreUnavailableError
-from receiver.intake.payload_fields import fingerprint_of
 from receiver.store.tasks import Task
 from routing.alert import Alert
 from routing.assignment import Assignment, Sender
 from routing.config.base import HeartbeatConfig
 from routing.duration import format_duration
 from routing.event import HeartbeatSeen
+from routing.fingerprint import fingerprint_of
 from routing.group import Group, group_stem
 from routing.heartbeat import watch_id
 from routing.incident import Incident

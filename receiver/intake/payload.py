@@ -17,7 +17,6 @@ from receiver.intake.payload_fields import (
     MAX_ANNOTATION,
     MAX_ENTRIES,
     MAX_FINGERPRINT,
-    MAX_LABEL,
     MAX_TIME,
     MAX_TRUNCATED,
     JunkPayloadError,
@@ -30,6 +29,7 @@ from receiver.intake.payload_fields import (
 from receiver.intake.payload_json import load_json
 from receiver.intake.payload_lenient import lenient_payload, source_of
 from routing.alert import Alert
+from routing.fingerprint import MAX_LABEL
 
 __all__ = ["JunkPayloadError", "Payload", "Rejected", "parse_payload"]
 

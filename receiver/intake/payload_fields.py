@@ -15,10 +15,9 @@ import msgspec
 from receiver.errors import PayloadError
 from receiver.text.visible import clean_text
 from routing.alert import Alert
+from routing.fingerprint import MAX_LABEL
 from routing.remembered import remembered
 
-MAX_LABEL = 4096
-"""Characters of a label name, a label value, a receiver's name, or a group key."""
 MAX_ANNOTATION = 16384
 MAX_ENTRIES = 256
 """Labels, and annotations, of one alert."""
@@ -34,9 +33,6 @@ _FAR_FUTURE = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _LEAST_SECONDS = 1_000_000_000
 _MOST_SECONDS = 100_000_000_000
 
-_FNV_OFFSET = 0xCBF29CE484222325
-_FNV_PRIME = 0x100000001B3
-_FNV_MAX_BYTES = 1024
 
 _QUOTED = re.compile(r"\\([\\.+*?()|\[\]{}^$])")
 
@@ -127,26 +123,6 @@ def http_url(text: str) -> str:
 def unquote_receiver(text: str) -> str:
     r"""Undo Go's ``regexp.QuoteMeta``: ``web\.hook`` is the receiver ``web.hook``."""
     return _QUOTED.sub(r"\1", text) if "\\" in text else text
-
-
-def fingerprint_of(labels: Mapping[str, str]) -> str:
-    """Alertmanager's fingerprint of a label set, for senders that leave it out; 16 hex digits.
-
-    FNV-1a, 64 bits, over ``name 0xff value 0xff`` in the order of names (prometheus/common,
-    model/signature.go); an empty value is the same as no label. Label sets over 1 KB would hold
-    up the event loop and get a hash of the same length that runs at the speed of C.
-    """
-    data = b"".join(
-        b"%b\xff%b\xff" % (name.encode(), labels[name].encode())
-        for name in sorted(labels)
-        if labels[name]
-    )
-    if len(data) > _FNV_MAX_BYTES:
-        return hashlib.blake2b(data, digest_size=8).hexdigest()
-    value = _FNV_OFFSET
-    for byte in data:
-        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
-    return f"{value:016x}"
 
 
 def bounded_fingerprint(text: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from receiver.intake.payload_fields import (
     MAX_ANNOTATION,
     MAX_ENTRIES,
-    MAX_LABEL,
     MAX_TIME,
     MAX_TRUNCATED,
     JunkPayloadError,
@@ -19,13 +18,13 @@ from receiver.intake.payload_fields import (
     bounded_key,
     derived_group_key,
     epoch_ms,
-    fingerprint_of,
     http_url,
     unquote_receiver,
 )
 from receiver.intake.payload_json import json_text
 from receiver.text.visible import clean_text
 from routing.alert import Alert
+from routing.fingerprint import MAX_LABEL, fingerprint_of
 
 _MAX_RAW = 4096
 _MAX_REASON = 1024

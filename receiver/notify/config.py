@@ -55,3 +55,17 @@ class IntegrationsConfig(Section):
     def told(self) -> dict[str, IntegrationConfig]:
         """Return those that are told of incidents."""
         return {name: config for name, config in self.named.items() if config.url is not None}
+
+
+class BudgetsConfig(Section):
+    """How often services are called, and from how many waiting openings on they are one message.
+
+    A little below what they take, as calls need time to get there; 0: no limit. docs.slack.dev,
+    "Rate limits": a message a second and channel, 50 updates a minute; developer.pagerduty.com,
+    "Events API rate limits": 120 events a minute and routing key.
+    """
+
+    slack_channel_per_minute: int = Field(default=55, ge=0, le=100_000)
+    slack_update_per_minute: int = Field(default=45, ge=0, le=100_000)
+    pagerduty_per_minute: int = Field(default=115, ge=0, le=100_000)
+    digest_above: int = Field(default=10, ge=1, le=10_000)

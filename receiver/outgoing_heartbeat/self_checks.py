@@ -9,7 +9,7 @@ from receiver.conditions import Conditions
 from receiver.config_types import split_address
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.notifier_health import LONG_MS
-from receiver.settings.model import WebConfig
+from receiver.http.config import WebConfig
 from receiver.store.repair.put_off import PutOff
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration

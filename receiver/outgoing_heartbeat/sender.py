@@ -17,7 +17,7 @@ from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http_client import A_PAGE, is_web_page, open_session
 from receiver.observability.metrics.registry import Metrics
-from receiver.settings.model import OutgoingHeartbeatConfig
+from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 
 log = logging.getLogger("heartbeat")
 

@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from receiver.config_types import is_user_id
+from receiver.http.config import CredentialConfig
 from receiver.people.config import PersonConfig, known_names
-from receiver.settings.model import CredentialConfig
 from routing.incident_parts import Actor
 
 WITHIN_S = 1.2

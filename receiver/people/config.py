@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from receiver.config_problem import Problem
 from receiver.config_types import is_user_id
-from receiver.settings.problem import Problem
 from routing.config.base import Name, Section, Text
 
 

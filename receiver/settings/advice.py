@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
 from receiver.settings.check_routes import check_routes, check_rules
 from receiver.settings.check_unused import Given, check_unused
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
-from receiver.settings.problem import Place, Problem
 from receiver.settings.rules import effective
 from routing.config.base import is_channel_id
 from routing.implied import impossible

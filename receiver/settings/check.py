@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
 from receiver.observability.tracing_config import INSTALL, is_installed
 from receiver.people.config import check_people
 from receiver.review.render import problem_of
 from receiver.settings.check_times import check_times
-from receiver.settings.model import RedisConfig, Settings
-from receiver.settings.problem import Place, Problem
+from receiver.settings.model import Settings
 from receiver.settings.rules import policies_used
 from receiver.settings.usual import (
     USUAL_POLICY,
@@ -18,6 +18,7 @@ from receiver.settings.usual import (
     effective_escalations,
     effective_notifiers,
 )
+from receiver.store.config import RedisConfig
 from routing.config.base import NotifierConfig, Priority, RunbooksConfig
 from routing.config.calendar import CalendarConfig
 from routing.config.response import EscalationConfig, PriorityConfig

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from receiver.config_problem import Place, Problem
 from receiver.settings.check_unused import Given
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
-from receiver.settings.problem import Place, Problem
 from receiver.settings.rules import effective
 from routing.calendar import Calendar
 from routing.config.response import PriorityConfig

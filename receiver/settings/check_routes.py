@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.places import Node, nodes
-from receiver.settings.problem import Place, Problem
 from routing.implied import covers, impossible
 from routing.matcher import Matcher
 

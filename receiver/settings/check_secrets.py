@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from receiver.settings.problem import Place, Problem
+from receiver.config_problem import Place, Problem
 
 BOM = "\ufeff"
 _LEFT_OVER = re.compile(

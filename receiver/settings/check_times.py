@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
-from receiver.settings.problem import Place, Problem
 from routing.calendar import Calendar
 from routing.config.calendar import CalendarConfig
 from routing.config.response import PriorityChange, PriorityConfig

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.places import FIELDS, Node, deciding, nodes
-from receiver.settings.problem import Place, Problem
 from receiver.settings.rules import effective
 from routing.alert import PRIORITIES
 from routing.route import Route, RouteTree

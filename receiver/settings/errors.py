@@ -6,8 +6,8 @@ Values are never repeated, for they may be secret.
 import difflib
 from typing import Any
 
+from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
-from receiver.settings.problem import Place, Problem
 from receiver.settings.schema import keys_of, type_at
 
 _WORDS = {

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from receiver.config_problem import Problem
 from receiver.errors import ConfigError
 from receiver.http_client import proxy_problems
 from receiver.settings.advice import advise
@@ -26,7 +27,6 @@ from receiver.settings.check_unused import given_in
 from receiver.settings.check_variables import PREFIX, misspelt
 from receiver.settings.errors import in_words
 from receiver.settings.model import Settings
-from receiver.settings.problem import Problem
 from receiver.settings.schema import (
     child_of,
     is_container,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
+from receiver.config_problem import Place
 from receiver.settings.model import Settings
-from receiver.settings.problem import Place
 from routing.alert import PRIORITIES
 from routing.config.base import Priority
 from routing.config.response import PriorityConfig

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
+from receiver.config_problem import Problem
 from receiver.settings.model import Settings
-from receiver.settings.problem import Problem
 from routing.config.base import NotifierConfig
 from routing.config.response import EscalationConfig, StepConfig
 

@@ -22,11 +22,11 @@ from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from receiver.http.auth import Access
+from receiver.http.config import CredentialConfig
 from receiver.http.parameters import check_parameters, read_number, read_one
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
-from receiver.settings.model import CredentialConfig
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
 from receiver.templates import assets_version, read_asset, render
 from receiver.text.numbers import whole

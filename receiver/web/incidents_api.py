@@ -29,6 +29,7 @@ from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from receiver.http.auth import Access
+from receiver.http.config import CredentialConfig
 from receiver.http.parameters import (
     LIST,
     check_parameters,
@@ -40,7 +41,6 @@ from receiver.http.parameters import (
 from receiver.people.actor import People
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
-from receiver.settings.model import CredentialConfig
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.lists.query import CursorError
 from receiver.text.times import rfc3339

@@ -15,7 +15,6 @@ from receiver.errors import PayloadError
 from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
 from receiver.intake.hints import Hints
-from receiver.intake.payload_fields import MAX_LABEL, fingerprint_of
 from receiver.notify.config import IntegrationConfig
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
@@ -24,6 +23,7 @@ from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
 from routing.alert import Alert
 from routing.assignment import Assignment, Sender
+from routing.fingerprint import MAX_LABEL, fingerprint_of
 
 STATUSES = ("firing", "resolved")
 LABELS_MAX = 50

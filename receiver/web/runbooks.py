@@ -16,13 +16,13 @@ from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
+from receiver.http.config import CredentialConfig
 from receiver.http.parameters import check_parameters, read_one
 from receiver.observability.audit import note_feedback
 from receiver.runbooks.catalogue import Catalogue, heading_of
 from receiver.runbooks.feedback import ANSWERS, RunbookFeedback
 from receiver.runbooks.history import Histories, RunbookHistory, Use, Uses
 from receiver.runbooks.html import RENDERED_MAX, to_html
-from receiver.settings.model import CredentialConfig
 from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
 from receiver.web.console_view import length, moment

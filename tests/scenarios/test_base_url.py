@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from receiver.settings.model import WebConfig
+from receiver.http.config import WebConfig
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.proxies import ReverseProxy
 from tests.fakes.slack import FakeSlack

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientError
 
 from receiver.alertmanager.client import AlertmanagerHttp, Peer
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.cli.checks.source import Deadline, Source, SourceError
 from receiver.cli.client import call
 from receiver.clock import Clock
@@ -20,11 +21,11 @@ from receiver.errors import ConfigError
 from receiver.http_client import proxy_of, proxy_problems, proxy_secrets
 from receiver.observability.tracing_config import TracingConfig
 from receiver.observability.tracing_otel import OtelTracer
+from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
 from receiver.pagerduty.events_api import EventsApi
 from receiver.pagerduty.rest_api import PagerDutyRest
 from receiver.settings.load import load_settings
-from receiver.settings.model import AlertmanagerConfig, OutgoingHeartbeatConfig
 from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.socket_mode import SlackSocket

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver.intake.payload_fields import fingerprint_of
+from routing.fingerprint import fingerprint_of
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until

@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 
 from receiver.engine.agenda import Agenda
+from receiver.http.config import WebConfig
+from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 from receiver.outgoing_heartbeat.self_checks import check_intake, intake_url
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
-from receiver.settings.model import OutgoingHeartbeatConfig, WebConfig
 from receiver.store.embedded.server import EmbeddedValkey
 from tests.rig import free_port
 from tests.scenarios.conftest import NO_ACCOUNTS, App, until

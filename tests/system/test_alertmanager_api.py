@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from receiver.alertmanager.alert_states import Alertmanagers
-from receiver.intake.payload_fields import fingerprint_of
-from receiver.settings.model import AlertmanagerConfig
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.text.visible import clean_text
 from routing.event import Seen
+from routing.fingerprint import fingerprint_of
 from tests.patience import PATIENCE_S
 from tests.rig import until
 from tests.system.conftest import Real

@@ -12,9 +12,9 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from receiver.__main__ import main
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.alertmanager.silences import Silences
 from receiver.errors import SilenceError
-from receiver.settings.model import AlertmanagerConfig
 from routing.matcher import Matcher, parse_matchers
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import receiver.alertmanager.alert_states
 from receiver.alertmanager.alert_states import MAX_FILTER, Alertmanagers, filters_for
-from receiver.intake.payload_fields import fingerprint_of
-from receiver.settings.model import AlertmanagerConfig
+from receiver.alertmanager.config import AlertmanagerConfig
 from routing.event import Seen
+from routing.fingerprint import fingerprint_of
 from routing.matcher import matches_all, parse_matchers
 from tests.rig import free_port
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from receiver.errors import PayloadError
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
-from receiver.intake.payload_fields import fingerprint_of
 from receiver.intake.payload_json import load_json
 from receiver.intake.payload_lenient import lenient_payload
 from routing.alert import Alert
+from routing.fingerprint import fingerprint_of
 from tests.unit.payload_bodies import NOW, ZERO, firing, parse, webhook
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.intake.payload import parse_payload
-from receiver.intake.payload_fields import epoch_ms, fingerprint_of, http_url, unquote_receiver
+from receiver.intake.payload_fields import epoch_ms, http_url, unquote_receiver
+from routing.fingerprint import fingerprint_of
 from tests.unit.payload_bodies import NOW, ZERO, firing, parse, webhook, without
 
 

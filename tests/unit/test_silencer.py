@@ -7,12 +7,12 @@ import pytest
 
 from receiver.actions.silence import read_matchers
 from receiver.actions.silencer import Silencer
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.alertmanager.silences import Silences
 from receiver.clock import Clock
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.settings.model import AlertmanagerConfig
 from routing.event import Silenced, SilenceExpired
 from routing.group import Group
 from routing.incident import Incident

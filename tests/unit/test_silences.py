@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 import receiver.alertmanager.silences
+from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.alertmanager.silences import Made, Silences
 from receiver.errors import SilenceError
-from receiver.settings.model import AlertmanagerConfig
 from routing.matcher import parse_matchers
 from tests.fakes.alertmanager import ID, Behave, FakeAlertmanager
 from tests.patience import PATIENCE_S

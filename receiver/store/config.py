@@ -1,0 +1,56 @@
+"""The configuration of where incidents are kept."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from receiver.config_types import Size, lower
+from routing.config.base import Section
+
+MEMORY_LEAST = 64 << 20
+
+
+class StorageConfig(Section):
+    """Where the embedded store keeps its data, and how much memory (bytes) it may use; 0: any."""
+
+    path: str = Field(default="data", min_length=1)
+    max_memory: Size = 0
+
+    @field_validator("max_memory")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < MEMORY_LEAST:
+            raise ValueError("less than 64mb, with which nothing works (0: no limit)")
+        return value
+
+
+class RedisConfig(Section):
+    """The server to use; an empty ``url`` means the embedded one.
+
+    ``url`` may hold a password: it is left out of the representation. ``accept_loss``: a server
+    that may forget what it acknowledged will do. ``durability``: ``checked`` asks the server,
+    ``assured`` trusts one that does not tell.
+    """
+
+    url: str = Field(default="", repr=False)
+    shards: int = Field(default=1, ge=1, le=1024)
+    wait_replicas: int = Field(default=0, ge=0, le=16)
+    accept_loss: bool = False
+    durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
+
+    @field_validator("url")
+    @classmethod
+    def _scheme(cls, value: str) -> str:
+        if value and not re.match(r"(rediss?|unix)://\S+\Z", value):
+            raise ValueError("not a redis://, rediss:// or unix:// URL")
+        try:
+            urlsplit(value).port  # noqa: B018 - raises ValueError for a port that is none
+        except ValueError:
+            # Its own words would repeat a part of the password.
+            raise ValueError(
+                "host and port cannot be read; in a user's name and password write / # ? @ :"
+                " as %2F %23 %3F %40 %3A"
+            ) from None
+        return value
