@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from receiver.app.routes import PATHS
 from receiver.cli.checks.metrics.promised import promises
-from receiver.http.server import PATHS
 from receiver.observability.metrics.response import Configured
 from receiver.observability.metrics.service import families
 from receiver.settings.model import Settings

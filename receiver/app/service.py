@@ -15,8 +15,15 @@ from receiver.app.enrichment import build_enrichment
 from receiver.app.load import Load
 from receiver.app.notifiers import build_notifiers
 from receiver.app.pagerduty import PagerDuty
+from receiver.app.routes import (
+    PATHS,
+    Endpoints,
+    build_application,
+    build_metrics_application,
+    build_status_application,
+)
 from receiver.app.slack import build_front, build_socket
-from receiver.app.timer_events import Facts
+from receiver.app.timer_events import StoredTimerEvents
 from receiver.clock import Clock
 from receiver.conditions import Condition, Conditions, Subject
 from receiver.config_types import is_loopback
@@ -34,17 +41,11 @@ from receiver.engine.unreached import Unreached
 from receiver.http.auth import Access
 from receiver.http.connections import Connections
 from receiver.http.ports import Listening
-from receiver.http.server import (
-    PATHS,
-    Endpoints,
-    build_application,
-    build_metrics_application,
-    build_status_application,
-)
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
+from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.notify.config import BUILT_IN
 from receiver.notify.webhook import WebhookNotifier
 from receiver.observability.metrics.registry import Metrics
@@ -70,6 +71,7 @@ from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
 from receiver.store.daily_figures import FigureStore
 from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.durability import Judge
 from receiver.store.floods import FloodStore
 from receiver.store.hints import HintStore
 from receiver.store.incidents import IncidentStore
@@ -81,6 +83,7 @@ from receiver.store.repair.put_off import PutOff
 from receiver.store.startup import check_server, reach
 from receiver.store.tasks import TaskStore
 from receiver.web.console import ConsoleEndpoint
+from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
@@ -219,8 +222,15 @@ class Service:
             self._tracing,
         )
         self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
+        redis = settings.redis
         self.server_watch = ServerWatch(
-            settings, self.tasks, self.clock, self.conditions, self.metrics, self.health
+            Judge(accept_loss=redis.accept_loss, assured=redis.durability == "assured"),
+            None if redis.url else Path(settings.storage.path),
+            self.tasks,
+            self.clock,
+            self.conditions,
+            self.metrics,
+            self.health,
         )
         self.heartbeats = Heartbeats(
             self.dispatcher,
@@ -230,7 +240,7 @@ class Service:
             self.clock.now,
         )
         self.damaged = DamagedRecords(
-            Healing(store), store.mending.register, self.conditions, self.heartbeats, self._access
+            Healing(store), store.mending.register, self.conditions, self.heartbeats
         )
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
@@ -281,7 +291,7 @@ class Service:
             base_url=address,
         )
         self._shared = SharedAlerts(store, settings.incidents.stale_after)
-        facts = Facts(
+        timer_events = StoredTimerEvents(
             self.dispatcher,
             self.alertmanagers,
             self.heartbeats,
@@ -290,7 +300,7 @@ class Service:
             self.clock,
         )
         self.agenda = Agenda(
-            self.tasks, delivery, self.dispatcher, facts, self.clock, self.notifiers
+            self.tasks, delivery, self.dispatcher, timer_events, self.clock, self.notifiers
         )
         self._put_off = PutOff(self._redis, shards, self.agenda.leases)
         self.timekeeper = Timekeeper(
@@ -366,7 +376,7 @@ class Service:
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
             on_call=self.pagerduty.on_call(access),
-            damaged=self.damaged,
+            damaged=DamagedEndpoint(store.mending.register, self.damaged, access),
             api=ApiEndpoint(
                 self.dispatcher,
                 dead_letters,
@@ -391,15 +401,18 @@ class Service:
             ),
             integrations=IntegrationEndpoint(
                 self.metrics.integrations,
-                settings.integrations.named,
-                floods,
-                settings.redis.shards,
-                lambda: self.assignment,
                 access,
                 self.clock,
                 self.notifiers,
                 self._outages.present,
                 {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+            ),
+            integration_events=IntegrationEventEndpoint(
+                settings.integrations.named,
+                floods,
+                settings.redis.shards,
+                lambda: self.assignment,
+                access,
                 hints,
             ),
             hints=hints,

@@ -22,7 +22,7 @@ ASKS = frozenset({"stale", "echo", "merge", "heartbeat", "forget", "enrich", "su
 """Timers that need more than what receipts say."""
 
 
-class Facts:
+class StoredTimerEvents:
     """Makes the events of due timers."""
 
     def __init__(

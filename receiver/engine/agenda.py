@@ -11,16 +11,16 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from receiver.aio.background import end
-from receiver.app.timer_events import Facts
 from receiver.clock import Clock
 from receiver.engine.delivery import LEASE_MARGIN_MS, Delivery
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.notify.notifier import Notifier
 from receiver.store.tasks import Reading, Task, TaskStore
+from routing.event import TimerDue
 
 log = logging.getLogger("agenda")
 
@@ -42,6 +42,13 @@ UNHURRIED = {"enrich": 24, "summarize": 8}
 """Timers that ask slow services, and how many of each may be under way: half of their lane."""
 
 
+class TimerEvents(Protocol):
+    """Makes the events of due timers."""
+
+    async def event(self, task: Task, reading: Reading) -> TimerDue:
+        """Return the event of a due timer; ``reading`` is what was stored when it was claimed."""
+
+
 class Agenda:
     """Runs one claiming loop per shard and lane."""
 
@@ -50,7 +57,7 @@ class Agenda:
         tasks: TaskStore,
         delivery: Delivery,
         dispatcher: Dispatcher,
-        facts: Facts,
+        timer_events: TimerEvents,
         clock: Clock,
         notifiers: Mapping[str, Notifier],
     ) -> None:
@@ -70,7 +77,7 @@ class Agenda:
         self._tasks = tasks
         self._delivery = delivery
         self._dispatcher = dispatcher
-        self._facts = facts
+        self._timer_events = timer_events
         self._clock = clock
         self._wake: list[asyncio.Event] = []
         self._loops: list[asyncio.Task[None]] = []
@@ -205,7 +212,7 @@ class Agenda:
     async def _fire_one(self, task: Task, reading: Reading) -> None:
         """A timer is an event like any other; the commit takes its entry off the agenda."""
         try:
-            event = await self._facts.event(task, reading)
+            event = await self._timer_events.event(task, reading)
             outcome = await self._dispatcher.submit(event, task.incident)
             if outcome.reason == "unknown_incident":
                 await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)

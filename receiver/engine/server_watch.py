@@ -17,7 +17,6 @@ from receiver.engine.backlog import Backlog
 from receiver.engine.commit_health import CommitHealth
 from receiver.errors import StoreUnavailableError
 from receiver.observability.metrics.registry import Metrics
-from receiver.settings.model import Settings
 from receiver.store.durability import Durability, Judge, Level, ServerFacts, read_facts
 from receiver.store.tasks import TaskStore
 from receiver.text.units import size
@@ -42,26 +41,25 @@ LATE_S = {"urgent": 30, "normal": 120, "background": 600}
 class ServerWatch:
     """One look after the other; ``durability`` is the latest verdict."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
-        settings: Settings,
+        judge: Judge,
+        folder: Path | None,
         tasks: TaskStore,
         clock: Clock,
         conditions: Conditions,
         metrics: Metrics,
         health: CommitHealth,
     ) -> None:
+        """``folder``: of the embedded server, None for a server of one's own."""
         self._redis = tasks.redis
         self._tasks = tasks
         self._clock = clock
         self._conditions = conditions
         self._metrics = metrics
         self._health = health
-        self._judge = Judge(
-            accept_loss=settings.redis.accept_loss,
-            assured=settings.redis.durability == "assured",
-        )
-        self._disk = None if settings.redis.url else Path(settings.storage.path)
+        self._judge = judge
+        self._disk = folder
         self._wake = asyncio.Event()
         self._high = set[Subject]()
         self._backlog = Backlog()

@@ -8,14 +8,26 @@ id) or PagerDuty (an e-mail address).
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from receiver.config_types import is_user_id
-from receiver.http.config import CredentialConfig
 from receiver.people.config import PersonConfig, known_names
 from routing.incident_parts import Actor
 
 WITHIN_S = 1.2
 """As for those who click in Slack."""
+
+
+class Credential(Protocol):
+    """What is asked of a credential: how it is called, and whether people use it."""
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+
+    @property
+    def human(self) -> bool:
+        """Whether people use it."""
 
 
 class People:
@@ -36,7 +48,7 @@ class People:
         self._pagerduty = pagerduty
 
     async def actor(
-        self, via: str, by: str, credential: CredentialConfig | None, *, human: bool | None
+        self, via: str, by: str, credential: Credential | None, *, human: bool | None
     ) -> Actor:
         """Return who acts: as the request says (``by``), else the credential's name.
 

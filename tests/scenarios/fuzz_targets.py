@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from receiver.actions.incident import ACTIONS
 from receiver.actions.status_page import STATUS_ACTIONS
-from receiver.http.server import PATHS
+from receiver.app.routes import PATHS
 from receiver.slack.interactions.view_submissions import ACTIONS as WINDOWS
 from tests.fakes.pagerduty_webhooks import TYPES, PdWebhooks
 from tests.fakes.slack_messages import signed_headers

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.http.server import PATHS
+from receiver.app.routes import PATHS
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification

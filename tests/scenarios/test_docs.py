@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.http.server import PATHS
+from receiver.app.routes import PATHS
 from receiver.settings.model import Settings
 from tests.scenarios.conftest import App
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
+from receiver.app.routes import PATHS
 from receiver.errors import StoreUnavailableError
 from receiver.http.admission import MOST, Lane
-from receiver.http.server import PATHS
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert

@@ -10,7 +10,7 @@ import pytest
 
 from receiver.actions.incident import ACTIONS
 from receiver.actions.status_page import STATUS_ACTIONS
-from receiver.http.server import PATHS
+from receiver.app.routes import PATHS
 from tests.patience import PATIENCE_S
 from tests.scenarios.conftest import App, alert, notification
 

@@ -1,0 +1,58 @@
+"""What is stored and cannot be read, listed and thrown away."""
+
+from aiohttp import web
+
+from receiver.engine.damaged import DamagedRecords
+from receiver.errors import PayloadError
+from receiver.http.auth import Access
+from receiver.http.parameters import check_parameters, read_one
+from receiver.store.repair.register import Found, Register
+from receiver.text.times import rfc3339
+
+LISTED = 1_000
+
+
+class DamagedEndpoint:
+    """``/v1/damaged``."""
+
+    def __init__(self, register: Register, damaged: DamagedRecords, access: Access) -> None:
+        self._register = register
+        self._damaged = damaged
+        self._access = access
+
+    async def listed(self, request: web.Request) -> web.Response:
+        """GET /v1/damaged: what cannot be read and was put aside, the latest first."""
+        self._access.check(request)
+        check_parameters(request)
+        entries = await self._register.listed()
+        return web.json_response(
+            {"damaged": [_shown(entry) for entry in entries[:LISTED]], "total": len(entries)}
+        )
+
+    async def discard(self, request: web.Request) -> web.Response:
+        """DELETE /v1/damaged?place=: drop what was kept of one; 404 for what is not listed."""
+        self._access.check(request)
+        check_parameters(request, ("place",))
+        place = read_one(request, "place")
+        if not place:
+            raise PayloadError("is missing: one of those that GET /v1/damaged lists", "place")
+        for entry in await self._register.listed():
+            if entry.place == place:
+                await self._register.discard(entry)
+                await self._damaged.look()
+                return web.json_response({"result": "discarded", "damaged": _shown(entry)})
+        error = {"error": "there is no such place: see GET /v1/damaged", "place": "place"}
+        return web.json_response(error, status=404)
+
+
+def _shown(entry: Found) -> dict[str, object]:
+    return {
+        "place": entry.place,
+        "kind": entry.kind,
+        "incident": entry.incident or None,
+        "since": rfc3339(entry.at),
+        "why": entry.why,
+        "size_bytes": entry.size,
+        "key": entry.key,
+        "kept_in": entry.kept or None,
+    }
