@@ -96,8 +96,10 @@ def unanswered(event: AlertsReceived, start: int, rules: Rules, *, last_first: b
     """Return what happens when nobody answers."""
     played = Played(event, start, rules, last_first=last_first)
     played.run()
-    deadline = played.incident.deadlines["acknowledge"]
-    missed = deadline.missed_at if deadline.missed_at == deadline.due else -1
+    deadline = played.incident.deadlines.get("acknowledge")
+    missed = None
+    if deadline is not None:
+        missed = deadline.missed_at if deadline.missed_at == deadline.due else -1
     return Course(tuple(played.told), missed, played.update_missed)
 
 

@@ -75,9 +75,16 @@ def _judge(draft: Draft, name: str) -> None:
 
 
 def is_over(draft: Draft, name: str) -> bool:
-    """Return whether a clock has ended, or ran out and its timer comes at this very moment."""
-    deadline: Deadline = draft.get("deadlines")[name]
-    return not deadline.running or (not deadline.paused_at and deadline.due <= draft.now)
+    """Return whether a clock has ended, or ran out and its timer comes at this very moment.
+
+    One that never ran, as the priority had none then, will bring nothing either.
+    """
+    deadline: Deadline | None = draft.get("deadlines").get(name)
+    return (
+        deadline is None
+        or not deadline.running
+        or (not deadline.paused_at and deadline.due <= draft.now)
+    )
 
 
 def miss(draft: Draft, clock: Clock, name: str) -> None:

@@ -234,7 +234,7 @@ def arm_next(draft: Draft, clock: Clock, number: int) -> None:
     if step.after is not None:
         laps = (number // len(clock.steps)) * clock.lap
         draft.timer("escalate", max(draft.get("clock_started_at") + laps + step.after, draft.now))
-    elif clocks.is_over(draft, "acknowledge"):
+    elif clock.acknowledge_within is not None and clocks.is_over(draft, "acknowledge"):
         # The deadline that would have triggered it has passed: another such period is given.
         draft.timer("escalate", clock.acknowledge_within.due(draft.now, clock.calendar))
 

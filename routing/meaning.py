@@ -32,7 +32,8 @@ class PlannedPage(NamedTuple):
     """A step in one round of the policy: ``step`` and ``round`` count from 1.
 
     ``offset`` (ms) is how long after the first page it is due at the earliest; ``fixed``: and then
-    at once. The others wait for the acknowledge deadline, or for as long again as it leaves.
+    at once. The others wait for the acknowledge deadline, or for as long again as it leaves; where
+    there is none, time alone brings them not.
     """
 
     step: int
@@ -52,7 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
     steps: tuple[PlannedStep, ...]
     repeat: int
     lap: int
-    acknowledge: Within
+    acknowledge: Within | None
     resolve: Within | None
     update: Within | None
     quiet: bool
@@ -86,7 +87,7 @@ class Course(NamedTuple):
     """How it goes on when nobody answers: pages, and when the first deadlines pass (ms)."""
 
     pages: tuple[Told, ...]
-    acknowledge: int
+    acknowledge: int | None
     update: int | None
 
 
@@ -112,7 +113,7 @@ def plan_of(clock: Clock) -> Plan:
     )
     return Plan(
         steps=steps,
-        repeat=clock.repeat,
+        repeat=clock.rounds - 1,
         lap=clock.lap,
         acknowledge=clock.acknowledge_within,
         resolve=clock.resolve_within,
@@ -149,12 +150,16 @@ class _Running:
 
 def unanswered(plan: Plan, start: int) -> Course:
     """Return whom an incident that opens at ``start`` (ms) pages when nobody ever answers."""
-    acknowledge = _Running(plan.acknowledge, start, plan.calendar)
-    update = _Running(plan.update, start, plan.calendar) if plan.update is not None else None
+    acknowledge, update = (
+        _Running(within, start, plan.calendar) if within is not None else None
+        for within in (plan.acknowledge, plan.update)
+    )
     told: list[Told] = []
     began, before = start, start
     for number, page in enumerate(plan.pages(), start=1):
-        if page.fixed:
+        if not page.fixed and acknowledge is None:
+            break
+        if page.fixed or acknowledge is None:
             wanted = max(began + page.offset, before)
         elif before < acknowledge.due:
             wanted = acknowledge.due
@@ -169,16 +174,17 @@ def unanswered(plan: Plan, start: int) -> Course:
             began = max(began, at - page.offset)
         told.append(Told(at, number, page.notify))
         before = at
-    return Course(tuple(told), acknowledge.due, update.due if update is not None else None)
+    due = (clock.due if clock is not None else None for clock in (acknowledge, update))
+    return Course(tuple(told), *due)
 
 
 def answered(plan: Plan, start: int, at: int) -> Answer:
     """Return what becomes of it when somebody acknowledges at ``at`` (ms), and says no more."""
-    pages = unanswered(plan, start).pages
-    left = [page for page in pages if page.at > at]
+    told = sum(page.at <= at for page in unanswered(plan, start).pages)
+    left = list(plan.pages())[told:]
     resolve = plan.resolve.due(at, plan.calendar) if plan.resolve is not None else None
     missed = None
     if resolve is not None and left:
-        missed = left[0]._replace(at=plan.opening(resolve))
+        missed = Told(plan.opening(resolve), told + 1, left[0].notify)
     reminded = plan.opening(at + plan.remind_after) if plan.remind_after else None
     return Answer(resolve, missed, reminded)

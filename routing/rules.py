@@ -47,7 +47,7 @@ class Clock(msgspec.Struct, frozen=True):
     nobody.
     """
 
-    acknowledge_within: Within
+    acknowledge_within: Within | None
     deliver_within: int
     steps: tuple[Step, ...]
     calendar: Calendar
@@ -63,7 +63,13 @@ class Clock(msgspec.Struct, frozen=True):
     @property
     def lap(self) -> int:
         """Return the time (ms) one round of the policy takes before it is repeated."""
-        return max(step.after or 0 for step in self.steps) + self.acknowledge_within.nominal
+        within = self.acknowledge_within
+        return max(step.after or 0 for step in self.steps) + (within.nominal if within else 0)
+
+    @property
+    def rounds(self) -> int:
+        """Return how often the steps are gone through: a next round waits for the deadline."""
+        return self.repeat + 1 if self.acknowledge_within is not None else 1
 
     def within(self, name: str) -> Within | None:
         """Return how long the deadline ``name`` (acknowledge, resolve, update) leaves."""
@@ -72,8 +78,7 @@ class Clock(msgspec.Struct, frozen=True):
 
     def step(self, number: int) -> Step | None:
         """Return step ``number`` counting through repeats, or None when the policy is exhausted."""
-        rounds = self.repeat + 1
-        if not self.steps or number >= len(self.steps) * rounds:
+        if not self.steps or number >= len(self.steps) * self.rounds:
             return None
         return self.steps[number % len(self.steps)]
 

@@ -84,7 +84,7 @@ def _row(system: System, alert: Alert, assignment: Assignment, found: Settings) 
         span=alert.span,
         severity=alert.severity,
         priority=priority,
-        acknowledge=str(clock.acknowledge_within),
+        acknowledge=str(clock.acknowledge_within) if clock.acknowledge_within else "off",
         resolve=str(clock.resolve_within) if clock.resolve_within else "off",
         policy=str(found.priorities[cast("Priority", priority)].escalation),
         team=rules.team,

@@ -103,7 +103,6 @@ def _plan(row: Mapping[str, Any], calendars: Mapping[str, Any]) -> Plan:
         steps.append(PlannedStep(after, to))
     texts = [row[f"{name}_within"] for name in ("acknowledge", "resolve", "update")]
     acknowledge, resolve, update = (parse_within(text) if text else None for text in texts)
-    assert acknowledge is not None
     remind = row["remind"]
     return Plan(
         tuple(steps),

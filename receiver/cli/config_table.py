@@ -92,7 +92,7 @@ def _row(row: Row) -> Iterator[str]:
     for number, page in enumerate(plan.pages()):
         if page.round > 1:
             break
-        when = _when(row, page, fixed[number] if fixed else None)
+        when = _when(row, page, fixed[number] if fixed and number < len(fixed) else None)
         who = ", ".join(_recipient(to) for to in page.notify)
         yield _COLUMNS.format(first, page.step, when, row.calendar if plan.quiet else "any", who)
         first = ""
@@ -113,6 +113,8 @@ def _when(row: Row, page: PlannedPage, offset: int | None) -> str:
     if page.fixed:
         after = any(step.after is None for step in plan.steps[1 : page.step])
         return f"+{exact(page.offset)}" + (f", not before step {page.step - 1}" if after else "")
+    if plan.acknowledge is None:
+        return "not by time"
     again = any(step.after is None for step in plan.steps[1 : page.step - 1])
     return f"{'another ' if again else '+'}{plan.acknowledge}"
 
@@ -134,7 +136,11 @@ def _rest(row: Row) -> Iterator[str]:
     hours = f"pages and their clocks wait for {row.calendar}; " if plan.quiet else ""
     resolve = f", resolve within {plan.resolve} of that" if plan.resolve is not None else ""
     update = f", update every {plan.update}" if plan.update is not None else ""
-    yield f"{hours}acknowledge within {plan.acknowledge}{resolve}{update}{_calendar(row)}"
+    within = f"acknowledge within {plan.acknowledge}"
+    if plan.acknowledge is None:
+        within = "no deadline to acknowledge"
+        resolve = resolve.replace("that", "acknowledging")
+    yield f"{hours}{within}{resolve}{update}{_calendar(row)}"
     if plan.remind_after:
         asked = ", ".join(plan.remind)
         yield f"acknowledged, then silence: asked again every {exact(plan.remind_after)} ({asked})"

@@ -45,6 +45,8 @@ def _contradictions(
     calendar = calendars.get(config.calendar or "")
     if calendar is None:
         return
+    if acknowledge is None:
+        return
     if resolve is not None and _always_before(resolve, acknowledge, calendar):
         words = (
             f"resolve_within {resolve} is over before acknowledge_within {acknowledge}: whoever"

@@ -133,7 +133,7 @@ def _row(row: Row) -> dict[str, Any]:
         "last_page": last_page(plan),
         "quiet_hours": plan.quiet,
         "calendar": row.calendar,
-        "acknowledge_within": str(plan.acknowledge),
+        "acknowledge_within": None if plan.acknowledge is None else str(plan.acknowledge),
         "resolve_within": None if plan.resolve is None else str(plan.resolve),
         "update_within": None if plan.update is None else str(plan.update),
         "deliver_within": exact(row.deliver_within),
@@ -149,7 +149,7 @@ def offsets(plan: Plan) -> tuple[int, ...] | None:
 
     Where quiet hours hold pages it is that within working hours.
     """
-    if plan.acknowledge.kind != "elapsed":
+    if plan.acknowledge is not None and plan.acknowledge.kind != "elapsed":
         return None
     always = msgspec.structs.replace(plan, quiet=False)
     return tuple(page.at for page in unanswered(always, 0).pages)

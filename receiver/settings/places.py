@@ -54,7 +54,7 @@ def nearest(node: Node, priority: str, field: str) -> Place:
     """Return the place that decides a field of a priority on a route."""
     for near in reversed(node.line):
         change = near.config.priorities.get(cast("Priority", priority))
-        if change is not None and getattr(change, field) is not None:
+        if change is not None and field in change.given():
             return (*near.place, "priorities", priority, field)
         if field in _OF_ROUTES and getattr(near.config, field):
             return (*near.place, field)

@@ -71,8 +71,7 @@ def effective(settings: Settings, route: Route) -> dict[str, PriorityConfig]:
         for changes in route.changes:
             change = changes.get(priority)
             if change is not None:
-                given = {name: getattr(change, name) for name in type(change).model_fields}
-                update |= {name: value for name, value in given.items() if value is not None}
+                update |= change.given()
         found[priority] = config.model_copy(update=update)
     return found
 

@@ -24,14 +24,18 @@ OptionalWithin = Annotated[WithinText | None, BeforeValidator(_off)]
 """A time, or ``off`` for no such deadline."""
 
 
+_DEADLINES = ("acknowledge_within", "resolve_within", "update_within")
+
+
 class PriorityConfig(Section):
     """What a priority demands. ``escalation`` names the policy its pages follow.
 
     ``calendar`` names the calendar of business times; ``quiet_hours``: outside of its working hours
-    nobody is paged. ``off`` for ``resolve_within`` or ``update_within``: there is no such deadline.
+    nobody is paged. ``off`` for a time within which something is due: there is no such deadline,
+    and what waits for that to acknowledge never comes.
     """
 
-    acknowledge_within: WithinText
+    acknowledge_within: OptionalWithin
     resolve_within: OptionalWithin = None
     update_within: OptionalWithin = None
     deliver_within: Span
@@ -41,15 +45,22 @@ class PriorityConfig(Section):
 
 
 class PriorityChange(Section):
-    """What a route changes of a priority; None leaves it as it is."""
+    """What a route changes of a priority; what is not given stays as it is."""
 
-    acknowledge_within: WithinText | None = None
-    resolve_within: WithinText | None = None
-    update_within: WithinText | None = None
+    acknowledge_within: OptionalWithin = None
+    resolve_within: OptionalWithin = None
+    update_within: OptionalWithin = None
     deliver_within: Span | None = None
     escalation: str | None = None
     calendar: str | None = None
     quiet_hours: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return what is changed, by field: a deadline that is ``off`` is None."""
+        found = {name: getattr(self, name) for name in self.model_fields_set}
+        return {
+            name: value for name, value in found.items() if value is not None or name in _DEADLINES
+        }
 
 
 _PRIORITIES: Mapping[str, Mapping[str, str | bool]] = {

@@ -40,7 +40,7 @@ def clocks(draw: st.DrawFn) -> Clock:
     steps = (Step(tuple(draw(names))), *steps)
     within = st.sampled_from(WITHINS).map(parse_within)
     return Clock(
-        acknowledge_within=draw(within),
+        acknowledge_within=draw(st.none() | within),
         deliver_within=MINUTE,
         steps=steps,
         calendar=draw(st.sampled_from(CALENDARS)),

@@ -84,7 +84,7 @@ def test_every_rule_has_all_its_labels_and_annotations() -> None:
         ("config-manager", "OutOfMemory", "P1", "5m", "30m"),
         ("config-manager", "HighLatency", "P3", "30m", "2h"),
         ("config-manager", "StorageNearCapacity", "P3", "30m", "2h"),
-        ("config-manager", "CacheEvictionHigh", "P4", "1 business day", "5 business days"),
+        ("config-manager", "CacheEvictionHigh", "P4", "off", "off"),
         ("auto-optimizer", "HighLatency", "P1", "5m", "30m"),
         ("auto-optimizer", "HighBackpressure", "P3", "1h", "8 business hours"),
         ("incident-manager", "ServiceDown", "P1", "5m", "30m"),
