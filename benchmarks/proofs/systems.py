@@ -236,9 +236,14 @@ def _problem(url: str, incidents: Any, row: Row, system: System, alert: Alert) -
     # What fired in a round before, of the same signal, may be more urgent.
     if shown["priority"] != min(one["priority"] for one in shown["alerts"]):
         other.append(f"incident of {shown['priority']}")
-    if other or "business" in row.acknowledge or shown["priority"] != row.priority:
-        return ", ".join(other) or ("" if shown["deadlines"]["acknowledge"]["due"] else "no due")
+    deadline = shown["deadlines"].get("acknowledge")
+    if (row.acknowledge == "off") != (deadline is None):
+        other.append("no due" if deadline is None else "due, with no deadline")
+    if other or deadline is None or "business" in row.acknowledge:
+        return ", ".join(other)
+    if shown["priority"] != row.priority:
+        return ""
     began = [one["at"] for one in shown["timeline"] if one["kind"] in ("opened", "priority_raised")]
-    due = datetime.fromisoformat(shown["deadlines"]["acknowledge"]["due"])
+    due = datetime.fromisoformat(deadline["due"])
     took = (due - datetime.fromisoformat(began[-1])).total_seconds() * 1000
     return "" if took == parse_duration(row.acknowledge) else f"acknowledge within {took / 1000} s"

@@ -12,7 +12,7 @@ from systems.model import Alert, System
 from systems.rules import full_series
 from tests.rig import free_port
 
-_PART = re.compile(r"(-?[\d.]+)(?:([+-][\d.]+))?x(\d+)")
+_PART = re.compile(r"(-?[\d.]+)(?:([+-][\d.]+))?(?:x(\d+))?")
 _OWN = re.compile(r',?(?:job|instance)="[^"]*"')
 
 
@@ -27,7 +27,7 @@ def value_at(values: str, minutes: float) -> float:
         match = _PART.fullmatch(part)
         if match is None:
             raise ValueError(f"{values!r} is no series")
-        start, step, count = float(match[1]), float(match[2] or 0), int(match[3])
+        start, step, count = float(match[1]), float(match[2] or 0), int(match[3] or 0)
         found = start + step * minutes
         if minutes <= count or number == len(parts):
             return found
