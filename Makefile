@@ -23,7 +23,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test lint fmt tools fuzz image prove systems systems-files dashboards slack-screens bench lock clean
+.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -38,6 +38,9 @@ test: lint tools ## lint and run every test, the fast ones first
 	@$(BIN)/pytest -n $(WORKERS) tests/scenarios
 	@echo "Testing the whole system ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/system
+
+check: lint ## lint and run the unit tests, before a commit
+	@$(BIN)/pytest -q -n $(WORKERS) tests/unit
 
 lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
 	@echo "Checking style, types and imports ..."
@@ -62,6 +65,12 @@ image: ## build the image, start it once and ask whether it is healthy (docker, 
 prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=name runs one)
 	@sh .ci/install-tools $(BIN)/python || echo "Proofs that need them will fail."
 	@$(BIN)/python -m benchmarks.prove $(PROOF)
+
+house: $(VENV)/.installed-dev ## count what keeps the code one to live in: rooms, lengths, contracts
+	@$(BIN)/python -m benchmarks.house
+
+picture: $(VENV)/.installed-dev ## draw the rooms and their imports into docs/architecture.md
+	@$(BIN)/python -m benchmarks.picture
 
 systems-files: $(VENV)/.installed-dev ## write rules, their tests, runbooks and docs/systems.md from systems/
 	@$(BIN)/python -m systems
