@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import click
 
 from receiver.aio.off_the_loop import give_way_soon
 from receiver.app.memory import collect_seldom, keep_little
+from receiver.app.reload import Read
 from receiver.app.service import VERSION, Service
 from receiver.cli.actions import LIFE
 from receiver.cli.changes import changes
@@ -26,6 +28,7 @@ from receiver.cli.config_option import chosen_file, file_option, read
 from receiver.cli.explain import explain
 from receiver.cli.explain_status import explain_status
 from receiver.cli.files import files
+from receiver.cli.hangups import Hangups
 from receiver.cli.incident_list import list_incidents
 from receiver.cli.incidents import alert, dead_letters, incidents
 from receiver.cli.notify import notify
@@ -39,6 +42,7 @@ from receiver.http_client import proxy_secrets
 from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
 from receiver.observability.logs import LEVELS, setup_logging
 from receiver.secrets import redact
+from receiver.settings.load import Loaded, read_settings
 from receiver.settings.model import Settings
 from receiver.settings.schema import secret_values
 from routing.duration import format_duration
@@ -64,18 +68,23 @@ def main() -> None:
 @click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
 def serve(config_file: Path | None, **flags: str | None) -> None:
     """Receive alerts, page people, keep the clocks."""
+    given = {
+        "storage.path": flags["storage_path"],
+        "web.listen_address": flags["listen_address"],
+        "web.external_url": flags["external_url"],
+        "web.route_prefix": flags["route_prefix"],
+        "log.level": flags["log_level"],
+        "log.format": flags["log_format"],
+    }
+    file = chosen_file(config_file)
+
+    def reread() -> Loaded:
+        found = read_settings(file, os.environ, given)
+        redact([*secret_values(found.settings), *proxy_secrets()])
+        return found
+
     try:
-        loaded = read(
-            config_file,
-            {
-                "storage.path": flags["storage_path"],
-                "web.listen_address": flags["listen_address"],
-                "web.external_url": flags["external_url"],
-                "web.route_prefix": flags["route_prefix"],
-                "log.level": flags["log_level"],
-                "log.format": flags["log_format"],
-            },
-        )
+        loaded = read(file, given)
     except click.ClickException as error:
         # A person at a terminal is told anyway.
         if not sys.stderr.isatty():
@@ -85,14 +94,14 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     settings = loaded.settings
     setup_logging(settings.log.level, settings.log.format)
     redact([*secret_values(settings), *proxy_secrets()])
-    note_start(VERSION, str(chosen_file(config_file)))
+    note_start(VERSION, str(file))
     note_doubts(loaded.warnings)
     collect_seldom()
     give_way_soon()
     keep_little()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings))
+            runner.run(_serve(settings, reread))
     except ConfigError as error:
         if not sys.stderr.isatty():
             note_bad_configuration(str(error))
@@ -112,7 +121,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, reread: Read) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -127,11 +136,16 @@ async def _serve(settings: Settings) -> None:
     for name, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated)):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, handler)
-    service = Service(settings)
+    service = Service(settings, read=reread)
+    reloads = Hangups(service.reload)
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        loop.add_signal_handler(signal.SIGHUP, reloads.hang_up)
     await service.start()
     try:
+        reloads.begin()
         click.echo(_welcome(service), err=True)
         await stop.wait()
+        reloads.end()
         await _retire(service, hurry)
         click.echo("Stopping: finishing what is under way ...", err=True)
     finally:

@@ -32,6 +32,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
@@ -45,6 +46,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     pagerduty: PagerDutyWebhookEndpoint
     on_call: OnCallEndpoint
     damaged: DamagedEndpoint
+    reload: ReloadEndpoint
     api: ApiEndpoint
     status: StatusEndpoint
     runbooks: RunbookEndpoint
@@ -102,6 +104,7 @@ PATHS = (
     ("GET", "/health"),
     ("GET", "/-/healthy"),
     ("GET", "/-/ready"),
+    ("POST", "/-/reload"),
     ("GET", "/metrics"),
 )
 """(method, path template) of everything on the API port, in the order of ``_handlers``.
@@ -159,6 +162,7 @@ def _handlers(endpoints: Endpoints) -> list[Handler]:
         status.health,
         status.healthy,
         status.ready,
+        endpoints.reload.handle,
         status.metrics_beside,
     ]
 

@@ -15,6 +15,7 @@ from receiver.app.enrichment import build_enrichment
 from receiver.app.load import Load
 from receiver.app.notifiers import build_notifiers
 from receiver.app.pagerduty import PagerDuty
+from receiver.app.reload import Read, Reload
 from receiver.app.routes import (
     PATHS,
     Endpoints,
@@ -87,6 +88,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlerts, SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
@@ -104,11 +106,17 @@ REPAIRS_EVERY_S = 15.0
 class Service:
     """The whole service: ``start`` returns when it answers, ``stop`` when nothing is left open."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """``clock``: another source of time, for tests that move it."""
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, read: Read | None = None
+    ) -> None:
+        """``clock``: another source of time, for tests that move it.
+
+        ``read``: how the settings are read again, None for never.
+        """
         self.settings = settings
         self.clock = clock or Clock()
         self.conditions = Conditions(self.clock.now)
+        self._reload = Reload(settings, read, self._hold, self._reloaded)
         self.api_port = 0
         self.metrics_port = 0
         self.status_port = 0
@@ -176,6 +184,23 @@ class Service:
             self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
             await asyncio.sleep(REPAIRS_EVERY_S)
 
+    async def reload(self) -> tuple[list[str], tuple[str, ...]]:
+        """Read the configuration again, and decide by it from now on.
+
+        Return the sections that changed and need a restart, and what to warn of. ConfigError: then
+        the one before goes on.
+        """
+        return await self._reload.reload()
+
+    def _hold(self, settings: Settings) -> None:
+        """Decide by these settings from now on."""
+        self.assignment = build_assignment(settings, self._catalogue.names)
+        self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
+        self.settings = settings
+
+    def _reloaded(self, worked: bool) -> None:  # noqa: FBT001 - the outcome is all there is
+        self.metrics.set_reloaded(successful=worked, now=self.clock.now())
+
     def _committed(self) -> None:
         self.agenda.wake()
         self.status_page.wake()
@@ -195,8 +220,8 @@ class Service:
         self.unreached = Unreached(store, self.conditions)
         self._access = Access(settings.web.credentials)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
-        self.assignment = build_assignment(settings, catalogue.names)
-        self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
+        self._catalogue = catalogue
+        self._hold(settings)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,
@@ -376,6 +401,7 @@ class Service:
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
             on_call=self.pagerduty.on_call(access),
+            reload=ReloadEndpoint(self.reload, access),
             damaged=DamagedEndpoint(store.mending.register, self.damaged, access),
             api=ApiEndpoint(
                 self.dispatcher,

@@ -126,6 +126,24 @@ def note_doubts(warnings: Iterable[str]) -> None:
         log.warning("configuration: %s", warning, extra=extra)
 
 
+def note_reload(
+    by: str,
+    *,
+    problems: Iterable[str] = (),
+    later: Iterable[str] = (),
+    warnings: Iterable[str] = (),
+) -> None:
+    """Log that somebody (or a signal) had the configuration read anew, and what came of it."""
+    found, restart = list(problems), ", ".join(later)
+    extra = {"action": "reload", "actor": by, "outcome": "refused" if found else "accepted"}
+    for problem in found:
+        log.error("configuration not taken, the old one goes on: %s", problem, extra=extra)
+    if not found:
+        rest = f"; needs a restart: {restart}" if restart else ""
+        log.info("the configuration was read anew and holds%s", rest, extra=extra)
+        note_doubts(warnings)
+
+
 def note_refusal(request: web.Request, error: web.HTTPException) -> None:
     """Log a request that nobody vouched for (401) or that is not allowed (403)."""
     if error.status not in (web.HTTPUnauthorized.status_code, web.HTTPForbidden.status_code):

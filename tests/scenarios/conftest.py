@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 
 from receiver.app.service import Service
 from receiver.clock import Clock
-from receiver.settings.load import load_settings
+from receiver.settings.load import load_settings, read_settings
 from routing.incident import LANES
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -104,6 +104,8 @@ class App:
         self.clock = MovingClock()
         self.service: Service
         self.session: ClientSession
+        self.wanted: dict[str, Any]
+        """Changed by a test, it is what a reload reads."""
 
     @property
     def url(self) -> str:
@@ -126,7 +128,12 @@ class App:
         }
         flags |= {name.replace("__", "."): value for name, value in settings.items()}
         wanted = {name: value for name, value in flags.items() if value is not None}
-        self.service = Service(load_settings(None, {}, wanted), self.clock)
+        self.wanted = wanted
+        self.service = Service(
+            load_settings(None, {}, wanted),
+            self.clock,
+            lambda: read_settings(None, {}, self.wanted),
+        )
         await self.service.start()
         # What a test just did has to be on the page.
         self.service._endpoints.status.fresh_s = 0.0
