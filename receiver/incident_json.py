@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from receiver.text.times import rfc3339
+from routing.alert import Alert
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
@@ -178,25 +179,7 @@ def details(whole: Whole) -> dict[str, Any]:
         ],
         "last_seen_at": rfc3339(whole.seen_at),
         "timers": {task: rfc3339(due) for task, due in incident.timers.items()},
-        "alerts": [
-            {
-                "fingerprint": alert.fingerprint,
-                "status": "resolved" if alert.resolved else "firing",
-                "suppressed": incident.suppressed.get(alert.fingerprint) == alert.starts_at,
-                "suspected_echo": alert.fingerprint in incident.suspected,
-                "vanished": incident.vanished.get(alert.fingerprint),
-                "labels": alert.labels,
-                "annotations": alert.annotations,
-                "source_group": alert.source_group or None,
-                "starts_at": rfc3339(alert.starts_at),
-                "ends_at": rfc3339(alert.ends_at),
-                "generator_url": alert.generator_url or None,
-                "priority": alert.priority,
-                "priority_reason": alert.priority_reason,
-                "runbook_url": alert.runbook_url or None,
-            }
-            for alert in shown
-        ],
+        "alerts": [_alert(incident, alert) for alert in shown],
         "alerts_summarized": len(incident.alerts) - len(shown),
         "action_items": [
             {
@@ -216,6 +199,25 @@ def details(whole: Whole) -> dict[str, Any]:
             _delivery(incident, name, receipts.get(name, Receipt()))
             for name in sorted(incident.pages.keys() | receipts.keys())
         ],
+    }
+
+
+def _alert(incident: Incident, alert: Alert) -> dict[str, Any]:
+    return {
+        "fingerprint": alert.fingerprint,
+        "status": "resolved" if alert.resolved else "firing",
+        "suppressed": incident.suppressed.get(alert.fingerprint) == alert.starts_at,
+        "suspected_echo": alert.fingerprint in incident.suspected,
+        "vanished": incident.vanished.get(alert.fingerprint),
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "source_group": alert.source_group or None,
+        "starts_at": rfc3339(alert.starts_at),
+        "ends_at": rfc3339(alert.ends_at),
+        "generator_url": alert.generator_url or None,
+        "priority": alert.priority,
+        "priority_reason": alert.priority_reason,
+        "runbook_url": alert.runbook_url or None,
     }
 
 

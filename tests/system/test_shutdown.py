@@ -43,3 +43,27 @@ async def test_load_balancers_learn_of_the_end_before_it_comes(tmp_path: Path) -
 
 async def _unready(rig: Rig) -> bool:
     return not await rig.ready()
+
+
+async def test_a_hangup_reads_the_configuration_anew_and_ends_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    file = tmp_path / "im.yml"
+    file.write_text("route: {team: day}\n")
+    await rig.start("receiver", f"--config.file={file}")
+    try:
+        assert rig.service.process is not None
+        for words, team in (("route: {team: night}\n", "night"), ("rout: {}\n", "night")):
+            file.write_text(words)
+            rig.service.process.send_signal(signal.SIGHUP)
+            taken = "read anew" if "route" in words else "configuration not taken"
+            await until(lambda taken=taken: _says(rig, taken), PATIENCE_S, taken)
+            _, answer = await rig.post(notification(alert(words), group=words))
+            shown = await rig.get(f"/v1/incidents/{answer['incidents'][0]}")
+            assert shown["team"] == team
+        assert rig.service.process.returncode is None
+    finally:
+        await rig.stop()
+
+
+async def _says(rig: Rig, words: str) -> bool:
+    return words in rig.service.log.read_text()

@@ -121,7 +121,12 @@ def families(config: Configured) -> tuple[Family, ...]:
         *response_families(config),
         *_alerts(),
         *_deliveries(config),
-        *_service(config),
+        *_service(),
+        *_agenda(),
+        *_health(config),
+        *_connections(config),
+        *_resources(),
+        *_events(),
         *enrichment_families(config),
     )
 
@@ -216,7 +221,8 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
     )
 
 
-def _service(config: Configured) -> tuple[Family, ...]:
+def _service() -> tuple[Family, ...]:
+    """Return the families of alerts taken."""
     return (
         counter(
             f"{_OWN}_alerts_processed_total",
@@ -239,6 +245,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "Groups beyond their sender's incidents_per_minute, folded into its flood",
             {},
         ),
+    )
+
+
+def _agenda() -> tuple[Family, ...]:
+    """Return the families of the agenda and the clocks."""
+    return (
         gauge(
             f"{_OWN}_processing_queue_size",
             "Agenda entries that are due, the same on every replica: use max(), not sum()",
@@ -266,6 +278,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             f"{_OWN}_clock_behind_seconds",
             "How far the service's clock is behind what Redis and this machine agree on",
         ),
+    )
+
+
+def _health(config: Configured) -> tuple[Family, ...]:
+    """Return the families of how this process and its store are."""
+    return (
         gauge(
             f"{_OWN}_runbooks",
             "Runbooks in the catalogue, by system",
@@ -299,6 +317,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             "What is stored and cannot be read, the same on every replica: use max(), not sum()",
             {"kind": Closed(DAMAGED)},
         ),
+    )
+
+
+def _connections(config: Configured) -> tuple[Family, ...]:
+    """Return the families of connections and requests."""
+    return (
         gauge(
             f"{_OWN}_connection_pool_connections",
             "Connections of a pool: in use, and how many there may be",
@@ -335,6 +359,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             {"channel": Closed(config.channels)},
             (),
         ),
+    )
+
+
+def _resources() -> tuple[Family, ...]:
+    """Return the families of caches and of the store's memory."""
+    return (
         gauge(f"{_OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
         gauge(
             f"{_OWN}_cache_size_bytes",
@@ -354,6 +384,12 @@ def _service(config: Configured) -> tuple[Family, ...]:
             f"{_OWN}_storage_max_bytes",
             "maxmemory of Redis, 0 for none, the same on every replica: use max(), not sum()",
         ),
+    )
+
+
+def _events() -> tuple[Family, ...]:
+    """Return the families of what comes from elsewhere, heartbeats and reloads."""
+    return (
         counter(
             f"{_OWN}_pagerduty_webhooks_total",
             "Webhooks of PagerDuty, by what became of them",
