@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +129,7 @@ class Service:
         self.load = Load(self.conditions)
         self._background: list[asyncio.Task[None]] = []
         self._tracing: Tracing | None = None
+        self._stops = AsyncExitStack()
 
     async def start(self) -> None:
         """Start everything, or raise with nothing left running."""
@@ -137,6 +141,9 @@ class Service:
 
     async def _start(self) -> None:
         settings = self.settings
+        self._tracing = build_tracing(settings.tracing)
+        if self._tracing is not None:
+            self._on_stop("tracing", self._tracing.stop)
         url = settings.redis.url
         if not url:
             # Imported only when used: it needs Unix (flock), an external server does not.
@@ -144,12 +151,16 @@ class Service:
 
             storage = settings.storage
             self._embedded = EmbeddedValkey(Path(storage.path) / "valkey", storage.max_memory)
+            self._on_stop("the embedded server", self._embedded.stop)
+            self._on_stop("work beside", lambda: end(self._background))
             await self._embedded.start()
             self._background.append(asyncio.create_task(self._embedded.watch()))
             self._background.append(asyncio.create_task(self._tell_of_repairs(self._embedded)))
             url = self._embedded.url
         self._redis = connect(url)
+        self._on_stop("redis", partial(self._redis.aclose, close_connection_pool=True))
         self._build()
+        self._stop_parts()
         await reach(self._redis)
         if settings.redis.url:
             await check_server(
@@ -239,7 +250,6 @@ class Service:
         )
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self._measure)
-        self._tracing = build_tracing(settings.tracing)
         self.dispatcher = Dispatcher(
             store,
             self.clock,
@@ -533,28 +543,34 @@ class Service:
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
-        if hasattr(self, "outgoing_heartbeat"):
-            await self.outgoing_heartbeat.stop()
-        if hasattr(self, "slack_socket") and self.slack_socket is not None:
-            await self.slack_socket.close()
-        await self._listening.close()
-        if hasattr(self, "agenda"):
-            await self.agenda.stop()
-            await self.status_page.stop()
-            await self.pagerduty.close()
-            await self.dispatcher.stop()
-            await self._endpoints.slack.close()
-            await self.alertmanagers.close()
-            await self.silences.close()
-            await self.enrichment.close()
-            for notifier in self.notifiers.values():
-                await notifier.close()
-        await end(self._background)
-        if hasattr(self, "health"):
-            await self.health.stop()
-        if self._redis is not None:
-            await self._redis.aclose(close_connection_pool=True)
-        if self._embedded is not None:
-            await self._embedded.stop()
-        if self._tracing is not None:
-            await self._tracing.stop()
+        await self._stops.aclose()
+
+    def _on_stop(self, name: str, stop: Callable[[], Awaitable[object]]) -> None:
+        """Have this stopped before everything that was named earlier; what fails stops no other."""
+
+        async def stopped() -> None:
+            try:
+                await stop()
+            except Exception:
+                log.exception("%s did not stop as it should", name)
+
+        self._stops.push_async_callback(stopped)
+
+    def _stop_parts(self) -> None:
+        """Have the parts stopped, from what comes in to what everything else needs."""
+        self._on_stop("health", self.health.stop)
+        self._on_stop("work beside", lambda: end(self._background))
+        for name, notifier in reversed(list(self.notifiers.items())):
+            self._on_stop(f"notifier {name}", notifier.close)
+        self._on_stop("enrichment", self.enrichment.close)
+        self._on_stop("silences", self.silences.close)
+        self._on_stop("alertmanagers", self.alertmanagers.close)
+        self._on_stop("slack", self._endpoints.slack.close)
+        self._on_stop("dispatcher", self.dispatcher.stop)
+        self._on_stop("pagerduty", self.pagerduty.close)
+        self._on_stop("status page", self.status_page.stop)
+        self._on_stop("agenda", self.agenda.stop)
+        self._on_stop("ports", self._listening.close)
+        if self.slack_socket is not None:
+            self._on_stop("slack socket", self.slack_socket.close)
+        self._on_stop("outgoing heartbeat", self.outgoing_heartbeat.stop)
