@@ -217,6 +217,13 @@ class Service:
         self.status_page.wake()
 
     def _build(self) -> None:
+        self._build_store()
+        self._build_watches()
+        self._build_actions()
+        self._build_agenda()
+        self._build_pages()
+
+    def _build_store(self) -> None:
         settings = self.settings
         shards = settings.redis.shards
         store = IncidentStore(
@@ -257,6 +264,11 @@ class Service:
             self._tracing,
         )
         self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
+
+    def _build_watches(self) -> None:
+        """Make what looks after the service, and the notifiers."""
+        settings = self.settings
+        store = self.dispatcher.store
         redis = settings.redis
         self.server_watch = ServerWatch(
             Judge(accept_loss=redis.accept_loss, assured=redis.durability == "assured"),
@@ -271,7 +283,7 @@ class Service:
             self.dispatcher,
             lambda: self.assignment,
             settings.heartbeats,
-            shards,
+            settings.redis.shards,
             self.clock.now,
         )
         self.damaged = DamagedRecords(
@@ -280,23 +292,16 @@ class Service:
         self._outages = Outages(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
         self.notifiers = build_notifiers(settings, self.pagerduty)
+
+    def _build_actions(self) -> None:
+        """Make what people use: reviews, silences, Slack; and what is found out for them."""
+        settings = self.settings
+        store = self.dispatcher.store
+        shards = settings.redis.shards
         address = settings.web.base_url
         base = f"{address}/incidents/"
         pages = ReviewPages(settings.review.templates, address)
         self.reviews = Reviews(store, self.clock, pages)
-        delivery = Delivery(
-            self.notifiers,
-            self.tasks,
-            self.dispatcher,
-            self.clock,
-            self.metrics,
-            lambda incident: base + incident,
-            BudgetStore(self._redis),
-            self._outages,
-            digest_above=settings.budgets.digest_above,
-            on_call=self.pagerduty.people,
-            tracing=self._tracing,
-        )
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
         self.silences = Silences(settings.alertmanagers)
@@ -321,9 +326,28 @@ class Service:
             store=store,
             changes=self.changes,
             changes_elsewhere=self.pagerduty.changes,
-            read_runbook=catalogue.read,
+            read_runbook=self._catalogue.read,
             people=self.pagerduty.people,
             base_url=address,
+        )
+
+    def _build_agenda(self) -> None:
+        """Make what delivers, and what makes events of timers."""
+        settings = self.settings
+        store = self.dispatcher.store
+        base = f"{settings.web.base_url}/incidents/"
+        delivery = Delivery(
+            self.notifiers,
+            self.tasks,
+            self.dispatcher,
+            self.clock,
+            self.metrics,
+            lambda incident: base + incident,
+            BudgetStore(self._redis),
+            self._outages,
+            digest_above=settings.budgets.digest_above,
+            on_call=self.pagerduty.people,
+            tracing=self._tracing,
         )
         self._shared = SharedAlerts(store, settings.incidents.stale_after)
         timer_events = StoredTimerEvents(
@@ -337,7 +361,7 @@ class Service:
         self.agenda = Agenda(
             self.tasks, delivery, self.dispatcher, timer_events, self.clock, self.notifiers
         )
-        self._put_off = PutOff(self._redis, shards, self.agenda.leases)
+        self._put_off = PutOff(self._redis, settings.redis.shards, self.agenda.leases)
         self.timekeeper = Timekeeper(
             self.clock,
             store,
@@ -346,6 +370,12 @@ class Service:
             self.heartbeats.expect,
             alone=self._embedded is not None,
         )
+
+    def _build_pages(self) -> None:
+        """Make what is shown, and what tells others that all is well."""
+        settings = self.settings
+        store = self.dispatcher.store
+        catalogue = self._catalogue
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
         runbooks = RunbookEndpoint(
             catalogue,
@@ -389,21 +419,7 @@ class Service:
             hints,
         )
         webhook.max_alerts = settings.web.max_alerts
-        token = settings.web.metrics_token
-        status = StatusEndpoint(
-            store,
-            self.tasks,
-            self.clock,
-            self.metrics,
-            access,
-            self.conditions,
-            self.health,
-            self.figures,
-            token.get_secret_value() if token else "",
-        )
-        status.components = self._components
-        status.notifiers = lambda: self._outages.states(self.notifiers)
-        status.look = self._look
+        status = self._build_status(store)
         return Endpoints(
             webhook=webhook,
             slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
@@ -413,17 +429,7 @@ class Service:
             on_call=self.pagerduty.on_call(access),
             reload=ReloadEndpoint(self.reload, access),
             damaged=DamagedEndpoint(store.mending.register, self.damaged, access),
-            api=ApiEndpoint(
-                self.dispatcher,
-                dead_letters,
-                access,
-                self.clock,
-                self.opening,
-                self.silencer,
-                self.reviews,
-                People(settings.people, self._front.users.is_person, self.pagerduty.user_id),
-                tuple(component.name for component in settings.status_page.components),
-            ),
+            api=self._build_api(dead_letters),
             status=status,
             runbooks=runbooks,
             console=ConsoleEndpoint(
@@ -435,14 +441,7 @@ class Service:
                 self.reviews,
                 self._problems,
             ),
-            integrations=IntegrationEndpoint(
-                self.metrics.integrations,
-                access,
-                self.clock,
-                self.notifiers,
-                self._outages.present,
-                {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
-            ),
+            integrations=self._build_integrations(),
             integration_events=IntegrationEventEndpoint(
                 settings.integrations.named,
                 floods,
@@ -457,6 +456,51 @@ class Service:
             status_page=self.status_page,
             conditions=self.conditions,
         )
+
+    def _build_api(self, dead_letters: DeadLetterStore) -> ApiEndpoint:
+        settings = self.settings
+        access = self._access
+        return ApiEndpoint(
+            self.dispatcher,
+            dead_letters,
+            access,
+            self.clock,
+            self.opening,
+            self.silencer,
+            self.reviews,
+            People(settings.people, self._front.users.is_person, self.pagerduty.user_id),
+            tuple(component.name for component in settings.status_page.components),
+        )
+
+    def _build_integrations(self) -> IntegrationEndpoint:
+        access = self._access
+        return IntegrationEndpoint(
+            self.metrics.integrations,
+            access,
+            self.clock,
+            self.notifiers,
+            self._outages.present,
+            {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+        )
+
+    def _build_status(self, store: IncidentStore) -> StatusEndpoint:
+        settings = self.settings
+        token = settings.web.metrics_token
+        status = StatusEndpoint(
+            store,
+            self.tasks,
+            self.clock,
+            self.metrics,
+            self._access,
+            self.conditions,
+            self.health,
+            self.figures,
+            token.get_secret_value() if token else "",
+        )
+        status.components = self._components
+        status.notifiers = lambda: self._outages.states(self.notifiers)
+        status.look = self._look
+        return status
 
     def _build_heartbeat(self) -> OutgoingHeartbeat:
         return OutgoingHeartbeat(
