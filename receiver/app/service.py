@@ -432,15 +432,7 @@ class Service:
             api=self._build_api(dead_letters),
             status=status,
             runbooks=runbooks,
-            console=ConsoleEndpoint(
-                self.dispatcher,
-                self.figures,
-                access,
-                self.clock,
-                settings.web.link_path,
-                self.reviews,
-                self._problems,
-            ),
+            console=self._build_console(),
             integrations=self._build_integrations(),
             integration_events=IntegrationEventEndpoint(
                 settings.integrations.named,
@@ -481,6 +473,18 @@ class Service:
             self.notifiers,
             self._outages.present,
             {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+        )
+
+    def _build_console(self) -> ConsoleEndpoint:
+        access = self._access
+        return ConsoleEndpoint(
+            self.dispatcher,
+            self.figures,
+            access,
+            self.clock,
+            self.settings.web.link_path,
+            self.reviews,
+            self._problems,
         )
 
     def _build_status(self, store: IncidentStore) -> StatusEndpoint:
