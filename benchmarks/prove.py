@@ -76,7 +76,7 @@ def main() -> int:
     unknown = [name for name in names if name not in PROOFS]
     if unknown:
         print(
-            f"no proof named {', '.join(unknown)}; there are: {', '.join(PROOFS)}", file=sys.stderr
+            f"no proof named {', '.join(unknown)}; available: {', '.join(PROOFS)}", file=sys.stderr
         )
         return 2
     results = [_prove(name) for name in names]

@@ -176,7 +176,7 @@ def messages() -> Iterator[Screen]:
     given = Story().happen(Acknowledged(ANN), 2).happen(Reassigned(ANN, BOB), 1)
     yield _message("assigned", "Assigned to somebody else", given)
     asleep = Story().happen(Snoozed(ANN, None, NOW + 65 * MINUTE), 5)
-    yield _message("snoozed", "Snoozed: all clocks stand still", asleep)
+    yield _message("snoozed", "Snoozed: all clocks are paused", asleep)
     quiet = Story().happen(
         Silenced(BOB, Silence("s1", NOW + 120 * MINUTE, 'alertname="HighErrorRate"', "bob")), 2
     )

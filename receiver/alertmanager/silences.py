@@ -246,7 +246,7 @@ def _accepted(status: int, body: bytes) -> bytes:
         return body
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP
         raise SilenceError(
-            f"Alertmanager sends elsewhere (HTTP {status}), which is not followed:"
+            f"Alertmanager redirects (HTTP {status}); redirects are not followed:"
             " alertmanagers.urls must be its own address"
         )
     said = f"Alertmanager refused (HTTP {status}): {_words(body)}"

@@ -54,7 +54,7 @@ def snooze(  # noqa: PLR0913, PLR0917 - one parameter an option
     span: str | None,
     until: str | None,
 ) -> None:
-    """Let all clocks stand still for a while, or until working hours."""
+    """Pause all clocks for a while, or until working hours."""
     given = {"for": span, "until": until}
     body = {"by": by, **{name: value for name, value in given.items() if value}}
     act(incident, "snooze", body, (output, url, token))

@@ -110,11 +110,11 @@ def _show_alerts(alerts: list[dict[str, Any]], summarized: int) -> None:
 
 
 def _show_published(page: dict[str, Any]) -> None:
-    taken = ", taken back" if page["hidden"] else ""
+    taken = ", withdrawn" if page["hidden"] else ""
     where = ", ".join(f"{name}: {how}" for name, how in page["components"].items())
     click.echo(f"status page: {page['status']}{taken}: {plain(page['title'])} ({plain(where)})")
     for update in page["updates"]:
-        taken = " (taken back)" if update["hidden"] else ""
+        taken = " (withdrawn)" if update["hidden"] else ""
         click.echo(
             f"  {update['number']}. {update['at']}  {update['status']}{taken}: "
             f"{plain(update['text'])}"
@@ -126,7 +126,7 @@ def _how(deadline: dict[str, Any]) -> str:
         return "met"
     if deadline["missed_at"]:
         return "MISSED"
-    return "stands still" if deadline["paused_at"] else "running"
+    return "paused" if deadline["paused_at"] else "running"
 
 
 def _marks(body: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ def check_parameters(request: web.Request, allowed: Sequence[str] = ()) -> None:
     """Refuse what is none of ``allowed``; PayloadError names it, and what there is."""
     for name in request.query:
         if name not in allowed:
-            there = f"there are: {', '.join(allowed)}" if allowed else "there are none here"
+            there = f"available: {', '.join(allowed)}" if allowed else "there are none here"
             raise PayloadError(f"no parameter is called {name[:SHOWN]!r}; {there}", name[:SHOWN])
 
 

@@ -91,7 +91,7 @@ def _clocks(incident: Incident, number: int) -> tuple[Clock, ...]:
                 incident.priority,
                 deadline.due,
                 deadline.paused_at,
-                "stands still" if deadline.paused_at else "running",
+                "paused" if deadline.paused_at else "running",
             )
             for name, deadline in incident.deadlines.items()
             if name in _CLOCKS and deadline.running

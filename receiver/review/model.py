@@ -12,7 +12,7 @@ from receiver.text.times import rfc3339
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """A deadline: ``outcome`` is met, missed, not needed, running or stands still; ``at``: when."""
+    """A deadline: ``outcome`` is met, missed, not needed, running or paused; ``at``: when."""
 
     name: str
     priority: str

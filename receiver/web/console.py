@@ -327,9 +327,9 @@ def _said(text: str) -> str:
         "acknowledged": "Acknowledged.",
         "resolved": "Resolved.",
         "yours": "You have it.",
-        "already_acknowledged": "Somebody had acknowledged it before.",
-        "already_resolved": "It was resolved before.",
-        "stale": "It fired again since you saw it: look at its newest state first.",
+        "already_acknowledged": "Already acknowledged.",
+        "already_resolved": "Already resolved.",
+        "stale": "It has fired again since; reload to see its current state.",
         "merged": "It goes on in another incident.",
         "unknown_incident": "It is not known any more.",
         "damaged": "Its record cannot be read: it can only be resolved, or forgotten.",
@@ -339,6 +339,6 @@ def _said(text: str) -> str:
         "same_action_item": "That is an action item already.",
         "too_many_notes": "There are too many notes.",
         "too_many_action_items": "There are too many action items.",
-        "not_kept": "It was not kept: write one line of at most 500 characters.",
+        "not_kept": "Not saved: write one line of at most 500 characters.",
     }
     return words.get(text.partition(":")[0], "")

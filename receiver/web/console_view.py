@@ -154,7 +154,7 @@ def _deadline(name: str, deadline: Deadline, now: int) -> dict[str, Any]:
     elif deadline.missed_at:
         how = "missed"
     elif deadline.paused_at:
-        how = "stands still"
+        how = "paused"
     overdue = how == "missed" or (how == "running" and deadline.due <= now)
     words = f"{_VERBS[name]} was due" if overdue else _VERBS[name]
     return {

@@ -49,7 +49,7 @@ class IntegrationEndpoint:
         found = self._integrations.get(name)
         if found is None:
             known = ", ".join(one["integration"] for one in self._integrations.shown())
-            text = f"there is no integration {name!r} (there are: {known})"
+            text = f"there is no integration {name!r} (available: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
         return web.json_response(found.shown())
 

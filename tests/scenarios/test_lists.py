@@ -107,7 +107,7 @@ async def test_filters(plain: App, query: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("query", "place", "words"),
     [
-        ("priorty=P1", "priorty", "no parameter is called 'priorty'; there are: state"),
+        ("priorty=P1", "priorty", "no parameter is called 'priorty'; available: state"),
         ("priority=P9", "priority", "allowed: P1, P2, P3, P4"),
         ("state=opened", "state", "allowed: open, closed, all"),
         ("state=open&state=all", "state", "2 times"),

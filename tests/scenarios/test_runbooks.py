@@ -149,7 +149,7 @@ async def test_runbooks_are_found_by_words_of_their_text(shelf: tuple[App, Path]
         }
     ]
     status, answer = await app.get("/runbooks/?texts=odd")
-    assert (status, "allowed" in str(answer) or "there are: text" in str(answer)) == (400, True)
+    assert (status, "allowed" in str(answer) or "available: text" in str(answer)) == (400, True)
 
 
 async def test_a_page_says_who_took_it_and_how_long_it_took(plain: App) -> None:

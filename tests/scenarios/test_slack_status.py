@@ -77,10 +77,10 @@ async def test_it_is_taken_back_and_shown_again(work: Work) -> None:
     await work.more("status_update")
     client = work.app.slack.client("U1")
     await work.way.send(client.press_in(client.window, "status_hide"))
-    assert "Nobody outside reads of it any more." in str(work.window()["blocks"])
+    assert "Removed from the status page." in str(work.window()["blocks"])
     assert (await page(work.app))["incidents"] == []
     await work.more("status_update")
-    assert "taken back" in str(work.window()["blocks"])
+    assert "withdrawn" in str(work.window()["blocks"])
     assert fields(work.window()) == {}
     await work.way.send(client.press_in(client.window, "status_show"))
     assert len((await page(work.app))["incidents"]) == 1

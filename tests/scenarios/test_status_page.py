@@ -285,7 +285,7 @@ async def test_the_console_shows_what_outsiders_read(site: App) -> None:
         assert text in shown
     await site.post({}, f"/v1/incidents/{incident}/status-hide")
     _, shown = await site.get(f"/incidents/{incident}")
-    assert "taken back: they read nothing" in shown
+    assert "withdrawn: they read nothing" in shown
     assert "public: identified" not in shown
 
 

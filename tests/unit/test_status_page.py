@@ -1,4 +1,4 @@
-"""What outsiders read of incidents: opened by rule, worded by people, closed, taken back."""
+"""What outsiders read of incidents: opened by rule, worded by people, closed, withdrawn."""
 
 import json
 from typing import Any

@@ -282,7 +282,7 @@ def _clock_line(view: View) -> str:
         name = mrkdwn(incident.acknowledged_by.name, 80)
         return f"Acknowledged by *{name}* after {took}{_next_deadline(incident, 'resolve')}"
     if incident.state == "snoozed":
-        return f"💤 Snoozed until {moment(incident.snoozed_until)}: all clocks stand still"
+        return f"💤 Snoozed until {moment(incident.snoozed_until)}: all clocks paused"
     since = f"Open since {moment(opened)}"
     return f"{_next_deadline(incident, 'acknowledge')}  ·  {since}".strip(" ·")
 

@@ -45,11 +45,11 @@ MORE_ACTIONS = (
     (
         "priority",
         "Change priority…",
-        "Judge the urgency otherwise than the rules did, and say why.",
+        "Override the priority and say why.",
     ),
     ("silence", "Silence…", "Keep Alertmanager quiet about these alerts for a while."),
     ("merge", "Merge…", "It is the same trouble as another incident, which goes on for both."),
-    ("snooze", "Snooze until…", "All clocks stand still until a time."),
+    ("snooze", "Snooze until…", "All clocks pause until a time."),
     ("resolve_cause", "Resolve with cause…", "It is over, and this is what it was."),
     ("unacknowledge", "Give back", "Nobody is on it any more: the policy starts again."),
     ("action_item", "Add an action item…", "What is to be done so that it does not happen again."),

@@ -66,7 +66,7 @@ def _so_far(incident: Incident, published: Publication) -> Block:
     """Return what outsiders read now, and the way to take it back."""
     shown = [update for update in published.updates if not update.hidden]
     last = f"\n“{mrkdwn(shown[-1].text, TEXT_SHOWN)}”" if shown else ""
-    now = "taken back" if published.hidden else published.status
+    now = "withdrawn" if published.hidden else published.status
     words = f"On the status page: *{mrkdwn(published.title, TITLE_MAX)}*, {now}{last}"
     verb, text = (
         ("status_show", "Show it again") if published.hidden else ("status_hide", "Take it back")

@@ -43,7 +43,7 @@ _EVENTS: Mapping[str, tuple[str, Callable[[Actor, int, int], PersonEvent]]] = {
 """verb -> (the action it needs permission for, the event it is)."""
 _DONE = {
     "unacknowledge": "Given back: the escalation policy starts again.",
-    "status_hide": "Nobody outside reads of it any more.",
+    "status_hide": "Removed from the status page.",
     "status_show": "Everybody can read it again.",
     "unsilence": "The silence is over: Alertmanager notifies again.",
 }

@@ -202,7 +202,7 @@ class Command:
                 f"`{name} show ID`  one incident, with its buttons",
                 f"`{name} ack ID`  take it",
                 f"`{name} resolve ID [cause]`  it is over",
-                f"`{name} snooze ID 1h` or `… snooze ID morning`  its clocks stand still",
+                f"`{name} snooze ID 1h` or `… snooze ID morning`  pauses its clocks",
                 f"`{name} note ID text`  write something down",
                 f"`{name} open [P2] what is wrong`  open an incident by hand",
                 f"`{name} who`  who is on call",

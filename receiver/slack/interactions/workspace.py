@@ -43,7 +43,7 @@ SAID = {
     "already_expired": "That silence is over already.",
     "no_component": "No alert of this incident is about a component: choose what is affected.",
     "hidden": "It was taken off the status page: show it again first.",
-    "not_published": "Outsiders read nothing of this incident.",
+    "not_published": "This incident is not on the status page.",
     "unknown_silence": "This incident knows no such silence.",
     "same_action_item": "That is an action item already.",
     "too_many_notes": "There are too many notes already.",
