@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from receiver.__main__ import main
 from receiver.app.routes import PATHS
+from receiver.cli.root import COMMANDS, load
 from receiver.settings.model import Settings
 from tests.scenarios.conftest import App
 
@@ -86,7 +87,7 @@ CHECKS = ("health-check", "validate-metrics", "weekly-report")
 
 def test_every_option_of_the_checks_is_documented_and_exists() -> None:
     documented = set(re.findall(r"`(--[a-z-]+)`?", OPERATIONS.split("## By cron")[0]))
-    parameters = [one for name in CHECKS for one in main.commands[name].params]
+    parameters = [one for name in CHECKS for one in load(COMMANDS[name]).params]
     known = {option for one in parameters for option in one.opts if option.startswith("--")}
     assert documented <= known
     assert known - documented <= {"--output", "--storage-limit", "--days", "--end"}
@@ -131,7 +132,7 @@ def test_every_store_command_of_the_operations_exists(line: str) -> None:
 
 
 def test_every_store_command_is_documented() -> None:
-    for name, command in main.commands["store"].commands.items():  # type: ignore[attr-defined]
+    for name, command in load(COMMANDS["store"]).commands.items():  # type: ignore[attr-defined]
         assert f"incident-manager store {name}" in OPERATIONS
         for one in command.params:
             for option in one.opts:

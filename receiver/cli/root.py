@@ -1,0 +1,119 @@
+"""The command ``incident-manager`` with all below it; each is imported when it is used.
+
+The server and its libraries take a second and more to import, which nobody who lists incidents
+should wait for.
+"""
+
+import importlib
+from typing import NamedTuple
+
+import click
+
+
+class Lazy(NamedTuple):
+    """Where a command is (``module:name``), its help in one line, and commands that join it."""
+
+    place: str
+    help: str
+    more: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "alert": Lazy("receiver.cli.incidents:alert", "Send alerts, to try things out."),
+    "changes": Lazy(
+        "receiver.cli.changes:changes",
+        "Deployments and configuration changes, shown beside incidents.",
+    ),
+    "check-config": Lazy(
+        "receiver.cli.check_config:check_config",
+        "Check a configuration, and show what it means.",
+    ),
+    "dead-letters": Lazy(
+        "receiver.cli.incidents:dead_letters", "Look at what was sent and was no alert."
+    ),
+    "explain": Lazy(
+        "receiver.cli.explain:explain",
+        "Explain how the service comes to a decision.",
+        ("receiver.cli.explain_status:explain_status",),
+    ),
+    "files": Lazy("receiver.cli.files:files", "List the files that ship, or copy them out."),
+    "health-check": Lazy(
+        "receiver.cli.checks.health.command:health_check",
+        "Look once at the service, Prometheus and backups.",
+    ),
+    "incidents": Lazy(
+        "receiver.cli.incidents:incidents",
+        "Look at incidents, acknowledge and resolve them.",
+        (
+            "receiver.cli.actions:LIFE",
+            "receiver.cli.status_page:STATUS",
+            "receiver.cli.incident_list:list_incidents",
+        ),
+    ),
+    "notify": Lazy("receiver.cli.checks.notify:notify", "Try how people are notified."),
+    "oncall": Lazy(
+        "receiver.cli.on_call:oncall", "Tell who is on call, as PagerDuty's schedules say."
+    ),
+    "pagerduty": Lazy("receiver.cli.checks.pagerduty:pagerduty", "Look at what PagerDuty needs."),
+    "review": Lazy(
+        "receiver.cli.review:review",
+        "Show the post-incident review.",
+    ),
+    "rules": Lazy(
+        "receiver.cli.rules:rules", "Print the rules for Prometheus that ship, as one file."
+    ),
+    "serve": Lazy("receiver.cli.serve:serve", "Receive alerts, page people, keep the clocks."),
+    "slack": Lazy("receiver.cli.checks.slack:slack", "Look at what Slack needs."),
+    "store": Lazy("receiver.cli.store:store", "Check, repair, back up and restore what is stored."),
+    "validate-metrics": Lazy(
+        "receiver.cli.checks.metrics.command:validate_metrics",
+        "Check that every metric is there and can be true.",
+    ),
+    "weekly-report": Lazy(
+        "receiver.cli.checks.weekly.command:weekly_report",
+        "Report a week beside the week before.",
+    ),
+}
+
+
+class Root(click.Group):
+    """Lists the commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, imported now."""
+        lazy = COMMANDS.get(cmd_name)
+        return load(lazy) if lazy is not None else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].help) for name in sorted(COMMANDS)])
+
+
+def load(lazy: Lazy) -> click.Command:
+    """Return a command with those that join it."""
+    command: click.Command = _found(lazy.place)
+    for place in lazy.more:
+        several = _found(place)
+        for one in several if isinstance(several, tuple) else (several,):
+            if isinstance(command, click.Group) and one.name not in command.commands:
+                command.add_command(one)
+    return command
+
+
+def _found(place: str) -> click.Command:
+    module, _, name = place.partition(":")
+    found: click.Command = getattr(importlib.import_module(module), name)
+    return found
+
+
+@click.group(
+    cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="llm-incident-manager", prog_name="incident-manager")
+def main() -> None:
+    """Alertmanager webhook receiver and incident router."""

@@ -1,0 +1,188 @@
+"""``incident-manager serve``: runs the service until a signal ends it."""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from receiver.aio.off_the_loop import give_way_soon
+from receiver.app.memory import collect_seldom, keep_little
+from receiver.app.reload import Read
+from receiver.app.service import VERSION, Service
+from receiver.cli.client import DEFAULT_URL
+from receiver.cli.config_option import chosen_file, file_option, read
+from receiver.cli.hangups import Hangups
+from receiver.errors import ConfigError, IncidentManagerError
+from receiver.http_client import proxy_secrets
+from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
+from receiver.observability.logs import LEVELS, setup_logging
+from receiver.secrets import redact
+from receiver.settings.load import Loaded, read_settings
+from receiver.settings.model import Settings
+from receiver.settings.schema import secret_values
+from routing.duration import format_duration
+
+
+@click.command()
+@file_option
+@click.option("--storage.path", "storage_path", help="Where the embedded store keeps its data.")
+@click.option("--web.listen-address", "listen_address", help="host:port of the API.")
+@click.option(
+    "--web.external-url", "external_url", help="How others reach it, with a path if need be."
+)
+@click.option(
+    "--web.route-prefix", "route_prefix", help="Path before every route [default: that of the URL]."
+)
+@click.option("--log.level", "log_level", type=click.Choice(LEVELS), help="How much is logged.")
+@click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
+def serve(config_file: Path | None, **flags: str | None) -> None:
+    """Receive alerts, page people, keep the clocks."""
+    given = {
+        "storage.path": flags["storage_path"],
+        "web.listen_address": flags["listen_address"],
+        "web.external_url": flags["external_url"],
+        "web.route_prefix": flags["route_prefix"],
+        "log.level": flags["log_level"],
+        "log.format": flags["log_format"],
+    }
+    file = chosen_file(config_file)
+
+    def reread() -> Loaded:
+        found = read_settings(file, os.environ, given)
+        redact([*secret_values(found.settings), *proxy_secrets()])
+        return found
+
+    try:
+        loaded = read(file, given)
+    except click.ClickException as error:
+        # A person at a terminal is told anyway.
+        if not sys.stderr.isatty():
+            setup_logging("info", "auto")
+            note_bad_configuration(error.message)
+        raise
+    settings = loaded.settings
+    setup_logging(settings.log.level, settings.log.format)
+    redact([*secret_values(settings), *proxy_secrets()])
+    note_start(VERSION, str(file))
+    note_doubts(loaded.warnings)
+    collect_seldom()
+    give_way_soon()
+    keep_little()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings, reread))
+    except ConfigError as error:
+        if not sys.stderr.isatty():
+            note_bad_configuration(str(error))
+        raise click.ClickException(str(error)) from None
+    except IncidentManagerError as error:
+        raise click.ClickException(str(error)) from None
+    note_stop()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's event loop where there is one (Windows has none)."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(settings: Settings, reread: Read) -> None:
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        # A person who presses Ctrl-C waits for no load balancer.
+        hurry.set()
+        stop.set()
+
+    def terminated() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for name, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated)):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(name, handler)
+    service = Service(settings, read=reread)
+    reloads = Hangups(service.reload)
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        loop.add_signal_handler(signal.SIGHUP, reloads.hang_up)
+    await service.start()
+    try:
+        reloads.begin()
+        click.echo(_welcome(service), err=True)
+        await stop.wait()
+        reloads.end()
+        await _retire(service, hurry)
+        click.echo("Stopping: finishing what is under way ...", err=True)
+    finally:
+        await service.stop()
+    click.echo("Stopped. Nothing was lost; start it again whenever you like.", err=True)
+
+
+async def _retire(service: Service, hurry: asyncio.Event) -> None:
+    """Be unready while still serving, so that whoever looks at that sends nothing more here."""
+    service.retire()
+    delay = service.settings.web.shutdown_delay
+    if delay and not hurry.is_set():
+        click.echo(
+            f"Not ready any more; serving for another {format_duration(delay)} ...", err=True
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), delay / 1000)
+
+
+def _welcome(service: Service) -> str:
+    web = service.settings.web
+    base = f"http://localhost:{service.api_port}{web.served_under[0]}"
+    usual = base == DEFAULT_URL.replace("127.0.0.1", "localhost")
+    where = "" if usual else f" --url {base}"
+    command = Path(sys.argv[0])
+    shown = command if not command.is_absolute() else _short(command)
+    kinds = {config.type for config in service.settings.notifiers.values()}
+    names = ", ".join(service.settings.notifiers)
+    problem = service.conditions.unready()
+    ready = f"is NOT READY: {problem}" if problem else "is ready."
+    lines = [
+        "",
+        f"LLM Incident Manager {VERSION} {ready}",
+        f"  alerts     POST {base}/v1/alerts/webhook   (alertmanager.yml points here)",
+        f"  console    {base}/",
+    ]
+    if service.metrics_port:
+        lines.append(f"  metrics    http://localhost:{service.metrics_port}/metrics")
+    if service.status_port or service.status_page.enabled:
+        page = f"http://localhost:{service.status_port}" if service.status_port else base
+        lines.append(f"  public     {page}/status")
+    durability = service.server_watch.durability
+    if durability.problem:
+        lines.append(f"  store      WARNING: {durability.problem}")
+    lines.append(f"  notifiers  {names}")
+    if kinds == {"log"}:
+        lines.append(
+            "             (pages are printed here; README tells how to add Slack, PagerDuty)"
+        )
+    lines += [
+        "",
+        "Next, in another terminal, fire an alert, look at it, and take it:",
+        f"  {shown} alert send SampleAlert severity=critical system=incident-manager{where}",
+        f"  {shown} incidents list{where}",
+        f"  {shown} incidents ack ID{where}       (or press Acknowledge in the console)",
+        "Ctrl-C stops; what was accepted is kept.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _short(command: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return command.relative_to(Path.cwd())
+    return command
