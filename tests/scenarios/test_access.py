@@ -65,6 +65,7 @@ ROUTES: dict[tuple[str, str], int] = {
     ("GET", "/health"): PUBLIC,
     ("GET", "/-/healthy"): PUBLIC,
     ("GET", "/-/ready"): PUBLIC,
+    ("POST", "/-/reload"): GUARDED,
     ("GET", "/metrics"): GUARDED,
 }
 """What each route answers to a request that nobody vouches for."""

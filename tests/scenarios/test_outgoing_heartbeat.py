@@ -146,7 +146,7 @@ async def test_silence_while_nobody_delivers(start: Start, watcher: Watcher) -> 
         app.service.tasks,
         agenda._delivery,
         app.service.dispatcher,
-        agenda._facts,
+        agenda._timer_events,
         app.clock,
         app.service.notifiers,
     )
