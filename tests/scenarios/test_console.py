@@ -84,7 +84,7 @@ async def test_a_stale_or_late_button_says_what_is_the_case(plain: App) -> None:
     await plain.fire(alert(starts="2026-03-02T12:00:00Z"))
     status, place = await press(plain, incident, "acknowledge", form={"back": "incident"})
     assert (status, place.split("?")[0]) == (303, f"/incidents/{incident}")
-    assert "It fired again since you saw it" in await page(plain, place)
+    assert "It has fired again since" in await page(plain, place)
     assert (await plain.incident(incident))["state"] == "triggered"
 
 
