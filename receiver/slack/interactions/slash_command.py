@@ -234,7 +234,7 @@ class Command:
         raise PayloadError(f"Which one? {which}{more}")
 
     async def _open_count(self) -> int:
-        return sum((await self._desk.store.lists.active()).values())
+        return await self._desk.store.lists.total(Query()) or 0
 
     async def _listed(self, names: Sequence[str]) -> str:
         handles = handles_of(names, await self._open_count())
