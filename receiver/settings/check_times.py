@@ -6,13 +6,12 @@ from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
 from routing.calendar import Calendar
 from routing.config.calendar import CalendarConfig
-from routing.config.response import PriorityChange, PriorityConfig
+from routing.config.response import DEADLINES, PriorityChange, PriorityConfig
 from routing.config.route import RouteConfig
 
 _URGENT = ("P1", "P2")
 _SOME_DAY = 1_772_445_600_000
 """2026-03-02T10:00:00Z: from there on a deadline is tried out."""
-_CLOCKS = ("acknowledge_within", "resolve_within", "update_within")
 
 
 def check_times(settings: Settings, calendars: Mapping[str, CalendarConfig]) -> Iterable[Problem]:
@@ -53,7 +52,7 @@ def _check_priority(
 ) -> Iterable[Problem]:
     if config.quiet_hours and name in _URGENT:
         yield Problem((*path, "quiet_hours"), "only P3 and P4 can wait for working hours")
-    for clock in _CLOCKS:
+    for clock in DEADLINES:
         within = getattr(config, clock)
         # Which calendar it will be is known only on a route: all of them must come to it.
         for calendar in calendars.values() if within is not None else ():

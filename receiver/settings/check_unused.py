@@ -53,7 +53,7 @@ def _used(settings: Settings, routes: Iterable[Route]) -> tuple[set[str], set[st
 
 
 def _notifiers(settings: Settings, policies: set[str], given: Given) -> Iterator[Problem]:
-    named = {policy: _named(settings, policy) for policy in settings.escalations}
+    named = {policy: config.named for policy, config in settings.escalations.items()}
     paged = {name for policy in policies for name in named[policy]}
     made = {"slack": ("slack", "channel"), "pagerduty": ("pagerduty", "routing_key")}
     for name in settings.notifiers:
@@ -66,11 +66,6 @@ def _notifiers(settings: Settings, policies: set[str], given: Given) -> Iterator
             only = f" (only {', '.join(by)}, which nothing uses)" if by else ""
             words = f"the notifier {name} pages nobody: no policy in use names it{only}"
             yield Problem(place, f"{words}; name it in a step of escalations")
-
-
-def _named(settings: Settings, policy: str) -> set[str]:
-    config = settings.escalations[policy]
-    return {name for step in config.steps for name in step.notify} | set(config.remind)
 
 
 def _overruled(taken: list[Node], given: Given) -> Iterator[Problem]:

@@ -135,9 +135,10 @@ def _reminding(
     """Return a policy that knows whom to remind: channels, as a phone rings for a page alone."""
     if config.remind_after is None or config.remind:
         return config
-    named = dict.fromkeys(name for step in config.steps for name in step.notify)
-    quiet = [name for name in named if name in notifiers and notifiers[name].type != "pagerduty"]
-    return config.model_copy(update={"remind": tuple(quiet) or tuple(named)})
+    quiet = [
+        name for name in config.named if name in notifiers and notifiers[name].type != "pagerduty"
+    ]
+    return config.model_copy(update={"remind": tuple(quiet) or config.named})
 
 
 def check_notifiers(

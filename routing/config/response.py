@@ -24,7 +24,7 @@ OptionalWithin = Annotated[WithinText | None, BeforeValidator(_off)]
 """A time, or ``off`` for no such deadline."""
 
 
-_DEADLINES = ("acknowledge_within", "resolve_within", "update_within")
+DEADLINES = ("acknowledge_within", "resolve_within", "update_within")
 
 
 class PriorityConfig(Section):
@@ -59,7 +59,7 @@ class PriorityChange(Section):
         """Return what is changed, by field: a deadline that is ``off`` is None."""
         found = {name: getattr(self, name) for name in self.model_fields_set}
         return {
-            name: value for name, value in found.items() if value is not None or name in _DEADLINES
+            name: value for name, value in found.items() if value is not None or name in DEADLINES
         }
 
 
@@ -160,6 +160,12 @@ class EscalationConfig(Section):
         if compared != NEW_ALERTS:
             raise ValueError(f"write {DOUBLED}, {OFF}, or for example {NEW_ALERTS} >= 10")
         return text
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Everybody its steps and reminders name, each once and in order."""
+        steps = (name for step in self.steps for name in step.notify)
+        return tuple(dict.fromkeys((*steps, *self.remind)))
 
     @model_validator(mode="after")
     def _reminds_sometime(self) -> "EscalationConfig":
