@@ -6,15 +6,24 @@ start and stays; they are compared, and named.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from receiver.errors import ConfigError
+from receiver.observability.audit import note_reload
 from receiver.settings.load import Loaded
 from receiver.settings.model import Settings
 
 HELD = ("route", "classify", "priorities", "escalations", "calendars", "roles")
-"""The sections that decide: nothing but the rules is made of them."""
+"""The sections that decide: rules are made of them, and the labels that metrics began with."""
 
 Read = Callable[[], Loaded]
+
+
+class Reloaded(NamedTuple):
+    """What came of it: the sections that changed and need a restart, and what to warn of."""
+
+    needs_restart: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class Reload:
@@ -22,59 +31,59 @@ class Reload:
 
     def __init__(
         self,
-        settings: Settings,
         read: Read | None,
+        running: Callable[[], Settings],
         hold: Callable[[Settings], None],
         tell: Callable[[bool], None],
     ) -> None:
-        """``read`` as at the start; None: there is nothing to read.
+        """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
         ``hold(settings)`` makes rules of them; ``tell(whether it worked)`` is for the metrics.
         """
-        self._settings = settings
         self._read = read
+        self._running = running
         self._hold = hold
         self._tell = tell
         self._one = asyncio.Lock()
 
-    async def reload(self) -> tuple[list[str], tuple[str, ...]]:
-        """Return the sections that changed and need a restart, and what to warn of.
+    async def reload(self, by: str) -> Reloaded:
+        """Do it, one at a time, and put into the audit who wanted it and what came of it.
 
-        ConfigError with all that is wrong: then nothing has changed. One at a time.
+        ConfigError with all that is wrong: then nothing has changed.
         """
         async with self._one:
             worked = False
             try:
                 found = await self._once()
                 worked = True
+            except ConfigError as error:
+                note_reload(by, problems=error.problems)
+                raise
             finally:
                 self._tell(worked)
+            note_reload(by, later=found.needs_restart, warnings=found.warnings)
             return found
 
-    async def _once(self) -> tuple[list[str], tuple[str, ...]]:
+    async def _once(self) -> Reloaded:
         if self._read is None:
             raise ConfigError("the service was started without a configuration to read again")
-        loaded = await asyncio.to_thread(self._read)
-        new = loaded.settings
-        unknown = list(_unknown(new, self._settings))
-        if unknown:
+        new, warnings = await asyncio.to_thread(self._read)
+        running = self._running()
+        if unknown := tuple(_unknown(new, running)):
             raise ConfigError(*unknown)
-        held = self._settings.model_copy(update={name: getattr(new, name) for name in HELD})
-        self._hold(held)
-        self._settings = held
-        later = [
+        self._hold(running.model_copy(update={name: getattr(new, name) for name in HELD}))
+        changed = (
             name
             for name in Settings.model_fields
-            if name not in HELD and getattr(new, name) != getattr(held, name)
-        ]
-        return later, loaded.warnings
+            if name not in HELD and getattr(new, name) != getattr(running, name)
+        )
+        return Reloaded(tuple(changed), warnings)
 
 
 def _unknown(new: Settings, running: Settings) -> Iterator[str]:
     """Yield which policies name a notifier that does not run."""
     for policy, config in new.escalations.items():
-        named = {name for step in config.steps for name in step.notify} | set(config.remind)
-        for name in sorted(named - running.notifiers.keys()):
+        for name in sorted(set(config.named) - running.notifiers.keys()):
             yield (
                 f"escalations.{policy}: names the notifier {name!r}, which is new: only a restart"
                 " makes notifiers"

@@ -119,7 +119,7 @@ class Service:
         self.settings = settings
         self.clock = clock or Clock()
         self.conditions = Conditions(self.clock.now)
-        self._reload = Reload(settings, read, self._hold, self._reloaded)
+        self.reload = Reload(read, lambda: self.settings, self._hold, self._reloaded).reload
         self.api_port = 0
         self.metrics_port = 0
         self.status_port = 0
@@ -152,10 +152,10 @@ class Service:
             storage = settings.storage
             self._embedded = EmbeddedValkey(Path(storage.path) / "valkey", storage.max_memory)
             self._on_stop("the embedded server", self._embedded.stop)
-            self._on_stop("work beside", lambda: end(self._background))
             await self._embedded.start()
-            self._background.append(asyncio.create_task(self._embedded.watch()))
-            self._background.append(asyncio.create_task(self._tell_of_repairs(self._embedded)))
+            watches = (self._embedded.watch(), self._tell_of_repairs(self._embedded))
+            tasks = [asyncio.create_task(watch) for watch in watches]
+            self._on_stop("the embedded server's watch", lambda: end(tasks))
             url = self._embedded.url
         self._redis = connect(url)
         self._on_stop("redis", partial(self._redis.aclose, close_connection_pool=True))
@@ -194,14 +194,6 @@ class Service:
         while True:
             self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
             await asyncio.sleep(REPAIRS_EVERY_S)
-
-    async def reload(self) -> tuple[list[str], tuple[str, ...]]:
-        """Read the configuration again, and decide by it from now on.
-
-        Return the sections that changed and need a restart, and what to warn of. ConfigError: then
-        the one before goes on.
-        """
-        return await self._reload.reload()
 
     def _hold(self, settings: Settings) -> None:
         """Decide by these settings from now on."""

@@ -1,10 +1,12 @@
 """SIGHUP: the configuration is read anew, as programs of this kind do."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from receiver.errors import ConfigError
-from receiver.observability.audit import note_reload
+
+log = logging.getLogger("app")
 
 
 class Hangups:
@@ -14,8 +16,8 @@ class Hangups:
     never ends the process.
     """
 
-    def __init__(self, reload: Callable[[], Awaitable[tuple[list[str], tuple[str, ...]]]]) -> None:
-        """``reload()`` as ``Service.reload``."""
+    def __init__(self, reload: Callable[[str], Awaitable[object]]) -> None:
+        """``reload(by whom)`` says itself what came of it; ConfigError."""
         self._reload = reload
         self._runs = False
         self._wanted = False
@@ -41,8 +43,9 @@ class Hangups:
         while self._wanted and self._runs:
             self._wanted = False
             try:
-                later, warnings = await self._reload()
-            except ConfigError as error:
-                note_reload("SIGHUP", problems=error.problems)
-            else:
-                note_reload("SIGHUP", later=later, warnings=warnings)
+                await self._reload("SIGHUP")
+            except ConfigError:
+                continue
+            except Exception:
+                # Nobody waits for this task, who would be told.
+                log.exception("the configuration could not be read anew")

@@ -96,19 +96,21 @@ class Root(click.Group):
 
 def load(lazy: Lazy) -> click.Command:
     """Return a command with those that join it."""
-    command: click.Command = _found(lazy.place)
+    (command,) = _found(lazy.place)
     for place in lazy.more:
-        several = _found(place)
-        for one in several if isinstance(several, tuple) else (several,):
+        for one in _found(place):
             if isinstance(command, click.Group) and one.name not in command.commands:
                 command.add_command(one)
     return command
 
 
-def _found(place: str) -> click.Command:
+def _found(place: str) -> tuple[click.Command, ...]:
+    """Return what stands at a place: a command, or several."""
     module, _, name = place.partition(":")
-    found: click.Command = getattr(importlib.import_module(module), name)
-    return found
+    found: click.Command | tuple[click.Command, ...] = getattr(
+        importlib.import_module(module), name
+    )
+    return found if isinstance(found, tuple) else (found,)
 
 
 @click.group(

@@ -16,7 +16,7 @@ from receiver.app.memory import collect_seldom, keep_little
 from receiver.app.reload import Read
 from receiver.app.service import VERSION, Service
 from receiver.cli.client import DEFAULT_URL
-from receiver.cli.config_option import chosen_file, file_option, read
+from receiver.cli.config_option import chosen_file, file_option
 from receiver.cli.hangups import Hangups
 from receiver.errors import ConfigError, IncidentManagerError
 from receiver.http_client import proxy_secrets
@@ -59,16 +59,15 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         return found
 
     try:
-        loaded = read(file, given)
-    except click.ClickException as error:
+        loaded = reread()
+    except IncidentManagerError as error:
         # A person at a terminal is told anyway.
         if not sys.stderr.isatty():
             setup_logging("info", "auto")
-            note_bad_configuration(error.message)
-        raise
+            note_bad_configuration(str(error))
+        raise click.ClickException(str(error)) from None
     settings = loaded.settings
     setup_logging(settings.log.level, settings.log.format)
-    redact([*secret_values(settings), *proxy_secrets()])
     note_start(VERSION, str(file))
     note_doubts(loaded.warnings)
     collect_seldom()
@@ -108,13 +107,13 @@ async def _serve(settings: Settings, reread: Read) -> None:
     def terminated() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    for name, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, terminated)):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, handler)
     service = Service(settings, read=reread)
     reloads = Hangups(service.reload)
-    with contextlib.suppress(NotImplementedError, AttributeError):
-        loop.add_signal_handler(signal.SIGHUP, reloads.hang_up)
+    handlers = {"SIGINT": interrupted, "SIGTERM": terminated, "SIGHUP": reloads.hang_up}
+    for name, handler in handlers.items():
+        # Windows has no SIGHUP, and handles none on a loop.
+        with contextlib.suppress(NotImplementedError, AttributeError):
+            loop.add_signal_handler(getattr(signal, name), handler)
     await service.start()
     try:
         reloads.begin()

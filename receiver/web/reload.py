@@ -1,22 +1,23 @@
 """Reading the configuration anew, on request."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from receiver.errors import ConfigError
 from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
-from receiver.observability.audit import note_reload
 
 
 class ReloadEndpoint:
     """``/-/reload``."""
 
     def __init__(
-        self, reload: Callable[[], Awaitable[tuple[list[str], tuple[str, ...]]]], access: Access
+        self,
+        reload: Callable[[str], Awaitable[tuple[Sequence[str], Sequence[str]]]],
+        access: Access,
     ) -> None:
-        """``reload()`` returns what needs a restart and what to warn of; ConfigError."""
+        """``reload(by whom)`` returns what needs a restart and what to warn of; ConfigError."""
         self._reload = reload
         self._access = access
 
@@ -26,13 +27,11 @@ class ReloadEndpoint:
         check_parameters(request)
         by = credential.name if credential is not None else "somebody"
         try:
-            later, warnings = await self._reload()
+            later, warnings = await self._reload(by)
         except ConfigError as error:
-            note_reload(by, problems=error.problems)
             words = "the configuration was not taken; the one before goes on"
             body = {"error": words, "problems": list(error.problems)}
             return web.json_response(body, status=400)
-        note_reload(by, later=later, warnings=warnings)
         return web.json_response(
-            {"result": "reloaded", "needs_restart": later, "warnings": list(warnings)}
+            {"result": "reloaded", "needs_restart": list(later), "warnings": list(warnings)}
         )

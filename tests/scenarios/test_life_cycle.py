@@ -55,7 +55,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
         "work beside",
         "health",
         "redis",
-        "work beside",
+        "the embedded server's watch",
         "the embedded server",
     ]
     # A second stop has nothing left to do.

@@ -112,10 +112,10 @@ async def test_signals_before_during_and_after_are_one_reload_each_time() -> Non
     calls: list[str] = []
     go = asyncio.Event()
 
-    async def reload() -> tuple[list[str], tuple[str, ...]]:
+    async def reload(by: str) -> None:
+        assert by == "SIGHUP"
         calls.append("reload")
         await go.wait()
-        return [], ()
 
     hangups = Hangups(reload)
     hangups.hang_up()
@@ -133,6 +133,24 @@ async def test_signals_before_during_and_after_are_one_reload_each_time() -> Non
     hangups.hang_up()
     await asyncio.sleep(0.01)
     assert calls == ["reload"] * 2
+
+
+async def test_a_reload_that_breaks_is_said_and_the_next_signal_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls: list[str] = []
+
+    async def reload(by: str) -> None:
+        calls.append(by)
+        raise RuntimeError("it broke")
+
+    hangups = Hangups(reload)
+    hangups.begin()
+    for _ in range(2):
+        hangups.hang_up()
+        await asyncio.sleep(0.01)
+    assert len(calls) == 2
+    assert caplog.text.count("the configuration could not be read anew") == 2
 
 
 async def _metric(app: App, name: str) -> float:
