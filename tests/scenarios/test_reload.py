@@ -69,6 +69,22 @@ async def test_what_needs_a_restart_is_named_and_the_rest_holds(app: App) -> Non
     assert (await app.incident(name))["team"] == "night"
 
 
+async def test_an_open_incident_goes_on_when_its_route_is_gone(app: App) -> None:
+    route = {"name": "db", "matchers": ['alertname="Down"'], "team": "db"}
+    app.wanted |= {"route": {"routes": [route]}}
+    assert (await app.post(b"", PATH))[0] == 200
+    name = await app.fire(alert("Down"))
+    await app.settle()
+    assert (await app.incident(name))["team"] == "db"
+    app.wanted |= {"route": {"team": "rest"}}
+    assert (await app.post(b"", PATH))[0] == 200
+    # Its deadline is missed, and the next step is paged, as after a restart.
+    await app.pass_time(301)
+    shown = await app.incident(name)
+    assert [entry["kind"] for entry in shown["timeline"]].count("escalated") == 1
+    assert shown["deadlines"]["acknowledge"]["missed_at"]
+
+
 async def test_no_webhook_is_missed_while_it_is_read_again_and_again(app: App) -> None:
 
     async def send() -> list[int]:
