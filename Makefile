@@ -39,8 +39,8 @@ test: lint tools ## lint and run every test, the fast ones first
 	@echo "Testing the whole system ..."
 	@$(BIN)/pytest -n $(WORKERS) tests/system
 
-check: lint ## lint and run the unit tests, before a commit
-	@$(BIN)/pytest -q -n $(WORKERS) tests/unit
+check: lint ## lint and run the unit tests but the slow ones, before a commit
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not slow" tests/unit
 
 lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
 	@echo "Checking style, types and imports ..."

@@ -208,6 +208,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("behave", "words"), FAILURES)
 async def test_a_failure_is_unknown_and_said_once(
     make, fakes, behave, words, caplog, monkeypatch
@@ -226,6 +227,7 @@ async def test_a_failure_is_unknown_and_said_once(
     assert {request.path for request in fakes[0].requests} <= {"/api/v2/alerts", "/api/v2/status"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", [[], [alert()]])
 async def test_a_peer_that_fails_says_nothing_for_the_others(make, fakes, listed) -> None:
     fakes[0].alerts = listed

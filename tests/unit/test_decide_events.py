@@ -3,6 +3,7 @@
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -225,6 +226,7 @@ def _timers(agenda: Agenda, incident: Incident) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(WALKS, ANY_RULES)
 def test_every_sequence_of_events_is_decided_soundly(

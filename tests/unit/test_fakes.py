@@ -626,6 +626,7 @@ async def test_a_reset_may_come_before_or_after_the_effect(
     assert slack.calls[0].outcome == pagerduty.events[0].outcome == outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "kept"), [("hang", 0), ("hang_after", 1)])
 async def test_a_hang_may_come_before_or_after_the_effect(
     slack: FakeSlack, http: ClientSession, kind: str, kept: int
@@ -833,6 +834,7 @@ async def test_pagerduty_refuses_by_name_and_by_rate(
     await asyncio.to_thread(pd.trigger, "s", "src", "k")
 
 
+@pytest.mark.slow
 async def test_events_take_effect_later_and_in_order(
     pagerduty: FakePagerDuty, http: ClientSession
 ) -> None:

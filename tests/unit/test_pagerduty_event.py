@@ -99,6 +99,7 @@ def accepted(event: dict[str, Any], key: str = "k") -> dict[str, Any]:
     return body
 
 
+@pytest.mark.slow
 @given(INCIDENTS, URLS, st.integers(1, 10**9), st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_any_incident_is_an_event_inside_all_limits(

@@ -85,6 +85,7 @@ def share_held(work: Callable[[], object]) -> float:
 MANY = MAX_VALUES // 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "inside",
     [

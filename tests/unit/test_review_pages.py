@@ -143,6 +143,7 @@ PAGES = ReviewPages(None, "https://im.example")
 OURS = ("/", "https://im.example/", "https://im.example")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(INCIDENTS, TIMELINES, ITEMS, TEXT)
 def test_any_incident_makes_whole_and_harmless_pages(

@@ -216,6 +216,7 @@ UNUSABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("behave", "words"), UNUSABLE)
 async def test_an_unusable_answer_is_said(make, fakes, behave, words, monkeypatch) -> None:
     monkeypatch.setattr(receiver.alertmanager.silences, "MAX_BYTES", 200_000)

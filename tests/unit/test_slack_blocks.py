@@ -168,6 +168,7 @@ def test_the_longest_alerts_fill_no_section_beyond_its_limit(filler: str) -> Non
     assert strict.check_blocks(blocks) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=150 * TIMES, deadline=None)
 @given(st.lists(INCIDENTS, min_size=1, max_size=DIGEST_MAX))
 def test_a_digest_of_any_incidents_is_accepted_and_pings_nobody(found: list[Incident]) -> None:

@@ -6,6 +6,7 @@ The messages themselves are in test_slack_blocks.
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def _check(view: Any, *ours: str) -> None:
     assert set(links("", view["blocks"])) <= set(ours)
 
 
+@pytest.mark.slow
 @settings(max_examples=120 * TIMES, deadline=None)
 @given(INCIDENTS, st.lists(INCIDENTS, max_size=120), SILENCES)
 def test_every_window_of_any_incident_is_taken_by_slack(
