@@ -63,7 +63,7 @@ class SlackClient:
         view = self.window
         state: Json = {}
         inputs = [block for block in view["blocks"] if block["type"] == "input"]
-        assert set(values) <= {block["block_id"] for block in inputs}, values
+        assert set(values) <= {block["block_id"] for block in inputs}, (values, view["blocks"])
         for block in inputs:
             element, name = block["element"], block["block_id"]
             filled = _fill(element, values.get(name))

@@ -14,7 +14,9 @@ from aiohttp import ClientSession
 from receiver.app.service import Service
 from receiver.clock import Clock
 from receiver.settings.load import load_settings, read_settings
+from receiver.slack.interactions import workspace
 from routing.incident import LANES
+from tests.fakes import slack_views
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.patience import PATIENCE_S
@@ -33,6 +35,14 @@ NO_BUDGETS: dict[str, Any] = {
     "budgets.pagerduty_per_minute": 0,
 }
 """Real time would pass while tests wait for a channel's next second."""
+
+
+@pytest.fixture(autouse=True)
+def patient_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give answers longer: a machine under test may stand still for the 2 s they have."""
+    monkeypatch.setattr(workspace, "OPEN_WITHIN_S", PATIENCE_S)
+    monkeypatch.setattr(workspace, "ANSWER_WITHIN_S", PATIENCE_S)
+    monkeypatch.setattr(slack_views, "TRIGGER_S", PATIENCE_S)
 
 
 class MovingClock(Clock):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from receiver.slack.interactions import workspace
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack, Message
 from tests.fakes.slack_blocks import check_blocks
@@ -230,6 +231,21 @@ async def test_what_changed_since_is_said_in_the_window(work: Work) -> None:
     answer = await work.submit(text="late")
     assert "fired again since" in str(answer["view"])
     assert entries(await work.now(), "note") == []
+
+
+async def test_a_window_that_slack_does_not_show_in_time_is_said(
+    work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await work.fire()
+    monkeypatch.setattr(workspace, "OPEN_WITHIN_S", 0.2)
+    work.app.slack.faults.add("hang", method="views.open", seconds=1.0)
+    await work.press("menu", "note")
+    assert "Slack took too long to open the window: try again." in await work.whispered()
+    assert "views_open: no answer in 0.2 s" in caplog.text
+    monkeypatch.undo()
+    await work.press("menu", "note")
+    await work.submit(text="at the second try")
+    assert len(entries(await work.now(), "note")) == 1
 
 
 async def test_two_people_click_within_the_same_second(work: Work) -> None:

@@ -151,6 +151,7 @@ class Desk:
             async with asyncio.timeout(OPEN_WITHIN_S):
                 answer = await self._api.call(method, **arguments)
         except TimeoutError:
+            log.warning("%s: no answer in %g s", method, OPEN_WITHIN_S)
             raise PayloadError("Slack took too long to open the window: try again.") from None
         if isinstance(answer, dict):
             return
