@@ -6,7 +6,6 @@ from typing import Any
 
 from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
-from receiver.http.auth import Access
 from receiver.notify.notifier import Person
 from receiver.observability.metrics.registry import Metrics
 from receiver.pagerduty.incident_map import PagerDutyMap
@@ -85,9 +84,9 @@ class PagerDuty:
         )
         return self._webhook
 
-    def on_call(self, access: Access) -> OnCallEndpoint:
+    def on_call(self) -> OnCallEndpoint:
         """Return the endpoint that tells who is on call."""
-        return OnCallEndpoint(self.watch, access)
+        return OnCallEndpoint(self.watch)
 
     def start(self) -> None:
         """Begin to ask who is on call."""

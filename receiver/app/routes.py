@@ -1,22 +1,14 @@
-"""Which path goes where."""
+"""Every endpoint, and the applications of the three ports made of their rows."""
 
-import msgspec
+from collections.abc import Iterable, Iterator
+
 from aiohttp import web
 
-from receiver.conditions import Conditions, Subject
 from receiver.config_types import is_loopback
-from receiver.errors import StoreUnavailableError
 from receiver.http.error_pages import PAGES, ErrorPages
+from receiver.http.routes import API, METRICS, STATUS, Guard, Route, Who, rows_of, table_of
 from receiver.http.same_origin import Browsers
-from receiver.http.server import (
-    WEBHOOK,
-    Handler,
-    add_options,
-    add_route,
-    common,
-    refusals,
-    to_index,
-)
+from receiver.http.server import Handler, add_options, add_route, common, refusals, to_index
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
@@ -37,149 +29,50 @@ from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
 
-
-class Endpoints(msgspec.Struct, frozen=True):
-    """Every endpoint of the service."""
-
-    webhook: WebhookEndpoint
-    slack: SlackEndpoint
-    pagerduty: PagerDutyWebhookEndpoint
-    on_call: OnCallEndpoint
-    damaged: DamagedEndpoint
-    reload: ReloadEndpoint
-    api: ApiEndpoint
-    status: StatusEndpoint
-    runbooks: RunbookEndpoint
-    console: ConsoleEndpoint
-    integrations: IntegrationEndpoint
-    integration_events: IntegrationEventEndpoint
-    hints: Hints
-    changes: ChangeEndpoint
-    shared_alerts: SharedAlertsEndpoint
-    status_page: StatusPageEndpoint
-    conditions: Conditions
-
-
-PATHS = (
-    ("POST", WEBHOOK),
-    # A slash too many must not cost an alert, and a redirect would.
-    ("POST", f"{WEBHOOK}/"),
-    ("POST", "/v1/heartbeats/{name}"),
-    ("POST", "/v1/slack/actions"),
-    ("POST", "/v1/slack/commands"),
-    ("POST", "/v1/slack/events"),
-    ("POST", "/v1/pagerduty/webhook"),
-    ("GET", "/v1/on-call"),
-    ("GET", "/v1/incidents"),
-    ("POST", "/v1/incidents"),
-    ("GET", "/v1/incidents/{id}"),
-    ("GET", "/v1/incidents/{id}/review"),
-    ("POST", "/v1/incidents/{id}/{action}"),
-    ("GET", "/v1/dead-letters"),
-    ("GET", "/v1/hints"),
-    ("GET", "/v1/shared-alerts"),
-    ("GET", "/v1/damaged"),
-    ("DELETE", "/v1/damaged"),
-    ("GET", "/runbooks"),
-    ("GET", "/runbooks/"),
-    ("GET", "/runbooks/{name:.+}"),
-    ("POST", "/runbooks/{name:.+}"),
-    ("GET", "/"),
-    ("GET", "/incidents/{id}"),
-    ("GET", "/incidents/{id}/review"),
-    ("POST", "/incidents/{id}/{action}"),
-    ("GET", "/console/{name}"),
-    ("GET", "/console/charts/{name}.svg"),
-    ("GET", "/v1/figures"),
-    ("POST", "/v1/integrations/{name}/events"),
-    ("GET", "/v1/metrics/integrations"),
-    ("GET", "/v1/metrics/integrations/{name}"),
-    ("GET", "/v1/metrics/caches"),
-    ("GET", "/v1/health/circuit-breakers"),
-    ("GET", "/v1/changes"),
-    ("POST", "/v1/changes"),
-    ("GET", "/status"),
-    ("GET", "/status.json"),
-    ("GET", "/status/{name}"),
-    ("GET", "/health"),
-    ("GET", "/-/healthy"),
-    ("GET", "/-/ready"),
-    ("POST", "/-/reload"),
-    ("GET", "/metrics"),
+ENDPOINTS: tuple[type, ...] = (
+    WebhookEndpoint,
+    SlackEndpoint,
+    PagerDutyWebhookEndpoint,
+    OnCallEndpoint,
+    ApiEndpoint,
+    Hints,
+    SharedAlertsEndpoint,
+    DamagedEndpoint,
+    RunbookEndpoint,
+    ConsoleEndpoint,
+    IntegrationEventEndpoint,
+    IntegrationEndpoint,
+    ChangeEndpoint,
+    StatusPageEndpoint,
+    StatusEndpoint,
+    ReloadEndpoint,
 )
-"""(method, path template) of everything on the API port, in the order of ``_handlers``.
+ROUTES = table_of(ENDPOINTS)
+"""The table: whatever is answered on any port is a row of it, and says who may ask.
 
 HEAD is answered as GET would be, and OPTIONS with what a path takes.
 """
+PATHS = tuple((row.method, row.path) for row in ROUTES if row.port == API)
+"""(method, path template) of everything on the API's port."""
 
 
-def _handlers(endpoints: Endpoints) -> list[Handler]:
-    api, status = endpoints.api, endpoints.status
+class Endpoints:
+    """One of each kind, behind the guard that asks what their rows say."""
 
-    def durable(handler: Handler) -> Handler:
-        return _durable(handler, endpoints.conditions)
+    def __init__(self, endpoints: Iterable[object], guard: Guard) -> None:
+        """Raise ValueError when a kind is missing: its paths would be unknown to everybody."""
+        self._of = {type(endpoint): endpoint for endpoint in endpoints}
+        self._guard = guard
+        missing = [kind.__name__ for kind in ENDPOINTS if kind not in self._of]
+        if missing:
+            raise ValueError(f"not built: {', '.join(missing)}")
 
-    return [
-        durable(endpoints.webhook.handle),
-        durable(endpoints.webhook.handle),
-        durable(endpoints.webhook.beat),
-        endpoints.slack.actions,
-        endpoints.slack.commands,
-        endpoints.slack.events,
-        durable(endpoints.pagerduty.handle),
-        endpoints.on_call.handle,
-        api.incidents,
-        api.open,
-        api.one,
-        api.review,
-        api.act,
-        api.dead_letters,
-        endpoints.hints.listed,
-        endpoints.shared_alerts.listed,
-        endpoints.damaged.listed,
-        endpoints.damaged.discard,
-        endpoints.runbooks.index,
-        endpoints.runbooks.index,
-        endpoints.runbooks.show,
-        endpoints.runbooks.answer,
-        endpoints.console.index,
-        endpoints.console.one,
-        endpoints.console.review,
-        endpoints.console.act,
-        endpoints.console.asset,
-        endpoints.console.chart,
-        endpoints.console.figures,
-        durable(endpoints.integration_events.event),
-        endpoints.integrations.all,
-        endpoints.integrations.one,
-        endpoints.integrations.caches,
-        endpoints.integrations.breakers,
-        endpoints.changes.newest,
-        durable(endpoints.changes.add),
-        endpoints.status_page.page,
-        endpoints.status_page.data,
-        endpoints.status_page.asset,
-        status.health,
-        status.healthy,
-        status.ready,
-        endpoints.reload.handle,
-        status.metrics_beside,
-    ]
-
-
-def _durable(handler: Handler, conditions: Conditions) -> Handler:
-    """Return a handler whose 2xx means durable: while the server may forget, it is 503.
-
-    For programs, which forget what was acknowledged and repeat what was not. What people do is
-    taken all the same: an acknowledgement that is refused would page again for certain.
-    """
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        if conditions.refuses(Subject.DURABILITY):
-            raise StoreUnavailableError("what is accepted now may be lost")
-        return await handler(request)
-
-    return handle
+    def on(self, port: str) -> Iterator[tuple[Route, Handler]]:
+        """Return the rows of a port, each with its guarded handler."""
+        for kind in ENDPOINTS:
+            for row in rows_of(kind):
+                if row.port == port:
+                    yield row, self._guard.before(row, getattr(self._of[kind], row.name))
 
 
 def build_application(
@@ -197,10 +90,10 @@ def build_application(
     application[PAGES] = pages
     enabled = settings.observability.prometheus_enabled
     for prefix in config.served_under:
-        for (method, path), handler in zip(PATHS, _handlers(endpoints), strict=True):
-            if path == "/metrics" and not enabled:
+        for row, handler in endpoints.on(API):
+            if row.who is Who.SCRAPER and not enabled:
                 continue
-            templates[add_route(application, method, prefix + path, handler)] = path
+            templates[add_route(application, row.method, prefix + row.path, handler)] = row.path
         if prefix:
             templates[add_route(application, "GET", prefix, to_index(config.link_path))] = "/"
     add_options(application)
@@ -216,28 +109,29 @@ def build_metrics_application(settings: Settings, endpoints: Endpoints) -> web.A
     browsers = Browsers(settings.web.base_url, guarded=settings.web.metrics_token is not None)
     wide = not is_loopback(settings.web.metrics_address)
 
-    async def metrics(request: web.Request) -> web.StreamResponse:
+    @web.middleware
+    async def hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not wide or request.headers.get("User-Agent", "").startswith("Mozilla/"):
             browsers.check(request)
-        return await endpoints.status.metrics(request)
+        return await handler(request)
 
-    application = web.Application(middlewares=[refusals])
-    add_route(application, "GET", "/metrics", metrics)
+    application = web.Application(middlewares=[refusals, hosts])
+    for row, handler in endpoints.on(METRICS):
+        add_route(application, row.method, row.path, handler)
     add_options(application)
     return application
 
 
-def build_status_application(endpoints: Endpoints, metrics: Metrics) -> web.Application:
+def build_status_application(
+    endpoints: Endpoints, page: StatusPageEndpoint, metrics: Metrics
+) -> web.Application:
     """Return the application of the status page's own port, which may be public."""
     application = web.Application(
         client_max_size=1024, middlewares=[common(metrics, ErrorPages(public=True))]
     )
     # Also of what is refused: which server this is, in which version, is nobody's business.
-    application.on_response_prepare.append(endpoints.status_page.dress)
-    page = endpoints.status_page
-    for path in ("/", "/status"):
-        add_route(application, "GET", path, page.page)
-    add_route(application, "GET", "/status.json", page.data)
-    add_route(application, "GET", "/status/{name}", page.asset)
+    application.on_response_prepare.append(page.dress)
+    for row, handler in endpoints.on(STATUS):
+        add_route(application, row.method, row.path, handler)
     add_options(application)
     return application

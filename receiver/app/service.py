@@ -45,6 +45,7 @@ from receiver.engine.unreached import Unreached
 from receiver.http.auth import Access
 from receiver.http.connections import Connections
 from receiver.http.ports import Listening
+from receiver.http.routes import Guard
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.heartbeats import Heartbeats
@@ -369,15 +370,14 @@ class Service:
         store = self.dispatcher.store
         catalogue = self._catalogue
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
-        runbooks = RunbookEndpoint(
+        self._runbooks = RunbookEndpoint(
             catalogue,
             RunbookHistory(store.lists, catalogue.names, settings.runbooks.system_label),
             RunbookFeedback(self.figures),
-            self._access,
             self.clock,
             settings.web.link_path,
         )
-        self._endpoints = self._build_endpoints(store, runbooks)
+        self._endpoints = self._build_endpoints(store)
         self.outgoing_heartbeat = self._build_heartbeat()
         self.notifier_checks = NotifierChecks(
             self.notifiers,
@@ -386,16 +386,14 @@ class Service:
             self._report_notifiers,
         )
 
-    def _build_endpoints(self, store: IncidentStore, runbooks: RunbookEndpoint) -> Endpoints:
+    def _build_endpoints(self, store: IncidentStore) -> Endpoints:
         settings = self.settings
-        access = self._access
         dead_letters = DeadLetterStore(self._redis)
         floods = Floods(self.dispatcher, FloodStore(self._redis), self.metrics, self.clock.now)
         hints = Hints(
             HintStore(self._redis),
             lambda: self.assignment,
             self.heartbeats,
-            access,
             self.metrics,
             self.clock.now,
         )
@@ -404,50 +402,49 @@ class Service:
             settings.redis.shards,
             lambda: self.assignment,
             dead_letters,
-            access,
             self.clock,
             self.metrics,
             self.heartbeats,
             hints,
         )
         webhook.max_alerts = settings.web.max_alerts
-        status = self._build_status(store)
-        return Endpoints(
-            webhook=webhook,
-            slack=SlackEndpoint(self._front, settings.slack.signing_secret, self.clock),
-            pagerduty=self.pagerduty.webhook(
+        self.status = self._build_status(store)
+        self._slack = SlackEndpoint(self._front, settings.slack.signing_secret, self.clock)
+        built = (
+            webhook,
+            self._slack,
+            self.pagerduty.webhook(
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
-            on_call=self.pagerduty.on_call(access),
-            reload=ReloadEndpoint(self.reload, access),
-            damaged=DamagedEndpoint(store.mending.register, self.damaged, access),
-            api=self._build_api(dead_letters),
-            status=status,
-            runbooks=runbooks,
-            console=self._build_console(),
-            integrations=self._build_integrations(),
-            integration_events=IntegrationEventEndpoint(
+            self.pagerduty.on_call(),
+            ReloadEndpoint(self.reload),
+            DamagedEndpoint(store.mending.register, self.damaged),
+            self._build_api(dead_letters),
+            self.status,
+            self._runbooks,
+            self._build_console(),
+            self._build_integrations(),
+            IntegrationEventEndpoint(
                 settings.integrations.named,
                 floods,
                 settings.redis.shards,
                 lambda: self.assignment,
-                access,
+                self._access,
                 hints,
             ),
-            hints=hints,
-            changes=ChangeEndpoint(self.changes, access, self.clock),
-            shared_alerts=SharedAlertsEndpoint(self._shared, access),
-            status_page=self.status_page,
-            conditions=self.conditions,
+            hints,
+            ChangeEndpoint(self.changes, self.clock),
+            SharedAlertsEndpoint(self._shared),
+            self.status_page,
         )
+        forgets = partial(self.conditions.refuses, Subject.DURABILITY)
+        return Endpoints(built, Guard(self._access, forgets))
 
     def _build_api(self, dead_letters: DeadLetterStore) -> ApiEndpoint:
         settings = self.settings
-        access = self._access
         return ApiEndpoint(
             self.dispatcher,
             dead_letters,
-            access,
             self.clock,
             self.opening,
             self.silencer,
@@ -457,10 +454,8 @@ class Service:
         )
 
     def _build_integrations(self) -> IntegrationEndpoint:
-        access = self._access
         return IntegrationEndpoint(
             self.metrics.integrations,
-            access,
             self.clock,
             self.notifiers,
             self._outages.present,
@@ -468,11 +463,9 @@ class Service:
         )
 
     def _build_console(self) -> ConsoleEndpoint:
-        access = self._access
         return ConsoleEndpoint(
             self.dispatcher,
             self.figures,
-            access,
             self.clock,
             self.settings.web.link_path,
             self.reviews,
@@ -569,7 +562,7 @@ class Service:
             connections = self._connections("metrics")
             self.metrics_port = await self._listening.open(metrics, address, connections)
         if settings.status_page.listen_address and self.status_page.enabled:
-            status = build_status_application(self._endpoints, self.metrics)
+            status = build_status_application(self._endpoints, self.status_page, self.metrics)
             address = settings.status_page.listen_address
             connections = self._connections("status")
             self.status_port = await self._listening.open(status, address, connections)
@@ -579,7 +572,7 @@ class Service:
 
     def retire(self) -> None:
         """Be unready from now on, and serve all the same until ``stop``."""
-        self._endpoints.status.stopping = True
+        self.status.stopping = True
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
@@ -605,7 +598,7 @@ class Service:
         self._on_stop("enrichment", self.enrichment.close)
         self._on_stop("silences", self.silences.close)
         self._on_stop("alertmanagers", self.alertmanagers.close)
-        self._on_stop("slack", self._endpoints.slack.close)
+        self._on_stop("slack", self._slack.close)
         self._on_stop("dispatcher", self.dispatcher.stop)
         self._on_stop("pagerduty", self.pagerduty.close)
         self._on_stop("status page", self.status_page.stop)

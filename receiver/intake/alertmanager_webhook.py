@@ -19,7 +19,8 @@ from receiver.clock import Clock
 from receiver.engine.batch import Outcome
 from receiver.engine.floods import Floods, quota_of
 from receiver.errors import PayloadError
-from receiver.http.auth import Access
+from receiver.http.routes import Who, credential_of, serves
+from receiver.http.server import WEBHOOK
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
@@ -58,7 +59,6 @@ class WebhookEndpoint:
         shards: int,
         assignment: Callable[[], Assignment],
         dead_letters: DeadLetterStore,
-        access: Access,
         clock: Clock,
         metrics: Metrics,
         heartbeats: Heartbeats,
@@ -69,16 +69,18 @@ class WebhookEndpoint:
         self._floods = floods
         self._assignment = assignment
         self._dead_letters = dead_letters
-        self._access = access
         self._clock = clock
         self._metrics = metrics
         self._shards = shards
         self.max_alerts = 10_000
 
+    @serves("POST", WEBHOOK, Who.SENDER, durable=True)
+    # A slash too many must not cost an alert, and a redirect would.
+    @serves("POST", f"{WEBHOOK}/", Who.SENDER, durable=True)
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one notification."""
         started = time.perf_counter()
-        credential = self._access.check(request)
+        credential = credential_of(request)
         body = await _read(request)
         sender = clean_text(request.headers.get("User-Agent", ""), SENDER_MAX)
         cluster = (credential.cluster if credential else "") or _cluster(request)
@@ -131,9 +133,9 @@ class WebhookEndpoint:
         events = self._assignment().assign(alerts, sender, self._shards)
         return _Understood(payload, beaten, events, _severities(payload))
 
+    @serves("POST", "/v1/heartbeats/{name}", Who.SENDER, durable=True)
     async def beat(self, request: web.Request) -> web.Response:
         """POST /v1/heartbeats/{name}: 202 once the beat is durable, 404 for an unknown name."""
-        self._access.check(request)
         name = request.match_info["name"]
         if not await self._heartbeats.beat(name):
             known = ", ".join(self._heartbeats.names) or "none"

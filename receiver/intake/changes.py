@@ -8,8 +8,8 @@ from aiohttp import web
 from receiver.actions.incident import read_json
 from receiver.clock import Clock
 from receiver.errors import PayloadError
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, serves
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
 from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
@@ -39,14 +39,13 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True):
 class ChangeEndpoint:
     """Takes changes in, and lists them."""
 
-    def __init__(self, store: ChangeStore, access: Access, clock: Clock) -> None:
+    def __init__(self, store: ChangeStore, clock: Clock) -> None:
         self._store = store
-        self._access = access
         self._clock = clock
 
+    @serves("POST", "/v1/changes", Who.SENDER, durable=True)
     async def add(self, request: web.Request) -> web.Response:
         """POST /v1/changes: 201 once it is durable; the same one sent again is one."""
-        self._access.check(request)
         now = self._clock.now()
         body = read_json(ChangeBody, await request.read())
         change = read_change(body, now)
@@ -57,9 +56,9 @@ class ChangeEndpoint:
         change = known or change
         return web.json_response({"status": "stored", "change": _shown(change)}, status=201)
 
+    @serves("GET", "/v1/changes", Who.VIEWER)
     async def newest(self, request: web.Request) -> web.Response:
         """GET /v1/changes: those of the last week, newest first, 200 at most."""
-        self._access.check(request)
         check_parameters(request)
         now = self._clock.now()
         found = await self._store.between(now - KEPT_MS, now + AHEAD_MS, SHOWN)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, serves
 from receiver.intake.heartbeats import Heartbeats
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.hints import HintStore
@@ -40,7 +40,6 @@ class Hints:
         store: HintStore,
         assignment: Callable[[], Assignment],
         heartbeats: Heartbeats,
-        access: Access,
         metrics: Metrics,
         now: Callable[[], int],
     ) -> None:
@@ -48,7 +47,6 @@ class Hints:
         self._store = store
         self._assignment = assignment
         self._heartbeats = heartbeats
-        self._access = access
         self._metrics = metrics
         self._now = now
         self._noted: dict[tuple[str, str], int] = {}
@@ -90,9 +88,9 @@ class Hints:
             with contextlib.suppress(StoreUnavailableError):
                 await self._store.note(new, now)
 
+    @serves("GET", "/v1/hints", Who.VIEWER)
     async def listed(self, request: web.Request) -> web.Response:
         """GET /v1/hints: what was seen within seven days, and what to write about it."""
-        self._access.check(request)
         check_parameters(request)
         rows = await self._store.seen(self._now())
         return web.json_response(

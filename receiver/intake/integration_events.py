@@ -10,6 +10,7 @@ from receiver.actions.incident import read_json
 from receiver.engine.floods import Floods, Quota, quota_of
 from receiver.errors import PayloadError
 from receiver.http.auth import Access
+from receiver.http.routes import Who, serves
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
 from receiver.text.visible import clean_text
@@ -56,6 +57,7 @@ class IntegrationEventEndpoint:
         self._access = access
         self._hints = hints
 
+    @serves("POST", "/v1/integrations/{name}/events", Who.INTEGRATION, durable=True)
     async def event(self, request: web.Request) -> web.Response:
         """POST /v1/integrations/{name}/events: 202 once it is durable."""
         name = request.match_info["name"]

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from receiver.aio.background import end
 from receiver.clock import Clock
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, serves
 from receiver.notify.notifier import Person
 from receiver.pagerduty.rest_api import NoAnswer, OnCall, PagerDutyRest
 from receiver.text.times import rfc3339
@@ -151,12 +151,11 @@ class OnCallWatch:
 class OnCallEndpoint:
     """``/v1/on-call``."""
 
-    def __init__(self, watch: OnCallWatch | None, access: Access) -> None:
+    def __init__(self, watch: OnCallWatch | None) -> None:
         self._watch = watch
-        self._access = access
 
+    @serves("GET", "/v1/on-call", Who.VIEWER)
     async def handle(self, request: web.Request) -> web.Response:
         """GET /v1/on-call: who is on call for each configured escalation policy."""
-        self._access.check(request)
         check_parameters(request)
         return web.json_response({"on_call": self._watch.shown() if self._watch else []})

@@ -15,6 +15,7 @@ from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http.auth import read_signed
+from receiver.http.routes import Who, serves
 from receiver.observability.metrics.registry import Metrics
 from receiver.pagerduty.incident_match import Match, PagerDutyOrigin
 from receiver.pagerduty.webhook_payload import Told, is_signed, read_event
@@ -72,6 +73,7 @@ class PagerDutyWebhookEndpoint:
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=ANSWER_WITHIN_S)
 
+    @serves("POST", "/v1/pagerduty/webhook", Who.PAGERDUTY, durable=True)
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one webhook: 202, 401, 403 without a secret, 503 to have it sent again."""
         body = await self._verified(request)

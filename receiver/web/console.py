@@ -21,9 +21,8 @@ from receiver.conditions import Condition
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
-from receiver.http.auth import Access
-from receiver.http.config import CredentialConfig
 from receiver.http.parameters import check_parameters, read_number, read_one
+from receiver.http.routes import Who, credential_of, serves
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
@@ -71,11 +70,10 @@ _ITEM_ACTIONS = ("action-item", "action-item-done")
 class ConsoleEndpoint:
     """``/``, ``/incidents/{id}`` and its review, the buttons, the charts, and ``/v1/figures``."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+    def __init__(
         self,
         dispatcher: Dispatcher,
         figures: FigureStore,
-        access: Access,
         clock: Clock,
         prefix: str,
         reviews: Reviews,
@@ -86,14 +84,13 @@ class ConsoleEndpoint:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._figures = figures
-        self._access = access
         self._clock = clock
         self._prefix = prefix
         self._reviews = reviews
 
+    @serves("GET", "/", Who.VIEWER, page=True)
     async def index(self, request: web.Request) -> web.Response:
         """GET /: a page of incidents, most urgent first, and the figures of the last days."""
-        credential = self._access.check_browser(request)
         days = _span(request)
         links, page, slip = await read_list(request, self._store.lists)
         figures = await self._figures.days(self._today(), days)
@@ -101,7 +98,6 @@ class ConsoleEndpoint:
         return await self._page(
             request,
             "console/index.html.j2",
-            credential,
             slip=slip,
             cards=[card(incident, now) for incident in page.incidents],
             list=links,
@@ -115,30 +111,31 @@ class ConsoleEndpoint:
             opened=sum(day.opened for day in by_day(figures)),
         )
 
+    @serves("GET", "/incidents/{id}", Who.VIEWER, page=True)
     async def one(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}: everything about one incident, as of one moment."""
-        credential = self._access.check_browser(request)
         before = whole(request.query.get("timeline_before", ""), EPISODE_MAX, 2) or 0
         found = await self._store.whole(request.match_info["id"], before=before)
         if found is None:
             raise self._missing(request)
         values = await off_the_loop(partial(_of_one, found, self._clock.now()))
-        return await self._page(request, "console/incident.html.j2", credential, **values)
+        return await self._page(request, "console/incident.html.j2", **values)
 
+    @serves("GET", "/incidents/{id}/review", Who.VIEWER, page=True)
     async def review(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
-        credential = self._access.check_browser(request)
         review = await self._reviews.find(request.match_info["id"])
         if review is None:
             raise self._missing(request)
         page = await asyncio.to_thread(
-            self._reviews.pages.page, review, **await self._base(request, credential)
+            self._reviews.pages.page, review, **await self._base(request)
         )
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
 
+    @serves("POST", "/incidents/{id}/{action}", Who.RESPONDER, page=True)
     async def act(self, request: web.Request) -> web.Response:
         """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
-        credential = self._access.check_browser(request)
+        credential = credential_of(request)
         action = request.match_info["action"]
         if action not in (*_ACTIONS, *_ITEM_ACTIONS):
             raise web.HTTPNotFound(text="there is no such button\n")
@@ -189,9 +186,9 @@ class ConsoleEndpoint:
             body = ActionItemDoneBody(number=number or 0)
         return await read_event(action, body, actor, self._clock.now(), self._store.find)
 
+    @serves("GET", "/console/charts/{name}.svg", Who.VIEWER, page=True)
     async def chart(self, request: web.Request) -> web.Response:
         """GET /console/charts/{name}.svg?days=: a chart of the last days."""
-        self._access.check_browser(request)
         figures = await self._figures.days(self._today(), _span(request))
         name = request.match_info["name"]
         if name == "response":
@@ -206,6 +203,7 @@ class ConsoleEndpoint:
         }
         return web.Response(body=image, content_type="image/svg+xml", headers=headers)
 
+    @serves("GET", "/console/{name}", Who.OPEN)
     async def asset(self, request: web.Request) -> web.Response:
         """GET /console/{name}: the style sheet and the script; nothing of them is secret."""
         name = request.match_info["name"]
@@ -214,9 +212,9 @@ class ConsoleEndpoint:
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
         return web.Response(text=read_asset(name), content_type=ASSETS[name], headers=headers)
 
+    @serves("GET", "/v1/figures", Who.VIEWER)
     async def figures(self, request: web.Request) -> web.Response:
         """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
-        self._access.check(request)
         check_parameters(request, ("days", "end"))
         number = read_number(request, "days", 30, DAYS_MAX)
         end = read_one(request, "end")
@@ -246,18 +244,16 @@ class ConsoleEndpoint:
         self,
         request: web.Request,
         template: str,
-        credential: CredentialConfig | None,
         **values: Any,
     ) -> web.Response:
         """Render off the event loop: a page of 200 incidents takes longer than a webhook may."""
-        base = await self._base(request, credential)
+        base = await self._base(request)
         page = await asyncio.to_thread(render, template, **base, **values)
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
 
-    async def _base(
-        self, request: web.Request, credential: CredentialConfig | None
-    ) -> dict[str, Any]:
+    async def _base(self, request: web.Request) -> dict[str, Any]:
         """Return what every page shows."""
+        credential = credential_of(request)
         return {
             "prefix": self._prefix,
             "version": assets_version(),

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from receiver.engine.damaged import DamagedRecords
 from receiver.errors import PayloadError
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters, read_one
+from receiver.http.routes import Who, serves
 from receiver.store.repair.register import Found, Register
 from receiver.text.times import rfc3339
 
@@ -15,23 +15,22 @@ LISTED = 1_000
 class DamagedEndpoint:
     """``/v1/damaged``."""
 
-    def __init__(self, register: Register, damaged: DamagedRecords, access: Access) -> None:
+    def __init__(self, register: Register, damaged: DamagedRecords) -> None:
         self._register = register
         self._damaged = damaged
-        self._access = access
 
+    @serves("GET", "/v1/damaged", Who.VIEWER)
     async def listed(self, request: web.Request) -> web.Response:
         """GET /v1/damaged: what cannot be read and was put aside, the latest first."""
-        self._access.check(request)
         check_parameters(request)
         entries = await self._register.listed()
         return web.json_response(
             {"damaged": [_shown(entry) for entry in entries[:LISTED]], "total": len(entries)}
         )
 
+    @serves("DELETE", "/v1/damaged", Who.ADMIN)
     async def discard(self, request: web.Request) -> web.Response:
         """DELETE /v1/damaged?place=: drop what was kept of one; 404 for what is not listed."""
-        self._access.check(request)
         check_parameters(request, ("place",))
         place = read_one(request, "place")
         if not place:

@@ -18,6 +18,7 @@ from receiver.engine.commit_health import CommitHealth
 from receiver.engine.notifier_health import State
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
+from receiver.http.routes import METRICS, Who, serves
 from receiver.observability.metrics.registry import Metrics, content_type_of
 from receiver.store.daily_figures import FigureStore
 from receiver.store.incidents import IncidentStore
@@ -64,10 +65,12 @@ class StatusEndpoint:
         self.look: Callable[[], Awaitable[None]] = _nothing
         """Brings those conditions up to date that are read from Redis."""
 
+    @serves("GET", "/-/healthy", Who.OPEN)
     async def healthy(self, _request: web.Request) -> web.Response:
         """GET /-/healthy: the process answers."""
         return web.Response(text="healthy\n")
 
+    @serves("GET", "/-/ready", Who.OPEN)
     async def ready(self, request: web.Request) -> web.Response:
         """GET /-/ready: a commit like a webhook's just worked, and nothing else is in its way."""
         problem = self._problem(await self._health.check())
@@ -76,6 +79,7 @@ class StatusEndpoint:
             return web.Response(status=503, text=f"not ready{why}\n")
         return web.Response(text="ready\n")
 
+    @serves("GET", "/health", Who.OPEN)
     async def health(self, request: web.Request) -> web.Response:
         """GET /health: the same for people and scripts, with what each part says.
 
@@ -122,12 +126,14 @@ class StatusEndpoint:
     def _problem(self, store: str) -> str:
         return "stopping" if self.stopping else store or self._conditions.unready()
 
+    @serves("GET", "/metrics", Who.SCRAPER, port=METRICS)
     async def metrics(self, request: web.Request) -> web.Response:
         """GET /metrics on its own port, which others need not reach."""
         if self._token and not self._is_scraper(request):
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
 
+    @serves("GET", "/metrics", Who.SCRAPER)
     async def metrics_beside(self, request: web.Request) -> web.Response:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):

@@ -28,8 +28,6 @@ from receiver.clock import Clock
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
-from receiver.http.auth import Access
-from receiver.http.config import CredentialConfig
 from receiver.http.parameters import (
     LIST,
     check_parameters,
@@ -38,6 +36,7 @@ from receiver.http.parameters import (
     read_one,
     read_query,
 )
+from receiver.http.routes import Who, credential_of, serves
 from receiver.people.actor import People
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
@@ -68,7 +67,6 @@ class ApiEndpoint:
         self,
         dispatcher: Dispatcher,
         dead_letters: DeadLetterStore,
-        access: Access,
         clock: Clock,
         opening: Opening,
         silencer: Silencer,
@@ -85,12 +83,11 @@ class ApiEndpoint:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         self._dead_letters = dead_letters
-        self._access = access
         self._clock = clock
 
+    @serves("GET", "/v1/incidents", Who.VIEWER)
     async def incidents(self, request: web.Request) -> web.Response:
         """GET /v1/incidents: a page of a list, most urgent first, with the cursor of the rest."""
-        self._access.check(request)
         check_parameters(request, LIST)
         query = read_query(request)
         limit = read_number(request, "limit", 100, LIMIT_MAX)
@@ -102,9 +99,9 @@ class ApiEndpoint:
         body = {"incidents": shown, "next": page.next or None, "total": page.total}
         return web.json_response(body)
 
+    @serves("GET", "/v1/incidents/{id}", Who.VIEWER)
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}: alerts, clocks, timeline, deliveries as of one moment."""
-        self._access.check(request)
         check_parameters(request, ("timeline_before",))
         before = read_number(request, "timeline_before", 0, ENTRY_MAX, least=2)
         found = await self._store.whole(request.match_info["id"], before=before)
@@ -114,9 +111,9 @@ class ApiEndpoint:
             return web.json_response(present.details(found))
         return await off_the_loop(lambda: web.json_response(present.details(found)))
 
+    @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER)
     async def review(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}/review?format=: the post-incident review."""
-        self._access.check(request)
         check_parameters(request, ("format",))
         usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
         shape = read_choice(request, "format", FORMATS, usual)
@@ -137,16 +134,16 @@ class ApiEndpoint:
         text = pages.document(review)
         return web.Response(text=text, content_type="text/html", headers=headers)
 
+    @serves("POST", "/v1/incidents/{id}/{action}", Who.RESPONDER)
     async def act(self, request: web.Request) -> web.Response:
         """POST /v1/incidents/{id}/{action}: what a person does; see ``person_actions``."""
-        credential = self._access.check(request)
         incident = await self._load(request)
         action = request.match_info["action"]
         if action not in (*ACTIONS, *STATUS_ACTIONS):
             known = ", ".join((*ACTIONS, *STATUS_ACTIONS))
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
         body = _read(action, await request.read())
-        actor, now = await self._actor(request, body, credential), self._clock.now()
+        actor, now = await self._actor(request, body), self._clock.now()
         if is_about_silences(action):
             outcome = await silence_act(self._silencer, incident, body, actor, now)
         else:
@@ -162,21 +159,21 @@ class ApiEndpoint:
             return status_event(action, body, actor, self._components)
         return await read_event(action, body, actor, now, self._store.find)
 
+    @serves("POST", "/v1/incidents", Who.RESPONDER)
     async def open(self, request: web.Request) -> web.Response:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
-        credential = self._access.check(request)
         body = read_json(OpenBody, await request.read())
         key = _idempotency_key(request) or uuid.uuid4().hex
-        actor = await self._actor(request, body, credential)
+        actor = await self._actor(request, body)
         outcome = await self._opening.open(body, actor, key)
         shown = present.summary(outcome.incident) if outcome.incident else None
         status = 201 if outcome.reason == "opened" else 200
         answer = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
         return web.json_response(answer, status=status)
 
+    @serves("GET", "/v1/dead-letters", Who.VIEWER)
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
-        self._access.check(request)
         check_parameters(request, ("limit",))
         letters = await self._dead_letters.newest(read_number(request, "limit", 100, LIMIT_MAX))
         return web.json_response(
@@ -194,11 +191,10 @@ class ApiEndpoint:
             }
         )
 
-    async def _actor(
-        self, request: web.Request, body: Body | OpenBody, credential: CredentialConfig | None
-    ) -> Actor:
+    async def _actor(self, request: web.Request, body: Body | OpenBody) -> Actor:
         agent = request.headers.get("User-Agent", "")
         via = "cli" if agent.startswith("incident-manager") else "api"
+        credential = credential_of(request)
         return await self._people.actor(via, body.by, credential, human=body.human)
 
     async def _load(self, request: web.Request) -> Incident:

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from receiver.clock import Clock
 from receiver.engine.notifier_health import Outage
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, serves
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
 from receiver.observability.metrics.integrations import Integrations
@@ -21,7 +21,6 @@ class IntegrationEndpoint:
     def __init__(
         self,
         integrations: Integrations,
-        access: Access,
         clock: Clock,
         notifiers: Mapping[str, Notifier],
         outages: Callable[[], Mapping[str, Outage]],
@@ -30,20 +29,19 @@ class IntegrationEndpoint:
         """``outages()`` are the notifiers that only fail; ``caches`` tell how full each is."""
         self._caches = caches
         self._integrations = integrations
-        self._access = access
         self._clock = clock
         self._notifiers = notifiers
         self._outages = outages
 
+    @serves("GET", "/v1/metrics/integrations", Who.VIEWER)
     async def all(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations: the figures of every integration."""
-        self._access.check(request)
         check_parameters(request)
         return web.json_response({"integrations": self._integrations.shown()})
 
+    @serves("GET", "/v1/metrics/integrations/{name}", Who.VIEWER)
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations/{name}: the figures of one."""
-        self._access.check(request)
         check_parameters(request)
         name = request.match_info["name"]
         found = self._integrations.get(name)
@@ -53,18 +51,18 @@ class IntegrationEndpoint:
             return web.json_response({"error": text, "place": "name"}, status=404)
         return web.json_response(found.shown())
 
+    @serves("GET", "/v1/metrics/caches", Who.VIEWER)
     async def caches(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/caches: how full each cache is, and how often it helps."""
-        self._access.check(request)
         check_parameters(request)
         return web.json_response({"caches": {name: of() for name, of in self._caches.items()}})
 
+    @serves("GET", "/v1/health/circuit-breakers", Who.VIEWER)
     async def breakers(self, request: web.Request) -> web.Response:
         """GET /v1/health/circuit-breakers: of integrations; a notifier that only fails is open.
 
         Calls that page people are made whatever happened before, so that theirs holds nothing back.
         """
-        self._access.check(request)
         check_parameters(request)
         outages, now = self._outages(), self._clock.now()
         shown = [

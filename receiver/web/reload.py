@@ -5,26 +5,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from receiver.errors import ConfigError
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, credential_of, serves
 
 
 class ReloadEndpoint:
     """``/-/reload``."""
 
     def __init__(
-        self,
-        reload: Callable[[str], Awaitable[tuple[Sequence[str], Sequence[str]]]],
-        access: Access,
+        self, reload: Callable[[str], Awaitable[tuple[Sequence[str], Sequence[str]]]]
     ) -> None:
         """``reload(by whom)`` returns what needs a restart and what to warn of; ConfigError."""
         self._reload = reload
-        self._access = access
 
+    @serves("POST", "/-/reload", Who.ADMIN)
     async def handle(self, request: web.Request) -> web.Response:
         """POST /-/reload: 200 when the new configuration holds, 400 with all that is wrong."""
-        credential = self._access.check(request)
         check_parameters(request)
+        credential = credential_of(request)
         by = credential.name if credential is not None else "somebody"
         try:
             later, warnings = await self._reload(by)

@@ -15,9 +15,8 @@ from aiohttp import web
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.http.auth import Access
-from receiver.http.config import CredentialConfig
 from receiver.http.parameters import check_parameters, read_one
+from receiver.http.routes import Who, credential_of, serves
 from receiver.observability.audit import note_feedback
 from receiver.runbooks.catalogue import Catalogue, heading_of
 from receiver.runbooks.feedback import ANSWERS, RunbookFeedback
@@ -60,7 +59,6 @@ class RunbookEndpoint:
         catalogue: Catalogue,
         history: RunbookHistory,
         feedback: RunbookFeedback,
-        access: Access,
         clock: Clock,
         prefix: str = "",
     ) -> None:
@@ -68,13 +66,13 @@ class RunbookEndpoint:
         self._catalogue = catalogue
         self._history = history
         self._feedback = feedback
-        self._access = access
         self._clock = clock
         self._prefix = prefix
 
+    @serves("GET", "/runbooks", Who.VIEWER, page=True)
+    @serves("GET", "/runbooks/", Who.VIEWER, page=True)
     async def index(self, request: web.Request) -> web.Response:
         """GET /runbooks/?text=: all runbooks, or those that have the words; JSON for programs."""
-        self._access.check_browser(request)
         check_parameters(request, ("text",))
         text = read_one(request, "text")[:TEXT_MAX]
         entries = await asyncio.to_thread(self._catalogue.search, text)
@@ -98,9 +96,9 @@ class RunbookEndpoint:
         )
         return web.Response(text=page, content_type="text/html", headers=_HEADERS)
 
+    @serves("GET", "/runbooks/{name:.+}", Who.VIEWER, page=True)
     async def show(self, request: web.Request) -> web.Response:
         """GET /runbooks/{name}: the Markdown text as it is, or a page for a browser."""
-        self._access.check_browser(request)
         name, asked = self._name_of(request), _asked(request)
         page = _wants_page(request)
         most = RENDERED_MAX + 1 if page else -1
@@ -130,9 +128,9 @@ class RunbookEndpoint:
         )
         return web.Response(text=shown, content_type="text/html", headers=_HEADERS)
 
+    @serves("POST", "/runbooks/{name:.+}", Who.RESPONDER, page=True)
     async def answer(self, request: web.Request) -> web.Response:
         """POST /runbooks/{name} with helped=yes or no: counted; answers with the page."""
-        credential = self._access.check_browser(request)
         name = self._name_of(request)
         if not name:
             words = f"there is no runbook {_asked(request)[:200]}\n"
@@ -151,7 +149,7 @@ class RunbookEndpoint:
             log.warning("an answer about the runbook %s was not counted: %s", name, error)
             said = "lost"
         else:
-            note_feedback(_actor(credential), name, answer)
+            note_feedback(_actor(request), name, answer)
             said = answer
         place = f"{self._prefix}/runbooks/{quote(name)}?said={said}#helped"
         return web.Response(status=303, headers={"Location": place})
@@ -205,7 +203,8 @@ def _wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
-def _actor(credential: CredentialConfig | None) -> Actor:
+def _actor(request: web.Request) -> Actor:
+    credential = credential_of(request)
     return Actor(credential.name if credential else "somebody", "console")
 
 

@@ -13,8 +13,8 @@ import msgspec
 from aiohttp import web
 
 from receiver.aio.spared import Spared
-from receiver.http.auth import Access
 from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, serves
 from receiver.store.incidents import IncidentStore
 from receiver.text.times import rfc3339
 from routing.alert import Alert
@@ -132,13 +132,12 @@ class SharedAlerts:
 class SharedAlertsEndpoint:
     """``/v1/shared-alerts``."""
 
-    def __init__(self, shared: SharedAlerts, access: Access) -> None:
+    def __init__(self, shared: SharedAlerts) -> None:
         self._shared = shared
-        self._access = access
 
+    @serves("GET", "/v1/shared-alerts", Who.VIEWER)
     async def listed(self, request: web.Request) -> web.Response:
         """GET /v1/shared-alerts: open incidents that share alerts, 100 groups of them at most."""
-        self._access.check(request)
         check_parameters(request)
         found = await self._shared.pairs()
         body = {"shared_alerts": [_shown(one) for one in found[:SHOWN]], "total": len(found)}

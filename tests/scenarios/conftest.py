@@ -146,7 +146,7 @@ class App:
         )
         await self.service.start()
         # What a test just did has to be on the page.
-        self.service._endpoints.status.fresh_s = 0.0
+        self.service.status.fresh_s = 0.0
         self.session = ClientSession()
 
     async def stop(self) -> None:

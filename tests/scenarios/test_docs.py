@@ -11,8 +11,10 @@ import yaml
 from click.testing import CliRunner
 
 from receiver.__main__ import main
-from receiver.app.routes import PATHS
+from receiver.app.routes import PATHS, ROUTES
 from receiver.cli.root import COMMANDS, load
+from receiver.http.routes import API as HTTP_API
+from receiver.http.routes import Who
 from receiver.settings.model import Settings
 from tests.scenarios.conftest import App
 
@@ -29,6 +31,14 @@ def test_every_endpoint_is_documented() -> None:
         name = path.rstrip("/").replace("{name:.+}", "{name}")
         last = name.rpartition("/")[2]
         assert name in table or f"/{last}`" in table, path
+
+
+def test_who_may_ask_is_documented() -> None:
+    table = API.split("| who | for |")[1].split("\n\n")[0]
+    documented = [set(re.findall(r"`([A-Z]+ [^`]+)`", line)) for line in table.splitlines()[2:]]
+    for who, found in zip(Who, documented, strict=True):
+        rows = [row for row in ROUTES if row.port == HTTP_API and row.who is who]
+        assert found == {f"{row.method} {re.sub(':[^}]+', '', row.path)}" for row in rows}, who
 
 
 async def test_every_metric_is_documented(plain: App) -> None:

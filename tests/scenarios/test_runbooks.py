@@ -155,7 +155,7 @@ async def test_runbooks_are_found_by_words_of_their_text(shelf: tuple[App, Path]
 async def test_a_page_says_who_took_it_and_how_long_it_took(plain: App) -> None:
     labels = {"system": "incident-manager", "severity": "critical"}
     assert "opened none of the incidents" in await page(plain, BOOK)
-    plain.service._endpoints.runbooks._history._found._at = float("-inf")
+    plain.service._runbooks._history._found._at = float("-inf")
     first = await plain.fire(alert("RedisDown", labels=labels), group="a")
     plain.clock.move(120)
     await plain.post({"by": "Ann"}, f"/v1/incidents/{first}/acknowledge")

@@ -19,6 +19,7 @@ from slack_sdk.signature import SignatureVerifier
 from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.http.auth import read_signed
+from receiver.http.routes import Who, serves
 from receiver.slack.interactions.router import Front
 
 log = logging.getLogger("slack")
@@ -52,6 +53,7 @@ class SlackEndpoint:
         """Finish what goes on after answers."""
         await self._front.close()
 
+    @serves("POST", "/v1/slack/actions", Who.SLACK)
     async def actions(self, request: web.Request) -> web.Response:
         """POST /v1/slack/actions: buttons, menus, windows, shortcuts; 200 when it was read."""
         form = await self._form(request)
@@ -59,6 +61,7 @@ class SlackEndpoint:
             return web.Response()
         return _answer(await self._front.answer("interactive", _json(form.get("payload", ""))))
 
+    @serves("POST", "/v1/slack/commands", Who.SLACK)
     async def commands(self, request: web.Request) -> web.Response:
         """POST /v1/slack/commands: the slash command."""
         form = await self._form(request)
@@ -66,6 +69,7 @@ class SlackEndpoint:
             return web.Response()
         return _answer(await self._front.answer("slash_commands", form))
 
+    @serves("POST", "/v1/slack/events", Who.SLACK)
     async def events(self, request: web.Request) -> web.Response:
         """POST /v1/slack/events: the Events API, for the App Home; answers Slack's challenge."""
         payload = _json(await self._verified(request))

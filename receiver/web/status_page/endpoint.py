@@ -19,6 +19,7 @@ from aiohttp import web
 from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
+from receiver.http.routes import STATUS, Who, serves
 from receiver.store.incidents import IncidentStore
 from receiver.templates import read_asset, render
 from receiver.web.status_page.config import StatusPageConfig
@@ -158,16 +159,23 @@ class StatusPageEndpoint:
         # aiohttp has put its own there already.
         response.headers["Server"] = _COMMON["Server"]
 
+    @serves("GET", "/status", Who.OPEN)
+    @serves("GET", "/status", Who.OPEN, port=STATUS)
+    @serves("GET", "/", Who.OPEN, port=STATUS)
     async def page(self, request: web.Request) -> web.Response:
         """GET /status: the page."""
         return self._answer(request, "html")
 
+    @serves("GET", "/status.json", Who.OPEN)
+    @serves("GET", "/status.json", Who.OPEN, port=STATUS)
     async def data(self, request: web.Request) -> web.Response:
         """GET /status.json: the same for programs, of any site."""
         answer = self._answer(request, "json")
         answer.headers["Access-Control-Allow-Origin"] = "*"
         return answer
 
+    @serves("GET", "/status/{name}", Who.OPEN)
+    @serves("GET", "/status/{name}", Who.OPEN, port=STATUS)
     async def asset(self, request: web.Request) -> web.Response:
         """GET /status/{name}: the style sheet and the script."""
         name = request.match_info["name"]

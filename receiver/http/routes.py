@@ -1,0 +1,129 @@
+"""Which path an endpoint serves and who may ask for it: written once, beside the handler."""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from receiver.errors import StoreUnavailableError
+from receiver.http.auth import Access
+from receiver.http.config import CredentialConfig
+from receiver.http.server import Handler
+
+API, METRICS, STATUS = "api", "metrics", "status"
+"""The ports. That of the status page may be public, that of the metrics is for scrapers."""
+_CREDENTIAL: web.RequestKey[CredentialConfig] = web.RequestKey("credential", CredentialConfig)
+_ROWS = "routes"
+_Handler = TypeVar("_Handler", bound=Callable[..., object])
+
+
+class Who(StrEnum):
+    """Who may ask. Those with a role send one of web.credentials; today each has every role."""
+
+    OPEN = "open"
+    """Everybody who can connect."""
+    SENDER = "sender"
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    ADMIN = "admin"
+    INTEGRATION = "integration"
+    """A named integration with its own token; a sender where it has none."""
+    SCRAPER = "scraper"
+    """Whoever sends web.metrics_token, or one of web.credentials on the API's port."""
+    SLACK = "signed by Slack"
+    PAGERDUTY = "signed by PagerDuty"
+
+
+ROLES = frozenset({Who.SENDER, Who.VIEWER, Who.RESPONDER, Who.ADMIN})
+"""What a credential vouches for. Of the others the handler asks for the proof: it knows the secret.
+"""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A row of the table.
+
+    ``page``: a browser is asked for name and password. ``durable``: its 2xx promises that nothing
+    is lost, to a program that forgets what was taken and repeats what was not.
+    """
+
+    method: str
+    path: str
+    who: Who
+    name: str
+    page: bool = False
+    durable: bool = False
+    port: str = API
+
+
+def serves(
+    method: str,
+    path: str,
+    who: Who,
+    *,
+    page: bool = False,
+    durable: bool = False,
+    port: str = API,
+) -> Callable[[_Handler], _Handler]:
+    """Have a method of an endpoint serve a path; several times for several paths."""
+
+    def mark(handler: _Handler) -> _Handler:
+        row = Route(method, path, who, handler.__name__, page, durable, port)
+        handler.__dict__.setdefault(_ROWS, []).insert(0, row)
+        return handler
+
+    return mark
+
+
+def rows_of(endpoint: type) -> list[Route]:
+    """Return the rows of an endpoint's class, in the order they are written in."""
+    return [row for method in vars(endpoint).values() for row in getattr(method, _ROWS, ())]
+
+
+def table_of(endpoints: Iterable[type]) -> tuple[Route, ...]:
+    """Return the rows of all endpoints.
+
+    TypeError for one that does not say who may ask; ValueError for a second of the same path, of
+    which aiohttp would let the first win without a word.
+    """
+    rows = tuple(row for endpoint in endpoints for row in rows_of(endpoint))
+    seen: set[tuple[str, str, str]] = set()
+    for row in rows:
+        key = (row.port, row.method, row.path)
+        if not isinstance(row.who, Who):
+            raise TypeError(f"{row.method} {row.path} does not say who may ask for it")
+        if key in seen:
+            raise ValueError(f"{row.method} {row.path} is served twice")
+        seen.add(key)
+    return rows
+
+
+def credential_of(request: web.Request) -> CredentialConfig | None:
+    """Return the credential that a row's check found; None where none is configured."""
+    return request.get(_CREDENTIAL)
+
+
+class Guard:
+    """Stands before the handlers: who asks, and whether what is accepted now would be kept."""
+
+    def __init__(self, access: Access, forgets: Callable[[], bool]) -> None:
+        """``forgets()``: whether the server may lose what it accepts now."""
+        self._access = access
+        self._forgets = forgets
+
+    def before(self, row: Route, handler: Handler) -> Handler:
+        """Return the handler of a row behind its checks."""
+        check = self._access.check_browser if row.page else self._access.check
+        asks, durable, forgets = row.who in ROLES, row.durable, self._forgets
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if asks and (credential := check(request)) is not None:
+                request[_CREDENTIAL] = credential
+            # What people do is taken all the same: an acknowledgement that is refused would page
+            # again for certain.
+            if durable and forgets():
+                raise StoreUnavailableError("what is accepted now may be lost")
+            return await handler(request)
+
+        return handle
