@@ -80,25 +80,25 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     once more would change it, and the latest changes: what flaps does so under any id. Everything
     else that is over stays behind, but for its times: a late firing copy of it is an echo here too.
     """
-    alerts: dict[str, Alert] = draft.get("alerts")
-    if not draft.firing():
+    alerts: dict[str, Alert] = draft.incident.alerts
+    if not draft.incident.firing():
         return draft
     told = {alert.fingerprint for alert in event.alerts}
     fresh = Draft(draft.base, _fresh(event, draft.start.generation + 1, rules), draft.now)
     fresh.set(
         alerts={key: alert for key, alert in alerts.items() if not alert.resolved or key in told},
         former=_former(draft),
-        suppressed=draft.get("suppressed"),
-        changes=draft.get("changes"),
+        suppressed=draft.incident.suppressed,
+        changes=draft.incident.changes,
         seen_at=draft.now,
     )
-    echo.watch(fresh, draft.get("suspected"), rules)
+    echo.watch(fresh, draft.incident.suspected, rules)
     return fresh
 
 
 def _former(draft: Draft) -> dict[str, Alert]:
-    over = {key: summarized(one) for key, one in draft.get("alerts").items() if one.resolved}
-    known: dict[str, Alert] = {**draft.get("former"), **over}
+    over = {key: summarized(one) for key, one in draft.incident.alerts.items() if one.resolved}
+    known: dict[str, Alert] = {**draft.incident.former, **over}
     newest = sorted(known, key=lambda key: (interval.last_end(known[key]), key))[-RESOLVED_KEPT:]
     return {key: known[key] for key in newest}
 
@@ -160,7 +160,7 @@ def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rul
 
 def _say_summarized(draft: Draft) -> None:
     """Say once that not all is kept of each alert."""
-    before, after = (len(of) > COMPLETE_KEPT for of in (draft.start.alerts, draft.get("alerts")))
+    before, after = (len(of) > COMPLETE_KEPT for of in (draft.start.alerts, draft.incident.alerts))
     if after and not before:
         words = (
             f"Over {COMPLETE_KEPT} alerts: of the less urgent ones only state and times are kept"
@@ -197,9 +197,9 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
     ``fired``: a firing copy came for a tombstone, whether or not it still counts.
     """
     _forget_suppressed(draft, rules)
-    if draft.get("merged_into"):
+    if draft.incident.merged_into:
         return follow_merged(draft, rules)
-    firing = draft.firing()
+    firing = draft.incident.firing()
     was = draft.start.state
     if was == "tombstone":
         begins = firing or fired
@@ -221,7 +221,7 @@ def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
     if firing:
         return reopen(draft, rules, firing, firing_again(firing))
     keep_priority(draft)
-    return "echo_suspected" if draft.get("suspected") else "updated"
+    return "echo_suspected" if draft.incident.suspected else "updated"
 
 
 def _forget_suppressed(draft: Draft, rules: Rules) -> None:
@@ -229,11 +229,11 @@ def _forget_suppressed(draft: Draft, rules: Rules) -> None:
 
     The start alone may move: another replica's half of the same firing began a little later.
     """
-    suppressed: dict[str, int] = draft.get("suppressed")
+    suppressed: dict[str, int] = draft.incident.suppressed
     if not suppressed:
         return
     before = draft.base or draft.start
-    alerts: dict[str, Alert] = draft.get("alerts")
+    alerts: dict[str, Alert] = draft.incident.alerts
     until = before.resolved_at or before.episode_opened_at
     quiet, anew = {}, {}
     for key, since in suppressed.items():
@@ -264,7 +264,7 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> bool:
     if joined:
         names = ", ".join(describe(alert) for alert in joined[:3])
         parts.append(f"{len(joined)} more firing: {names}" + (", ..." if len(joined) > 3 else ""))  # noqa: PLR2004 - as many as are named
-        draft.set(grown=draft.get("grown") + len(joined))
+        draft.set(grown=draft.incident.grown + len(joined))
     if left:
         parts.append(f"{left} resolved")
     if parts:
@@ -274,7 +274,7 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> bool:
 
 def _is_news(draft: Draft, joined: list[Alert]) -> bool:
     """Return whether whoever has the incident should hear of what joined."""
-    if draft.get("flapping"):
+    if draft.incident.flapping:
         # That it comes and goes is said already.
         joined = [alert for alert in joined if alert.fingerprint not in draft.start.alerts]
-    return bool(joined) and draft.get("state") in ("acknowledged", "snoozed")
+    return bool(joined) and draft.incident.state in ("acknowledged", "snoozed")

@@ -44,7 +44,7 @@ def drop(draft: Draft, name: str) -> None:
     """Take a clock away without counting it, unless it had run out already."""
     draft.stop(name)
     _judge(draft, name)
-    known: dict[str, Deadline] = draft.get("deadlines")
+    known: dict[str, Deadline] = draft.incident.deadlines
     if name in known:
         draft.set(deadlines={key: value for key, value in known.items() if key != name})
 
@@ -56,7 +56,7 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
     """
     draft.stop(name)
     _judge(draft, name)
-    deadline = draft.get("deadlines").get(name)
+    deadline = draft.incident.deadlines.get(name)
     if deadline is None or not deadline.running:
         return
     _set(draft, name, Deadline(due=deadline.due, met_at=draft.now, since=deadline.since))
@@ -65,7 +65,7 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
 
 def _judge(draft: Draft, name: str) -> None:
     """Note that a clock ran out before what ends it now."""
-    deadline: Deadline | None = draft.get("deadlines").get(name)
+    deadline: Deadline | None = draft.incident.deadlines.get(name)
     if deadline is None or not deadline.running:
         return
     if (deadline.paused_at or draft.now) > deadline.due:
@@ -79,7 +79,7 @@ def is_over(draft: Draft, name: str) -> bool:
 
     One that never ran, as the priority had none then, will bring nothing either.
     """
-    deadline: Deadline | None = draft.get("deadlines").get(name)
+    deadline: Deadline | None = draft.incident.deadlines.get(name)
     return (
         deadline is None
         or not deadline.running
@@ -90,7 +90,7 @@ def is_over(draft: Draft, name: str) -> bool:
 def miss(draft: Draft, clock: Clock, name: str) -> None:
     """Note that the clock ``name`` ran out."""
     draft.stop(name)
-    deadline = draft.get("deadlines")[name]
+    deadline = draft.incident.deadlines[name]
     _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
     _ended(draft, name, "missed", "nobody")
     draft.say("deadline_missed", _MISSED[name].format(clock.within(name) or "its time"))
@@ -99,14 +99,14 @@ def miss(draft: Draft, clock: Clock, name: str) -> None:
 def remind_later(draft: Draft, clock: Clock) -> None:
     """Ask again later, counted from the last sign of somebody working on it."""
     draft.stop("remind")
-    if clock.remind_after and draft.get("state") == "acknowledged":
+    if clock.remind_after and draft.incident.state == "acknowledged":
         draft.timer("remind", draft.now + clock.remind_after)
 
 
 def heard(draft: Draft, clock: Clock) -> None:
     """Somebody says how it goes: the status update is given, and the next one is due later."""
     settle(draft, "update", "met", "human")
-    if draft.get("state") != "snoozed":
+    if draft.incident.state != "snoozed":
         start(draft, clock, "update")
         remind_later(draft, clock)
 
@@ -114,7 +114,7 @@ def heard(draft: Draft, clock: Clock) -> None:
 def pause(draft: Draft, clock: Clock) -> None:
     """Let every running clock stand still, remembering what is left of it."""
     for name in NAMES:
-        deadline = draft.get("deadlines").get(name)
+        deadline = draft.incident.deadlines.get(name)
         draft.stop(name)
         if deadline is None or not deadline.running or deadline.paused_at:
             continue
@@ -131,11 +131,11 @@ def hold(draft: Draft, clock: Clock) -> None:
     ``due`` becomes when it will be due: what is left then counts from the end of quiet hours. What
     has run out stays as it is.
     """
-    until: int | None = draft.get("timers").get("quiet")
-    if until is None or draft.get("state") != "triggered":
+    until: int | None = draft.incident.timers.get("quiet")
+    if until is None or draft.incident.state != "triggered":
         return
     for name in NAMES:
-        deadline = draft.get("deadlines").get(name)
+        deadline = draft.incident.deadlines.get(name)
         within = clock.within(name)
         if deadline is None or within is None or not deadline.running:
             continue
@@ -154,7 +154,7 @@ def hold(draft: Draft, clock: Clock) -> None:
 def resume(draft: Draft, clock: Clock) -> None:
     """Let every clock that stood still run on with what was left of it."""
     for name in NAMES:
-        deadline = draft.get("deadlines").get(name)
+        deadline = draft.incident.deadlines.get(name)
         if deadline is None or not deadline.running or not deadline.paused_at:
             continue
         within = clock.within(name)
@@ -174,7 +174,7 @@ def resume(draft: Draft, clock: Clock) -> None:
 def follow_priority(draft: Draft, clock: Clock) -> None:
     """Let running clocks leave what a lower priority leaves, counted from when they began."""
     for name in NAMES:
-        deadline = draft.get("deadlines").get(name)
+        deadline = draft.incident.deadlines.get(name)
         if deadline is None or not deadline.running:
             continue
         within = clock.within(name)
@@ -195,11 +195,11 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
 
 def start_missing(draft: Draft, clock: Clock) -> None:
     """Start what should run and does not: a snooze or another priority had no such clock."""
-    update: Deadline | None = draft.get("deadlines").get("update")
+    update: Deadline | None = draft.incident.deadlines.get("update")
     runs = update is not None and update.running
-    if draft.get("state") != "snoozed" and not runs:
+    if draft.incident.state != "snoozed" and not runs:
         start(draft, clock, "update")
-    if draft.get("state") == "acknowledged" and "resolve" not in draft.get("deadlines"):
+    if draft.incident.state == "acknowledged" and "resolve" not in draft.incident.deadlines:
         start(draft, clock, "resolve")
 
 
@@ -213,7 +213,7 @@ def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:
 
 
 def _set(draft: Draft, name: str, deadline: Deadline) -> None:
-    draft.set(deadlines={**draft.get("deadlines"), name: deadline})
+    draft.set(deadlines={**draft.incident.deadlines, name: deadline})
 
 
 def _ended(draft: Draft, name: str, outcome: str, by: str) -> None:
@@ -224,6 +224,6 @@ def _ended(draft: Draft, name: str, outcome: str, by: str) -> None:
     draft.observe("incident_deadlines_total", priority=ran, clock=name, outcome=outcome, by=by)
     if name == "update":
         return
-    due = draft.get("deadlines")[name].due
-    end = ClockEnd(draft.get("episode"), name, ran, due, draft.now, outcome)
-    draft.set(clock_ends=(*draft.get("clock_ends"), end)[-ENDS_KEPT:])
+    due = draft.incident.deadlines[name].due
+    end = ClockEnd(draft.incident.episode, name, ran, due, draft.now, outcome)
+    draft.set(clock_ends=(*draft.incident.clock_ends, end)[-ENDS_KEPT:])

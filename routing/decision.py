@@ -1,11 +1,13 @@
 """What was decided, as data. The store writes it, then metrics observe it."""
 
-from typing import Any
+from copy import copy
+from typing import Any, Unpack
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from routing.alert import Alert
-from routing.incident import Incident, firing_of
+from routing.incident import Incident
+from routing.incident_changes import Changes
 from routing.incident_parts import Actor, Entry
 
 _UNSEEN = frozenset(
@@ -83,12 +85,15 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 class Draft:
     """A decision in the making: collects changes to one incident and turns them into a value.
 
-    Mutable, and never leaves ``routing``.
+    ``base`` is what is stored, ``start`` what the event meets (a next generation is not stored
+    yet), ``incident`` what it will be: read it, and change it by ``set`` alone. Mutable, and never
+    leaves ``routing``.
     """
 
     def __init__(self, base: Incident | None, start: Incident, now: int) -> None:
         self.base = base
         self.start = start
+        self.incident = copy(start)
         self.now = now
         self.fields: dict[str, Any] = {}
         self.timeline: list[Entry] = []
@@ -98,17 +103,21 @@ class Draft:
         self.skip: set[str] = set()
         self.forget = False
 
-    def firing(self) -> list[Alert]:
-        """Return the firing alerts of the incident as it will be; see ``Incident.firing``."""
-        return firing_of(self.get("alerts"), self.get("suppressed"))
-
-    def get(self, name: str) -> Any:
-        """Return a field of the incident as it will be."""
-        return self.fields[name] if name in self.fields else getattr(self.start, name)
-
-    def set(self, **fields: Any) -> None:
+    def set(self, **changes: Unpack[Changes]) -> None:
         """Change fields of the incident."""
-        self.fields.update(fields)
+        self.fields.update(changes)
+        incident = self.incident
+        for name, value in changes.items():
+            # The copy is this draft's alone until it is done.
+            force_setattr(incident, name, value)
+
+    def bring_up_to_date(self, **changes: Unpack[Changes]) -> None:
+        """Change those of the fields that are different now; the others count as left alone."""
+        incident = self.incident
+        for name, value in changes.items():
+            if getattr(incident, name) != value:
+                self.fields[name] = value
+                force_setattr(incident, name, value)
 
     def say(
         self, kind: str, text: str, by: Actor | None = None, via: str = "", cause: str = ""
@@ -116,7 +125,7 @@ class Draft:
         """Add a line to the timeline; ``via`` where it is nobody's."""
         number = self.start.entries + len(self.timeline)
         chatter = number >= CHATTER_MAX and kind in CHATTER
-        if number >= ENTRIES_MAX or (chatter and self.get("shortened")):
+        if number >= ENTRIES_MAX or (chatter and self.incident.shortened):
             return
         if chatter:
             self.set(shortened=True)
@@ -132,7 +141,7 @@ class Draft:
                 by=by.name if by else "",
                 via=by.via if by else via,
                 automatic=by is not None and by.ends == "automatic",
-                priority=self.get("priority"),
+                priority=self.incident.priority,
                 cause=cause,
             )
         )
@@ -143,18 +152,16 @@ class Draft:
 
     def timer(self, task: str, due: int) -> None:
         """Set a timer of the incident, or move it."""
-        if "timers" not in self.fields:
-            self.fields["timers"] = dict(self.start.timers)
-        self.fields["timers"][task] = due
+        self.set(timers={**self.incident.timers, task: due})
         self.schedule[task] = due
         self.cancel.discard(task)
 
     def stop(self, *tasks: str) -> None:
         """Stop timers of the incident; stopping one that does not run is nothing."""
-        timers = self.get("timers")
+        timers = self.incident.timers
         gone = [task for task in tasks if task in timers] if timers else ()
         if gone:
-            self.fields["timers"] = {task: due for task, due in timers.items() if task not in gone}
+            self.set(timers={task: due for task, due in timers.items() if task not in gone})
             self.cancel.update(gone)
             for task in gone:
                 self.schedule.pop(task, None)
@@ -170,8 +177,7 @@ class Draft:
             return Decision(reason, self.base, self.base, cancel=tuple(self.cancel))
         version = start.version + 1
         incident = msgspec.structs.replace(
-            start,
-            **fields,
+            self.incident,
             version=version,
             updated_at=self.now,
             entries=start.entries + len(self.timeline),

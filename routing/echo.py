@@ -68,7 +68,7 @@ def believe_flapping(
     }
     if found:
         count_change(draft, rules)
-    if not draft.get("flapping"):
+    if not draft.incident.flapping:
         return []
     for key, one in found.items():
         alerts[key] = interval.believe(alerts[key], one.alert, one.since, draft.now)
@@ -89,7 +89,7 @@ def watch(draft: Draft, suspected: dict[str, Suspect], rules: Rules) -> None:
     at = min(due(suspect, rules) for suspect in suspected.values())
     if fresh and rules.asks:
         at = draft.now
-    draft.timer("echo", min(at, draft.get("timers").get("echo", at)))
+    draft.timer("echo", min(at, draft.incident.timers.get("echo", at)))
     if fresh:
         _say_suspected(draft, fresh, rules)
 
@@ -112,8 +112,8 @@ def say_outcome(draft: Draft, told_again: list[Alert]) -> None:
     """Say of which suspects a notification says that they fire (told again), or are over."""
     if told_again:
         draft.say("echo_believed", f"Reported again as firing after its end: {named(told_again)}")
-    alerts: Mapping[str, Alert] = draft.get("alerts")
-    left = draft.get("suspected")
+    alerts: Mapping[str, Alert] = draft.incident.alerts
+    left = draft.incident.suspected
     over = [
         suspect.alert
         for key, suspect in draft.start.suspected.items()

@@ -18,17 +18,17 @@ from routing.urgency import keep_priority, name_incident, raise_to_parts, reprio
 
 def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> str:
     """Open the incident; ``fired``: what did fire is over, so that nobody is paged."""
-    alerts: list[Alert] = list(draft.get("alerts").values())
+    alerts: list[Alert] = list(draft.incident.alerts.values())
     name_incident(draft, rules, firing or sorted(alerts, key=lambda a: (a.priority, a.starts_at)))
     if not firing:
         keep_priority(draft)
     draft.set(opened_at=draft.now, episode_opened_at=draft.now)
     draft.observe(
         "incidents_total",
-        severity=severity_label(draft.get("severity")),
-        type=draft.get("kind"),
-        source=draft.get("source"),
-        priority=draft.get("priority"),
+        severity=severity_label(draft.incident.severity),
+        type=draft.incident.kind,
+        source=draft.incident.source,
+        priority=draft.incident.priority,
     )
     if fired and not firing:
         draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
@@ -42,22 +42,22 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
     draft.observe(
         "incident_detection_delay_seconds",
         max(0, draft.now - started) / 1000,
-        priority=draft.get("priority"),
-        source=draft.get("source"),
+        priority=draft.incident.priority,
+        source=draft.incident.source,
     )
     count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
-    start_clocks(draft, rules.clocks[draft.get("priority")], "opened")
+    start_clocks(draft, rules.clocks[draft.incident.priority], "opened")
     return "opened"
 
 
 def _say_opened(draft: Draft) -> None:
-    by: Actor | None = draft.get("opened_by")
+    by: Actor | None = draft.incident.opened_by
     if by is None:
-        draft.say("opened", draft.get("title"))
+        draft.say("opened", draft.incident.title)
     else:
-        draft.say("opened", f"Opened by {by.name}: {draft.get('title')}", by)
+        draft.say("opened", f"Opened by {by.name}: {draft.incident.title}", by)
 
 
 def reopen(
@@ -76,7 +76,7 @@ def reopen(
         raise_to_parts(draft)
     draft.set(
         state="triggered",
-        episode=draft.get("episode") + 1,
+        episode=draft.incident.episode + 1,
         episode_opened_at=draft.now,
         acknowledged_at=0,
         acknowledged_by=None,
@@ -93,12 +93,12 @@ def reopen(
     )
     draft.stop("forget")
     draft.say("reopened", said, by, "automatic")
-    draft.observe("incident_reopened_total", priority=draft.get("priority"))
+    draft.observe("incident_reopened_total", priority=draft.incident.priority)
     if by is None:
         count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
-    start_clocks(draft, rules.clocks[draft.get("priority")], "reopened", skip)
+    start_clocks(draft, rules.clocks[draft.incident.priority], "reopened", skip)
     return "reopened"
 
 
@@ -109,13 +109,13 @@ def firing_again(firing: list[Alert]) -> str:
 
 def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
     """Resolve the incident, for nothing fires any more; ``settled``: nor did it for a while."""
-    parts: dict[str, Part] = draft.get("parts")
-    if draft.get("by_hand") or any(part.firing for part in parts.values()):
+    parts: dict[str, Part] = draft.incident.parts
+    if draft.incident.by_hand or any(part.firing for part in parts.values()):
         return "updated"
     if not settled:
         if _fired(draft):
             count_change(draft, rules)
-        if draft.get("flapping"):
+        if draft.incident.flapping:
             return "flapping"
     keep_priority(draft)
     draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
@@ -131,7 +131,7 @@ def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
 
 def fires_on(draft: Draft, rules: Rules) -> None:
     """Something fires while the end of a flapping incident is held back: it is not over."""
-    if draft.get("flapping") and not _fired(draft):
+    if draft.incident.flapping and not _fired(draft):
         count_change(draft, rules)
 
 
@@ -143,9 +143,9 @@ def _fired(draft: Draft) -> bool:
 
 def calm_down(draft: Draft, rules: Rules) -> str:
     """Nothing changed for a while: believe the end, or the lower priority, that was held back."""
-    parts: dict[str, Part] = draft.get("parts")
-    firing = draft.firing()
-    if not (firing or draft.get("by_hand") or any(part.firing for part in parts.values())):
+    parts: dict[str, Part] = draft.incident.parts
+    firing = draft.incident.firing()
+    if not (firing or draft.incident.by_hand or any(part.firing for part in parts.values())):
         return end(draft, rules, settled=True)
     quiet = format_duration(rules.flap_hold)
     draft.set(flapping=False)
@@ -157,7 +157,7 @@ def calm_down(draft: Draft, rules: Rules) -> str:
 
 def watch_for_news(draft: Draft, rules: Rules) -> None:
     """Look later whether anybody still reports it; nobody repeats what a person opened."""
-    if rules.stale_after and draft.get("kind") != "manual":
+    if rules.stale_after and draft.incident.kind != "manual":
         draft.timer("stale", draft.now + rules.stale_after)
 
 
@@ -176,18 +176,18 @@ def retire(draft: Draft, rules: Rules) -> None:
 
 def silence(draft: Draft) -> None:
     """Let what fires now be quiet until it resolves or changes."""
-    firing = {alert.fingerprint: alert.starts_at for alert in draft.firing()}
-    draft.set(suppressed={**draft.get("suppressed"), **firing})
+    firing = {alert.fingerprint: alert.starts_at for alert in draft.incident.firing()}
+    draft.set(suppressed={**draft.incident.suppressed, **firing})
 
 
 def observe_duration(draft: Draft, rules: Rules, name: str, by: str) -> None:
     """Observe the time since the episode opened, in seconds, once an episode; never below zero."""
     draft.observe(
         name,
-        max(0, draft.now - draft.get("episode_opened_at")) / 1000,
-        severity=severity_label(draft.get("severity")),
-        type=draft.get("kind"),
-        priority=draft.get("priority"),
+        max(0, draft.now - draft.incident.episode_opened_at) / 1000,
+        severity=severity_label(draft.incident.severity),
+        type=draft.incident.kind,
+        priority=draft.incident.priority,
         team=rules.team,
         by=by,
     )

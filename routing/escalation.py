@@ -47,7 +47,7 @@ def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> Non
     draft.stop("quiet", "remind", "snooze")
     clocks.drop(draft, "resolve")
     clocks.start(draft, clock, "acknowledge")
-    if "update" not in draft.get("timers"):
+    if "update" not in draft.incident.timers:
         clocks.start(draft, clock, "update")
     page_next(draft, clock, reason, skip=skip)
     _inform(draft, clock, reason)
@@ -55,19 +55,19 @@ def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> Non
 
 def count_firing(draft: Draft) -> int:
     """Return how many alerts fire, with those of merged incidents."""
-    suppressed: dict[str, int] = draft.get("suppressed")
-    alerts: dict[str, Alert] = draft.get("alerts")
+    suppressed: dict[str, int] = draft.incident.suppressed
+    alerts: dict[str, Alert] = draft.incident.alerts
     firing = sum(
         not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
         for alert in alerts.values()
     )
-    parts: dict[str, Part] = draft.get("parts")
+    parts: dict[str, Part] = draft.incident.parts
     return firing + sum(part.firing for part in parts.values())
 
 
 def _inform(draft: Draft, clock: Clock, reason: str) -> None:
     """Let other systems know, beside the policy: nothing waits for what they answer."""
-    pages: dict[str, Page] = draft.get("pages")
+    pages: dict[str, Page] = draft.incident.pages
     fresh = {
         name: Page(seq=1, since=1, step=INFORMED, reason=reason, at=draft.now)
         for name in clock.inform
@@ -88,13 +88,13 @@ def page_next(
 
     ``paged`` is what receipts say was delivered, where that is known.
     """
-    number, step = _staffed(clock, draft.get("step") + 1)
+    number, step = _staffed(clock, draft.incident.step + 1)
     if step is not None and _wait_for_hours(draft, clock, reason):
         clocks.hold(draft, clock)
         return
     draft.stop("quiet")
     draft.set(held_reason="")
-    if draft.get("state") != "snoozed":
+    if draft.incident.state != "snoozed":
         clocks.resume(draft, clock)
     if step is None:
         _exhausted(draft, clock, reason, paged or {})
@@ -110,7 +110,7 @@ def page_next(
     if number > 0 or reason not in _FIRST:
         draft.observe(
             "incident_escalations_total",
-            priority=draft.get("priority"),
+            priority=draft.incident.priority,
             step=str(number + 1),
             reason=reason,
         )
@@ -119,12 +119,12 @@ def page_next(
 
 def page_held(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
     """Page what quiet hours held back; the steps after it keep their distance to it."""
-    number, step = _staffed(clock, draft.get("step") + 1)
+    number, step = _staffed(clock, draft.incident.step + 1)
     if step is not None:
         laps = (number // len(clock.steps)) * clock.lap
         as_if = draft.now - laps - (step.after or 0)
-        draft.set(clock_started_at=max(draft.get("clock_started_at"), as_if))
-    page_next(draft, clock, draft.get("held_reason") or "opened", paged)
+        draft.set(clock_started_at=max(draft.incident.clock_started_at, as_if))
+    page_next(draft, clock, draft.incident.held_reason or "opened", paged)
 
 
 def page_again(draft: Draft, clock: Clock, reason: str) -> None:
@@ -132,7 +132,7 @@ def page_again(draft: Draft, clock: Clock, reason: str) -> None:
 
     Under a shorter policy than the one that got it there, that is the last one with anybody in it.
     """
-    number = max(draft.get("step"), 0)
+    number = max(draft.incident.step, 0)
     while number and _staffed(clock, number)[1] is None:
         number -= 1
     draft.set(step=number - 1)
@@ -141,7 +141,7 @@ def page_again(draft: Draft, clock: Clock, reason: str) -> None:
 
 def page_by_hand(draft: Draft, clock: Clock) -> None:
     """Page the next step, or the last one once more: who asks for people gets some."""
-    if _staffed(clock, draft.get("step") + 1)[1] is None:
+    if _staffed(clock, draft.incident.step + 1)[1] is None:
         page_again(draft, clock, "by_hand")
     else:
         page_next(draft, clock, "by_hand")
@@ -149,7 +149,7 @@ def page_by_hand(draft: Draft, clock: Clock) -> None:
 
 def ask_again(draft: Draft, clock: Clock) -> None:
     """Ask whoever acknowledged and fell silent; the policy itself moves no further."""
-    by = draft.get("assigned_to") or draft.get("acknowledged_by")
+    by = draft.incident.assigned_to or draft.incident.acknowledged_by
     mention = f"@{by.id}" if by is not None and by.via == "slack" and by.id else ""
     for name in clock.remind:
         page(draft, name, mention, "forgotten", None)
@@ -161,7 +161,7 @@ def _wait_for_hours(draft: Draft, clock: Clock, reason: str) -> bool:
     """Put a page off until quiet hours end; who asks by hand means now."""
     if not clock.quiet or reason == "by_hand" or clock.calendar.is_open(draft.now):
         return False
-    if "quiet" not in draft.get("timers"):
+    if "quiet" not in draft.incident.timers:
         until = clock.calendar.next_open(draft.now)
         draft.timer("quiet", until)
         draft.set(held_reason=reason)
@@ -182,12 +182,12 @@ def page(
     draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
 ) -> None:
     """Raise the page of one notifier; while somebody is on it, the page insists."""
-    pages: dict[str, Page] = draft.get("pages")
+    pages: dict[str, Page] = draft.incident.pages
     known = pages.get(name)
-    step: int = draft.get("step")
+    step: int = draft.incident.step
     # A new episode starts its own series: what an older one delivered does not count for it.
     fresh = reason == "reopened" or name not in episode_pages(draft)
-    insists = draft.get("state") == "acknowledged"
+    insists = draft.incident.state == "acknowledged"
     pending = known is not None and known.seq > max(known.failed_seq, known.answered_seq)
     waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
     # A mention of somebody else would be lost on a page whose call may have begun already.
@@ -213,7 +213,7 @@ def page(
 
 def answer_pages(draft: Draft) -> bool:
     """Note that a person answered all pages raised so far; return whether one was open."""
-    pages: dict[str, Page] = draft.get("pages")
+    pages: dict[str, Page] = draft.incident.pages
     was_open = any(page.seq > page.answered_seq for page in pages.values())
     if was_open:
         answered = {
@@ -229,11 +229,11 @@ def arm_next(draft: Draft, clock: Clock, number: int) -> None:
     number, step = _staffed(clock, number)
     draft.stop("escalate")
     # Who acknowledged is reminded, but the policy climbs on its own only while nobody has.
-    if step is None or draft.get("state") != "triggered":
+    if step is None or draft.incident.state != "triggered":
         return
     if step.after is not None:
         laps = (number // len(clock.steps)) * clock.lap
-        draft.timer("escalate", max(draft.get("clock_started_at") + laps + step.after, draft.now))
+        draft.timer("escalate", max(draft.incident.clock_started_at + laps + step.after, draft.now))
     elif clock.acknowledge_within is not None and clocks.is_over(draft, "acknowledge"):
         # The deadline that would have triggered it has passed: another such period is given.
         draft.timer("escalate", clock.acknowledge_within.due(draft.now, clock.calendar))
@@ -246,36 +246,36 @@ def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]
     arrive may reach somebody: the delivery timer asks again.
     """
     pages = episode_pages(draft)
-    on_its_way = "delivery" in draft.get("timers") and any(
+    on_its_way = "delivery" in draft.incident.timers and any(
         page.failed_seq < page.seq and page.at + clock.deliver_within > draft.now
         for page in pages.values()
     )
-    if on_its_way or draft.get("acknowledged_at") or is_reached(pages, paged):
+    if on_its_way or draft.incident.acknowledged_at or is_reached(pages, paged):
         draft.say("exhausted", f"{REASONS[reason].capitalize()}, and no escalation step is left")
         return
-    if draft.get("undeliverable_counted"):
+    if draft.incident.undeliverable_counted:
         return
     draft.set(undeliverable_counted=True)
     mark(draft, {}, exhausted=True)
     draft.say("undeliverable", "Nobody could be reached: every notifier of the policy failed")
-    draft.observe("incident_undeliverable_total", priority=draft.get("priority"))
+    draft.observe("incident_undeliverable_total", priority=draft.incident.priority)
 
 
 def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
     """The acknowledge deadline passed: it is missed, and the next step is notified."""
     clocks.miss(draft, clock, "acknowledge")
-    _, following = _staffed(clock, draft.get("step") + 1)
+    _, following = _staffed(clock, draft.incident.step + 1)
     # Without its timer (the policy was another one when it was paged) nobody would be told.
-    if following is None or "escalate" not in draft.get("timers"):
+    if following is None or "escalate" not in draft.incident.timers:
         page_next(draft, clock, "deadline", paged)
 
 
 def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, int]) -> None:
     """A page will never arrive: it moves on to the next step at once."""
-    pages: dict[str, Page] = draft.get("pages")
+    pages: dict[str, Page] = draft.incident.pages
     failed = pages[notifier]
     draft.set(pages={**pages, notifier: msgspec.structs.replace(failed, failed_seq=failed.seq)})
     # Of two notifiers failing in one step only the first moves the page on.
-    current = notifier in episode_pages(draft) and failed.step == draft.get("step")
-    if current and failed.reason != "forgotten" and page_wanted(draft.get("state"), failed):
+    current = notifier in episode_pages(draft) and failed.step == draft.incident.step
+    if current and failed.reason != "forgotten" and page_wanted(draft.incident.state, failed):
         page_next(draft, clock, "undelivered", paged)

@@ -19,33 +19,33 @@ def count_change(draft: Draft, rules: Rules, fell_at: int = 0) -> None:
     if not rules.flap_changes:
         return
     since = draft.now - rules.flap_window
-    recent = sorted(at for at in (*draft.get("changes"), fell_at, draft.now) if at > since)
+    recent = sorted(at for at in (*draft.incident.changes, fell_at, draft.now) if at > since)
     changes = tuple(recent[-rules.flap_changes :])
     draft.set(changes=changes)
-    if len(changes) >= rules.flap_changes and not draft.get("flapping"):
+    if len(changes) >= rules.flap_changes and not draft.incident.flapping:
         draft.set(flapping=True)
         draft.say(
             "flapping",
             f"Flapping ({len(changes)} changes within {format_duration(rules.flap_window)}): it"
-            f" stays open and at {draft.get('priority')}, acknowledgements stand, and its alerts"
+            f" stays open and at {draft.incident.priority}, acknowledgements stand, and its alerts"
             f" page nobody, until nothing changes for {format_duration(rules.flap_hold)}",
         )
-        draft.observe("incident_flapping_total", priority=draft.get("priority"))
+        draft.observe("incident_flapping_total", priority=draft.incident.priority)
     wait_for_quiet(draft, rules)
 
 
 def wait_for_quiet(draft: Draft, rules: Rules) -> None:
     """Put the end of flapping off: something changed."""
-    if draft.get("flapping"):
+    if draft.incident.flapping:
         draft.timer("flap", draft.now + rules.flap_hold)
 
 
 def held(draft: Draft, asked: str, reason: str) -> tuple[str, str]:
     """Return priority and reason of what asks for ``asked``: what flaps does not fall."""
-    before: str = draft.get("priority")
-    if not draft.get("flapping") or asked <= before:
+    before: str = draft.incident.priority
+    if not draft.incident.flapping or asked <= before:
         return asked, reason
-    words: str = draft.get("priority_reason")
+    words: str = draft.incident.priority_reason
     return before, words if words.startswith(_HELD) else f"{_HELD}{words}"
 
 

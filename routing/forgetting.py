@@ -9,8 +9,8 @@ from routing.rules import Rules
 
 def forget(draft: Draft) -> None:
     """Leave nothing of the incident: record, timeline, receipts, agenda and indexes go."""
-    draft.stop(*draft.get("timers"))
-    pages = draft.get("pages")
+    draft.stop(*draft.incident.timers)
+    pages = draft.incident.pages
     draft.skip.update(pages)
     draft.cancel.update(f"notify:{name}" for name in pages)
     draft.forget = True

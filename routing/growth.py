@@ -21,10 +21,10 @@ def page_growth(
     ``after_silence``: something new fires of what nobody had reported for long. ``calm``: this is
     what flapping held back, and no further change.
     """
-    clock = rules.clocks[draft.get("priority")]
+    clock = rules.clocks[draft.incident.priority]
     repage = clock.repage
-    asleep = draft.get("state") == "snoozed" or "quiet" in draft.get("timers")
-    if repage is None or asleep or draft.get("flapping"):
+    asleep = draft.incident.state == "snoozed" or "quiet" in draft.incident.timers
+    if repage is None or asleep or draft.incident.flapping:
         return
     reason = "after_silence" if after_silence else "grown"
     words = "Something new fires after a long silence" if after_silence else _grown(draft, repage)
@@ -38,16 +38,16 @@ def page_growth(
 
 def _grown(draft: Draft, repage: Repage) -> str:
     """Return how much it grew, "" when that is not enough to page."""
-    joined: int = draft.get("grown")
+    joined: int = draft.incident.grown
     if repage.when is not None:
         enough = repage.when.holds({}, {"new_alerts": str(joined)}, 0)
         return f"{joined} more alerts since the last page" if enough else ""
     # While the policy asks on by itself, somebody's phone rings already.
-    asking = draft.get("state") == "triggered" and _ASKS & draft.get("timers").keys()
+    asking = draft.incident.state == "triggered" and _ASKS & draft.incident.timers.keys()
     if not repage.doubled or asking:
         return ""
     firing = count_firing(draft)
-    told: int = draft.get("told_firing") or max(firing - joined, 1)
+    told: int = draft.incident.told_firing or max(firing - joined, 1)
     enough = firing >= max(2 * told, told + AT_LEAST)
     return f"{firing} alerts fire now, {told} when it was last paged" if enough else ""
 

@@ -60,7 +60,7 @@ def _fresh(event: HeartbeatSeen) -> Incident:
 
 def heartbeat_due(draft: Draft, event: TimerDue) -> str:
     """No beat came in time. ``event.lost``: it is not configured any more."""
-    since = draft.get("timers")["heartbeat"]
+    since = draft.incident.timers["heartbeat"]
     draft.stop("heartbeat")
     if event.lost:
         draft.set(state="tombstone")

@@ -21,8 +21,8 @@ WHY_MAX = 200
 
 def episode_pages(draft: Draft) -> dict[str, Page]:
     """Return the pages of this episode: older ones neither are late for it nor reached anybody."""
-    opened_at: int = draft.get("episode_opened_at")
-    pages: dict[str, Page] = draft.get("pages")
+    opened_at: int = draft.incident.episode_opened_at
+    pages: dict[str, Page] = draft.incident.pages
     return {
         name: page for name, page in pages.items() if page.at >= opened_at and page.step != INFORMED
     }
@@ -45,14 +45,14 @@ def nobody_yet(
         page.failed_seq >= page.seq or page.at + clock.deliver_within <= draft.now
         for page in pages.values()
     )
-    if pages and given_up and draft.get("state") == "triggered" and not is_reached(pages, paged):
+    if pages and given_up and draft.incident.state == "triggered" and not is_reached(pages, paged):
         mark(draft, errors)
 
 
 def mark(draft: Draft, errors: Mapping[str, str], *, exhausted: bool = False) -> None:
     """Note that nobody could be reached so far; ``exhausted``: and no escalation step is left."""
     pages = episode_pages(draft)
-    known: Unreached | None = draft.get("unreached")
+    known: Unreached | None = draft.incident.unreached
     if known is not None and known.until:
         # Somebody was reached in this episode: receipts that were read too early say otherwise.
         return
@@ -72,7 +72,7 @@ def _whys(pages: Mapping[str, Page], errors: Mapping[str, str]) -> Iterable[str]
 
 def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) -> str:
     """A page arrived after all, or a notifier that had failed works again."""
-    known: Unreached | None = draft.get("unreached")
+    known: Unreached | None = draft.incident.unreached
     waited = known is not None and not known.until
     failed = ""
     if event.failed_since:
@@ -86,7 +86,7 @@ def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) ->
     if not failed:
         return "unchanged"
     # Nothing that is shown to people has changed: the line goes along with their next update.
-    pages: dict[str, Page] = draft.get("pages")
+    pages: dict[str, Page] = draft.incident.pages
     draft.skip.update(name for name, page in pages.items() if page.step != INFORMED)
     after = _span(draft.now - event.failed_since)
     draft.say("delivery_recovered", f"{event.notifier} delivers again after {after}; {failed}")
@@ -99,11 +99,11 @@ def _span(length: int) -> str:
 
 def follow(draft: Draft) -> None:
     """Take the mark away once a person has the incident, or nobody needs to have it."""
-    known: Unreached | None = draft.get("unreached")
+    known: Unreached | None = draft.incident.unreached
     if known is None or known.until:
         return
-    state: str = draft.get("state")
-    by: Actor | None = draft.get("acknowledged_by")
+    state: str = draft.incident.state
+    by: Actor | None = draft.incident.acknowledged_by
     answered = state == "acknowledged" and by is not None and by.ends == "human"
     if answered or state == "snoozed" or state not in OPEN_STATES:
         draft.set(unreached=None)

@@ -27,22 +27,22 @@ _TOLD_BY = frozenset({"state", "episode", "priority", "alerts", "parts", "merged
 
 def follow(draft: Draft, rules: Rules) -> None:
     """Bring what is published in line with the incident as it will be."""
-    published: Publication | None = draft.get("published")
+    published: Publication | None = draft.incident.published
     rule = rules.status
     if (rule is None and published is None) or not draft.fields.keys() & _TOLD_BY:
         return
-    if draft.get("merged_into"):
+    if draft.incident.merged_into:
         _fold(draft, published)
-    elif draft.get("state") == "resolved":
+    elif draft.incident.state == "resolved":
         _close(draft, rule, published)
-    elif rule is not None and draft.get("state") in OPEN_STATES:
+    elif rule is not None and draft.incident.state in OPEN_STATES:
         _open(draft, rule, published)
 
 
 def _open(draft: Draft, rule: StatusRule, published: Publication | None) -> None:
     merged = _of_parts(draft)
     found = joined(_hit(draft, rule), merged)
-    if published is not None and published.episode == draft.get("episode"):
+    if published is not None and published.episode == draft.incident.episode:
         _grow(draft, rule, published, found)
     elif published is None:
         # What a person published before it was merged into this goes on with this.
@@ -55,13 +55,13 @@ def _begin(draft: Draft, rule: StatusRule, found: dict[str, str]) -> None:
     if found:
         first = _by_rule(draft, rule, "investigating", "investigating", found)
         fresh = Publication(_word(draft, rule, "title", found), draft.now, found, (first,))
-        _set(draft, fresh, episode=draft.get("episode"))
+        _set(draft, fresh, episode=draft.incident.episode)
         _tell(draft, fresh, f"On the status page: {_shown(found)}")
 
 
 def _is_back(draft: Draft, published: Publication, found: Mapping[str, str]) -> bool:
     """Return whether what opened again is what outsiders read of: the rule or a person says so."""
-    return bool(found) or draft.get("by_hand") or published.pinned
+    return bool(found) or draft.incident.by_hand or published.pinned
 
 
 def _come_back(
@@ -74,7 +74,7 @@ def _come_back(
         again = _by_rule(draft, rule, "investigating", "reopened", components)
         more |= {"resolved_at": 0, "updates": _with(published, again)}
         _tell(draft, published, f"Again on the status page: {_shown(components)}")
-    _set(draft, published, episode=draft.get("episode"), **more)
+    _set(draft, published, episode=draft.incident.episode, **more)
 
 
 def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping[str, str]) -> None:
@@ -96,7 +96,7 @@ def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping
 def _merged_now(draft: Draft) -> dict[str, str]:
     """Return what comes with an incident that a person merged into this one just now."""
     found: dict[str, str] = {}
-    for source, part in draft.get("parts").items():
+    for source, part in draft.incident.parts.items():
         if source not in draft.start.parts:
             found |= part.components
     return found
@@ -115,7 +115,7 @@ def _close(draft: Draft, rule: StatusRule | None, published: Publication | None)
 
 def _fold(draft: Draft, published: Publication | None) -> None:
     """Once the target shows what this one affects, this one says no more."""
-    told = draft.get("merged_firing") != UNTOLD
+    told = draft.incident.merged_firing != UNTOLD
     if published is not None and not published.resolved_at and told:
         _set(draft, published, resolved_at=draft.now)
 
@@ -135,7 +135,7 @@ def update(draft: Draft, event: StatusUpdated, rules: Rules) -> str:
     words = f"Status page, {event.status}: {text}"
     draft.say("status_update", words, event.actor)
     if incident.is_open and event.actor.ends == "human":
-        clocks.heard(draft, rules.clocks[draft.get("priority")])
+        clocks.heard(draft, rules.clocks[draft.incident.priority])
     return "status_updated"
 
 
@@ -250,7 +250,7 @@ def _end_of(published: Publication, *, goes_on: bool) -> int:
 
 def remind(draft: Draft) -> None:
     """Say what outsiders still read, for nobody has told them anything new in time."""
-    published: Publication | None = draft.get("published")
+    published: Publication | None = draft.incident.published
     if published is None or published.hidden or published.resolved_at:
         return
     shown = [said for said in published.updates if not said.hidden]
@@ -260,24 +260,24 @@ def remind(draft: Draft) -> None:
 
 def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
     """Return component -> impact of what fires here."""
-    if draft.get("priority") not in rule.priorities:
+    if draft.incident.priority not in rule.priorities:
         return {}
     return rule.hit(
-        (alert.labels for alert in labelled(draft.firing(), len(draft.get("alerts")))),
-        draft.get("priority"),
+        (alert.labels for alert in labelled(draft.incident.firing(), len(draft.incident.alerts))),
+        draft.incident.priority,
     )
 
 
 def _of_parts(draft: Draft) -> dict[str, str]:
     """Return component -> impact of what fires in what was merged into this."""
     found: dict[str, str] = {}
-    for part in draft.get("parts").values():
+    for part in draft.incident.parts.values():
         found = joined(found, part.components if part.firing else {})
     return found
 
 
 def _word(draft: Draft, rule: StatusRule, name: str, components: Mapping[str, str]) -> str:
-    alerts = draft.get("alerts").values()
+    alerts = draft.incident.alerts.values()
     lead = min(alerts, key=lambda alert: (alert.resolved, alert.priority, alert.starts_at))
     return rule.word(name, components, lead.labels)
 

@@ -20,7 +20,7 @@ from routing.rules import Clock, Rules
 
 def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Handle a due timer; one that was stopped or moved since is nothing but cleared."""
-    due = draft.get("timers").get(event.task)
+    due = draft.incident.timers.get(event.task)
     if due is None:
         draft.cancel.add(event.task)
         return "timer_gone"
@@ -34,7 +34,7 @@ def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
 
 
 def _clock(draft: Draft, rules: Rules) -> Clock:
-    return rules.clocks[draft.get("priority")]
+    return rules.clocks[draft.incident.priority]
 
 
 def _acknowledge(draft: Draft, event: TimerDue, rules: Rules) -> str:
@@ -65,7 +65,7 @@ def _escalate(draft: Draft, event: TimerDue, rules: Rules) -> str:
 def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Slow is failed: what was not delivered in time moves on, while its retries go on."""
     draft.stop("delivery")
-    step, state = draft.get("step"), draft.get("state")
+    step, state = draft.incident.step, draft.incident.state
     pages = {
         name: page for name, page in reach.episode_pages(draft).items() if page_wanted(state, page)
     }
@@ -94,7 +94,7 @@ def _quiet(draft: Draft, event: TimerDue, rules: Rules) -> str:
 
 def _remind(draft: Draft, _event: TimerDue, rules: Rules) -> str:
     draft.stop("remind")
-    if draft.get("state") != "acknowledged":
+    if draft.incident.state != "acknowledged":
         return "timer_gone"
     clock = _clock(draft, rules)
     if clock.quiet and not clock.calendar.is_open(draft.now):
@@ -153,14 +153,14 @@ def _enrich(draft: Draft, event: TimerDue, rules: Rules) -> str:
 def _summarize(draft: Draft, event: TimerDue, _rules: Rules) -> str:
     """Put the words in front of what they were made of."""
     draft.stop("summarize")
-    known = tuple(found for found in draft.get("context") if found.enricher != "summary")
+    known = tuple(found for found in draft.incident.context if found.enricher != "summary")
     draft.set(context=(*event.context, *known))
     return "enriched" if event.context else "nothing_found"
 
 
 def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Nobody reported it for long: ask Alertmanager, or at least say so."""
-    seen = max(event.seen_at, draft.get("seen_at"))
+    seen = max(event.seen_at, draft.incident.seen_at)
     if seen + rules.stale_after > draft.now:
         draft.timer("stale", seen + rules.stale_after)
         return "still_reported"
@@ -168,10 +168,10 @@ def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
     watch_for_news(draft, rules)
     if _end_elsewhere(draft, event.elsewhere):
         reason = follow_alerts(draft, rules)
-        if not draft.firing():
+        if not draft.incident.firing():
             return reason
     if event.alerts is None:
-        if not draft.get("stale_at"):
+        if not draft.incident.stale_at:
             draft.set(stale_at=draft.now)
             silent = format_duration(rules.stale_after)
             draft.say("stale", f"No news of it for {silent}: gone, silenced or inhibited")
@@ -185,8 +185,12 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
     Whoever changes routes or group_by in Alertmanager while something fires gets a new group, and
     nothing is ever said of the old one again.
     """
-    alerts: dict[str, Alert] = draft.get("alerts")
-    moved = {alert.fingerprint: alert for alert in draft.firing() if alert.fingerprint in elsewhere}
+    alerts: dict[str, Alert] = draft.incident.alerts
+    moved = {
+        alert.fingerprint: alert
+        for alert in draft.incident.firing()
+        if alert.fingerprint in elsewhere
+    }
     if not moved:
         return False
     for incident in sorted({elsewhere[key] for key in moved}):
@@ -198,7 +202,7 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
 
 
 def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> str:
-    alerts: dict[str, Alert] = draft.get("alerts")
+    alerts: dict[str, Alert] = draft.incident.alerts
     firing = {alert.fingerprint: alert for alert in draft.start.watched()}
     said = {
         key: _words(answers[key])
@@ -206,7 +210,7 @@ def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -
         if key in answers and answers[key].state != "active"
     }
     gone = [key for key in said if answers[key].state == "gone"]
-    known: dict[str, str] = draft.get("vanished")
+    known: dict[str, str] = draft.incident.vanished
     for words in sorted({words for key, words in said.items() if known.get(key) != words}):
         names = sorted({describe(firing[key]) for key, how in said.items() if how == words})
         draft.say("vanished", f"Alertmanager says {words}: {', '.join(names[:5])}")
@@ -225,7 +229,7 @@ def _words(answer: Seen) -> str:
 
 def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
     """Believe suspects that Alertmanager knows, or that nobody contradicted; drop what is gone."""
-    suspected: dict[str, Suspect] = draft.get("suspected")
+    suspected: dict[str, Suspect] = draft.incident.suspected
     answers = event.alerts or {}
     draft.stop("echo")
     gone = {key: one for key, one in suspected.items() if key in answers and _is_gone(answers[key])}
@@ -243,8 +247,8 @@ def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
         draft.say("echo_dropped", f"Alertmanager says it is over: {names}")
     if not ripe:
         return "echo_dropped" if gone else "timer_early"
-    alerts: dict[str, Alert] = draft.get("alerts")
-    former: dict[str, Alert] = draft.get("former")
+    alerts: dict[str, Alert] = draft.incident.alerts
+    former: dict[str, Alert] = draft.incident.former
     believed = {
         key: interval.believe(alerts.get(key) or former.get(key), one.alert, one.since, draft.now)
         for key, one in ripe.items()
@@ -261,13 +265,13 @@ def _is_gone(answer: Seen) -> bool:
 
 def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
     """Say that a notifier gave up; a page of it moves on."""
-    page = draft.get("pages").get(event.notifier)
+    page = draft.incident.pages.get(event.notifier)
     draft.skip.add(event.notifier)
     draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
     if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
         escalation.undelivered(draft, _clock(draft, rules), event.notifier, event.paged)
         reach.nobody_yet(draft, _clock(draft, rules), event.paged, event.errors)
-        if draft.get("pages")[event.notifier].seq > event.seq:
+        if draft.incident.pages[event.notifier].seq > event.seq:
             draft.skip.discard(event.notifier)
     return "delivery_failed"
 

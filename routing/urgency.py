@@ -3,8 +3,6 @@
 A rise of the priority pages anew; a fall pages nobody, and is held back while the incident flaps.
 """
 
-from typing import Any
-
 from routing import clocks
 from routing.alert import Alert
 from routing.decision import Draft
@@ -21,7 +19,7 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
     """Set what names the incident from the alerts that matter most, most urgent first."""
     lead = shown[0]
     asked, reason = classified(draft, rules, shown)
-    pin: Pin | None = draft.get("pin")
+    pin: Pin | None = draft.incident.pin
     if pin is not None and asked >= pin.over:
         priority, reason = pin.priority, pin.reason
     else:
@@ -30,15 +28,14 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
         priority, reason = held(draft, asked, reason)
     more = f" (+{len(shown) - 1} more)" if len(shown) > 1 else ""
     group = draft.start.group
-    named: dict[str, Any] = {
-        "priority": priority,
-        "priority_reason": reason,
-        "asked": asked,
-        "severity": canonical(lead.labels.get("severity", "none")),
-        "title": _flood_title(group, shown) if group.flood else describe(lead) + more,
-        "runbook_url": lead.runbook_url,
-    }
-    draft.set(**{name: value for name, value in named.items() if draft.get(name) != value})
+    draft.bring_up_to_date(
+        priority=priority,
+        priority_reason=reason,
+        asked=asked,
+        severity=canonical(lead.labels.get("severity", "none")),
+        title=_flood_title(group, shown) if group.flood else describe(lead) + more,
+        runbook_url=lead.runbook_url,
+    )
 
 
 def _flood_title(group: Group, shown: list[Alert]) -> str:
@@ -55,7 +52,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
     lead = shown[0]
     priority, reason = lead.priority, lead.priority_reason
     if rules.classify_group is not None:
-        for alert in labelled(shown, len(draft.get("alerts"))):
+        for alert in labelled(shown, len(draft.incident.alerts)):
             priority, reason = min(
                 (priority, reason),
                 rules.classify_group(alert, len(shown)),
@@ -65,7 +62,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
 
 
 def _of_parts(draft: Draft, priority: str, reason: str) -> tuple[str, str]:
-    parts: dict[str, Part] = draft.get("parts")
+    parts: dict[str, Part] = draft.incident.parts
     for source, part in parts.items():
         if part.firing and part.priority < priority:
             priority, reason = part.priority, f"merged incident {source}"
@@ -74,27 +71,27 @@ def _of_parts(draft: Draft, priority: str, reason: str) -> tuple[str, str]:
 
 def raise_to_parts(draft: Draft) -> None:
     """Take the priority of merged incidents that fire and are more urgent than this one was."""
-    priority, reason = _of_parts(draft, draft.get("priority"), draft.get("priority_reason"))
+    priority, reason = _of_parts(draft, draft.incident.priority, draft.incident.priority_reason)
     draft.set(priority=priority, priority_reason=reason)
 
 
 def follow_lower(draft: Draft, rules: Rules) -> None:
     """Let clocks and policy go by a lower priority: it pages nobody now, and strands nobody."""
-    clock = rules.clocks[draft.get("priority")]
+    clock = rules.clocks[draft.incident.priority]
     clocks.follow_priority(draft, clock)
     # What quiet hours hold back is paged at their end.
-    climbs = draft.get("step") >= 0 or "quiet" not in draft.get("timers")
-    if draft.get("state") == "triggered" and climbs and "escalate" not in draft.get("timers"):
-        arm_next(draft, clock, draft.get("step") + 1)
+    climbs = draft.incident.step >= 0 or "quiet" not in draft.incident.timers
+    if draft.incident.state == "triggered" and climbs and "escalate" not in draft.incident.timers:
+        arm_next(draft, clock, draft.incident.step + 1)
 
 
 def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> str:
     """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
-    after: str = draft.get("priority")
-    text = f"{before} to {after}: {draft.get('priority_reason')}"
+    after: str = draft.incident.priority
+    text = f"{before} to {after}: {draft.incident.priority_reason}"
     draft.say("priority_raised", text, by)
     if by is None:
-        count_change(draft, rules, draft.get("fell_at"))
+        count_change(draft, rules, draft.incident.fell_at)
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
     draft.set(snoozed_until=0, snoozed_from="", fell_at=0)
     start_clocks(draft, rules.clocks[after], "priority_raised")
@@ -103,11 +100,11 @@ def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = N
 
 def keep_priority(draft: Draft) -> None:
     """Let what is over keep the most urgent priority any of its alerts had."""
-    alerts: dict[str, Alert] = draft.get("alerts")
-    if not alerts or draft.get("pin") is not None:
+    alerts: dict[str, Alert] = draft.incident.alerts
+    if not alerts or draft.incident.pin is not None:
         return
     lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
-    if lead.priority != draft.get("priority"):
+    if lead.priority != draft.incident.priority:
         draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
 
 
@@ -116,19 +113,19 @@ def reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
 
     A rise pages again and asks for a new acknowledgement; a fall is only noted.
     """
-    before: str = draft.get("priority")
-    asked: str = draft.get("asked")
+    before: str = draft.incident.priority
+    asked: str = draft.incident.asked
     if firing:
         name_incident(draft, rules, firing)
     else:
         raise_to_parts(draft)
-    after: str = draft.get("priority")
+    after: str = draft.incident.priority
     if after < before:
         return raise_priority(draft, rules, before)
     if after > before:
         draft.set(fell_at=draft.now)
-        draft.say("priority_lowered", f"{before} to {after}: {draft.get('priority_reason')}")
+        draft.say("priority_lowered", f"{before} to {after}: {draft.incident.priority_reason}")
         follow_lower(draft, rules)
-    elif draft.get("asked") != asked:
+    elif draft.incident.asked != asked:
         wait_for_quiet(draft, rules)
     return "updated"

@@ -17,7 +17,7 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> str:
     """Keep an action item under the next number; one that is there already is not kept twice."""
     if event.episode is not None and event.episode != draft.start.episode:
         return "stale"
-    known: tuple[ActionItem, ...] = draft.get("action_items")
+    known: tuple[ActionItem, ...] = draft.incident.action_items
     if any((item.text, item.owner) == (event.text, event.owner) for item in known):
         return "same_action_item"
     if len(known) >= ITEMS_MAX:
@@ -32,7 +32,7 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> str:
 
 def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> str:
     """Note that an action item is done, or is not after all."""
-    known: tuple[ActionItem, ...] = draft.get("action_items")
+    known: tuple[ActionItem, ...] = draft.incident.action_items
     item = next((item for item in known if item.number == event.number), None)
     if item is None:
         return "unknown_action_item"

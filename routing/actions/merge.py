@@ -78,16 +78,16 @@ def _count(alerts: object, parts: dict[str, Part]) -> int:
 def follow_merged(draft: Draft, rules: Rules) -> str:
     """Keep what fires quiet here, and have the target told when it is more, less or worse."""
     silence(draft)
-    firing = firing_of(draft.get("alerts"), {})
+    firing = firing_of(draft.incident.alerts, {})
     if firing:
         # Nobody is paged here, so how urgent it has become is for the target to know.
         name_incident(draft, rules, firing)
     else:
         raise_to_parts(draft)
-    count = _count(draft.get("alerts").values(), draft.get("parts"))
-    if count != draft.get("merged_firing") or draft.get("priority") != draft.start.priority:
+    count = _count(draft.incident.alerts.values(), draft.incident.parts)
+    if count != draft.incident.merged_firing or draft.incident.priority != draft.start.priority:
         draft.timer("merge", draft.now)
-        if "stale" not in draft.get("timers"):
+        if "stale" not in draft.incident.timers:
             watch_for_news(draft, rules)
     return "merged"
 
@@ -98,14 +98,14 @@ def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
     if event.lost:
         draft.set(merged_into="", merged_firing=0, suppressed={})
         said = "The incident it was merged into is gone"
-        still = _count(draft.get("alerts").values(), draft.get("parts"))
+        still = _count(draft.incident.alerts.values(), draft.incident.parts)
         if still:
-            return reopen(draft, rules, draft.firing(), said)
+            return reopen(draft, rules, draft.incident.firing(), said)
         draft.stop("stale")
         return "target_gone"
     draft.set(merged_firing=event.told)
-    still = _count(draft.get("alerts").values(), draft.get("parts"))
-    if still != event.told or (still and draft.get("priority") != event.told_priority):
+    still = _count(draft.incident.alerts.values(), draft.incident.parts)
+    if still != event.told or (still and draft.incident.priority != event.told_priority):
         draft.timer("merge", draft.now)
     elif not event.told:
         # From here on the time counts within which it still belongs to the target.
@@ -124,7 +124,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         draft.stop("merge")
         draft.set(merged_into="", merged_firing=0, suppressed={})
         said = f"{event.source} was merged into this at the same time: this one goes on"
-        reopen(draft, rules, draft.firing(), said)
+        reopen(draft, rules, draft.incident.firing(), said)
     known = incident.parts.get(event.source)
     part = Part(event.title, event.priority, event.firing, event.components)
     if part == known:
@@ -132,7 +132,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     draft.set(parts={**incident.parts, event.source: part})
     if known is None:
         # Whoever merged it knows.
-        draft.set(told_firing=draft.get("told_firing") + part.firing)
+        draft.set(told_firing=draft.incident.told_firing + part.firing)
         by = event.by
         who = f" by {by.name}" if by else ""
         said = f"{event.source} was merged into this{who}: {event.title}"
@@ -140,10 +140,10 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
     elif bool(known.firing) != bool(part.firing):
         how = "fires again" if part.firing else "is over"
         draft.say("part_changed", f"Merged {event.source} {how}: {event.title}")
-    if draft.get("merged_into"):
+    if draft.incident.merged_into:
         return follow_merged(draft, rules)
-    firing = draft.firing()
-    if draft.get("state") == "resolved":
+    firing = draft.incident.firing()
+    if draft.incident.state == "resolved":
         more = part.firing > (known.firing if known else 0)
         more |= bool(part.firing and known and part.priority < known.priority)
         said = f"Merged {event.source} fires: {event.title}"

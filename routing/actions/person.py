@@ -53,7 +53,7 @@ def refusal(incident: Incident, episode: int | None) -> str:
 
 
 def _clock(draft: Draft, rules: Rules) -> Clock:
-    return rules.clocks[draft.get("priority")]
+    return rules.clocks[draft.incident.priority]
 
 
 def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
@@ -83,10 +83,15 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
 
 def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
     """Count the first human answer; an automation's is counted as one, and leaves that one open."""
-    counted = "acknowledge_counted" if actor.ends == "human" else "automation_counted"
-    if not (draft.start.acknowledge_counted or draft.get(counted)):
-        draft.set(**{counted: True})
-        observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
+    human, incident = actor.ends == "human", draft.incident
+    counted = incident.acknowledge_counted if human else incident.automation_counted
+    if draft.start.acknowledge_counted or counted:
+        return
+    if human:
+        draft.set(acknowledge_counted=True)
+    else:
+        draft.set(automation_counted=True)
+    observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
 
 
 def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
@@ -141,7 +146,7 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
 
 def _end_alerts(draft: Draft) -> None:
     """Nobody but a person ends what a person opened."""
-    alerts: dict[str, Alert] = draft.get("alerts")
+    alerts: dict[str, Alert] = draft.incident.alerts
     draft.set(alerts={key: end_now(alert, draft.now) for key, alert in alerts.items()})
 
 
@@ -154,7 +159,7 @@ def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> str:
         return "merged" if incident.merged_into else "already_open"
     draft.set(suppressed={}, by_hand=True)
     said = f"Reopened by {event.actor.name}"
-    return reopen(draft, rules, draft.firing(), said, by=event.actor, skip=event.notifier)
+    return reopen(draft, rules, draft.incident.firing(), said, by=event.actor, skip=event.notifier)
 
 
 def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
@@ -190,13 +195,13 @@ def wake(draft: Draft, rules: Rules) -> str:
     _wake(draft, rules)
     draft.say("snooze_ended", "The snooze is over", via="automatic")
     clock = _clock(draft, rules)
-    if draft.get("state") == "triggered":
+    if draft.incident.state == "triggered":
         page_again(draft, clock, "snooze_ended")
     else:
         clocks.remind_later(draft, clock)
-        if draft.get("held_reason"):
-            page_next(draft, clock, draft.get("held_reason"))
-        elif any(page_wanted("acknowledged", page) for page in draft.get("pages").values()):
+        if draft.incident.held_reason:
+            page_next(draft, clock, draft.incident.held_reason)
+        elif any(page_wanted("acknowledged", page) for page in draft.incident.pages.values()):
             # It asked somebody who is on it already, and nobody answered before the snooze.
             page_again(draft, clock, "snooze_ended")
         else:
@@ -206,14 +211,15 @@ def wake(draft: Draft, rules: Rules) -> str:
 
 def _wake(draft: Draft, rules: Rules) -> None:
     """Return to the state before the snooze, with all clocks running on."""
-    slept = draft.now - draft.get("snoozed_at")
+    slept = draft.now - draft.incident.snoozed_at
     draft.stop("snooze")
-    draft.set(state=draft.get("snoozed_from") or "triggered", snoozed_until=0, snoozed_from="")
-    draft.set(clock_started_at=draft.get("clock_started_at") + slept)
+    answered = draft.incident.snoozed_from == "acknowledged"
+    draft.set(state="acknowledged" if answered else "triggered", snoozed_until=0, snoozed_from="")
+    draft.set(clock_started_at=draft.incident.clock_started_at + slept)
     clock = _clock(draft, rules)
     clocks.resume(draft, clock)
     clocks.start_missing(draft, clock)
-    arm_next(draft, clock, draft.get("step") + 1)
+    arm_next(draft, clock, draft.incident.step + 1)
 
 
 def reassign(draft: Draft, event: Reassigned, rules: Rules) -> str:
@@ -264,12 +270,12 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
     refused = refusal(draft.start, event.episode)
     if refused:
         return refused
-    before: str = draft.get("priority")
+    before: str = draft.incident.priority
     if event.priority == before:
         return "same_priority"
-    firing = draft.firing()
+    firing = draft.incident.firing()
     asked = classified(draft, rules, firing)[0] if firing else before
-    if draft.get("flapping"):
+    if draft.incident.flapping:
         # What comes and goes is known to be as urgent as what flapping holds.
         asked = min(asked, before)
     why = f": {event.reason}" if event.reason else ""
@@ -286,7 +292,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
 def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> str:
     """Keep what was silenced in Alertmanager from here, and until when."""
     made, actor = event.silence, event.actor
-    others = tuple(known for known in draft.get("silences") if known.id != made.id)
+    others = tuple(known for known in draft.incident.silences if known.id != made.id)
     draft.set(silences=(*others, made)[-SILENCES_KEPT:])
     until = format_moment(made.until)
     text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
@@ -296,7 +302,7 @@ def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> str:
 
 def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> str:
     """A silence was ended before its time."""
-    silences = draft.get("silences")
+    silences = draft.incident.silences
     ended = next((known for known in silences if known.id == event.silence_id), None)
     if ended is None or ended.expired_at:
         return "already_expired" if ended else "unknown_silence"
