@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from receiver.clock import Clock
-from routing.incident import LANES
+from routing.vocabulary import Lane
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import App
@@ -48,7 +48,7 @@ class Week:
 
     async def _next_due(self) -> int | None:
         tasks = self.app.service.tasks
-        found = [await tasks.next_due(0, lane) for lane in LANES]
+        found = [await tasks.next_due(0, lane) for lane in Lane]
         return min((due for due in found if due is not None), default=None)
 
 

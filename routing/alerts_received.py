@@ -19,6 +19,7 @@ from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
 from routing.incident_parts import Suspect
 from routing.rules import Rules
 from routing.urgency import keep_priority, reprioritise
+from routing.vocabulary import Kind, Reason
 
 _RANK = attrgetter("resolved", "priority", "starts_at", "fingerprint")
 RESOLVED_KEPT = 500
@@ -30,7 +31,7 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     start = base if base is not None else _fresh(event, 1, rules)
     if start.damage is not None:
         if all(alert.resolved for alert in event.alerts):
-            return Decision("orphan_resolve", base, base)
+            return Decision(Reason.ORPHAN_RESOLVE, base, base)
         # Of what was before nothing is known: it begins anew, and pages.
         start = _fresh(event, start.generation + 1, rules)
     draft = Draft(base, start, now)
@@ -38,7 +39,7 @@ def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules:
     fired = start.state == "tombstone" and any(not alert.resolved for alert in event.alerts)
     merged = _merge(draft, event, _incoming(start, event), rules)
     if not (_seen_again(draft, event) or merged or fired):
-        return draft.done("repeat")
+        return draft.done(Reason.REPEAT)
     draft.set(seen_at=now)
     # While the timer of a suspected echo runs, the old incident may reopen by itself: what fires
     # meanwhile belongs to it, or the group would have two open incidents.
@@ -69,7 +70,7 @@ def _seen_again(draft: Draft, event: AlertsReceived) -> bool:
     draft.set(
         stale_at=0, vanished={key: how for key, how in start.vanished.items() if key not in told}
     )
-    draft.say("reported_again", "Reported again")
+    draft.say(Kind.REPORTED_AGAIN, "Reported again")
     return True
 
 
@@ -165,7 +166,7 @@ def _say_summarized(draft: Draft) -> None:
         words = (
             f"Over {COMPLETE_KEPT} alerts: of the less urgent ones only state and times are kept"
         )
-        draft.say("summarized", words)
+        draft.say(Kind.SUMMARIZED, words)
 
 
 def _bounded(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
@@ -191,7 +192,7 @@ def _without_oldest(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) 
     return {key: alert for key, alert in alerts.items() if key not in forgotten}
 
 
-def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
+def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> Reason:
     """Bring state, priority and clocks in line with the draft's alerts; return what happened.
 
     ``fired``: a firing copy came for a tombstone, whether or not it still counts.
@@ -203,7 +204,7 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
     was = draft.start.state
     if was == "tombstone":
         begins = firing or fired
-        return begin(draft, rules, firing, fired=fired) if begins else "orphan_resolve"
+        return begin(draft, rules, firing, fired=fired) if begins else Reason.ORPHAN_RESOLVE
     if was == "resolved":
         return _after_end(draft, rules, firing)
     if not firing:
@@ -217,11 +218,11 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> str:
     return reason
 
 
-def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
+def _after_end(draft: Draft, rules: Rules, firing: list[Alert]) -> Reason:
     if firing:
         return reopen(draft, rules, firing, firing_again(firing))
     keep_priority(draft)
-    return "echo_suspected" if draft.incident.suspected else "updated"
+    return Reason.ECHO_SUSPECTED if draft.incident.suspected else Reason.UPDATED
 
 
 def _forget_suppressed(draft: Draft, rules: Rules) -> None:
@@ -268,7 +269,7 @@ def _say_changes(draft: Draft, firing: list[Alert]) -> bool:
     if left:
         parts.append(f"{left} resolved")
     if parts:
-        draft.say("joined" if _is_news(draft, joined) else "alerts_changed", "; ".join(parts))
+        draft.say(Kind.JOINED if _is_news(draft, joined) else Kind.ALERTS_CHANGED, "; ".join(parts))
     return bool(joined)
 
 

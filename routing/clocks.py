@@ -12,22 +12,22 @@ from routing.decision import Draft
 from routing.duration import format_moment
 from routing.incident_parts import ClockEnd, Deadline
 from routing.rules import Clock
+from routing.vocabulary import CLOCKS, Ended, Kind, Timer
 
-NAMES = ("acknowledge", "resolve", "update")
 ENDS_KEPT = 100
 _LATE = {
-    "acknowledge": "Not acknowledged by {}",
-    "resolve": "Not resolved by {}",
-    "update": "No status update by {}",
+    Timer.ACKNOWLEDGE: "Not acknowledged by {}",
+    Timer.RESOLVE: "Not resolved by {}",
+    Timer.UPDATE: "No status update by {}",
 }
 _MISSED = {
-    "acknowledge": "Not acknowledged within {}",
-    "resolve": "Not resolved within {} of acknowledging",
-    "update": "No status update within {}",
+    Timer.ACKNOWLEDGE: "Not acknowledged within {}",
+    Timer.RESOLVE: "Not resolved within {} of acknowledging",
+    Timer.UPDATE: "No status update within {}",
 }
 
 
-def start(draft: Draft, clock: Clock, name: str) -> None:
+def start(draft: Draft, clock: Clock, name: Timer) -> None:
     """Start the clock ``name`` from now on, unless the priority has none."""
     within = clock.within(name)
     if within is None:
@@ -40,7 +40,7 @@ def start(draft: Draft, clock: Clock, name: str) -> None:
     hold(draft, clock)
 
 
-def drop(draft: Draft, name: str) -> None:
+def drop(draft: Draft, name: Timer) -> None:
     """Take a clock away without counting it, unless it had run out already."""
     draft.stop(name)
     _judge(draft, name)
@@ -49,7 +49,7 @@ def drop(draft: Draft, name: str) -> None:
         draft.set(deadlines={key: value for key, value in known.items() if key != name})
 
 
-def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
+def settle(draft: Draft, name: Timer, outcome: Ended, by: str) -> None:
     """End a running clock: ``met``, or ``void`` when nobody was needed any more.
 
     ``by``: ``human`` or ``automatic``.
@@ -63,18 +63,18 @@ def settle(draft: Draft, name: str, outcome: str, by: str) -> None:
     _ended(draft, name, outcome, by)
 
 
-def _judge(draft: Draft, name: str) -> None:
+def _judge(draft: Draft, name: Timer) -> None:
     """Note that a clock ran out before what ends it now."""
     deadline: Deadline | None = draft.incident.deadlines.get(name)
     if deadline is None or not deadline.running:
         return
     if (deadline.paused_at or draft.now) > deadline.due:
         _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
-        _ended(draft, name, "missed", "nobody")
-        draft.say("deadline_missed", _LATE[name].format(format_moment(deadline.due)))
+        _ended(draft, name, Ended.MISSED, "nobody")
+        draft.say(Kind.DEADLINE_MISSED, _LATE[name].format(format_moment(deadline.due)))
 
 
-def is_over(draft: Draft, name: str) -> bool:
+def is_over(draft: Draft, name: Timer) -> bool:
     """Return whether a clock has ended, or ran out and its timer comes at this very moment.
 
     One that never ran, as the priority had none then, will bring nothing either.
@@ -87,33 +87,33 @@ def is_over(draft: Draft, name: str) -> bool:
     )
 
 
-def miss(draft: Draft, clock: Clock, name: str) -> None:
+def miss(draft: Draft, clock: Clock, name: Timer) -> None:
     """Note that the clock ``name`` ran out."""
     draft.stop(name)
     deadline = draft.incident.deadlines[name]
     _set(draft, name, msgspec.structs.replace(deadline, missed_at=draft.now))
-    _ended(draft, name, "missed", "nobody")
-    draft.say("deadline_missed", _MISSED[name].format(clock.within(name) or "its time"))
+    _ended(draft, name, Ended.MISSED, "nobody")
+    draft.say(Kind.DEADLINE_MISSED, _MISSED[name].format(clock.within(name) or "its time"))
 
 
 def remind_later(draft: Draft, clock: Clock) -> None:
     """Ask again later, counted from the last sign of somebody working on it."""
-    draft.stop("remind")
+    draft.stop(Timer.REMIND)
     if clock.remind_after and draft.incident.state == "acknowledged":
-        draft.timer("remind", draft.now + clock.remind_after)
+        draft.timer(Timer.REMIND, draft.now + clock.remind_after)
 
 
 def heard(draft: Draft, clock: Clock) -> None:
     """Somebody says how it goes: the status update is given, and the next one is due later."""
-    settle(draft, "update", "met", "human")
+    settle(draft, Timer.UPDATE, Ended.MET, "human")
     if draft.incident.state != "snoozed":
-        start(draft, clock, "update")
+        start(draft, clock, Timer.UPDATE)
         remind_later(draft, clock)
 
 
 def pause(draft: Draft, clock: Clock) -> None:
     """Let every running clock stand still, remembering what is left of it."""
-    for name in NAMES:
+    for name in CLOCKS:
         deadline = draft.incident.deadlines.get(name)
         draft.stop(name)
         if deadline is None or not deadline.running or deadline.paused_at:
@@ -122,7 +122,7 @@ def pause(draft: Draft, clock: Clock) -> None:
         left = within.remaining(draft.now, deadline.due, clock.calendar) if within else 0
         still = msgspec.structs.replace(deadline, paused_at=draft.now, remaining=left)
         _set(draft, name, still)
-    draft.stop("escalate", "delivery", "remind", "quiet")
+    draft.stop(Timer.ESCALATE, Timer.DELIVERY, Timer.REMIND, Timer.QUIET)
 
 
 def hold(draft: Draft, clock: Clock) -> None:
@@ -131,10 +131,10 @@ def hold(draft: Draft, clock: Clock) -> None:
     ``due`` becomes when it will be due: what is left then counts from the end of quiet hours. What
     has run out stays as it is.
     """
-    until: int | None = draft.incident.timers.get("quiet")
+    until: int | None = draft.incident.timers.get(Timer.QUIET)
     if until is None or draft.incident.state != "triggered":
         return
-    for name in NAMES:
+    for name in CLOCKS:
         deadline = draft.incident.deadlines.get(name)
         within = clock.within(name)
         if deadline is None or within is None or not deadline.running:
@@ -153,7 +153,7 @@ def hold(draft: Draft, clock: Clock) -> None:
 
 def resume(draft: Draft, clock: Clock) -> None:
     """Let every clock that stood still run on with what was left of it."""
-    for name in NAMES:
+    for name in CLOCKS:
         deadline = draft.incident.deadlines.get(name)
         if deadline is None or not deadline.running or not deadline.paused_at:
             continue
@@ -173,7 +173,7 @@ def resume(draft: Draft, clock: Clock) -> None:
 
 def follow_priority(draft: Draft, clock: Clock) -> None:
     """Let running clocks leave what a lower priority leaves, counted from when they began."""
-    for name in NAMES:
+    for name in CLOCKS:
         deadline = draft.incident.deadlines.get(name)
         if deadline is None or not deadline.running:
             continue
@@ -195,28 +195,36 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
 
 def start_missing(draft: Draft, clock: Clock) -> None:
     """Start what should run and does not: a snooze or another priority had no such clock."""
-    update: Deadline | None = draft.incident.deadlines.get("update")
+    update: Deadline | None = draft.incident.deadlines.get(Timer.UPDATE)
     runs = update is not None and update.running
     if draft.incident.state != "snoozed" and not runs:
-        start(draft, clock, "update")
-    if draft.incident.state == "acknowledged" and "resolve" not in draft.incident.deadlines:
-        start(draft, clock, "resolve")
+        start(draft, clock, Timer.UPDATE)
+    if draft.incident.state == "acknowledged" and Timer.RESOLVE not in draft.incident.deadlines:
+        start(draft, clock, Timer.RESOLVE)
 
 
-def end(draft: Draft, *, acknowledge: str, resolve: str, by: str) -> None:
+def end(draft: Draft, *, acknowledge: Ended, resolve: Ended, by: str) -> None:
     """End all clocks with the episode; the outcomes of two of them are given."""
-    settle(draft, "acknowledge", acknowledge, by)
-    settle(draft, "resolve", resolve, by)
-    drop(draft, "update")
-    draft.stop("escalate", "delivery", "remind", "quiet", "snooze", "flap", "stale")
-    draft.stop("enrich", "summarize")
+    settle(draft, Timer.ACKNOWLEDGE, acknowledge, by)
+    settle(draft, Timer.RESOLVE, resolve, by)
+    drop(draft, Timer.UPDATE)
+    draft.stop(
+        Timer.ESCALATE,
+        Timer.DELIVERY,
+        Timer.REMIND,
+        Timer.QUIET,
+        Timer.SNOOZE,
+        Timer.FLAP,
+        Timer.STALE,
+    )
+    draft.stop(Timer.ENRICH, Timer.SUMMARIZE)
 
 
-def _set(draft: Draft, name: str, deadline: Deadline) -> None:
+def _set(draft: Draft, name: Timer, deadline: Deadline) -> None:
     draft.set(deadlines={**draft.incident.deadlines, name: deadline})
 
 
-def _ended(draft: Draft, name: str, outcome: str, by: str) -> None:
+def _ended(draft: Draft, name: Timer, outcome: Ended, by: str) -> None:
     """Count how a clock ended, and keep it for the review; status updates are too many to keep."""
     # What is over is shown under its most urgent alert's priority, and a rise begins anew: the
     # clock that ended ran under the priority before.

@@ -13,6 +13,7 @@ from routing.forgetting import forget_by_person
 from routing.incident import Incident
 from routing.rules import Rules
 from routing.timers import timer_due
+from routing.vocabulary import Kind, Reason
 
 _BY_PEOPLE = get_args(PersonEvent)
 
@@ -25,12 +26,14 @@ def decide_damaged(stand_in: Incident, event: Event, now: int, rules: Rules) -> 
     if isinstance(event, Forgotten):
         return draft.done(forget_by_person(draft, event, rules))
     if not isinstance(event, _BY_PEOPLE):
-        return draft.done("unknown_incident")
+        return draft.done(Reason.UNKNOWN_INCIDENT)
     if not isinstance(event, Resolved) or stand_in.state == "resolved":
-        return draft.done("already_resolved" if stand_in.state == "resolved" else "damaged")
+        return draft.done(
+            Reason.ALREADY_RESOLVED if stand_in.state == "resolved" else Reason.DAMAGED
+        )
     actor = event.actor
     draft.set(state="resolved", resolved_at=now, resolved_by=actor)
     retire(draft, rules)
     said = f"Closed by {actor.name}: its record was damaged, what became of it is not known"
-    draft.say("resolved", said, actor, cause=event.cause)
-    return draft.done("resolved")
+    draft.say(Kind.RESOLVED, said, actor, cause=event.cause)
+    return draft.done(Reason.RESOLVED)

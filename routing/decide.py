@@ -53,6 +53,7 @@ from routing.incident import Incident
 from routing.reach import delivery_recovered
 from routing.rules import Rules
 from routing.timers import delivery_failed, timer_due
+from routing.vocabulary import Kind, Reason
 
 HELD_MS = 10_000
 """More than two replicas may differ by."""
@@ -75,8 +76,8 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
     if incident is not None and incident.damage is not None:
         return decide_damaged(incident, event, now, rules)
     if incident is None or (incident.state in _NOT_INCIDENTS and not _is_of_watch(incident, event)):
-        return Decision("unknown_incident", incident, incident)
-    handler: Callable[[Draft, Any, Rules], str] = _HANDLERS[type(event)]
+        return Decision(Reason.UNKNOWN_INCIDENT, incident, incident)
+    handler: Callable[[Draft, Any, Rules], Reason] = _HANDLERS[type(event)]
     draft = Draft(incident, incident, now)
     reason = handler(draft, event, rules)
     reach.follow(draft)
@@ -123,12 +124,12 @@ def is_next_generation(decision: Decision) -> bool:
     return base is not None and incident is not None and base.id != incident.id
 
 
-def _delivery_noted(draft: Draft, event: DeliveryNoted, _rules: Rules) -> str:
-    draft.say("delivery_note", f"{event.notifier}: {event.text}")
-    return "delivery_noted"
+def _delivery_noted(draft: Draft, event: DeliveryNoted, _rules: Rules) -> Reason:
+    draft.say(Kind.DELIVERY_NOTE, f"{event.notifier}: {event.text}")
+    return Reason.DELIVERY_NOTED
 
 
-_HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], str]] = {
+_HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
     Acknowledged: person.acknowledge,
     Unacknowledged: person.unacknowledge,
     Resolved: person.resolve_by_person,

@@ -1,5 +1,6 @@
 """What was decided, as data. The store writes it, then metrics observe it."""
 
+from collections.abc import Iterable
 from copy import copy
 from typing import Any, Unpack
 
@@ -9,6 +10,7 @@ from msgspec.structs import force_setattr
 from routing.incident import Incident
 from routing.incident_changes import Changes
 from routing.incident_parts import Actor, Entry
+from routing.vocabulary import Kind, Reason, Timer
 
 _UNSEEN = frozenset(
     {
@@ -27,23 +29,23 @@ _UNSEEN = frozenset(
 """Fields that show nowhere: nobody needs an update for them alone."""
 CHATTER = frozenset(
     {
-        "alerts_changed",
-        "delivery_note",
-        "delivery_recovered",
-        "denied",
-        "echo_dropped",
-        "echo_suspected",
-        "joined",
-        "part_changed",
-        "reported_again",
-        "vanished",
+        Kind.ALERTS_CHANGED,
+        Kind.DELIVERY_NOTE,
+        Kind.DELIVERY_RECOVERED,
+        Kind.DENIED,
+        Kind.ECHO_DROPPED,
+        Kind.ECHO_SUSPECTED,
+        Kind.JOINED,
+        Kind.PART_CHANGED,
+        Kind.REPORTED_AGAIN,
+        Kind.VANISHED,
     }
 )
 """Timeline entries that come by the thousand in a long storm, and of which nobody needs each."""
 CHATTER_MAX, ENTRIES_MAX = 2_000, 10_000
 """Entries of a timeline up to which chatter, and anything at all, is added. What people do is in
 the audit log whatever the timeline holds."""
-_UNTOLD = frozenset({"denied"})
+_UNTOLD = frozenset({Kind.DENIED})
 """Timeline entries that are for the audit alone."""
 
 
@@ -71,7 +73,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     there is nothing to write, not even a tombstone. ``forget``: everything kept of it goes.
     """
 
-    reason: str
+    reason: Reason
     base: Incident | None
     incident: Incident | None
     changed: bool = False
@@ -120,7 +122,7 @@ class Draft:
                 force_setattr(incident, name, value)
 
     def say(
-        self, kind: str, text: str, by: Actor | None = None, via: str = "", cause: str = ""
+        self, kind: Kind, text: str, by: Actor | None = None, via: str = "", cause: str = ""
     ) -> None:
         """Add a line to the timeline; ``via`` where it is nobody's."""
         number = self.start.entries + len(self.timeline)
@@ -130,7 +132,7 @@ class Draft:
         if chatter:
             self.set(shortened=True)
             kind, text = (
-                "shortened",
+                Kind.SHORTENED,
                 "The timeline is long: from here on only what matters is added",
             )
         self.timeline.append(
@@ -150,14 +152,24 @@ class Draft:
         """Note a metric, to be observed after the commit."""
         self.observations.append(Observation(name, value, labels))
 
-    def timer(self, task: str, due: int) -> None:
+    def timer(self, task: Timer, due: int) -> None:
         """Set a timer of the incident, or move it."""
-        self.set(timers={**self.incident.timers, task: due})
+        if "timers" not in self.fields:
+            self.set(timers=dict(self.incident.timers))
+        # The dict is this draft's own from then on.
+        self.incident.timers[task] = due
         self.schedule[task] = due
         self.cancel.discard(task)
 
-    def stop(self, *tasks: str) -> None:
+    def stop(self, *tasks: Timer) -> None:
         """Stop timers of the incident; stopping one that does not run is nothing."""
+        self._stop(tasks)
+
+    def stop_all(self) -> None:
+        """Stop every timer, also those that another release set."""
+        self._stop(tuple(self.incident.timers))
+
+    def _stop(self, tasks: Iterable[str]) -> None:
         timers = self.incident.timers
         gone = [task for task in tasks if task in timers] if timers else ()
         if gone:
@@ -166,7 +178,7 @@ class Draft:
             for task in gone:
                 self.schedule.pop(task, None)
 
-    def done(self, reason: str) -> Decision:
+    def done(self, reason: Reason) -> Decision:
         """Return the decision. Every notifier that has the incident is brought up to date."""
         start, fields = self.start, self.fields
         told = any(entry.kind not in _UNTOLD for entry in self.timeline)

@@ -20,6 +20,7 @@ from routing.flapping import count_change
 from routing.incident import describe
 from routing.incident_parts import Suspect
 from routing.rules import Rules
+from routing.vocabulary import Kind, Timer
 
 
 def due(suspect: Suspect, rules: Rules) -> int:
@@ -83,13 +84,13 @@ def watch(draft: Draft, suspected: dict[str, Suspect], rules: Rules) -> None:
         return
     draft.set(suspected=suspected)
     if not suspected:
-        draft.stop("echo")
+        draft.stop(Timer.ECHO)
         return
     fresh = [suspect for key, suspect in suspected.items() if key not in known]
     at = min(due(suspect, rules) for suspect in suspected.values())
     if fresh and rules.asks:
         at = draft.now
-    draft.timer("echo", min(at, draft.incident.timers.get("echo", at)))
+    draft.timer(Timer.ECHO, min(at, draft.incident.timers.get(Timer.ECHO, at)))
     if fresh:
         _say_suspected(draft, fresh, rules)
 
@@ -102,7 +103,7 @@ def _say_suspected(draft: Draft, fresh: list[Suspect], rules: Rules) -> None:
         late = "a late copy of another Alertmanager? It counts"
     asked = "Alertmanager is asked; " if rules.asks else ""
     draft.say(
-        "echo_suspected",
+        Kind.ECHO_SUSPECTED,
         f"Reported as firing after its end: {names}. {asked}{late} in {wait} unless it is reported"
         " as resolved again",
     )
@@ -111,7 +112,9 @@ def _say_suspected(draft: Draft, fresh: list[Suspect], rules: Rules) -> None:
 def say_outcome(draft: Draft, told_again: list[Alert]) -> None:
     """Say of which suspects a notification says that they fire (told again), or are over."""
     if told_again:
-        draft.say("echo_believed", f"Reported again as firing after its end: {named(told_again)}")
+        draft.say(
+            Kind.ECHO_BELIEVED, f"Reported again as firing after its end: {named(told_again)}"
+        )
     alerts: Mapping[str, Alert] = draft.incident.alerts
     left = draft.incident.suspected
     over = [
@@ -120,7 +123,7 @@ def say_outcome(draft: Draft, told_again: list[Alert]) -> None:
         if key not in left and (key not in alerts or alerts[key].resolved)
     ]
     if over:
-        draft.say("echo_dropped", f"Reported as resolved again: {named(over)}")
+        draft.say(Kind.ECHO_DROPPED, f"Reported as resolved again: {named(over)}")
 
 
 def named(alerts: Iterable[Alert]) -> str:

@@ -14,9 +14,10 @@ from routing.incident import describe
 from routing.incident_parts import AUTOMATIC, Actor, Part
 from routing.rules import Rules
 from routing.urgency import keep_priority, name_incident, raise_to_parts, reprioritise
+from routing.vocabulary import Ended, Kind, PageReason, Reason, Timer
 
 
-def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> str:
+def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> Reason:
     """Open the incident; ``fired``: what did fire is over, so that nobody is paged."""
     alerts: list[Alert] = list(draft.incident.alerts.values())
     name_incident(draft, rules, firing or sorted(alerts, key=lambda a: (a.priority, a.starts_at)))
@@ -32,9 +33,9 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
     )
     if fired and not firing:
         draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
-        draft.say("resolved", "Its firing copy came after its resolve; nobody was paged")
+        draft.say(Kind.RESOLVED, "Its firing copy came after its resolve; nobody was paged")
         retire(draft, rules)
-        return "covered"
+        return Reason.COVERED
     draft.set(state="triggered")
     _say_opened(draft)
     draft.observe("incident_runbooks_total", source=firing[0].runbook_source or "none")
@@ -48,16 +49,16 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> st
     count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
-    start_clocks(draft, rules.clocks[draft.incident.priority], "opened")
-    return "opened"
+    start_clocks(draft, rules.clocks[draft.incident.priority], PageReason.OPENED)
+    return Reason.OPENED
 
 
 def _say_opened(draft: Draft) -> None:
     by: Actor | None = draft.incident.opened_by
     if by is None:
-        draft.say("opened", draft.incident.title)
+        draft.say(Kind.OPENED, draft.incident.title)
     else:
-        draft.say("opened", f"Opened by {by.name}: {draft.incident.title}", by)
+        draft.say(Kind.OPENED, f"Opened by {by.name}: {draft.incident.title}", by)
 
 
 def reopen(
@@ -67,7 +68,7 @@ def reopen(
     said: str,
     by: Actor | None = None,
     skip: str = "",
-) -> str:
+) -> Reason:
     """Start a new episode of a resolved incident."""
     draft.set(pin=None)
     if firing:
@@ -91,15 +92,15 @@ def reopen(
         unreached=None,
         fell_at=0,
     )
-    draft.stop("forget")
-    draft.say("reopened", said, by, "automatic")
+    draft.stop(Timer.FORGET)
+    draft.say(Kind.REOPENED, said, by, "automatic")
     draft.observe("incident_reopened_total", priority=draft.incident.priority)
     if by is None:
         count_change(draft, rules)
     watch_for_news(draft, rules)
     _look_around(draft, rules)
-    start_clocks(draft, rules.clocks[draft.incident.priority], "reopened", skip)
-    return "reopened"
+    start_clocks(draft, rules.clocks[draft.incident.priority], PageReason.REOPENED, skip)
+    return Reason.REOPENED
 
 
 def firing_again(firing: list[Alert]) -> str:
@@ -107,26 +108,26 @@ def firing_again(firing: list[Alert]) -> str:
     return f"Firing again: {', '.join(sorted({describe(alert) for alert in firing})[:5])}"
 
 
-def end(draft: Draft, rules: Rules, *, settled: bool = False) -> str:
+def end(draft: Draft, rules: Rules, *, settled: bool = False) -> Reason:
     """Resolve the incident, for nothing fires any more; ``settled``: nor did it for a while."""
     parts: dict[str, Part] = draft.incident.parts
     if draft.incident.by_hand or any(part.firing for part in parts.values()):
-        return "updated"
+        return Reason.UPDATED
     if not settled:
         if _fired(draft):
             count_change(draft, rules)
         if draft.incident.flapping:
-            return "flapping"
+            return Reason.FLAPPING
     keep_priority(draft)
     draft.set(state="resolved", resolved_at=draft.now, resolved_by=AUTOMATIC)
     draft.set(snoozed_until=0, flapping=False)
     if settled:
         draft.set(changes=())
-    clocks.end(draft, acknowledge="void", resolve="met", by="automatic")
+    clocks.end(draft, acknowledge=Ended.VOID, resolve=Ended.MET, by="automatic")
     retire(draft, rules)
-    draft.say("resolved", "All alerts resolved", via="automatic")
+    draft.say(Kind.RESOLVED, "All alerts resolved", via="automatic")
     observe_duration(draft, rules, "incident_resolution_duration_seconds", "automatic")
-    return "resolved"
+    return Reason.RESOLVED
 
 
 def fires_on(draft: Draft, rules: Rules) -> None:
@@ -141,7 +142,7 @@ def _fired(draft: Draft) -> bool:
     return bool(start.firing()) or any(part.firing for part in start.parts.values())
 
 
-def calm_down(draft: Draft, rules: Rules) -> str:
+def calm_down(draft: Draft, rules: Rules) -> Reason:
     """Nothing changed for a while: believe the end, or the lower priority, that was held back."""
     parts: dict[str, Part] = draft.incident.parts
     firing = draft.incident.firing()
@@ -149,7 +150,7 @@ def calm_down(draft: Draft, rules: Rules) -> str:
         return end(draft, rules, settled=True)
     quiet = format_duration(rules.flap_hold)
     draft.set(flapping=False)
-    draft.say("calmed", f"No longer flapping: nothing changed for {quiet}")
+    draft.say(Kind.CALMED, f"No longer flapping: nothing changed for {quiet}")
     reason = reprioritise(draft, rules, firing)
     page_growth(draft, rules, calm=True)
     return reason
@@ -158,20 +159,20 @@ def calm_down(draft: Draft, rules: Rules) -> str:
 def watch_for_news(draft: Draft, rules: Rules) -> None:
     """Look later whether anybody still reports it; nobody repeats what a person opened."""
     if rules.stale_after and draft.incident.kind != "manual":
-        draft.timer("stale", draft.now + rules.stale_after)
+        draft.timer(Timer.STALE, draft.now + rules.stale_after)
 
 
 def _look_around(draft: Draft, rules: Rules) -> None:
     """Have more found out about the episode: the page does not wait for it."""
     draft.set(context=())
     if rules.enrich:
-        draft.timer("enrich", draft.now)
+        draft.timer(Timer.ENRICH, draft.now)
 
 
 def retire(draft: Draft, rules: Rules) -> None:
     """Forget a closed incident when its time has come."""
     if rules.retention:
-        draft.timer("forget", draft.now + rules.retention)
+        draft.timer(Timer.FORGET, draft.now + rules.retention)
 
 
 def silence(draft: Draft) -> None:

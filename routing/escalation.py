@@ -13,42 +13,55 @@ from routing import clocks
 from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.incident import page_wanted
+from routing.incident import Incident, page_wanted
 from routing.incident_parts import INFORMED, Page, Part
 from routing.reach import episode_pages, is_reached, mark
 from routing.rules import Clock, Step
+from routing.vocabulary import Kind, PageReason, Timer
 
-REASONS = {
-    "opened": "new incident",
-    "reopened": "open again",
-    "priority_raised": "priority raised",
-    "deadline": "not acknowledged in time",
-    "timer": "still not acknowledged",
-    "undelivered": "a notifier failed",
-    "slow": "a notifier is too slow",
-    "resolve_deadline": "not resolved in time",
-    "forgotten": "acknowledged, then silence",
-    "grown": "many more alerts",
-    "after_silence": "something new after a long silence",
-    "snooze_ended": "the snooze is over",
-    "unacknowledged": "given back",
-    "by_hand": "escalated by hand",
+WHY: Mapping[PageReason, str] = {
+    PageReason.OPENED: "new incident",
+    PageReason.REOPENED: "open again",
+    PageReason.PRIORITY_RAISED: "priority raised",
+    PageReason.DEADLINE: "not acknowledged in time",
+    PageReason.TIMER: "still not acknowledged",
+    PageReason.UNDELIVERED: "a notifier failed",
+    PageReason.SLOW: "a notifier is too slow",
+    PageReason.RESOLVE_DEADLINE: "not resolved in time",
+    PageReason.FORGOTTEN: "acknowledged, then silence",
+    PageReason.GROWN: "many more alerts",
+    PageReason.AFTER_SILENCE: "something new after a long silence",
+    PageReason.SNOOZE_ENDED: "the snooze is over",
+    PageReason.UNACKNOWLEDGED: "given back",
+    PageReason.BY_HAND: "escalated by hand",
 }
 """Why a step is notified: the name is the metric's label, the words are for people."""
-_FIRST = ("opened", "reopened")
+_REASONS = frozenset(WHY)
+_FIRST = (PageReason.OPENED, PageReason.REOPENED)
 
 
-def start_clocks(draft: Draft, clock: Clock, reason: str, skip: str = "") -> None:
+def why(reason: str) -> str:
+    """Return why a step was notified, in words; what a newer release says as it says it."""
+    return WHY[PageReason(reason)] if reason in _REASONS else reason.replace("_", " ")
+
+
+def held_for(incident: Incident) -> PageReason:
+    """Return what the page that waits for the end of quiet hours is for."""
+    reason = incident.held_reason
+    return PageReason(reason) if reason in _REASONS else PageReason.OPENED
+
+
+def start_clocks(draft: Draft, clock: Clock, reason: PageReason, skip: str = "") -> None:
     """Page the first step and start the clocks of an episode or of a raised priority.
 
     ``skip`` is a notifier that has rung already.
     """
     draft.set(step=-1, undeliverable_counted=False, clock_started_at=draft.now, held_reason="")
-    draft.stop("quiet", "remind", "snooze")
-    clocks.drop(draft, "resolve")
-    clocks.start(draft, clock, "acknowledge")
+    draft.stop(Timer.QUIET, Timer.REMIND, Timer.SNOOZE)
+    clocks.drop(draft, Timer.RESOLVE)
+    clocks.start(draft, clock, Timer.ACKNOWLEDGE)
     if "update" not in draft.incident.timers:
-        clocks.start(draft, clock, "update")
+        clocks.start(draft, clock, Timer.UPDATE)
     page_next(draft, clock, reason, skip=skip)
     _inform(draft, clock, reason)
 
@@ -65,7 +78,7 @@ def count_firing(draft: Draft) -> int:
     return firing + sum(part.firing for part in parts.values())
 
 
-def _inform(draft: Draft, clock: Clock, reason: str) -> None:
+def _inform(draft: Draft, clock: Clock, reason: PageReason) -> None:
     """Let other systems know, beside the policy: nothing waits for what they answer."""
     pages: dict[str, Page] = draft.incident.pages
     fresh = {
@@ -80,7 +93,7 @@ def _inform(draft: Draft, clock: Clock, reason: str) -> None:
 def page_next(
     draft: Draft,
     clock: Clock,
-    reason: str,
+    reason: PageReason,
     paged: Mapping[str, int] | None = None,
     skip: str = "",
 ) -> None:
@@ -92,7 +105,7 @@ def page_next(
     if step is not None and _wait_for_hours(draft, clock, reason):
         clocks.hold(draft, clock)
         return
-    draft.stop("quiet")
+    draft.stop(Timer.QUIET)
     draft.set(held_reason="")
     if draft.incident.state != "snoozed":
         clocks.resume(draft, clock)
@@ -104,9 +117,9 @@ def page_next(
     for name in names:
         page(draft, name, step.mention_for(name), reason, paged)
     if names:
-        draft.timer("delivery", draft.now + clock.deliver_within)
-        kind = "escalated" if number else "paged"
-        draft.say(kind, f"Step {number + 1}, {REASONS[reason]}: notify {', '.join(names)}")
+        draft.timer(Timer.DELIVERY, draft.now + clock.deliver_within)
+        kind = Kind.ESCALATED if number else Kind.PAGED
+        draft.say(kind, f"Step {number + 1}, {WHY[reason]}: notify {', '.join(names)}")
     if number > 0 or reason not in _FIRST:
         draft.observe(
             "incident_escalations_total",
@@ -124,10 +137,10 @@ def page_held(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
         laps = (number // len(clock.steps)) * clock.lap
         as_if = draft.now - laps - (step.after or 0)
         draft.set(clock_started_at=max(draft.incident.clock_started_at, as_if))
-    page_next(draft, clock, draft.incident.held_reason or "opened", paged)
+    page_next(draft, clock, held_for(draft.incident), paged)
 
 
-def page_again(draft: Draft, clock: Clock, reason: str) -> None:
+def page_again(draft: Draft, clock: Clock, reason: PageReason) -> None:
     """Page the step once more that the incident is at, or its first one.
 
     Under a shorter policy than the one that got it there, that is the last one with anybody in it.
@@ -142,9 +155,9 @@ def page_again(draft: Draft, clock: Clock, reason: str) -> None:
 def page_by_hand(draft: Draft, clock: Clock) -> None:
     """Page the next step, or the last one once more: who asks for people gets some."""
     if _staffed(clock, draft.incident.step + 1)[1] is None:
-        page_again(draft, clock, "by_hand")
+        page_again(draft, clock, PageReason.BY_HAND)
     else:
-        page_next(draft, clock, "by_hand")
+        page_next(draft, clock, PageReason.BY_HAND)
 
 
 def ask_again(draft: Draft, clock: Clock) -> None:
@@ -152,20 +165,20 @@ def ask_again(draft: Draft, clock: Clock) -> None:
     by = draft.incident.assigned_to or draft.incident.acknowledged_by
     mention = f"@{by.id}" if by is not None and by.via == "slack" and by.id else ""
     for name in clock.remind:
-        page(draft, name, mention, "forgotten", None)
+        page(draft, name, mention, PageReason.FORGOTTEN, None)
     who = by.name if by is not None else "somebody"
-    draft.say("reminded", f"Acknowledged by {who}, and nothing heard since: still on it?")
+    draft.say(Kind.REMINDED, f"Acknowledged by {who}, and nothing heard since: still on it?")
 
 
-def _wait_for_hours(draft: Draft, clock: Clock, reason: str) -> bool:
+def _wait_for_hours(draft: Draft, clock: Clock, reason: PageReason) -> bool:
     """Put a page off until quiet hours end; who asks by hand means now."""
-    if not clock.quiet or reason == "by_hand" or clock.calendar.is_open(draft.now):
+    if not clock.quiet or reason == PageReason.BY_HAND or clock.calendar.is_open(draft.now):
         return False
     if "quiet" not in draft.incident.timers:
         until = clock.calendar.next_open(draft.now)
-        draft.timer("quiet", until)
+        draft.timer(Timer.QUIET, until)
         draft.set(held_reason=reason)
-        draft.say("held", f"Quiet hours: pages wait until {format_moment(until)}")
+        draft.say(Kind.HELD, f"Quiet hours: pages wait until {format_moment(until)}")
     return True
 
 
@@ -179,14 +192,14 @@ def _staffed(clock: Clock, number: int) -> tuple[int, Step | None]:
 
 
 def page(
-    draft: Draft, name: str, mention: str, reason: str, paged: Mapping[str, int] | None
+    draft: Draft, name: str, mention: str, reason: PageReason, paged: Mapping[str, int] | None
 ) -> None:
     """Raise the page of one notifier; while somebody is on it, the page insists."""
     pages: dict[str, Page] = draft.incident.pages
     known = pages.get(name)
     step: int = draft.incident.step
     # A new episode starts its own series: what an older one delivered does not count for it.
-    fresh = reason == "reopened" or name not in episode_pages(draft)
+    fresh = reason == PageReason.REOPENED or name not in episode_pages(draft)
     insists = draft.incident.state == "acknowledged"
     pending = known is not None and known.seq > max(known.failed_seq, known.answered_seq)
     waits = known is not None and paged is not None and paged.get(name, 0) < known.seq
@@ -227,19 +240,21 @@ def answer_pages(draft: Draft) -> bool:
 def arm_next(draft: Draft, clock: Clock, number: int) -> None:
     """Set the timer of step ``number``, if that step names its own time."""
     number, step = _staffed(clock, number)
-    draft.stop("escalate")
+    draft.stop(Timer.ESCALATE)
     # Who acknowledged is reminded, but the policy climbs on its own only while nobody has.
     if step is None or draft.incident.state != "triggered":
         return
     if step.after is not None:
         laps = (number // len(clock.steps)) * clock.lap
-        draft.timer("escalate", max(draft.incident.clock_started_at + laps + step.after, draft.now))
-    elif clock.acknowledge_within is not None and clocks.is_over(draft, "acknowledge"):
+        draft.timer(
+            Timer.ESCALATE, max(draft.incident.clock_started_at + laps + step.after, draft.now)
+        )
+    elif clock.acknowledge_within is not None and clocks.is_over(draft, Timer.ACKNOWLEDGE):
         # The deadline that would have triggered it has passed: another such period is given.
-        draft.timer("escalate", clock.acknowledge_within.due(draft.now, clock.calendar))
+        draft.timer(Timer.ESCALATE, clock.acknowledge_within.due(draft.now, clock.calendar))
 
 
-def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]) -> None:
+def _exhausted(draft: Draft, clock: Clock, reason: PageReason, paged: Mapping[str, int]) -> None:
     """Nobody is left to notify: say so, and count it once when nobody was reached at all.
 
     Who acknowledged was reached, whatever became of later pages. A page that still has time to
@@ -251,23 +266,23 @@ def _exhausted(draft: Draft, clock: Clock, reason: str, paged: Mapping[str, int]
         for page in pages.values()
     )
     if on_its_way or draft.incident.acknowledged_at or is_reached(pages, paged):
-        draft.say("exhausted", f"{REASONS[reason].capitalize()}, and no escalation step is left")
+        draft.say(Kind.EXHAUSTED, f"{WHY[reason].capitalize()}, and no escalation step is left")
         return
     if draft.incident.undeliverable_counted:
         return
     draft.set(undeliverable_counted=True)
     mark(draft, {}, exhausted=True)
-    draft.say("undeliverable", "Nobody could be reached: every notifier of the policy failed")
+    draft.say(Kind.UNDELIVERABLE, "Nobody could be reached: every notifier of the policy failed")
     draft.observe("incident_undeliverable_total", priority=draft.incident.priority)
 
 
 def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> None:
     """The acknowledge deadline passed: it is missed, and the next step is notified."""
-    clocks.miss(draft, clock, "acknowledge")
+    clocks.miss(draft, clock, Timer.ACKNOWLEDGE)
     _, following = _staffed(clock, draft.incident.step + 1)
     # Without its timer (the policy was another one when it was paged) nobody would be told.
     if following is None or "escalate" not in draft.incident.timers:
-        page_next(draft, clock, "deadline", paged)
+        page_next(draft, clock, PageReason.DEADLINE, paged)
 
 
 def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, int]) -> None:
@@ -277,5 +292,9 @@ def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, i
     draft.set(pages={**pages, notifier: msgspec.structs.replace(failed, failed_seq=failed.seq)})
     # Of two notifiers failing in one step only the first moves the page on.
     current = notifier in episode_pages(draft) and failed.step == draft.incident.step
-    if current and failed.reason != "forgotten" and page_wanted(draft.incident.state, failed):
-        page_next(draft, clock, "undelivered", paged)
+    if (
+        current
+        and failed.reason != PageReason.FORGOTTEN
+        and page_wanted(draft.incident.state, failed)
+    ):
+        page_next(draft, clock, PageReason.UNDELIVERED, paged)

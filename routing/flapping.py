@@ -9,6 +9,7 @@ and each further change puts it off.
 from routing.decision import Draft
 from routing.duration import format_duration
 from routing.rules import Rules
+from routing.vocabulary import Kind, Timer
 
 
 def count_change(draft: Draft, rules: Rules, fell_at: int = 0) -> None:
@@ -25,7 +26,7 @@ def count_change(draft: Draft, rules: Rules, fell_at: int = 0) -> None:
     if len(changes) >= rules.flap_changes and not draft.incident.flapping:
         draft.set(flapping=True)
         draft.say(
-            "flapping",
+            Kind.FLAPPING,
             f"Flapping ({len(changes)} changes within {format_duration(rules.flap_window)}): it"
             f" stays open and at {draft.incident.priority}, acknowledgements stand, and its alerts"
             f" page nobody, until nothing changes for {format_duration(rules.flap_hold)}",
@@ -37,7 +38,7 @@ def count_change(draft: Draft, rules: Rules, fell_at: int = 0) -> None:
 def wait_for_quiet(draft: Draft, rules: Rules) -> None:
     """Put the end of flapping off: something changed."""
     if draft.incident.flapping:
-        draft.timer("flap", draft.now + rules.flap_hold)
+        draft.timer(Timer.FLAP, draft.now + rules.flap_hold)
 
 
 def held(draft: Draft, asked: str, reason: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from routing.decision import Draft
 from routing.escalation import count_firing, page_again
 from routing.flapping import count_change
 from routing.rules import Repage, Rules
+from routing.vocabulary import Kind, PageReason
 
 AT_LEAST = 2
 """So many more have to fire for ``doubled``: of one alert the second is said, the third pages."""
@@ -26,11 +27,11 @@ def page_growth(
     asleep = draft.incident.state == "snoozed" or "quiet" in draft.incident.timers
     if repage is None or asleep or draft.incident.flapping:
         return
-    reason = "after_silence" if after_silence else "grown"
+    reason = PageReason.AFTER_SILENCE if after_silence else PageReason.GROWN
     words = "Something new fires after a long silence" if after_silence else _grown(draft, repage)
     if not words:
         return
-    draft.say("grown", words)
+    draft.say(Kind.GROWN, words)
     page_again(draft, clock, reason)
     if not calm:
         count_change(draft, rules)

@@ -8,6 +8,7 @@ and whether a beat ever came (``seen_at``).
 from routing.decision import Decision, Draft
 from routing.event import HeartbeatSeen, TimerDue
 from routing.incident import SCHEMA, Incident
+from routing.vocabulary import Reason, Timer
 
 GRACE_MS = 60_000
 """A service that was down may have missed what is due so soon after its start."""
@@ -28,22 +29,22 @@ def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> D
         # Nobody knows whether it ever came: it counts as one that did.
         draft.set(seen_at=now)
     if start.state == "missing" and not event.returned:
-        return draft.done("still_missing" if event.expected else "heartbeat_returned")
-    due = start.timers.get("heartbeat", 0)
+        return draft.done(Reason.STILL_MISSING if event.expected else Reason.HEARTBEAT_RETURNED)
+    due = start.timers.get(Timer.HEARTBEAT, 0)
     late = 0 < due <= now
     if not event.returned and not event.expected and (late or start.episode_opened_at):
         # It is late, and may have been reported as missing in this moment: then that is over too.
         draft.set(state="missing", episode_opened_at=due if late else start.episode_opened_at)
-        draft.stop("heartbeat")
-        return draft.done("heartbeat_returned")
+        draft.stop(Timer.HEARTBEAT)
+        return draft.done(Reason.HEARTBEAT_RETURNED)
     # What lies further ahead than a beat ever does was written by a clock that was wrong.
     if event.expected and now + min(GRACE_MS, event.interval) < due <= now + event.interval:
-        return draft.done("expected")
+        return draft.done(Reason.EXPECTED)
     if not event.expected:
         draft.set(seen_at=now)
     draft.set(state="beating", episode_opened_at=start.episode_opened_at if event.expected else 0)
-    draft.timer("heartbeat", now + event.interval)
-    return draft.done("expected" if event.expected else "heartbeat")
+    draft.timer(Timer.HEARTBEAT, now + event.interval)
+    return draft.done(Reason.EXPECTED if event.expected else Reason.HEARTBEAT)
 
 
 def _fresh(event: HeartbeatSeen) -> Incident:
@@ -58,12 +59,12 @@ def _fresh(event: HeartbeatSeen) -> Incident:
     )
 
 
-def heartbeat_due(draft: Draft, event: TimerDue) -> str:
+def heartbeat_due(draft: Draft, event: TimerDue) -> Reason:
     """No beat came in time. ``event.lost``: it is not configured any more."""
     since = draft.incident.timers["heartbeat"]
-    draft.stop("heartbeat")
+    draft.stop(Timer.HEARTBEAT)
     if event.lost:
         draft.set(state="tombstone")
-        return "not_watched"
+        return Reason.NOT_WATCHED
     draft.set(state="missing", episode_opened_at=since)
-    return "heartbeat_missing"
+    return Reason.HEARTBEAT_MISSING

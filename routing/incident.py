@@ -28,6 +28,7 @@ from routing.incident_parts import (
     Suspect,
     Unreached,
 )
+from routing.vocabulary import Lane, Timer
 
 SCHEMA = 6
 """Version of the stored record. Older records are upgraded on reading, newer ones never written."""
@@ -47,9 +48,7 @@ State = Literal[
 ``damaged``: it stands for a record that could not be read; ``newer``: it shows one that a newer
 release wrote, and is never stored."""
 OPEN_STATES = ("triggered", "acknowledged", "snoozed")
-LANES = ("urgent", "normal", "background")
-"""Of the agenda: P1 and P2, P3 and P4, and what pages nobody and asks services that may be slow."""
-BACKGROUND = frozenset({"enrich", "summarize"})
+BACKGROUND = frozenset({Timer.ENRICH, Timer.SUMMARIZE})
 """Timers of the last lane, beside the deliveries to notifiers that ring nobody."""
 
 
@@ -161,15 +160,15 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return self.unreached is not None and not self.unreached.until
 
     @property
-    def lane(self) -> str:
+    def lane(self) -> Lane:
         """Its lane of the agenda: P1 and P2 have their own and never wait behind P3 and P4."""
         return lane_of(self.priority)
 
-    def lane_of_task(self, task: str) -> str:
+    def lane_of_task(self, task: str) -> Lane:
         """Return the agenda lane of one task: what pages nobody delays nothing that does."""
         page = self.pages.get(task.removeprefix("notify:")) if task.startswith("notify:") else None
         informs = page is not None and page.step == INFORMED
-        return "background" if informs or task in BACKGROUND else self.lane
+        return Lane.BACKGROUND if informs or task in BACKGROUND else self.lane
 
     def wants(self, page: Page) -> bool:
         """Return whether a page is still wanted."""
@@ -223,9 +222,9 @@ def page_wanted(state: str, page: Page) -> bool:
     return state == "acknowledged" and page.insists and page.seq > page.answered_seq
 
 
-def lane_of(priority: str) -> str:
+def lane_of(priority: str) -> Lane:
     """Return the agenda lane of a priority."""
-    return "urgent" if priority <= "P2" else "normal"
+    return Lane.URGENT if priority <= "P2" else Lane.NORMAL
 
 
 def describe(alert: Alert) -> str:

@@ -14,6 +14,7 @@ from routing.event import DeliveryRecovered
 from routing.incident import OPEN_STATES
 from routing.incident_parts import INFORMED, Actor, Page, Unreached
 from routing.rules import Clock, Rules
+from routing.vocabulary import Kind, Reason
 
 WHY_MAX = 200
 """Characters of what one notifier says."""
@@ -70,7 +71,7 @@ def _whys(pages: Mapping[str, Page], errors: Mapping[str, str]) -> Iterable[str]
         yield f"{name}: {said if len(said) <= WHY_MAX else said[: WHY_MAX - 1] + '…'}"
 
 
-def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) -> str:
+def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) -> Reason:
     """A page arrived after all, or a notifier that had failed works again."""
     known: Unreached | None = draft.incident.unreached
     waited = known is not None and not known.until
@@ -81,16 +82,16 @@ def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) ->
         draft.set(unreached=msgspec.structs.replace(known, until=draft.now))
         after = f"Reached {event.notifier} after {_span(draft.now - known.since)}"
         nobody = f"nobody could be reached since {format_moment(known.since)}"
-        draft.say("reached", f"{after}; {failed or nobody}")
-        return "reached"
+        draft.say(Kind.REACHED, f"{after}; {failed or nobody}")
+        return Reason.REACHED
     if not failed:
-        return "unchanged"
+        return Reason.UNCHANGED
     # Nothing that is shown to people has changed: the line goes along with their next update.
     pages: dict[str, Page] = draft.incident.pages
     draft.skip.update(name for name, page in pages.items() if page.step != INFORMED)
     after = _span(draft.now - event.failed_since)
-    draft.say("delivery_recovered", f"{event.notifier} delivers again after {after}; {failed}")
-    return "delivery_recovered"
+    draft.say(Kind.DELIVERY_RECOVERED, f"{event.notifier} delivers again after {after}; {failed}")
+    return Reason.DELIVERY_RECOVERED
 
 
 def _span(length: int) -> str:

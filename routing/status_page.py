@@ -19,6 +19,7 @@ from routing.incident import OPEN_STATES, Incident, labelled
 from routing.incident_parts import Publication, PublicUpdate
 from routing.rules import Rules
 from routing.status_rule import StatusRule, joined, listed
+from routing.vocabulary import Kind, Reason
 
 UPDATES_KEPT = 50
 _TOLD_BY = frozenset({"state", "episode", "priority", "alerts", "parts", "merged_firing"})
@@ -120,34 +121,34 @@ def _fold(draft: Draft, published: Publication | None) -> None:
         _set(draft, published, resolved_at=draft.now)
 
 
-def update(draft: Draft, event: StatusUpdated, rules: Rules) -> str:
+def update(draft: Draft, event: StatusUpdated, rules: Rules) -> Reason:
     """A person tells outsiders how it is; of what is over they may only word the end."""
     incident, rule = draft.start, rules.status
     refused = _refusal(incident, event)
     if refused or rule is None:
-        return refused or "no_status_page"
+        return refused or Reason.NO_STATUS_PAGE
     components = _chosen(draft, event, rule, incident.published)
     if not components:
-        return "no_component"
+        return Reason.NO_COMPONENT
     text = event.text or _word(draft, rule, event.status, components)
     said = PublicUpdate(draft.now, event.status, text, event.actor.name)
     _publish(draft, event, rule, components, said)
     words = f"Status page, {event.status}: {text}"
-    draft.say("status_update", words, event.actor)
+    draft.say(Kind.STATUS_UPDATE, words, event.actor)
     if incident.is_open and event.actor.ends == "human":
         clocks.heard(draft, rules.clocks[draft.incident.priority])
-    return "status_updated"
+    return Reason.STATUS_UPDATED
 
 
-def _refusal(incident: Incident, event: StatusUpdated) -> str:
+def _refusal(incident: Incident, event: StatusUpdated) -> Reason | None:
     published = incident.published
     if event.episode is not None and event.episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if incident.merged_into:
-        return "merged"
+        return Reason.MERGED
     if not incident.is_open and (published is None or event.status != "resolved"):
-        return "already_resolved"
-    return "hidden" if published is not None and published.hidden else ""
+        return Reason.ALREADY_RESOLVED
+    return Reason.HIDDEN if published is not None and published.hidden else None
 
 
 def _publish(
@@ -212,15 +213,15 @@ def _chosen(
     return dict.fromkeys(known, event.impact) if event.impact else known
 
 
-def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> str:
+def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> Reason:
     """A person takes back what outsiders read, all of it or one update, or shows it again."""
     incident, published = draft.start, draft.start.published
     if event.episode is not None and event.episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if published is None:
-        return "not_published"
+        return Reason.NOT_PUBLISHED
     if event.update > len(published.updates):
-        return "no_such_update"
+        return Reason.NO_SUCH_UPDATE
     updates = list(published.updates)
     if event.update:
         changed = msgspec.structs.replace(updates[event.update - 1], hidden=event.hidden)
@@ -231,13 +232,13 @@ def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> str:
     else:
         after = msgspec.structs.replace(published, hidden=event.hidden)
     if after == published:
-        return "unchanged"
+        return Reason.UNCHANGED
     draft.set(published=after)
     what = f"update {event.update}" if event.update else "the incident"
     how = "taken back" if event.hidden else "shown again"
     actor = event.actor
-    draft.say("status_hidden", f"Status page: {what} {how} by {actor.name}", actor)
-    return "status_hidden" if event.hidden else "status_shown"
+    draft.say(Kind.STATUS_HIDDEN, f"Status page: {what} {how} by {actor.name}", actor)
+    return Reason.STATUS_HIDDEN if event.hidden else Reason.STATUS_SHOWN
 
 
 def _end_of(published: Publication, *, goes_on: bool) -> int:
@@ -298,7 +299,7 @@ def _set(draft: Draft, published: Publication, **fields: Any) -> None:
 
 def _tell(draft: Draft, published: Publication, text: str) -> None:
     if not published.hidden:
-        draft.say("published", text, via="automatic")
+        draft.say(Kind.PUBLISHED, text, via="automatic")
 
 
 def _shown(components: Mapping[str, str]) -> str:

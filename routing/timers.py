@@ -16,55 +16,56 @@ from routing.heartbeat import heartbeat_due
 from routing.incident import describe, page_wanted
 from routing.incident_parts import Suspect
 from routing.rules import Clock, Rules
+from routing.vocabulary import Kind, PageReason, Reason, Timer
 
 
-def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def timer_due(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Handle a due timer; one that was stopped or moved since is nothing but cleared."""
     due = draft.incident.timers.get(event.task)
     if due is None:
         draft.cancel.add(event.task)
-        return "timer_gone"
+        return Reason.TIMER_GONE
     if due > draft.now:
         # The agenda entry is early, for instance because the clock was set back: put it right.
-        draft.timer(event.task, due)
-        return "timer_early"
+        draft.schedule[event.task] = due
+        return Reason.TIMER_EARLY
     handler = _TIMERS.get(event.task)
     # A newer release set it, and a replica of that release will know what to do.
-    return handler(draft, event, rules) if handler is not None else "timer_unknown"
+    return handler(draft, event, rules) if handler is not None else Reason.TIMER_UNKNOWN
 
 
 def _clock(draft: Draft, rules: Rules) -> Clock:
     return rules.clocks[draft.incident.priority]
 
 
-def _acknowledge(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _acknowledge(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     escalation.acknowledge_passed(draft, _clock(draft, rules), event.paged)
-    return "deadline_missed"
+    return Reason.DEADLINE_MISSED
 
 
-def _resolve(draft: Draft, event: TimerDue, rules: Rules) -> str:
-    clocks.miss(draft, _clock(draft, rules), "resolve")
-    escalation.page_next(draft, _clock(draft, rules), "resolve_deadline", event.paged)
-    return "deadline_missed"
+def _resolve(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
+    clocks.miss(draft, _clock(draft, rules), Timer.RESOLVE)
+    escalation.page_next(draft, _clock(draft, rules), PageReason.RESOLVE_DEADLINE, event.paged)
+    return Reason.DEADLINE_MISSED
 
 
-def _update(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+def _update(draft: Draft, _event: TimerDue, rules: Rules) -> Reason:
     """Nobody wrote how it goes: say so, and ask again when the next update is due."""
-    clocks.miss(draft, _clock(draft, rules), "update")
+    clocks.miss(draft, _clock(draft, rules), Timer.UPDATE)
     status_page.remind(draft)
-    clocks.start(draft, _clock(draft, rules), "update")
-    return "deadline_missed"
+    clocks.start(draft, _clock(draft, rules), Timer.UPDATE)
+    return Reason.DEADLINE_MISSED
 
 
-def _escalate(draft: Draft, event: TimerDue, rules: Rules) -> str:
-    draft.stop("escalate")
-    escalation.page_next(draft, _clock(draft, rules), "timer", event.paged)
-    return "escalated"
+def _escalate(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
+    draft.stop(Timer.ESCALATE)
+    escalation.page_next(draft, _clock(draft, rules), PageReason.TIMER, event.paged)
+    return Reason.ESCALATED
 
 
-def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Slow is failed: what was not delivered in time moves on, while its retries go on."""
-    draft.stop("delivery")
+    draft.stop(Timer.DELIVERY)
     step, state = draft.incident.step, draft.incident.state
     pages = {
         name: page for name, page in reach.episode_pages(draft).items() if page_wanted(state, page)
@@ -76,95 +77,95 @@ def _delivery(draft: Draft, event: TimerDue, rules: Rules) -> str:
     ]
     in_time = not late and reach.is_reached(pages, event.paged)
     if in_time or not pages:
-        return "delivered_in_time"
+        return Reason.DELIVERED_IN_TIME
     for name in late:
-        draft.say("delivery_late", f"{name} has not confirmed the page in time")
+        draft.say(Kind.DELIVERY_LATE, f"{name} has not confirmed the page in time")
     reach.nobody_yet(draft, _clock(draft, rules), event.paged, event.errors)
     # However many are late, the page moves on by one step; what is late may still arrive.
-    escalation.page_next(draft, _clock(draft, rules), "slow", event.paged)
-    return "delivery_late"
+    escalation.page_next(draft, _clock(draft, rules), PageReason.SLOW, event.paged)
+    return Reason.DELIVERY_LATE
 
 
-def _quiet(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _quiet(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Quiet hours are over: page what waited for their end."""
-    draft.stop("quiet")
+    draft.stop(Timer.QUIET)
     escalation.page_held(draft, _clock(draft, rules), event.paged)
-    return "quiet_hours_over"
+    return Reason.QUIET_HOURS_OVER
 
 
-def _remind(draft: Draft, _event: TimerDue, rules: Rules) -> str:
-    draft.stop("remind")
+def _remind(draft: Draft, _event: TimerDue, rules: Rules) -> Reason:
+    draft.stop(Timer.REMIND)
     if draft.incident.state != "acknowledged":
-        return "timer_gone"
+        return Reason.TIMER_GONE
     clock = _clock(draft, rules)
     if clock.quiet and not clock.calendar.is_open(draft.now):
-        draft.timer("remind", clock.calendar.next_open(draft.now))
-        return "quiet_hours"
+        draft.timer(Timer.REMIND, clock.calendar.next_open(draft.now))
+        return Reason.QUIET_HOURS
     escalation.ask_again(draft, clock)
     clocks.remind_later(draft, clock)
-    return "reminded"
+    return Reason.REMINDED
 
 
-def _snooze(draft: Draft, _event: TimerDue, rules: Rules) -> str:
+def _snooze(draft: Draft, _event: TimerDue, rules: Rules) -> Reason:
     return wake(draft, rules)
 
 
-def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> str:
-    draft.stop("flap")
+def _flap(draft: Draft, _event: TimerDue, rules: Rules) -> Reason:
+    draft.stop(Timer.FLAP)
     return calm_down(draft, rules)
 
 
-def _forget(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _forget(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Forget a closed incident, unless it still keeps something quiet."""
     start = draft.start
-    draft.stop("forget")
+    draft.stop(Timer.FORGET)
     if not rules.retention:
-        return "kept"
+        return Reason.KEPT
     if start.resolved_at + rules.retention > draft.now:
         # It is to be kept for longer than when it ended.
-        draft.timer("forget", start.resolved_at + rules.retention)
-        return "kept"
+        draft.timer(Timer.FORGET, start.resolved_at + rules.retention)
+        return Reason.KEPT
     # What nobody reports any more needs no silence: a newer generation may have taken over.
     told = max(event.seen_at, start.seen_at) + rules.retention > draft.now
     if is_needed(start, told=told):
         retire(draft, rules)
-        return "kept"
+        return Reason.KEPT
     forget(draft)
-    return "forgotten"
+    return Reason.FORGOTTEN
 
 
-def _merge(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _merge(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     return told_target(draft, event, rules)
 
 
-def _heartbeat(draft: Draft, event: TimerDue, _rules: Rules) -> str:
+def _heartbeat(draft: Draft, event: TimerDue, _rules: Rules) -> Reason:
     return heartbeat_due(draft, event)
 
 
-def _enrich(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _enrich(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Keep what was found out; whoever has the incident is brought up to date, and not rung."""
-    draft.stop("enrich")
+    draft.stop(Timer.ENRICH)
     draft.set(context=event.context)
     if rules.summarize:
-        draft.timer("summarize", draft.now)
-    return "enriched" if event.context else "nothing_found"
+        draft.timer(Timer.SUMMARIZE, draft.now)
+    return Reason.ENRICHED if event.context else Reason.NOTHING_FOUND
 
 
-def _summarize(draft: Draft, event: TimerDue, _rules: Rules) -> str:
+def _summarize(draft: Draft, event: TimerDue, _rules: Rules) -> Reason:
     """Put the words in front of what they were made of."""
-    draft.stop("summarize")
+    draft.stop(Timer.SUMMARIZE)
     known = tuple(found for found in draft.incident.context if found.enricher != "summary")
     draft.set(context=(*event.context, *known))
-    return "enriched" if event.context else "nothing_found"
+    return Reason.ENRICHED if event.context else Reason.NOTHING_FOUND
 
 
-def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _stale(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Nobody reported it for long: ask Alertmanager, or at least say so."""
     seen = max(event.seen_at, draft.incident.seen_at)
     if seen + rules.stale_after > draft.now:
-        draft.timer("stale", seen + rules.stale_after)
-        return "still_reported"
-    draft.stop("stale")
+        draft.timer(Timer.STALE, seen + rules.stale_after)
+        return Reason.STILL_REPORTED
+    draft.stop(Timer.STALE)
     watch_for_news(draft, rules)
     if _end_elsewhere(draft, event.elsewhere):
         reason = follow_alerts(draft, rules)
@@ -174,8 +175,8 @@ def _stale(draft: Draft, event: TimerDue, rules: Rules) -> str:
         if not draft.incident.stale_at:
             draft.set(stale_at=draft.now)
             silent = format_duration(rules.stale_after)
-            draft.say("stale", f"No news of it for {silent}: gone, silenced or inhibited")
-        return "stale"
+            draft.say(Kind.STALE, f"No news of it for {silent}: gone, silenced or inhibited")
+        return Reason.STALE
     return _ask_alertmanager(draft, event.alerts, rules)
 
 
@@ -195,13 +196,13 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
         return False
     for incident in sorted({elsewhere[key] for key in moved}):
         names = sorted({describe(of) for key, of in moved.items() if elsewhere[key] == incident})
-        draft.say("continued", f"Reported in {incident} now: {', '.join(names[:5])}")
+        draft.say(Kind.CONTINUED, f"Reported in {incident} now: {', '.join(names[:5])}")
     over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in moved}
     draft.set(alerts={**alerts, **over})
     return True
 
 
-def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> str:
+def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> Reason:
     alerts: dict[str, Alert] = draft.incident.alerts
     firing = {alert.fingerprint: alert for alert in draft.start.watched()}
     said = {
@@ -213,10 +214,10 @@ def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -
     known: dict[str, str] = draft.incident.vanished
     for words in sorted({words for key, words in said.items() if known.get(key) != words}):
         names = sorted({describe(firing[key]) for key, how in said.items() if how == words})
-        draft.say("vanished", f"Alertmanager says {words}: {', '.join(names[:5])}")
+        draft.say(Kind.VANISHED, f"Alertmanager says {words}: {', '.join(names[:5])}")
     draft.set(vanished=said, stale_at=draft.now if said else 0)
     if not gone or not rules.resolve_gone:
-        return "stale" if said else "still_reported"
+        return Reason.STALE if said else Reason.STILL_REPORTED
     over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in gone}
     draft.set(alerts={**alerts, **over})
     return follow_alerts(draft, rules)
@@ -227,11 +228,11 @@ def _words(answer: Seen) -> str:
     return f"{answer.state}{by}"
 
 
-def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def _echo(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Believe suspects that Alertmanager knows, or that nobody contradicted; drop what is gone."""
     suspected: dict[str, Suspect] = draft.incident.suspected
     answers = event.alerts or {}
-    draft.stop("echo")
+    draft.stop(Timer.ECHO)
     gone = {key: one for key, one in suspected.items() if key in answers and _is_gone(answers[key])}
     ripe = {
         key: one
@@ -241,12 +242,12 @@ def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
     left = {key: one for key, one in suspected.items() if key not in gone and key not in ripe}
     draft.set(suspected=left)
     if left:
-        draft.timer("echo", min(echo.due(one, rules) for one in left.values()))
+        draft.timer(Timer.ECHO, min(echo.due(one, rules) for one in left.values()))
     if gone:
         names = echo.named(one.alert for one in gone.values())
-        draft.say("echo_dropped", f"Alertmanager says it is over: {names}")
+        draft.say(Kind.ECHO_DROPPED, f"Alertmanager says it is over: {names}")
     if not ripe:
-        return "echo_dropped" if gone else "timer_early"
+        return Reason.ECHO_DROPPED if gone else Reason.TIMER_EARLY
     alerts: dict[str, Alert] = draft.incident.alerts
     former: dict[str, Alert] = draft.incident.former
     believed = {
@@ -255,7 +256,7 @@ def _echo(draft: Draft, event: TimerDue, rules: Rules) -> str:
     }
     draft.set(alerts={**alerts, **believed})
     names = echo.named(one.alert for one in ripe.values())
-    draft.say("echo_believed", f"It fires although its end was reported: {names}")
+    draft.say(Kind.ECHO_BELIEVED, f"It fires although its end was reported: {names}")
     return follow_alerts(draft, rules)
 
 
@@ -263,35 +264,34 @@ def _is_gone(answer: Seen) -> bool:
     return answer.state == "gone"
 
 
-def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> str:
+def delivery_failed(draft: Draft, event: DeliveryFailed, rules: Rules) -> Reason:
     """Say that a notifier gave up; a page of it moves on."""
     page = draft.incident.pages.get(event.notifier)
     draft.skip.add(event.notifier)
-    draft.say("delivery_failed", f"{event.notifier}: {event.reason}")
+    draft.say(Kind.DELIVERY_FAILED, f"{event.notifier}: {event.reason}")
     if page is not None and event.seq == page.seq and page.failed_seq < page.seq:
         escalation.undelivered(draft, _clock(draft, rules), event.notifier, event.paged)
         reach.nobody_yet(draft, _clock(draft, rules), event.paged, event.errors)
         if draft.incident.pages[event.notifier].seq > event.seq:
             draft.skip.discard(event.notifier)
-    return "delivery_failed"
+    return Reason.DELIVERY_FAILED
 
 
-_TIMERS: dict[str, Callable[[Draft, TimerDue, Rules], str]] = {
-    "acknowledge": _acknowledge,
-    "resolve": _resolve,
-    "update": _update,
-    "escalate": _escalate,
-    "delivery": _delivery,
-    "quiet": _quiet,
-    "remind": _remind,
-    "snooze": _snooze,
-    "flap": _flap,
-    "stale": _stale,
-    "echo": _echo,
-    "merge": _merge,
-    "heartbeat": _heartbeat,
-    "forget": _forget,
-    "enrich": _enrich,
-    "summarize": _summarize,
+_TIMERS: Mapping[str, Callable[[Draft, TimerDue, Rules], Reason]] = {
+    Timer.ACKNOWLEDGE: _acknowledge,
+    Timer.RESOLVE: _resolve,
+    Timer.UPDATE: _update,
+    Timer.ESCALATE: _escalate,
+    Timer.DELIVERY: _delivery,
+    Timer.QUIET: _quiet,
+    Timer.REMIND: _remind,
+    Timer.SNOOZE: _snooze,
+    Timer.FLAP: _flap,
+    Timer.STALE: _stale,
+    Timer.ECHO: _echo,
+    Timer.MERGE: _merge,
+    Timer.HEARTBEAT: _heartbeat,
+    Timer.FORGET: _forget,
+    Timer.ENRICH: _enrich,
+    Timer.SUMMARIZE: _summarize,
 }
-TIMER_TASKS = tuple(_TIMERS)

@@ -13,6 +13,7 @@ from routing.incident import describe, labelled
 from routing.incident_parts import Actor, Part, Pin
 from routing.rules import Rules
 from routing.severity import canonical
+from routing.vocabulary import Kind, PageReason, Reason
 
 
 def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
@@ -85,17 +86,17 @@ def follow_lower(draft: Draft, rules: Rules) -> None:
         arm_next(draft, clock, draft.incident.step + 1)
 
 
-def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> str:
+def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> Reason:
     """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
     after: str = draft.incident.priority
     text = f"{before} to {after}: {draft.incident.priority_reason}"
-    draft.say("priority_raised", text, by)
+    draft.say(Kind.PRIORITY_RAISED, text, by)
     if by is None:
         count_change(draft, rules, draft.incident.fell_at)
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None)
     draft.set(snoozed_until=0, snoozed_from="", fell_at=0)
-    start_clocks(draft, rules.clocks[after], "priority_raised")
-    return "priority_raised"
+    start_clocks(draft, rules.clocks[after], PageReason.PRIORITY_RAISED)
+    return Reason.PRIORITY_RAISED
 
 
 def keep_priority(draft: Draft) -> None:
@@ -108,7 +109,7 @@ def keep_priority(draft: Draft) -> None:
         draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
 
 
-def reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
+def reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> Reason:
     """Follow what alerts and merged incidents ask for now.
 
     A rise pages again and asks for a new acknowledgement; a fall is only noted.
@@ -124,8 +125,8 @@ def reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> str:
         return raise_priority(draft, rules, before)
     if after > before:
         draft.set(fell_at=draft.now)
-        draft.say("priority_lowered", f"{before} to {after}: {draft.incident.priority_reason}")
+        draft.say(Kind.PRIORITY_LOWERED, f"{before} to {after}: {draft.incident.priority_reason}")
         follow_lower(draft, rules)
     elif draft.incident.asked != asked:
         wait_for_quiet(draft, rules)
-    return "updated"
+    return Reason.UPDATED

@@ -9,6 +9,7 @@ from receiver.errors import PayloadError
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.matcher import Matcher, parse_matchers
+from routing.vocabulary import Reason
 
 MATCHERS_MAX = 50
 LENGTH_MAX = 10_000
@@ -48,7 +49,7 @@ async def act(
 ) -> Outcome:
     """Do what a body asks for at ``now`` (ms); PayloadError, or SilenceError of Alertmanager."""
     if body.episode is not None and body.episode != incident.episode:
-        return Outcome("stale", incident)
+        return Outcome(Reason.STALE, incident)
     if isinstance(body, UnsilenceBody):
         return await silencer.expire(incident, body.silence, actor)
     if not isinstance(body, SilenceBody):

@@ -20,6 +20,7 @@ from routing.incident import Incident
 from routing.incident_parts import Actor, Silence
 from routing.matcher import Matcher
 from routing.silence import FOR_MAX_MS, FOR_MIN_MS, check_matchers, default_matchers
+from routing.vocabulary import Reason
 
 ELSEWHERE = Actor("Alertmanager", "automatic", human=False)
 """Who ended what was over before somebody here asked for its end."""
@@ -77,11 +78,11 @@ class Silencer:
         if known is None:
             raise PayloadError(f"this incident knows no silence {silence!r}", "silence")
         if known.expired_at:
-            return Outcome("already_expired", incident)
+            return Outcome(Reason.ALREADY_EXPIRED, incident)
         # Past its end too: somebody may have moved that in Alertmanager.
         ended = await self._silences.expire(known.cluster, known.id)
         if not ended and known.until <= self._clock.now():
-            return Outcome("already_expired", incident)
+            return Outcome(Reason.ALREADY_EXPIRED, incident)
         event = SilenceExpired(actor if ended else ELSEWHERE, silence)
         outcome = await self._dispatcher.submit(event, incident.id)
-        return outcome if ended else Outcome("already_expired", outcome.incident)
+        return outcome if ended else Outcome(Reason.ALREADY_EXPIRED, outcome.incident)

@@ -7,6 +7,7 @@ from receiver.errors import PayloadError
 from routing.event import StatusHidden, StatusUpdated
 from routing.incident_parts import Actor
 from routing.status_rule import IMPACTS, STATUSES
+from routing.vocabulary import Reason
 
 TITLE_MAX = 120
 
@@ -78,7 +79,7 @@ def status_event(
 
 def refuse_no_component(reason: str, known: Collection[str]) -> None:
     """Raise PayloadError when nothing told which component an update is about."""
-    if reason == "no_component":
+    if reason == Reason.NO_COMPONENT:
         words = "no alert of this incident is about a component: name some"
         raise PayloadError(f"{words} (allowed: {', '.join(known)})", "components")
 

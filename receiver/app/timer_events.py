@@ -17,6 +17,7 @@ from receiver.web.shared_alerts import SharedAlerts
 from routing.actions.merge import news
 from routing.event import Seen, TimerDue
 from routing.incident import Incident
+from routing.vocabulary import Reason
 
 ASKS = frozenset({"stale", "echo", "merge", "heartbeat", "forget", "enrich", "summarize"})
 """Timers that need more than what receipts say."""
@@ -87,5 +88,5 @@ class StoredTimerEvents:
     async def _tell_target(self, incident: Incident) -> TimerDue:
         told = news(incident)
         outcome = await self._dispatcher.submit(told, incident.merged_into)
-        lost = outcome.reason == "unknown_incident"
+        lost = outcome.reason == Reason.UNKNOWN_INCIDENT
         return TimerDue("merge", told=told.firing, told_priority=told.priority, lost=lost)

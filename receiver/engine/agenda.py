@@ -21,6 +21,7 @@ from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.notify.notifier import Notifier
 from receiver.store.tasks import Reading, Task, TaskStore
 from routing.event import TimerDue
+from routing.vocabulary import Lane, Reason
 
 log = logging.getLogger("agenda")
 
@@ -34,7 +35,7 @@ PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
 BUSY_S = 0.1
 """How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
-PLACES = {"urgent": 96, "normal": 48, "background": 64}
+PLACES = {Lane.URGENT: 96, Lane.NORMAL: 48, Lane.BACKGROUND: 64}
 """Tasks under way per lane: most, not all, of the capacity is for P1 and P2."""
 TIMERS = 32
 """Batches of timers that may be under way beside that."""
@@ -66,11 +67,11 @@ class Agenda:
         ``leases``: for each lane its length (ms).
         """
         told = {name for name, notifier in notifiers.items() if notifier.kind == "webhook"}
-        lanes = {"urgent": notifiers.keys() - told, "normal": notifiers.keys() - told}
+        lanes = {Lane.URGENT: notifiers.keys() - told, Lane.NORMAL: notifiers.keys() - told}
         self._bounds = {lane: _shares(names, PLACES[lane]) for lane, names in lanes.items()}
-        left = PLACES["background"] - sum(UNHURRIED.values())
-        self._bounds["background"] = UNHURRIED | _shares(told, left)
-        lanes["background"] = told
+        left = PLACES[Lane.BACKGROUND] - sum(UNHURRIED.values())
+        self._bounds[Lane.BACKGROUND] = UNHURRIED | _shares(told, left)
+        lanes[Lane.BACKGROUND] = told
         self.leases = {
             lane: _lease(notifiers[name].timeout for name in names) for lane, names in lanes.items()
         }
@@ -81,7 +82,7 @@ class Agenda:
         self._clock = clock
         self._wake: list[asyncio.Event] = []
         self._loops: list[asyncio.Task[None]] = []
-        self._running: dict[str, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
+        self._running: dict[Lane, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
         self._claiming = {lane: asyncio.Lock() for lane in PLACES}
         self._held: Counter[tuple[str, str]] = Counter()
         self._stopping = False
@@ -109,7 +110,7 @@ class Agenda:
             for task in late:
                 task.cancel()
 
-    async def _run(self, shard: int, lane: str, wake: asyncio.Event) -> None:
+    async def _run(self, shard: int, lane: Lane, wake: asyncio.Event) -> None:
         while not self._stopping:
             try:
                 claimed = await self._claim(shard, lane)
@@ -131,7 +132,7 @@ class Agenda:
                 pass
             wake.clear()
 
-    async def _pause(self, shard: int, lane: str) -> float:
+    async def _pause(self, shard: int, lane: Lane) -> float:
         if 0 in self._room(lane).values():
             return BUSY_S
         due = await self._tasks.next_due(shard, lane)
@@ -139,7 +140,7 @@ class Agenda:
             return IDLE_S
         return min(IDLE_S, max(0.005, (due - self._clock.now()) / 1000))
 
-    async def _claim(self, shard: int, lane: str) -> int:
+    async def _claim(self, shard: int, lane: Lane) -> int:
         """Lease what is due and start it; return how many tasks that were."""
         running = self._running[lane]
         if len(running) >= PLACES[lane] + TIMERS:
@@ -149,7 +150,7 @@ class Agenda:
             free = PLACES[lane] + TIMERS - len(running)
             return await self._start(shard, lane, free) if free > 0 else 0
 
-    async def _start(self, shard: int, lane: str, free: int) -> int:
+    async def _start(self, shard: int, lane: Lane, free: int) -> int:
         now = self._clock.now()
         token, until = uuid.uuid4().hex, now + self.leases[lane]
         found = await self._tasks.claim(shard, lane, now, until, token, free, self._room(lane))
@@ -175,12 +176,12 @@ class Agenda:
             self._spawn(lane, self._fire(timers, readings))
         return len(found)
 
-    def _room(self, lane: str) -> dict[str, int]:
+    def _room(self, lane: Lane) -> dict[str, int]:
         """Return how many more tasks of a name may be under way."""
         bounds = self._bounds[lane]
         return {name: max(0, most - self._held[lane, name]) for name, most in bounds.items()}
 
-    def _spawn(self, lane: str, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, lane: Lane, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.create_task(work)
         self._running[lane].add(job)
         job.add_done_callback(self._running[lane].discard)
@@ -214,9 +215,9 @@ class Agenda:
         try:
             event = await self._timer_events.event(task, reading)
             outcome = await self._dispatcher.submit(event, task.incident)
-            if outcome.reason == "unknown_incident":
+            if outcome.reason == Reason.UNKNOWN_INCIDENT:
                 await self._tasks.settle(task, "done", self._clock.now(), delivered=task.want)
-            if outcome.reason == "timer_unknown":
+            if outcome.reason == Reason.TIMER_UNKNOWN:
                 await self._leave(task, f"a newer release has set the timer {task.task}")
         except NewerRecordError as error:
             await self._leave(task, str(error))

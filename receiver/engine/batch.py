@@ -20,6 +20,7 @@ from routing.decision import Decision
 from routing.event import AlertsReceived, Event
 from routing.incident import Incident
 from routing.rules import Rules
+from routing.vocabulary import Reason
 
 log = logging.getLogger("dispatch")
 
@@ -30,7 +31,7 @@ LARGE_ALERTS, LARGE_RECORD = 300, 200_000
 class Outcome(msgspec.Struct, frozen=True):
     """What became of one event: the decision's named reason and the incident afterwards."""
 
-    reason: str
+    reason: Reason
     incident: Incident | None
 
 
@@ -255,6 +256,6 @@ def follow(first: Waiting, twin: Waiting) -> None:
         if error is not None:
             twin.done.set_exception(error)
         else:
-            twin.done.set_result(Outcome("duplicate", done.result().incident))
+            twin.done.set_result(Outcome(Reason.DUPLICATE, done.result().incident))
 
     first.done.add_done_callback(copy)

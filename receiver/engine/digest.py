@@ -19,6 +19,7 @@ from receiver.store.records.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
 from routing.incident import Incident
 from routing.receipt import Attempt, Receipt
+from routing.vocabulary import Lane
 
 LOOKED_THROUGH = 500
 """Entries of the agenda, the next to be due, among which waiting openings are looked for."""
@@ -98,7 +99,7 @@ class Digests:
         None: there is not enough for a digest, and ``own`` goes its own way.
         """
         digester = self._digesters.get(own.task.task.removeprefix("notify:"))
-        if digester is None or own.incident.lane == "urgent" or not _opens(step, own.receipt):
+        if digester is None or own.incident.lane == Lane.URGENT or not _opens(step, own.receipt):
             return None
         others = await self._waiting(digester, own)
         if not others:
@@ -141,7 +142,7 @@ class Digests:
             incident = decode_incident(reading.record) if reading.record else None
         except (DamagedRecordError, StoreUnavailableError):
             return None
-        if incident is None or incident.lane == "urgent" or name not in incident.pages:
+        if incident is None or incident.lane == Lane.URGENT or name not in incident.pages:
             return None
         receipt = reading.receipts.get(name, Receipt())
         if receipt.lost:

@@ -27,6 +27,7 @@ from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.heartbeat import watch_id
 from routing.incident import Incident
 from routing.rules import Rules
+from routing.vocabulary import Reason
 
 log = logging.getLogger("dispatch")
 
@@ -100,7 +101,7 @@ class Dispatcher:
                 shard = self.store.shard_of(incident)
         except ValueError:
             # Whoever made it up is told; in a batch it would be everybody's problem.
-            waiting.done.set_result(Outcome("unknown_incident", None))
+            waiting.done.set_result(Outcome(Reason.UNKNOWN_INCIDENT, None))
             return waiting.done
         if len(self._queues[shard]) >= WAITING_MAX:
             self._fail([waiting], StoreUnavailableError("overloaded"))
@@ -284,7 +285,7 @@ class Dispatcher:
         for waiting in alive:
             waiting.end_span("duplicate" if waiting.event_id in applied else "conflict")
             if waiting.event_id in applied and not waiting.done.done():
-                waiting.done.set_result(Outcome("duplicate", write.decision.base))
+                waiting.done.set_result(Outcome(Reason.DUPLICATE, write.decision.base))
         return [waiting for waiting in alive if waiting.event_id not in applied]
 
     @staticmethod

@@ -21,6 +21,7 @@ from receiver.store.durability import Durability, Judge, Level, ServerFacts, rea
 from receiver.store.tasks import TaskStore
 from receiver.text.units import size
 from routing.duration import format_duration
+from routing.vocabulary import Lane
 
 log = logging.getLogger("app")
 
@@ -34,7 +35,7 @@ MEMORY_FULL, MEMORY_WELL = 0.8, 0.75
 DISK_FLOOR, DISK_SHARE = 256 * 1024 * 1024, 0.1
 """So much (bytes, or of a small disk a share of it) should be free, and twice what the server's
 file has: it is written anew beside the old one."""
-LATE_S = {"urgent": 30, "normal": 120, "background": 600}
+LATE_S = {Lane.URGENT: 30, Lane.NORMAL: 120, Lane.BACKGROUND: 600}
 """How long what is due may wait in each lane of the agenda."""
 
 
@@ -127,7 +128,7 @@ class ServerWatch:
         words = f"{size(free)} of {size(total)} are free at storage.path, {size(wanted)} are needed"
         self._report(Subject.DISK, words, begins=free < wanted, lasts=free < wanted * 1.1)
 
-    def _look_at_agenda(self, delays: Mapping[str, float]) -> None:
+    def _look_at_agenda(self, delays: Mapping[Lane, float]) -> None:
         late = {lane: delay for lane, delay in delays.items() if delay > LATE_S[lane]}
         words = ", ".join(
             f"{lane} work has waited {format_duration(int(delay) * 1000)} (usual: under 2s)"

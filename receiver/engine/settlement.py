@@ -18,11 +18,12 @@ from routing.event import DeliveryFailed, DeliveryNoted, DeliveryRecovered
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Entry
 from routing.receipt import Receipt, merge_receipts
+from routing.vocabulary import Lane
 
 log = logging.getLogger("notify")
 
 BACKOFF_MS = 1_000
-BACKOFF_MAX_MS = {"urgent": 60_000, "normal": 300_000, "background": 60_000}
+BACKOFF_MAX_MS = {Lane.URGENT: 60_000, Lane.NORMAL: 300_000, Lane.BACKGROUND: 60_000}
 REPAIR_MS, REPAIR_MAX_MS = 60_000, 600_000
 ONCE_MORE_MS = 2_000
 """How soon an odd refusal is asked for again: longer than a restart behind a load balancer takes to
@@ -112,7 +113,7 @@ class Settlement:
             return
         now = self._clock.now()
         if isinstance(outcome, Retry):
-            waiting = outcome.after or 2 * BACKOFF_MAX_MS["normal"]
+            waiting = outcome.after or 2 * BACKOFF_MAX_MS[Lane.NORMAL]
             await self._budgets.block(budget, outcome.blocks, waiting, now)
         elif isinstance(outcome, Delivered) and await self._budgets.release(budget, began):
             woken = await self._tasks.wake(f"notify:{name}", now)
@@ -168,7 +169,7 @@ class Settlement:
         """
         incident, page = job.incident, job.incident.pages[job.name]
         owed = page.seq > max(receipt.paged_seq, receipt.failed_seq) and incident.wants(page)
-        if incident.lane != "urgent" or not owed:
+        if incident.lane != Lane.URGENT or not owed:
             return GIVE_UP_AFTER_MS
         rules = self._dispatcher.rules(incident.group.route)
         within = rules.clocks[incident.priority].deliver_within
@@ -318,7 +319,7 @@ def _repair_delay(receipt: Receipt) -> int:
     return int(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
-def backoff(receipt: Receipt, lane: str) -> int:
+def backoff(receipt: Receipt, lane: Lane) -> int:
     """Return the jittered delay (ms) before the next attempt after ``receipt.failures`` failed."""
     ceiling = min(BACKOFF_MAX_MS[lane], BACKOFF_MS << min(receipt.failures, 12))
     return int(ceiling * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret

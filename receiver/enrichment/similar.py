@@ -12,6 +12,7 @@ from receiver.store.lists.query import Query
 from routing.duration import format_duration
 from routing.incident import Incident, labelled
 from routing.incident_parts import Entry
+from routing.vocabulary import Kind
 
 LOOKED_AT = 200
 """The newest closed incidents among which similar ones are looked for."""
@@ -120,10 +121,10 @@ def _likeness(names: frozenset[str], labels: frozenset[tuple[str, str]], past: _
 def _how(timeline: Sequence[Entry]) -> str:
     """Return the cause given at the end, else the last note."""
     for entry in reversed(timeline):
-        if entry.kind == "resolved" and ": " in entry.text and entry.by:
+        if entry.kind == Kind.RESOLVED and ": " in entry.text and entry.by:
             return entry.text.partition(": ")[2][:200]
-        if entry.kind == "note":
+        if entry.kind == Kind.NOTE:
             return entry.text[:200]
-        if entry.kind in ("opened", "reopened"):
+        if entry.kind in (Kind.OPENED, Kind.REOPENED):
             return ""
     return ""

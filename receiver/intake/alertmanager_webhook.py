@@ -30,6 +30,7 @@ from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.text.visible import clean_text
 from routing.assignment import Assignment, Sender
 from routing.event import AlertsReceived
+from routing.vocabulary import Reason
 
 log = logging.getLogger("webhook")
 RAW_KEPT = 4_096
@@ -155,7 +156,7 @@ class WebhookEndpoint:
             metrics.received(payload.source, severity, number)
         for outcome in outcomes:
             metrics.correlated("group", outcome.reason, seconds)
-        unchanged = all(outcome.reason == "repeat" for outcome in outcomes)
+        unchanged = all(outcome.reason == Reason.REPEAT for outcome in outcomes)
         result = "unchanged" if unchanged else "committed"
         metrics.processed(payload.source, result, seconds, len(payload.alerts))
 

@@ -22,6 +22,7 @@ from routing.heartbeat import watch_id
 from routing.incident import Incident
 from routing.matcher import matches_all
 from routing.severity import canonical
+from routing.vocabulary import Reason
 
 log = logging.getLogger("heartbeats")
 
@@ -99,7 +100,7 @@ class Heartbeats:
             return False
         event = self._event(name, config)
         outcome = await self._dispatcher.submit(event)
-        if outcome.reason == "heartbeat_returned" and outcome.incident is not None:
+        if outcome.reason == Reason.HEARTBEAT_RETURNED and outcome.incident is not None:
             watch = outcome.incident
             since = watch.episode_opened_at
             await self._tell(name, watch, since, ends_at=max(self._now(), since + 1))

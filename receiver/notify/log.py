@@ -7,10 +7,11 @@ import msgspec
 from receiver.notify.notifier import Absent, Delivered, Outcome, Receipt, Step, Tried, View, Wait
 from receiver.text.times import rfc3339
 from routing.incident import Incident
+from routing.vocabulary import Kind
 
 log = logging.getLogger("notify")
 
-_PAGING = ("opened", "paged", "escalated")
+_PAGING = (Kind.OPENED, Kind.PAGED, Kind.ESCALATED)
 """Kinds of timeline entries that the line of a page says already."""
 
 

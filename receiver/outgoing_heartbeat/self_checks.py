@@ -13,6 +13,7 @@ from receiver.http.config import WebConfig
 from receiver.store.repair.put_off import PutOff
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration
+from routing.vocabulary import Lane
 
 OVERDUE_MS = 120_000
 """A task of the urgent lane that waits so long: nobody works, or far too few."""
@@ -55,7 +56,7 @@ async def check_delivery(
     """
     now = clock.now()
     for shard in range(len(tasks.keys)):
-        due = await tasks.next_due(shard, "urgent")
+        due = await tasks.next_due(shard, Lane.URGENT)
         if due is not None and now - due > OVERDUE_MS:
             return f"an urgent task is {format_duration(now - due)} overdue"
     far = sum(map(len, await put_off.find(now))) if put_off else 0

@@ -33,6 +33,7 @@ from routing.event import (
     Unacknowledged,
 )
 from routing.incident_parts import Actor
+from routing.vocabulary import Reason
 
 log = logging.getLogger("pagerduty_webhook")
 
@@ -184,7 +185,7 @@ class PagerDutyWebhookEndpoint:
             await self._origin.note(match, state)
         event_id = f"{LONG_EVENT}{told.id}:{match.incident.id}"
         outcome = await self._dispatcher.submit(event, match.incident.id, event_id)
-        duplicate = outcome.reason == "duplicate"
+        duplicate = outcome.reason == Reason.DUPLICATE
         if state and not first and not duplicate:
             await self._origin.note(match, state)
         incident = outcome.incident

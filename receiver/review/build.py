@@ -23,46 +23,51 @@ from receiver.review.model import (
 from routing.incident import Incident, describe
 from routing.incident_parts import Entry
 from routing.receipt import Receipt
+from routing.vocabulary import Kind
 
 TRIED = frozenset(
     {
-        "acknowledged",
-        "unacknowledged",
-        "resolved",
-        "reopened",
-        "snoozed",
-        "assigned",
-        "escalated_by",
-        "note",
-        "priority_raised",
-        "priority_set",
-        "silenced",
-        "silence_expired",
-        "merged",
-        "merged_in",
+        Kind.ACKNOWLEDGED,
+        Kind.UNACKNOWLEDGED,
+        Kind.RESOLVED,
+        Kind.REOPENED,
+        Kind.SNOOZED,
+        Kind.ASSIGNED,
+        Kind.ESCALATED_BY,
+        Kind.NOTE,
+        Kind.PRIORITY_RAISED,
+        Kind.PRIORITY_SET,
+        Kind.SILENCED,
+        Kind.SILENCE_EXPIRED,
+        Kind.MERGED,
+        Kind.MERGED_IN,
     }
 )
 """What people do about an incident, as kinds of timeline entries."""
 _ESCALATION = frozenset(
     {
-        "paged",
-        "escalated",
-        "escalated_by",
-        "held",
-        "reminded",
-        "exhausted",
-        "undeliverable",
-        "reached",
-        "delivery_recovered",
-        "delivery_failed",
-        "delivery_late",
-        "delivery_note",
-        "deadline_missed",
+        Kind.PAGED,
+        Kind.ESCALATED,
+        Kind.ESCALATED_BY,
+        Kind.HELD,
+        Kind.REMINDED,
+        Kind.EXHAUSTED,
+        Kind.UNDELIVERABLE,
+        Kind.REACHED,
+        Kind.DELIVERY_RECOVERED,
+        Kind.DELIVERY_FAILED,
+        Kind.DELIVERY_LATE,
+        Kind.DELIVERY_NOTE,
+        Kind.DEADLINE_MISSED,
     }
 )
 _AFFECTED = ("cluster", "system", "namespace", "service", "job")
 _NAMES_SHOWN = 10
-_WHY = {"opened": "as opened", "reopened": "as opened again", "resolved": "its most urgent alert"}
+_WHY: Mapping[str, str] = {
+    Kind.OPENED: "as opened",
+    Kind.REOPENED: "as opened again",
+    Kind.RESOLVED: "its most urgent alert",
+}
 
 
 def review_of(
@@ -129,7 +134,7 @@ def _line(number: int, entry: Entry) -> Line:
 
 
 def _is_of_person(entry: Entry) -> bool:
-    known = entry.kind in TRIED or entry.kind == "opened"
+    known = entry.kind in TRIED or entry.kind == Kind.OPENED
     return bool(entry.by) and not entry.automatic and known
 
 

@@ -7,6 +7,7 @@ import msgspec
 from receiver.review.model import Clock, Episode
 from routing.incident import Incident
 from routing.incident_parts import Entry
+from routing.vocabulary import Kind
 
 _OUTCOMES = {"void": "not needed"}
 _CLOCKS = ("acknowledge", "resolve")
@@ -27,7 +28,7 @@ def episodes_of(incident: Incident, timeline: Sequence[Entry], now: int) -> tupl
     """Return the episodes, oldest first; ``now`` in ms."""
     told: list[_Told] = []
     for entry in timeline:
-        if entry.kind in ("opened", "reopened"):
+        if entry.kind in (Kind.OPENED, Kind.REOPENED):
             told.append(_Told(entry.at, entry.text, entry.priority, begun=True))
             continue
         if not told:
@@ -38,9 +39,9 @@ def episodes_of(incident: Incident, timeline: Sequence[Entry], now: int) -> tupl
 
 
 def _take_in(told: _Told, entry: Entry) -> None:
-    if entry.kind == "acknowledged" and not entry.automatic and told.acknowledged is None:
+    if entry.kind == Kind.ACKNOWLEDGED and not entry.automatic and told.acknowledged is None:
         told.acknowledged = entry
-    elif entry.kind in ("resolved", "merged"):
+    elif entry.kind in (Kind.RESOLVED, Kind.MERGED):
         told.ended = entry
 
 
@@ -48,7 +49,7 @@ def _episode(incident: Incident, number: int, told: _Told, now: int) -> Episode:
     taken, ended = told.acknowledged, told.ended
     ended_at = ended.at if ended else 0
     until = ended_at or now
-    counted = told.begun and ended is not None and ended.kind == "resolved"
+    counted = told.begun and ended is not None and ended.kind == Kind.RESOLVED
     answered = taken.at if taken else until
     return Episode(
         number=number + 1,
@@ -72,7 +73,7 @@ def _episode(incident: Incident, number: int, told: _Told, now: int) -> Episode:
 def _how(ended: Entry | None) -> str:
     if ended is None:
         return ""
-    if ended.kind == "merged":
+    if ended.kind == Kind.MERGED:
         return "merged"
     return "resolved" if ended.by and not ended.automatic else "resolved by itself"
 

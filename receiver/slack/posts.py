@@ -13,6 +13,7 @@ import msgspec
 from receiver.notify.notifier import Absent, Delivered, Rejected, Retry, View
 from receiver.slack.client.errors import Answer, is_gone, is_locked_out, is_ts
 from routing.receipt import Attempt, Receipt
+from routing.vocabulary import Lane
 
 EVENT_TYPE = "incident_manager"
 LOOK_BACK_S = 60
@@ -179,7 +180,7 @@ def after_reply(view: View, receipt: Receipt, attempt: Attempt) -> Receipt:
 
 def _unfindable(view: View, receipt: Receipt, attempt: Attempt) -> Delivered | Absent:
     """The look-up is not allowed: a P1 or P2 is worth a double, anything else is not."""
-    if view.incident.lane == "urgent":
+    if view.incident.lane == Lane.URGENT:
         return Absent("the outcome of a post is unknown and cannot be looked up: sent once more")
     note = "the outcome of a post is unknown and cannot be looked up: not sent again"
     kept = {"paged_seq": max(receipt.paged_seq, attempt.seq)}

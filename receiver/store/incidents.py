@@ -23,6 +23,7 @@ from receiver.store.repair.mending import mended
 from receiver.store.repair.register import wall_ms
 from routing.decision import Decision
 from routing.group import split_id
+from routing.vocabulary import Lane
 
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000
@@ -117,9 +118,9 @@ class IncidentStore(RecordReader):
         Returns one result per write. StoreUnavailableError: the outcome of all is unknown.
         """
         keys = self.keys[shard]
-        names = [keys.open, keys.closed, keys.due["urgent"], keys.due["normal"]]
+        names = [keys.open, keys.closed, keys.due[Lane.URGENT], keys.due[Lane.NORMAL]]
         names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published, keys.due["background"], keys.unreached, keys.total, keys.heal]
+        names += [keys.published, keys.due[Lane.BACKGROUND], keys.unreached, keys.total, keys.heal]
         payload, sums = [], Sums()
         bodies = []
         for write in writes:

@@ -30,7 +30,7 @@
 """
 
 from routing.group import split_id
-from routing.incident import LANES
+from routing.vocabulary import Lane
 
 PREFIX = "im"
 VERSION_DIGITS = 16
@@ -54,7 +54,7 @@ class Keys:
         self.shard = shard
         self.open = f"{base}open"
         self.closed = f"{base}closed"
-        self.due = {lane: f"{base}due:{lane}" for lane in LANES}
+        self.due = {lane: f"{base}due:{lane}" for lane in Lane}
         self.task = f"{base}task"
         self.seen = f"{base}seen"
         self.active = f"{base}active"

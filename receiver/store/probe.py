@@ -8,6 +8,7 @@ from receiver.store.redis import unavailable_is_503
 from routing.decision import Decision
 from routing.group import Group
 from routing.incident import Incident
+from routing.vocabulary import Reason
 
 NOBODY = "0" * 16
 """Stands for the digest of a group; no group is as likely to have it as any other."""
@@ -35,8 +36,8 @@ def writes(shard: int) -> list[Write]:
     record = Incident(id=_name(shard), group=group, state="tombstone", version=1, title=FILLING)
     gone = msgspec.structs.replace(record, version=2, title="")
     return [
-        Write(Decision("probe", None, record, changed=True), pointer=False),
-        Write(Decision("probe", record, gone, changed=True, forget=True), pointer=False),
+        Write(Decision(Reason.PROBE, None, record, changed=True), pointer=False),
+        Write(Decision(Reason.PROBE, record, gone, changed=True, forget=True), pointer=False),
     ]
 
 

@@ -25,6 +25,7 @@ from receiver.store.repair.register import wall_ms
 from routing.group import split_id
 from routing.incident_parts import Entry
 from routing.receipt import Receipt
+from routing.vocabulary import Lane
 
 TAIL = 30
 """Timeline entries read with a task; a receipt that is further behind reads them itself."""
@@ -39,7 +40,7 @@ class Task(msgspec.Struct, frozen=True):
 
     incident: str
     task: str
-    lane: str
+    lane: Lane
     token: str
     want: int
     due: int
@@ -96,7 +97,7 @@ class TaskStore:
     async def claim(  # noqa: PLR0913, PLR0917 - a lease, and what it may take
         self,
         shard: int,
-        lane: str,
+        lane: Lane,
         now: int,
         until: int,
         token: str,
@@ -121,7 +122,7 @@ class TaskStore:
             return await mended(call, lambda: self._mending.shared(self.keys))
 
     async def _leased(
-        self, keys: Keys, raw: list[bytes], lane: str, token: str, until: int
+        self, keys: Keys, raw: list[bytes], lane: Lane, token: str, until: int
     ) -> list[Task]:
         """Return the tasks of a claim; a member that names none is put aside."""
         found = []
@@ -165,7 +166,7 @@ class TaskStore:
         raw = await self._mended(lambda: self._claim_named(keys=wanted, args=args))
         return await self._leased(keys, raw, like.lane, like.token, like.until)
 
-    async def next_due(self, shard: int, lane: str) -> int | None:
+    async def next_due(self, shard: int, lane: Lane) -> int | None:
         """Return when the next task of a lane is due (ms), or None."""
         key = self.keys[shard].due[lane]
         rows = await self._mended(lambda: self.redis.zrange(key, 0, 0, withscores=True))
@@ -280,9 +281,9 @@ class TaskStore:
         """Return what each notifier has of an incident; ``lost`` where that cannot be read."""
         return await self._mending.receipts(self.keys[split_id(incident)[0]], incident)
 
-    async def waiting(self, now: int) -> dict[str, tuple[int, int]]:
+    async def waiting(self, now: int) -> dict[Lane, tuple[int, int]]:
         """Return for each lane (entries on the agenda, entries due)."""
-        counts: dict[str, tuple[int, int]] = {}
+        counts: dict[Lane, tuple[int, int]] = {}
         for keys in self.keys:
             for lane, name in keys.due.items():
                 known = counts.get(lane, (0, 0))
@@ -290,8 +291,8 @@ class TaskStore:
                 counts[lane] = (known[0] + total, known[1] + ready)
         return counts
 
-    async def _waiting(self, lane: str, now: int) -> tuple[int, int]:
-        return await self.redis.zcard(lane), await self.redis.zcount(lane, "-inf", now)
+    async def _waiting(self, key: str, now: int) -> tuple[int, int]:
+        return await self.redis.zcard(key), await self.redis.zcount(key, "-inf", now)
 
     async def wanted(self) -> int:
         """Return how many deliveries wait or are under way, of all notifiers and lanes."""
@@ -301,7 +302,7 @@ class TaskStore:
                 pipeline.hlen(keys.task)
             return sum(await pipeline.execute())
 
-    async def delays(self, now: int) -> dict[str, float]:
+    async def delays(self, now: int) -> dict[Lane, float]:
         """Return for each lane how long (s) the entry that is due longest has waited, 0 for none.
 
         What is leased or postponed is not late: its time is that of its next attempt.
@@ -312,7 +313,7 @@ class TaskStore:
             for _, key in lanes:
                 pipeline.zrange(key, 0, 0, withscores=True)
             firsts = await pipeline.execute()
-        found: dict[str, float] = {}
+        found: dict[Lane, float] = {}
         for (lane, _), first in zip(lanes, firsts, strict=True):
             late = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
             found[lane] = max(found.get(lane, 0.0), late)

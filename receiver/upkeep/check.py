@@ -24,6 +24,7 @@ from receiver.upkeep.stored import (
 )
 from routing.group import split_id
 from routing.incident import Incident
+from routing.vocabulary import Lane
 
 _COUNTS = 3
 """How often the numbers of open incidents are compared while they change."""
@@ -212,7 +213,7 @@ class _Looker:
         return [self._remove(stored, "group", key, words, ("SET", key, str(generation)))]
 
     def _look_at_agenda(self, stored: StoredIncident, incident: Incident) -> list[Finding]:
-        lanes: dict[str, dict[str, float]] = {}
+        lanes: dict[str, dict[Lane, float]] = {}
         for one in stored.tasks:
             lanes.setdefault(one.task, {})[one.lane] = one.due
         found = [
@@ -229,7 +230,7 @@ class _Looker:
         return found
 
     def _misplaced(
-        self, stored: StoredIncident, task: str, lane: str, right: str, there: dict[str, float]
+        self, stored: StoredIncident, task: str, lane: Lane, right: Lane, there: dict[Lane, float]
     ) -> Finding:
         key, name = self._keys.due[lane], member(stored.id, task)
         commands: list[tuple[str, ...]] = [("ZREM", key, name)]

@@ -14,6 +14,7 @@ from receiver.store.keys import Keys, member
 from receiver.store.records.record import decode_incident
 from receiver.store.redis import Client, unavailable_is_503
 from routing.incident import Incident
+from routing.vocabulary import Lane
 
 CHUNK = 100
 """Incidents read in one step: it keeps Redis busy for about a millisecond."""
@@ -25,7 +26,7 @@ class StoredTask(msgspec.Struct, frozen=True, array_like=True):
     """An entry of the agenda: its lane, when it may be claimed (ms), and its state in ``task``."""
 
     task: str
-    lane: str
+    lane: Lane
     due: float
     state: bytes
 

@@ -34,10 +34,11 @@ from receiver.web import charts
 from receiver.web.console_list import asked_for, read_list
 from receiver.web.console_view import card, details, problem
 from routing.actions.action_items import ITEMS_MAX
-from routing.escalation import REASONS
+from routing.escalation import why
 from routing.event import Acknowledged, PersonEvent, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.vocabulary import Reason
 
 NAME_MAX = 80
 EPISODE_MAX = 1_000_000_000
@@ -104,10 +105,7 @@ class ConsoleEndpoint:
             days=days,
             spans=SPANS,
             figures=by_priority(figures),
-            escalations=[
-                (step, REASONS.get(reason, reason), number)
-                for step, reason, number in steps(figures)
-            ],
+            escalations=[(step, why(reason), number) for step, reason, number in steps(figures)],
             opened=sum(day.opened for day in by_day(figures)),
         )
 
@@ -293,7 +291,7 @@ def _is_theirs(outcome: Outcome, name: str) -> bool:
     """Return whether who acknowledges has it already, as after an answer that was lost."""
     by = outcome.incident.acknowledged_by if outcome.incident else None
     known = by is not None and (by.name, by.via) == (name, "console")
-    return bool(name) and known and outcome.reason == "already_acknowledged"
+    return bool(name) and known and outcome.reason == Reason.ALREADY_ACKNOWLEDGED
 
 
 def _day(text: str) -> date | None:

@@ -46,6 +46,7 @@ from receiver.text.times import rfc3339
 from routing.event import PersonEvent
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.vocabulary import Reason
 
 FORMATS = ("json", "markdown", "html")
 LIMIT_MAX = 1_000
@@ -167,7 +168,7 @@ class ApiEndpoint:
         actor = await self._actor(request, body)
         outcome = await self._opening.open(body, actor, key)
         shown = present.summary(outcome.incident) if outcome.incident else None
-        status = 201 if outcome.reason == "opened" else 200
+        status = 201 if outcome.reason == Reason.OPENED else 200
         answer = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
         return web.json_response(answer, status=status)
 
@@ -217,7 +218,7 @@ def _read(action: str, raw: bytes) -> Body:
 def _answer(outcome: Outcome, actor: Actor) -> web.Response:
     """A request that changes nothing is a result, not an error: it says what is the case now."""
     shown = present.summary(outcome.incident) if outcome.incident else None
-    status = 409 if outcome.reason in ("stale", "damaged") else 200
+    status = 409 if outcome.reason in (Reason.STALE, Reason.DAMAGED) else 200
     body = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
     return web.json_response(body, status=status)
 

@@ -9,38 +9,39 @@ from routing.decision import Draft
 from routing.event import ActionItemAdded, ActionItemDone
 from routing.incident_parts import ActionItem
 from routing.rules import Rules
+from routing.vocabulary import Kind, Reason
 
 ITEMS_MAX = 50
 
 
-def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> str:
+def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:
     """Keep an action item under the next number; one that is there already is not kept twice."""
     if event.episode is not None and event.episode != draft.start.episode:
-        return "stale"
+        return Reason.STALE
     known: tuple[ActionItem, ...] = draft.incident.action_items
     if any((item.text, item.owner) == (event.text, event.owner) for item in known):
-        return "same_action_item"
+        return Reason.SAME_ACTION_ITEM
     if len(known) >= ITEMS_MAX:
-        return "too_many_action_items"
+        return Reason.TOO_MANY_ACTION_ITEMS
     number = len(known) + 1
     made = ActionItem(number, event.text, draft.now, event.actor.name, event.owner)
     draft.set(action_items=(*known, made))
     owner = f" for {event.owner}" if event.owner else ""
-    draft.say("action_item", f"Action item {number}{owner}: {event.text}", event.actor)
-    return "action_item_added"
+    draft.say(Kind.ACTION_ITEM, f"Action item {number}{owner}: {event.text}", event.actor)
+    return Reason.ACTION_ITEM_ADDED
 
 
-def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> str:
+def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> Reason:
     """Note that an action item is done, or is not after all."""
     known: tuple[ActionItem, ...] = draft.incident.action_items
     item = next((item for item in known if item.number == event.number), None)
     if item is None:
-        return "unknown_action_item"
+        return Reason.UNKNOWN_ACTION_ITEM
     if bool(item.done_at) == event.done:
-        return "already_done" if event.done else "not_done"
+        return Reason.ALREADY_DONE if event.done else Reason.NOT_DONE
     at, by = (draft.now, event.actor.name) if event.done else (0, "")
     changed = msgspec.structs.replace(item, done_at=at, done_by=by)
     draft.set(action_items=tuple(changed if each is item else each for each in known))
     how = "is done" if event.done else "is open again"
-    draft.say("action_item_done", f"Action item {item.number} {how}: {item.text}", event.actor)
-    return "action_item_done" if event.done else "action_item_open"
+    draft.say(Kind.ACTION_ITEM_DONE, f"Action item {item.number} {how}: {item.text}", event.actor)
+    return Reason.ACTION_ITEM_DONE if event.done else Reason.ACTION_ITEM_OPEN

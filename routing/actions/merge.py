@@ -14,19 +14,20 @@ from routing.incident import Incident, firing_of
 from routing.incident_parts import Part
 from routing.rules import Rules
 from routing.urgency import name_incident, raise_to_parts, reprioritise
+from routing.vocabulary import Ended, Kind, Reason, Timer
 
 UNTOLD = -1
 
 
-def merge(draft: Draft, event: Merged, rules: Rules) -> str:
+def merge(draft: Draft, event: Merged, rules: Rules) -> Reason:
     """Close the incident in favour of another one."""
     incident = draft.start
     if event.episode is not None and event.episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if incident.merged_into or event.target == incident.id:
-        return "already_merged" if incident.merged_into == event.target else "merged"
+        return Reason.ALREADY_MERGED if incident.merged_into == event.target else Reason.MERGED
     if not incident.is_open:
-        return "already_resolved"
+        return Reason.ALREADY_RESOLVED
     silence(draft)
     draft.set(
         state="resolved",
@@ -38,13 +39,13 @@ def merge(draft: Draft, event: Merged, rules: Rules) -> str:
         by_hand=False,
         flapping=False,
     )
-    clocks.end(draft, acknowledge="void", resolve="void", by=event.actor.ends)
+    clocks.end(draft, acknowledge=Ended.VOID, resolve=Ended.VOID, by=event.actor.ends)
     retire(draft, rules)
     actor = event.actor
-    draft.say("merged", f"Merged into {event.target} by {actor.name}", actor)
-    draft.timer("merge", draft.now)
+    draft.say(Kind.MERGED, f"Merged into {event.target} by {actor.name}", actor)
+    draft.timer(Timer.MERGE, draft.now)
     watch_for_news(draft, rules)
-    return "merged_now"
+    return Reason.MERGED_NOW
 
 
 def is_merged_open(incident: Incident) -> bool:
@@ -75,7 +76,7 @@ def _count(alerts: object, parts: dict[str, Part]) -> int:
     return firing + sum(part.firing for part in parts.values())
 
 
-def follow_merged(draft: Draft, rules: Rules) -> str:
+def follow_merged(draft: Draft, rules: Rules) -> Reason:
     """Keep what fires quiet here, and have the target told when it is more, less or worse."""
     silence(draft)
     firing = firing_of(draft.incident.alerts, {})
@@ -86,49 +87,49 @@ def follow_merged(draft: Draft, rules: Rules) -> str:
         raise_to_parts(draft)
     count = _count(draft.incident.alerts.values(), draft.incident.parts)
     if count != draft.incident.merged_firing or draft.incident.priority != draft.start.priority:
-        draft.timer("merge", draft.now)
+        draft.timer(Timer.MERGE, draft.now)
         if "stale" not in draft.incident.timers:
             watch_for_news(draft, rules)
-    return "merged"
+    return Reason.MERGED
 
 
-def told_target(draft: Draft, event: TimerDue, rules: Rules) -> str:
+def told_target(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """The target knows; or it is gone, and this incident stands for itself again."""
-    draft.stop("merge")
+    draft.stop(Timer.MERGE)
     if event.lost:
         draft.set(merged_into="", merged_firing=0, suppressed={})
         said = "The incident it was merged into is gone"
         still = _count(draft.incident.alerts.values(), draft.incident.parts)
         if still:
             return reopen(draft, rules, draft.incident.firing(), said)
-        draft.stop("stale")
-        return "target_gone"
+        draft.stop(Timer.STALE)
+        return Reason.TARGET_GONE
     draft.set(merged_firing=event.told)
     still = _count(draft.incident.alerts.values(), draft.incident.parts)
     if still != event.told or (still and draft.incident.priority != event.told_priority):
-        draft.timer("merge", draft.now)
+        draft.timer(Timer.MERGE, draft.now)
     elif not event.told:
         # From here on the time counts within which it still belongs to the target.
         draft.set(resolved_at=draft.now)
-        draft.stop("stale")
-    return "target_told"
+        draft.stop(Timer.STALE)
+    return Reason.TARGET_TOLD
 
 
-def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
+def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> Reason:
     """Take in how a merged incident is; one that fires more keeps, or makes, this one open."""
     incident = draft.start
     if incident.merged_into == event.source:
         # Two people merged each into the other at once: of the two the smaller id goes on.
         if incident.id > event.source:
-            return "merged"
-        draft.stop("merge")
+            return Reason.MERGED
+        draft.stop(Timer.MERGE)
         draft.set(merged_into="", merged_firing=0, suppressed={})
         said = f"{event.source} was merged into this at the same time: this one goes on"
         reopen(draft, rules, draft.incident.firing(), said)
     known = incident.parts.get(event.source)
     part = Part(event.title, event.priority, event.firing, event.components)
     if part == known:
-        return "repeat"
+        return Reason.REPEAT
     draft.set(parts={**incident.parts, event.source: part})
     if known is None:
         # Whoever merged it knows.
@@ -136,10 +137,10 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         by = event.by
         who = f" by {by.name}" if by else ""
         said = f"{event.source} was merged into this{who}: {event.title}"
-        draft.say("merged_in", said, by)
+        draft.say(Kind.MERGED_IN, said, by)
     elif bool(known.firing) != bool(part.firing):
         how = "fires again" if part.firing else "is over"
-        draft.say("part_changed", f"Merged {event.source} {how}: {event.title}")
+        draft.say(Kind.PART_CHANGED, f"Merged {event.source} {how}: {event.title}")
     if draft.incident.merged_into:
         return follow_merged(draft, rules)
     firing = draft.incident.firing()
@@ -147,7 +148,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> str:
         more = part.firing > (known.firing if known else 0)
         more |= bool(part.firing and known and part.priority < known.priority)
         said = f"Merged {event.source} fires: {event.title}"
-        return reopen(draft, rules, firing, said) if more else "updated"
+        return reopen(draft, rules, firing, said) if more else Reason.UPDATED
     if not firing and not part.firing:
         return end(draft, rules)
     fires_on(draft, rules)

@@ -10,6 +10,7 @@ from routing.episode import observe_duration, reopen, retire, silence
 from routing.escalation import (
     answer_pages,
     arm_next,
+    held_for,
     page_again,
     page_by_hand,
     page_next,
@@ -35,6 +36,7 @@ from routing.incident_parts import Actor, Pin
 from routing.interval import end_now
 from routing.rules import Clock, Rules
 from routing.urgency import classified, follow_lower, raise_priority
+from routing.vocabulary import Ended, Kind, PageReason, Reason, Timer
 
 SILENCES_KEPT = 20
 SNOOZE_MAX = 30 * 86_400_000
@@ -43,20 +45,20 @@ NOTES_MAX = 500
 """Notes of one incident; whoever has more to write keeps it elsewhere, and notes the link."""
 
 
-def refusal(incident: Incident, episode: int | None) -> str:
-    """Return why an event of a person changes nothing, or ""."""
+def refusal(incident: Incident, episode: int | None) -> Reason | None:
+    """Return why an event of a person changes nothing, None if it may."""
     if episode is not None and episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if incident.merged_into:
-        return "merged"
-    return "already_resolved" if incident.state == "resolved" else ""
+        return Reason.MERGED
+    return Reason.ALREADY_RESOLVED if incident.state == "resolved" else None
 
 
 def _clock(draft: Draft, rules: Rules) -> Clock:
     return rules.clocks[draft.incident.priority]
 
 
-def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
+def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> Reason:
     """Somebody takes the incident: the resolve clock starts, pages go no further."""
     incident, actor = draft.start, event.actor
     refused = refusal(incident, event.episode)
@@ -70,15 +72,15 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> str:
     draft.set(state="acknowledged", acknowledged_at=draft.now, acknowledged_by=actor)
     draft.set(held_reason="")
     answer_pages(draft)
-    clocks.settle(draft, "acknowledge", "met", actor.ends)
-    draft.stop("delivery", "escalate", "quiet")
+    clocks.settle(draft, Timer.ACKNOWLEDGE, Ended.MET, actor.ends)
+    draft.stop(Timer.DELIVERY, Timer.ESCALATE, Timer.QUIET)
     clocks.resume(draft, _clock(draft, rules))
     if not was_on_it:
-        clocks.start(draft, _clock(draft, rules), "resolve")
+        clocks.start(draft, _clock(draft, rules), Timer.RESOLVE)
     clocks.remind_later(draft, _clock(draft, rules))
-    draft.say("acknowledged", f"Acknowledged by {actor.shown}", actor)
+    draft.say(Kind.ACKNOWLEDGED, f"Acknowledged by {actor.shown}", actor)
     _count_answer(draft, actor, rules)
-    return "acknowledged"
+    return Reason.ACKNOWLEDGED
 
 
 def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
@@ -94,36 +96,36 @@ def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
     observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
 
 
-def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> str:
+def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> Reason:
     """Answer what was asked since, or take over what only automation had answered."""
     by: Actor | None = draft.start.acknowledged_by
     takes_over = actor.ends == "human" and by is not None and by.ends == "automatic"
     if not (draft.start.asks_again or takes_over):
-        return "already_acknowledged"
+        return Reason.ALREADY_ACKNOWLEDGED
     answer_pages(draft)
-    draft.stop("delivery")
+    draft.stop(Timer.DELIVERY)
     clocks.remind_later(draft, _clock(draft, rules))
     if takes_over:
         draft.set(acknowledged_at=draft.now, acknowledged_by=actor)
         _count_answer(draft, actor, rules)
     words = f"Acknowledged by {actor.name}" if takes_over else f"{actor.name} is on it"
-    draft.say("acknowledged", words, actor)
-    return "acknowledged"
+    draft.say(Kind.ACKNOWLEDGED, words, actor)
+    return Reason.ACKNOWLEDGED
 
 
-def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> str:
+def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> Reason:
     """Somebody gives it back: it needs an answer again, from the first step on."""
     refused = refusal(draft.start, event.episode)
     if refused or draft.start.state != "acknowledged":
-        return refused or "not_acknowledged"
+        return refused or Reason.NOT_ACKNOWLEDGED
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None, assigned_to=None)
     draft.set(unacknowledged_at=draft.now)
-    draft.say("unacknowledged", f"Given back by {event.actor.name}", event.actor)
-    start_clocks(draft, _clock(draft, rules), "unacknowledged", skip=event.notifier)
-    return "unacknowledged"
+    draft.say(Kind.UNACKNOWLEDGED, f"Given back by {event.actor.name}", event.actor)
+    start_clocks(draft, _clock(draft, rules), PageReason.UNACKNOWLEDGED, skip=event.notifier)
+    return Reason.UNACKNOWLEDGED
 
 
-def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
+def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> Reason:
     """Somebody declares it over: what fires now is quiet until it resolves or changes."""
     incident, actor = draft.start, event.actor
     refused = refusal(incident, event.episode)
@@ -135,13 +137,13 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> str:
     silence(draft)
     draft.set(state="resolved", resolved_at=draft.now, resolved_by=actor)
     draft.set(snoozed_until=0, by_hand=False, flapping=False)
-    clocks.end(draft, acknowledge="met", resolve="met", by=actor.ends)
+    clocks.end(draft, acknowledge=Ended.MET, resolve=Ended.MET, by=actor.ends)
     retire(draft, rules)
     still = f" while {firing} of its alerts still fire" if firing else ""
     why = f": {event.cause}" if event.cause else ""
-    draft.say("resolved", f"Resolved by {actor.shown}{still}{why}", actor, cause=event.cause)
+    draft.say(Kind.RESOLVED, f"Resolved by {actor.shown}{still}{why}", actor, cause=event.cause)
     observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
-    return "resolved"
+    return Reason.RESOLVED
 
 
 def _end_alerts(draft: Draft) -> None:
@@ -150,19 +152,19 @@ def _end_alerts(draft: Draft) -> None:
     draft.set(alerts={key: end_now(alert, draft.now) for key, alert in alerts.items()})
 
 
-def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> str:
+def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> Reason:
     """Somebody declares that it is not over: it stays open until a person or an alert ends it."""
     incident = draft.start
     if event.episode is not None and event.episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if incident.state != "resolved" or incident.merged_into:
-        return "merged" if incident.merged_into else "already_open"
+        return Reason.MERGED if incident.merged_into else Reason.ALREADY_OPEN
     draft.set(suppressed={}, by_hand=True)
     said = f"Reopened by {event.actor.name}"
     return reopen(draft, rules, draft.incident.firing(), said, by=event.actor, skip=event.notifier)
 
 
-def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
+def snooze(draft: Draft, event: Snoozed, rules: Rules) -> Reason:
     """All clocks stand still until a time, or until the calendar's next working hours."""
     incident = draft.start
     refused = refusal(incident, event.episode)
@@ -171,16 +173,16 @@ def snooze(draft: Draft, event: Snoozed, rules: Rules) -> str:
     clock = _clock(draft, rules)
     until = event.until or _working_hours(draft, clock)
     if until <= draft.now:
-        return "no_such_time"
+        return Reason.NO_SUCH_TIME
     until = min(until, draft.now + SNOOZE_MAX)
     if incident.state != "snoozed":
         draft.set(snoozed_from=incident.state, snoozed_at=draft.now)
         clocks.pause(draft, clock)
     draft.set(state="snoozed", snoozed_until=until)
-    draft.timer("snooze", until)
+    draft.timer(Timer.SNOOZE, until)
     text = f"Snoozed by {event.actor.name} until {format_moment(until)}"
-    draft.say("snoozed", text, event.actor)
-    return "snoozed"
+    draft.say(Kind.SNOOZED, text, event.actor)
+    return Reason.SNOOZED
 
 
 def _working_hours(draft: Draft, clock: Clock) -> int:
@@ -190,29 +192,29 @@ def _working_hours(draft: Draft, clock: Clock) -> int:
     return 0 if closing is None else calendar.next_open(closing)
 
 
-def wake(draft: Draft, rules: Rules) -> str:
+def wake(draft: Draft, rules: Rules) -> Reason:
     """The snooze is over: who had nobody on it pages again, who was on it is reminded."""
     _wake(draft, rules)
-    draft.say("snooze_ended", "The snooze is over", via="automatic")
+    draft.say(Kind.SNOOZE_ENDED, "The snooze is over", via="automatic")
     clock = _clock(draft, rules)
     if draft.incident.state == "triggered":
-        page_again(draft, clock, "snooze_ended")
+        page_again(draft, clock, PageReason.SNOOZE_ENDED)
     else:
         clocks.remind_later(draft, clock)
         if draft.incident.held_reason:
-            page_next(draft, clock, draft.incident.held_reason)
+            page_next(draft, clock, held_for(draft.incident))
         elif any(page_wanted("acknowledged", page) for page in draft.incident.pages.values()):
             # It asked somebody who is on it already, and nobody answered before the snooze.
-            page_again(draft, clock, "snooze_ended")
+            page_again(draft, clock, PageReason.SNOOZE_ENDED)
         else:
             page_growth(draft, rules)
-    return "snooze_ended"
+    return Reason.SNOOZE_ENDED
 
 
 def _wake(draft: Draft, rules: Rules) -> None:
     """Return to the state before the snooze, with all clocks running on."""
     slept = draft.now - draft.incident.snoozed_at
-    draft.stop("snooze")
+    draft.stop(Timer.SNOOZE)
     answered = draft.incident.snoozed_from == "acknowledged"
     draft.set(state="acknowledged" if answered else "triggered", snoozed_until=0, snoozed_from="")
     draft.set(clock_started_at=draft.incident.clock_started_at + slept)
@@ -222,7 +224,7 @@ def _wake(draft: Draft, rules: Rules) -> None:
     arm_next(draft, clock, draft.incident.step + 1)
 
 
-def reassign(draft: Draft, event: Reassigned, rules: Rules) -> str:
+def reassign(draft: Draft, event: Reassigned, rules: Rules) -> Reason:
     """Somebody else is to work on it; that is a sign of life, not an acknowledgement."""
     refused = refusal(draft.start, event.episode)
     if refused:
@@ -230,49 +232,49 @@ def reassign(draft: Draft, event: Reassigned, rules: Rules) -> str:
     draft.set(assigned_to=event.assignee)
     clocks.remind_later(draft, _clock(draft, rules))
     text = f"Assigned to {event.assignee.name} by {event.actor.name}"
-    draft.say("assigned", text, event.actor)
-    return "assigned"
+    draft.say(Kind.ASSIGNED, text, event.actor)
+    return Reason.ASSIGNED
 
 
-def escalate(draft: Draft, event: Escalated, rules: Rules) -> str:
+def escalate(draft: Draft, event: Escalated, rules: Rules) -> Reason:
     """Somebody wants the next step now, acknowledged or not."""
     incident = draft.start
     refused = refusal(incident, event.episode)
     if refused:
         return refused
     why = f": {event.reason}" if event.reason else ""
-    draft.say("escalated_by", f"Escalated by {event.actor.name}{why}", event.actor)
+    draft.say(Kind.ESCALATED_BY, f"Escalated by {event.actor.name}{why}", event.actor)
     if event.elsewhere:
-        return "escalated"
+        return Reason.ESCALATED
     if incident.state == "snoozed":
         _wake(draft, rules)
         clocks.remind_later(draft, _clock(draft, rules))
     page_by_hand(draft, _clock(draft, rules))
-    return "escalated"
+    return Reason.ESCALATED
 
 
-def note(draft: Draft, event: Noted, rules: Rules) -> str:
+def note(draft: Draft, event: Noted, rules: Rules) -> Reason:
     """Somebody writes something down, at any time; it settles the status update."""
     incident = draft.start
     if event.episode is not None and event.episode != incident.episode:
-        return "stale"
+        return Reason.STALE
     if incident.notes >= NOTES_MAX:
-        return "too_many_notes"
+        return Reason.TOO_MANY_NOTES
     draft.set(notes=incident.notes + 1)
-    draft.say("note", event.text, event.actor)
+    draft.say(Kind.NOTE, event.text, event.actor)
     if incident.is_open and event.actor.ends == "human":
         clocks.heard(draft, _clock(draft, rules))
-    return "noted"
+    return Reason.NOTED
 
 
-def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
+def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> Reason:
     """Somebody judges the urgency otherwise; it holds until an alert is more urgent than before."""
     refused = refusal(draft.start, event.episode)
     if refused:
         return refused
     before: str = draft.incident.priority
     if event.priority == before:
-        return "same_priority"
+        return Reason.SAME_PRIORITY
     firing = draft.incident.firing()
     asked = classified(draft, rules, firing)[0] if firing else before
     if draft.incident.flapping:
@@ -284,36 +286,36 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> str:
     draft.set(priority=event.priority, priority_reason=reason)
     if event.priority < before:
         return raise_priority(draft, rules, before, event.actor)
-    draft.say("priority_set", f"{before} to {event.priority}: {reason}", event.actor)
+    draft.say(Kind.PRIORITY_SET, f"{before} to {event.priority}: {reason}", event.actor)
     follow_lower(draft, rules)
-    return "priority_lowered"
+    return Reason.PRIORITY_LOWERED
 
 
-def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> str:
+def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> Reason:
     """Keep what was silenced in Alertmanager from here, and until when."""
     made, actor = event.silence, event.actor
     others = tuple(known for known in draft.incident.silences if known.id != made.id)
     draft.set(silences=(*others, made)[-SILENCES_KEPT:])
     until = format_moment(made.until)
     text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
-    draft.say("silenced", text, actor)
-    return "silenced"
+    draft.say(Kind.SILENCED, text, actor)
+    return Reason.SILENCED
 
 
-def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> str:
+def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> Reason:
     """A silence was ended before its time."""
     silences = draft.incident.silences
     ended = next((known for known in silences if known.id == event.silence_id), None)
     if ended is None or ended.expired_at:
-        return "already_expired" if ended else "unknown_silence"
+        return Reason.ALREADY_EXPIRED if ended else Reason.UNKNOWN_SILENCE
     over = msgspec.structs.replace(ended, expired_at=draft.now)
     draft.set(silences=tuple(over if known is ended else known for known in silences))
     text = f"Silence ended by {event.actor.name}: {ended.matchers}"
-    draft.say("silence_expired", text, event.actor)
-    return "silence_expired"
+    draft.say(Kind.SILENCE_EXPIRED, text, event.actor)
+    return Reason.SILENCE_EXPIRED
 
 
-def deny(draft: Draft, event: Denied, _rules: Rules) -> str:
+def deny(draft: Draft, event: Denied, _rules: Rules) -> Reason:
     """Somebody asked for what is not theirs: it is kept for the audit, and tells nobody."""
-    draft.say("denied", f"{event.actor.name} may not {event.action}", event.actor)
-    return "denied"
+    draft.say(Kind.DENIED, f"{event.actor.name} may not {event.action}", event.actor)
+    return Reason.DENIED

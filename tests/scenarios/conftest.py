@@ -15,7 +15,7 @@ from receiver.app.service import Service
 from receiver.clock import Clock
 from receiver.settings.load import load_settings, read_settings
 from receiver.slack.interactions import workspace
-from routing.incident import LANES
+from routing.vocabulary import Lane
 from tests.fakes import slack_views
 from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -206,7 +206,7 @@ class App:
     async def _next_due(self) -> int | None:
         tasks = self.service.tasks
         found = [
-            await tasks.next_due(shard, lane) for shard in range(len(tasks.keys)) for lane in LANES
+            await tasks.next_due(shard, lane) for shard in range(len(tasks.keys)) for lane in Lane
         ]
         return min((due for due in found if due is not None), default=None)
 

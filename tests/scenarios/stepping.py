@@ -13,7 +13,7 @@ from typing import Any
 
 from receiver.clock import Clock
 from receiver.store.embedded.server import EmbeddedValkey
-from routing.incident import LANES
+from routing.vocabulary import Lane
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.redis_clock import RedisClock
 from tests.fakes.slack import FakeSlack
@@ -88,7 +88,7 @@ class Stepping:
     async def _next(self, app: App) -> float:
         """Return in how many seconds something comes due at a replica, as it sees the time."""
         tasks, now = app.service.tasks, app.clock.now()
-        due = [await tasks.next_due(0, lane) for lane in LANES]
+        due = [await tasks.next_due(0, lane) for lane in Lane]
         return min([(at - now) / 1000 for at in due if at is not None and at > now], default=HOP_S)
 
     def set_clocks(self, *, redis: float | None = None, machine: float | None = None) -> None:

@@ -76,13 +76,24 @@ async def test_who_never_finishes_a_request_is_let_go(site: App, sent: bytes) ->
 
 
 async def test_who_asks_again_and_again_stays_and_who_stops_does_not(site: App) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.service.status_port)
-    for _ in range(6):
-        writer.write(GET)
-        assert b" 200 " in await reader.readline()
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r")[0]))
-        await asyncio.sleep(0.2)
+    loop = asyncio.get_running_loop()
+    for _ in range(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.service.status_port)
+        lasted, pauses = 0.0, [0.0]
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while lasted < 3.0:
+                began = loop.time()
+                writer.write(GET)
+                assert b" 200 " in await reader.readuntil(b"\r\n")
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r")[0]))
+                await asyncio.sleep(0.2)
+                pauses.append(loop.time() - began)
+                lasted += pauses[-1]
+        if lasted >= 3.0 or max(pauses) < 1.0:
+            break
+        writer.close()  # the machine stood still for longer than a connection may
+    assert lasted >= 3.0
     assert 0.5 < await until_closed(reader) < 30
     writer.close()
 
@@ -230,7 +241,9 @@ async def test_a_refusal_leaves_no_cycles(site: App, path: str) -> None:
             async with site.session.post(f"http://127.0.0.1:{port}{path}", data=b"{}") as answer:
                 assert 400 <= answer.status < 500
         # Each connection still has its last one at hand.
-        kept = [one for one in gc.get_objects() if isinstance(one, web.Request)]
+        # Of other paths some may be left by tests before this one.
+        requests = [one for one in gc.get_objects() if isinstance(one, web.Request)]
+        kept = [one for one in requests if one.path == path]
         assert len(kept) <= len(ports)
     finally:
         gc.enable()

@@ -43,7 +43,7 @@ from routing.incident_parts import INFORMED, Actor, Finding, Silence
 from routing.matcher import parse_matchers
 from routing.rules import Clock, Repage, Rules, Step
 from routing.status_rule import STATUSES, WORDINGS, Component, StatusRule
-from routing.timers import TIMER_TASKS
+from routing.vocabulary import Timer
 from tests.unit.builders import CALENDAR, KEY, MINUTE, NOW, alert, received
 from tests.unit.histories import SNAPSHOTS, Snapshot
 
@@ -114,7 +114,7 @@ _ONE_ALERT = st.builds(
 _ALERTS = st.one_of(st.builds(_snapshot, SNAPSHOTS), _ONE_ALERT, _ONE_ALERT)
 _REST: st.SearchStrategy[Event] = st.one_of(
     st.just(received()),
-    st.builds(TimerDue, task=st.sampled_from([*TIMER_TASKS, "gone"]), paged=PAGED),
+    st.builds(TimerDue, task=st.sampled_from([*Timer, "gone"]), paged=PAGED),
     _PARTS,
     st.builds(
         DeliveryFailed,

@@ -32,6 +32,7 @@ from receiver.observability.metrics.text import CONTENT_TYPE, TextPage
 from routing.alert import severity_label
 from routing.config.base import USUAL_SEVERITIES
 from routing.severity import canonical
+from routing.vocabulary import Lane
 
 _LOG = logging.getLogger(__name__)
 _STATUS = {int(status): status for status in STATUSES}
@@ -225,13 +226,12 @@ class Metrics:
             active[clean](number)
 
     def set_agenda(
-        self, entries: Mapping[str, int], due: int, delays: Mapping[str, float] = {}
+        self, entries: Mapping[Lane, int], due: int, delays: Mapping[Lane, float] = {}
     ) -> None:
         """Set the agenda's entries by lane, how many of all are due, and for how long (s)."""
-        lanes = self._families["incident_manager_agenda_entries"]
-        for key in list(lanes):
-            lanes[key](entries.get(key[0], 0))
-            self._families["incident_manager_agenda_delay_seconds"][key](delays.get(key[0], 0))
+        for lane in Lane:
+            self._families["incident_manager_agenda_entries"][(lane,)](entries.get(lane, 0))
+            self._families["incident_manager_agenda_delay_seconds"][(lane,)](delays.get(lane, 0))
         self._families["incident_manager_processing_queue_size"][()](due)
 
     def set_put_off(self, number: int) -> None:

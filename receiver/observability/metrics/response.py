@@ -19,8 +19,8 @@ from receiver.observability.metrics.family import (
 )
 from receiver.store.response_totals import BOUNDS
 from routing.alert import PRIORITIES, SEVERITIES
-from routing.escalation import REASONS
 from routing.incident import OPEN_STATES
+from routing.vocabulary import PageReason
 
 TYPES = ("alert", "heartbeat", "manual")
 SOURCES = ("alertmanager", "grafana", "other")
@@ -159,8 +159,12 @@ def _escalations() -> tuple[Family, ...]:
         counter(
             "incident_escalations_total",
             "Escalation steps notified, counted from 1, by what made the page move on",
-            {"priority": PRIORITY, "step": Closed(STEPS, "10+"), "reason": Closed(tuple(REASONS))},
-            every(PRIORITIES, STEPS[:3], REASONS),
+            {
+                "priority": PRIORITY,
+                "step": Closed(STEPS, "10+"),
+                "reason": Closed(tuple(PageReason)),
+            },
+            every(PRIORITIES, STEPS[:3], PageReason),
         ),
         counter(
             "incident_deadlines_total",

@@ -9,6 +9,8 @@ families begin with the combinations that this configuration leads to (``first``
 page stays under some 3,000 lines, and add others when they happen.
 """
 
+from collections.abc import Mapping
+
 from receiver.conditions import Subject
 from receiver.observability.metrics.enrichment import enrichment_families
 from receiver.observability.metrics.family import (
@@ -32,7 +34,7 @@ from receiver.observability.metrics.response import (
 )
 from receiver.store.response_totals import LAG_BUCKETS
 from routing.alert import PRIORITIES, SEVERITIES
-from routing.incident import LANES
+from routing.vocabulary import Lane, Reason
 
 __all__ = ["RESULT_OF", "STATUSES", "Closed", "Configured", "Family", "Key", "families"]
 
@@ -90,16 +92,16 @@ DAMAGED = (
 """As ``KINDS`` of the store's register, which metrics know nothing of."""
 DEAD_LETTERS = ("payload", "alert", "alert_part", "event")
 
-RESULT_OF = {
-    "opened": "new",
-    "updated": "joined",
-    "priority_raised": "joined",
-    "repeat": "repeat",
-    "reopened": "reopened",
-    "resolved": "resolved",
-    "echo_suspected": "echo",
-    "orphan_resolve": "orphan",
-    "covered": "covered",
+RESULT_OF: Mapping[str, str] = {
+    Reason.OPENED: "new",
+    Reason.UPDATED: "joined",
+    Reason.PRIORITY_RAISED: "joined",
+    Reason.REPEAT: "repeat",
+    Reason.REOPENED: "reopened",
+    Reason.RESOLVED: "resolved",
+    Reason.ECHO_SUSPECTED: "echo",
+    Reason.ORPHAN_RESOLVE: "orphan",
+    Reason.COVERED: "covered",
 }
 """The ``result`` of a correlation by the reason of the decision; any other reason is ``other``."""
 
@@ -258,12 +260,12 @@ def _agenda() -> tuple[Family, ...]:
         gauge(
             f"{_OWN}_agenda_entries",
             "Agenda entries, due or not, the same on every replica: use max(), not sum()",
-            {"lane": Closed(LANES)},
+            {"lane": Closed(tuple(Lane))},
         ),
         gauge(
             f"{_OWN}_agenda_delay_seconds",
             "How long what is due longest has waited, the same on every replica: use max()",
-            {"lane": Closed(LANES)},
+            {"lane": Closed(tuple(Lane))},
         ),
         gauge(
             f"{_OWN}_agenda_put_off_entries",

@@ -4,6 +4,7 @@ Limits: docs.slack.dev, "Block Kit" (header 150, section 3000, button 75 and val
 50 blocks); all text of a message stays well below the undocumented 12,000.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from receiver.config_types import is_user_id
@@ -14,10 +15,11 @@ from receiver.slack.mrkdwn import escaped, mention, moment, mrkdwn, plain
 from receiver.templates import render
 from routing.alert import Alert
 from routing.duration import format_duration
-from routing.escalation import REASONS
+from routing.escalation import why
 from routing.incident import Incident
 from routing.incident_parts import Entry, Finding
 from routing.runbook import is_link
+from routing.vocabulary import Kind
 
 HEADER_MAX = 150
 TEXT_MAX = 300
@@ -28,64 +30,64 @@ NOTE_MAX = 2_500
 SUMMARY_NAMES = ("summary", "description", "message")
 WHERE_NAMES = ("cluster", "system", "namespace", "service", "job", "instance", "pod")
 NOTES_SHOWN = 20
-NOTEWORTHY = {
-    "escalated": "📣",
-    "deadline_missed": "⏰",
-    "delivery_failed": "⚠️",
-    "delivery_late": "⚠️",
-    "delivery_note": "⚠️",
-    "undeliverable": "⚠️",
-    "reached": "✅",
-    "delivery_recovered": "✅",
-    "exhausted": "⚠️",
-    "acknowledged": "🟡",
-    "resolved": "🟢",
-    "reopened": "🔴",
-    "echo_believed": "🔴",
-    "priority_raised": "🔺",
-    "unacknowledged": "↩️",
-    "snoozed": "💤",
-    "snooze_ended": "🔔",
-    "assigned": "👤",
-    "escalated_by": "📣",
-    "note": "📝",
-    "action_item": "📌",
-    "merged": "🔗",
-    "merged_in": "🔗",
-    "part_changed": "🔗",
-    "priority_set": "🔻",
-    "silenced": "🔕",
-    "silence_expired": "🔔",
-    "flapping": "〰️",
-    "calmed": "〰️",
-    "joined": "🔴",
-    "grown": "📈",
-    "published": "🌐",
-    "status_update": "🌐",
-    "status_hidden": "🌐",
-    "stale": "❔",
-    "vanished": "❔",
-    "continued": "🔗",
+NOTEWORTHY: Mapping[str, str] = {
+    Kind.ESCALATED: "📣",
+    Kind.DEADLINE_MISSED: "⏰",
+    Kind.DELIVERY_FAILED: "⚠️",
+    Kind.DELIVERY_LATE: "⚠️",
+    Kind.DELIVERY_NOTE: "⚠️",
+    Kind.UNDELIVERABLE: "⚠️",
+    Kind.REACHED: "✅",
+    Kind.DELIVERY_RECOVERED: "✅",
+    Kind.EXHAUSTED: "⚠️",
+    Kind.ACKNOWLEDGED: "🟡",
+    Kind.RESOLVED: "🟢",
+    Kind.REOPENED: "🔴",
+    Kind.ECHO_BELIEVED: "🔴",
+    Kind.PRIORITY_RAISED: "🔺",
+    Kind.UNACKNOWLEDGED: "↩️",
+    Kind.SNOOZED: "💤",
+    Kind.SNOOZE_ENDED: "🔔",
+    Kind.ASSIGNED: "👤",
+    Kind.ESCALATED_BY: "📣",
+    Kind.NOTE: "📝",
+    Kind.ACTION_ITEM: "📌",
+    Kind.MERGED: "🔗",
+    Kind.MERGED_IN: "🔗",
+    Kind.PART_CHANGED: "🔗",
+    Kind.PRIORITY_SET: "🔻",
+    Kind.SILENCED: "🔕",
+    Kind.SILENCE_EXPIRED: "🔔",
+    Kind.FLAPPING: "〰️",
+    Kind.CALMED: "〰️",
+    Kind.JOINED: "🔴",
+    Kind.GROWN: "📈",
+    Kind.PUBLISHED: "🌐",
+    Kind.STATUS_UPDATE: "🌐",
+    Kind.STATUS_HIDDEN: "🌐",
+    Kind.STALE: "❔",
+    Kind.VANISHED: "❔",
+    Kind.CONTINUED: "🔗",
 }
 """Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
 _SAID_BY_PAGE = frozenset(
     {
-        "acknowledged",
-        "deadline_missed",
-        "delivery_failed",
-        "delivery_late",
-        "delivery_recovered",
-        "echo_believed",
-        "escalated",
-        "escalated_by",
-        "exhausted",
-        "priority_raised",
-        "reached",
-        "reopened",
-        "resolved",
-        "snooze_ended",
-        "unacknowledged",
-        "undeliverable",
+        Kind.ACKNOWLEDGED,
+        Kind.DEADLINE_MISSED,
+        Kind.DELIVERY_FAILED,
+        Kind.DELIVERY_LATE,
+        Kind.DELIVERY_RECOVERED,
+        Kind.ECHO_BELIEVED,
+        Kind.ESCALATED,
+        Kind.ESCALATED_BY,
+        Kind.EXHAUSTED,
+        Kind.PRIORITY_RAISED,
+        Kind.REACHED,
+        Kind.REOPENED,
+        Kind.RESOLVED,
+        Kind.SNOOZE_ENDED,
+        Kind.UNACKNOWLEDGED,
+        Kind.UNDELIVERABLE,
     }
 )
 """What led to a page, which says enough of it; anything else a page tells the thread as well."""
@@ -180,7 +182,7 @@ def page_text(view: View, people: str = "") -> str:
         priority=incident.priority,
         title=mrkdwn(incident.title, TEXT_MAX),
         step=page.step + 1,
-        why=REASONS[page.reason],
+        why=why(page.reason),
         deadline_missed=bool(deadline and deadline.missed_at and incident.state == "triggered"),
         due=moment(deadline.due) if deadline else "",
     )
@@ -201,7 +203,7 @@ def thread_note(view: View, entries: list[Entry]) -> str:
     shown = entries[-NOTES_SHOWN:]
     share = max(60, NOTE_MAX // len(shown))
     texts = [_note_text(view, entry, share) for entry in shown]
-    ends = [place for place, entry in enumerate(shown) if entry.kind == "resolved"]
+    ends = [place for place, entry in enumerate(shown) if entry.kind == Kind.RESOLVED]
     if ends and view.incident.state == "resolved":
         texts[ends[-1]] += f" ({_durations(view.incident)})"
     looks = [NOTEWORTHY[entry.kind] for entry in shown]
@@ -212,7 +214,12 @@ def _note_text(view: View, entry: Entry, limit: int) -> str:
     """Return the words of an entry; whoever was assigned is told so."""
     text, assignee = mrkdwn(entry.text, limit), view.incident.assigned_to
     known = assignee is not None and is_user_id(assignee.id)
-    if assignee and known and entry.kind == "assigned" and f" to {assignee.name} by" in entry.text:
+    if (
+        assignee
+        and known
+        and entry.kind == Kind.ASSIGNED
+        and f" to {assignee.name} by" in entry.text
+    ):
         return f"{text} <@{assignee.id}>"
     return text
 

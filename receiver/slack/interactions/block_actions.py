@@ -27,6 +27,7 @@ from routing.event import (
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.silence import default_matchers
+from routing.vocabulary import Reason
 
 HOUR_MS = 3_600_000
 _EVENTS: Mapping[str, tuple[str, Callable[[Actor, int, int], PersonEvent]]] = {
@@ -191,7 +192,7 @@ class Buttons:
     async def _review(self, incident: Incident, _ask: Ask) -> View:
         review = await self._reviews.find(incident.id)
         if review is None:
-            raise PayloadError(SAID["unknown_incident"])
+            raise PayloadError(SAID[Reason.UNKNOWN_INCIDENT])
         return review_window(review, incident.episode, f"{self._url(incident.id)}/review")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from receiver.slack.interactions.permissions import Permissions
 from receiver.slack.mrkdwn import mrkdwn
 from routing.event import Denied, PersonEvent
 from routing.incident import Incident
+from routing.vocabulary import Reason
 
 log = logging.getLogger("slack")
 
@@ -29,27 +30,28 @@ ANSWER_WITHIN_S = 2.5
 """Slack shows an error to whoever asked after 3 s."""
 OPEN_WITHIN_S = 2.0
 
-SAID = {
-    "stale": "This incident fired again since then: look at its newest state first.",
-    "already_resolved": "This incident is already resolved.",
-    "unknown_incident": "This incident is not known any more.",
-    "damaged": "Nothing changed: its record cannot be read. It can only be resolved, or forgotten.",
-    "already_open": "This incident is open already.",
-    "not_acknowledged": "Nobody has acknowledged this incident.",
-    "merged": "This incident was merged into another one: go on there.",
-    "already_merged": "It is merged into that incident already.",
-    "no_such_time": "Working hours never end in this calendar: snooze until a time instead.",
-    "same_priority": "It has that priority already.",
-    "already_expired": "That silence is over already.",
-    "no_component": "No alert of this incident is about a component: choose what is affected.",
-    "hidden": "It was taken off the status page: show it again first.",
-    "not_published": "This incident is not on the status page.",
-    "unknown_silence": "This incident knows no such silence.",
-    "same_action_item": "That is an action item already.",
-    "too_many_notes": "There are too many notes already.",
-    "too_many_action_items": "There are too many action items already.",
-    "unknown_action_item": "This incident knows no such action item.",
-    "already_done": "That action item is done already.",
+SAID: Mapping[str, str] = {
+    Reason.STALE: "This incident fired again since then: look at its newest state first.",
+    Reason.ALREADY_RESOLVED: "This incident is already resolved.",
+    Reason.UNKNOWN_INCIDENT: "This incident is not known any more.",
+    Reason.DAMAGED: "Nothing changed: its record cannot be read. It can only be resolved, or"
+    " forgotten.",
+    Reason.ALREADY_OPEN: "This incident is open already.",
+    Reason.NOT_ACKNOWLEDGED: "Nobody has acknowledged this incident.",
+    Reason.MERGED: "This incident was merged into another one: go on there.",
+    Reason.ALREADY_MERGED: "It is merged into that incident already.",
+    Reason.NO_SUCH_TIME: "Working hours never end in this calendar: snooze until a time instead.",
+    Reason.SAME_PRIORITY: "It has that priority already.",
+    Reason.ALREADY_EXPIRED: "That silence is over already.",
+    Reason.NO_COMPONENT: "No alert of this incident is about a component: choose what is affected.",
+    Reason.HIDDEN: "It was taken off the status page: show it again first.",
+    Reason.NOT_PUBLISHED: "This incident is not on the status page.",
+    Reason.UNKNOWN_SILENCE: "This incident knows no such silence.",
+    Reason.SAME_ACTION_ITEM: "That is an action item already.",
+    Reason.TOO_MANY_NOTES: "There are too many notes already.",
+    Reason.TOO_MANY_ACTION_ITEMS: "There are too many action items already.",
+    Reason.UNKNOWN_ACTION_ITEM: "This incident knows no such action item.",
+    Reason.ALREADY_DONE: "That action item is done already.",
 }
 """Outcomes that changed nothing, in words for whoever asked."""
 
@@ -118,7 +120,7 @@ class Desk:
         """Return an incident; PayloadError when it is not known."""
         found = await self.store.find(incident)
         if found is None:
-            raise PayloadError(SAID["unknown_incident"])
+            raise PayloadError(SAID[Reason.UNKNOWN_INCIDENT])
         return found
 
     async def show(self, ask: Ask, view: dict[str, Any]) -> None:
@@ -207,7 +209,7 @@ class Desk:
 def said(outcome: Outcome) -> str:
     """Return what whoever asked should know, "" when the message itself shows it."""
     incident = outcome.incident
-    if outcome.reason == "already_acknowledged" and incident is not None:
+    if outcome.reason == Reason.ALREADY_ACKNOWLEDGED and incident is not None:
         by = incident.acknowledged_by
         return f"Already acknowledged{f' by {mrkdwn(by.name, 80)}' if by else ''}."
     return SAID.get(outcome.reason, "")

@@ -10,6 +10,7 @@ from receiver.store.records.record import encode_entry, version_text
 from routing.alert import severity_label
 from routing.decision import Decision
 from routing.incident import Incident, State
+from routing.vocabulary import Lane
 
 
 def count_field(incident: Incident | None) -> str:
@@ -140,8 +141,8 @@ def _schedule(before: Incident | None, decision: Decision) -> list[tuple[object,
     rows: list[tuple[object, ...]] = []
     for item in decision.schedule:
         lane = after.lane_of_task(item.task)
-        known = before.lane_of_task(item.task) if before is not None else lane
-        if before is not None and lane == "urgent" and _is_raised(before, after, item.task):
+        known: str = before.lane_of_task(item.task) if before is not None else lane
+        if before is not None and lane == Lane.URGENT and _is_raised(before, after, item.task):
             known = ""
         rows.append((item.task, item.due, item.want, known, lane))
     return rows

@@ -17,8 +17,9 @@ from receiver.store.records.record import version_text
 from receiver.store.records.standing import Standing, standing_of
 from receiver.store.redis import load_script, unavailable_is_503
 from receiver.store.repair.mending import RECOUNT, REINDEX, RESUME
-from routing.incident import LANES, Incident
+from routing.incident import Incident
 from routing.receipt import Receipt
+from routing.vocabulary import Lane
 
 log = logging.getLogger("store")
 
@@ -113,7 +114,7 @@ class Healing:
             for incident in incidents
         ]
         wanted = [keys.open, keys.closed, keys.published, keys.unreached, keys.seen, keys.task]
-        wanted += [keys.due[lane] for lane in LANES]
+        wanted += [keys.due[lane] for lane in Lane]
         wanted += [keys.incident(incident.id) for incident in incidents]
         now = self._store.mending.register.now()
         async with unavailable_is_503():
@@ -186,7 +187,7 @@ def _row(incident: Incident, receipts: dict[str, Receipt], now: int) -> tuple[ob
 
 
 def _lane(incident: Incident, task: str) -> int:
-    return LANES.index(incident.lane_of_task(task)) + 1
+    return tuple(Lane).index(incident.lane_of_task(task)) + 1
 
 
 def _is_settled(incident: Incident, name: str, receipt: Receipt | None) -> bool:

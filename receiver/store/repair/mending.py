@@ -27,6 +27,7 @@ from routing.group import Group, split_id
 from routing.incident import SCHEMA, Incident
 from routing.incident_parts import Damage, Entry
 from routing.receipt import Receipt
+from routing.vocabulary import Kind
 
 log = logging.getLogger("store")
 T = TypeVar("T")
@@ -222,7 +223,7 @@ class Mending:
             opened, closed, lines = await pipeline.execute(raise_on_error=False)
         entries = decode_entries(lines)[0] if isinstance(lines, list) else []
         priorities = [entry.priority for entry in entries if entry.priority]
-        titles = [entry.text for entry in entries if entry.kind == "opened"]
+        titles = [entry.text for entry in entries if entry.kind == Kind.OPENED]
         at = _moment(opened) or _moment(closed) or damage.at
         return Incident(
             id=name,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from receiver.store.budgets import BLOCK_MAX_MS, DIFFER_MS
 from receiver.store.keys import Keys
 from receiver.store.redis import Client, load_script, unavailable_is_503
+from routing.vocabulary import Lane
 
 RETRY_MAX_MS = BLOCK_MAX_MS + 120_000
 """The furthest a delivery is put off: the longest Retry-After, and a place behind all levels."""
@@ -27,7 +28,7 @@ Found = dict[str, bytes]
 class PutOff:
     """Finds such work among what is leased or to be delivered, and makes it due."""
 
-    def __init__(self, redis: Client, shards: int, leases: Mapping[str, int]) -> None:
+    def __init__(self, redis: Client, shards: int, leases: Mapping[Lane, int]) -> None:
         """``leases``: for each lane, how long (ms) a lease lasts."""
         self._redis = redis
         self._keys = [Keys(shard) for shard in range(shards)]

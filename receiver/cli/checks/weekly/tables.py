@@ -16,7 +16,7 @@ from receiver.cli.checks.weekly.report import Report, highlights
 from receiver.cli.checks.weekly.response import Response
 from receiver.text.units import size, span
 from receiver.text.visible import plain
-from routing.escalation import REASONS
+from routing.escalation import why
 
 RULES_SHOWN = 10
 NOTHING = "-"
@@ -71,7 +71,7 @@ def _response(response: Response) -> Table:
 
 def _escalations(response: Response) -> Table:
     rows = [
-        (f"step {row['step']}", REASONS.get(row["reason"], row["reason"]), str(row["number"]))
+        (f"step {row['step']}", why(row["reason"]), str(row["number"]))
         for row in response.escalations[:RULES_SHOWN]
     ]
     return Table("Escalations", ("to", "because", "number"), rows, words=2)

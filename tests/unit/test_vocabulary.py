@@ -1,0 +1,134 @@
+"""The words of decisions: each is said, handled or left out on purpose, and none is by hand."""
+
+import ast
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import routing
+from receiver.notify.log import _PAGING
+from receiver.observability.metrics.service import RESULT_OF
+from receiver.review.build import _ESCALATION, TRIED
+from receiver.slack.blocks.incident_message import _SAID_BY_PAGE, NOTEWORTHY
+from receiver.slack.interactions.workspace import SAID
+from receiver.web.console import _said
+from routing.clocks import _LATE, _MISSED
+from routing.escalation import WHY, held_for, why
+from routing.group import Group
+from routing.incident import Incident
+from routing.timers import _TIMERS
+from routing.vocabulary import CLOCKS, Ended, Kind, Lane, PageReason, Reason, Timer
+
+QUIET_IN_THREADS = {
+    Kind.ACTION_ITEM_DONE,
+    Kind.ALERTS_CHANGED,
+    Kind.DENIED,
+    Kind.ECHO_DROPPED,
+    Kind.ECHO_SUSPECTED,
+    Kind.FORGOTTEN,
+    Kind.HELD,
+    Kind.OPENED,
+    Kind.PAGED,
+    Kind.PRIORITY_LOWERED,
+    Kind.REMINDED,
+    Kind.REPORTED_AGAIN,
+    Kind.SHORTENED,
+    Kind.SUMMARIZED,
+}
+"""What the message itself shows, what nobody can do anything about, and what is for the audit."""
+REFUSALS = {
+    Reason.ALREADY_ACKNOWLEDGED,
+    Reason.ALREADY_DONE,
+    Reason.ALREADY_EXPIRED,
+    Reason.ALREADY_MERGED,
+    Reason.ALREADY_OPEN,
+    Reason.ALREADY_RESOLVED,
+    Reason.DAMAGED,
+    Reason.HIDDEN,
+    Reason.MERGED,
+    Reason.NOT_ACKNOWLEDGED,
+    Reason.NOT_PUBLISHED,
+    Reason.NO_COMPONENT,
+    Reason.NO_SUCH_TIME,
+    Reason.SAME_ACTION_ITEM,
+    Reason.SAME_PRIORITY,
+    Reason.STALE,
+    Reason.TOO_MANY_ACTION_ITEMS,
+    Reason.TOO_MANY_NOTES,
+    Reason.UNKNOWN_ACTION_ITEM,
+    Reason.UNKNOWN_INCIDENT,
+    Reason.UNKNOWN_SILENCE,
+}
+"""What changes nothing although a person asked for it in Slack."""
+
+
+def test_each_kind_of_line_is_told_in_threads_or_left_out_on_purpose() -> None:
+    assert set(NOTEWORTHY) | QUIET_IN_THREADS == set(Kind)
+    assert not set(NOTEWORTHY) & QUIET_IN_THREADS
+
+
+def test_each_refusal_is_said_in_words() -> None:
+    assert set(SAID) == REFUSALS - {Reason.ALREADY_ACKNOWLEDGED}
+    assert all(words.endswith(".") for words in SAID.values())
+
+
+def test_each_timer_has_its_handler_and_each_clock_its_words() -> None:
+    assert set(_TIMERS) == set(Timer)
+    assert set(_LATE) == set(_MISSED) == set(CLOCKS)
+
+
+def test_each_reason_to_page_has_its_words() -> None:
+    assert set(WHY) == set(PageReason)
+    assert why("deadline") == "not acknowledged in time"
+
+
+def test_what_a_newer_release_says_is_shown_and_decides_nothing() -> None:
+    assert why("asked_by_the_sea") == "asked by the sea"
+    group = Group("", "im", "g")
+    held = Incident(id="0-1", group=group, state="triggered", held_reason="asked_by_the_sea")
+    assert held_for(held) is PageReason.OPENED
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(held), type=Incident)
+    assert kept.held_reason == "asked_by_the_sea"
+
+
+def test_a_record_keeps_plain_words() -> None:
+    group = Group("", "im", "g")
+    made = Incident(id="0-1", group=group, state="triggered", timers={Timer.ESCALATE: 5})
+    packed = msgspec.msgpack.encode(made)
+    plain = Incident(id="0-1", group=group, state="triggered", timers={"escalate": 5})
+    assert packed == msgspec.msgpack.encode(plain)
+    assert {str(lane) for lane in Lane} == {"urgent", "normal", "background"}
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (_SAID_BY_PAGE, Kind),
+        (TRIED, Kind),
+        (_ESCALATION, Kind),
+        (_PAGING, Kind),
+        (RESULT_OF, Reason),
+    ],
+)
+def test_tables_are_keyed_by_words_there_are(table: object, words: type) -> None:
+    assert all(isinstance(word, words) for word in table)  # type: ignore[attr-defined]
+
+
+def test_the_console_knows_the_words_of_its_buttons() -> None:
+    for reason in (Reason.ACKNOWLEDGED, Reason.RESOLVED, Reason.STALE, Reason.ALREADY_RESOLVED):
+        assert _said(f"{reason}:0-1")
+
+
+def test_no_word_of_a_decision_is_written_by_hand() -> None:
+    """``say``, ``timer``, ``stop``, ``done`` and ``Decision`` take the words of this vocabulary."""
+    calls = {"say", "timer", "stop", "done", "Decision", "settle", "miss"}
+    words = {str(word) for kinds in (Reason, Kind, Timer, Ended) for word in kinds}
+    for path in Path(routing.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            first = node.args[0]
+            by_hand = isinstance(first, ast.Constant) and first.value in words
+            assert name not in calls or not by_hand, (path, node.lineno)
