@@ -1,7 +1,5 @@
 """Makes the configured notifiers."""
 
-from collections.abc import Mapping
-
 from receiver.app.pagerduty import PagerDuty
 from receiver.notify.log import LogNotifier
 from receiver.notify.notifier import Notifier
@@ -9,7 +7,7 @@ from receiver.notify.webhook import WebhookNotifier
 from receiver.settings.model import Settings
 
 
-def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> Mapping[str, Notifier]:
+def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> dict[str, Notifier]:
     """Return the configured notifiers by name."""
     made: dict[str, Notifier] = {}
     budgets = settings.budgets

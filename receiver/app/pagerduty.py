@@ -8,6 +8,7 @@ from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.notify.notifier import Person
 from receiver.observability.metrics.registry import Metrics
+from receiver.pagerduty.config import PagerDutyConfig
 from receiver.pagerduty.incident_map import PagerDutyMap
 from receiver.pagerduty.incident_match import PagerDutyOrigin
 from receiver.pagerduty.on_call import OnCallEndpoint, OnCallWatch
@@ -25,12 +26,8 @@ class PagerDuty:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         config = settings.pagerduty
+        self._config = config
         self._clock = clock
-        self._secrets = [
-            secret.get_secret_value()
-            for secret in (config.webhook_secret, config.webhook_secret_previous)
-            if secret is not None
-        ]
         ours = {name: of for name, of in settings.notifiers.items() if of.type == "pagerduty"}
         self._notifiers = tuple(ours)
         token = config.rest_token
@@ -80,9 +77,14 @@ class PagerDuty:
             PagerDutyMap(redis), dispatcher.store, tasks, self._clock, self._notifiers, self._rest
         )
         self._webhook = PagerDutyWebhookEndpoint(
-            dispatcher, origin, dead_letters, self._secrets, self._clock, metrics
+            dispatcher, origin, dead_letters, _secrets(self._config), self._clock, metrics
         )
         return self._webhook
+
+    def trust(self, config: PagerDutyConfig) -> None:
+        """Believe webhooks that are signed with the secrets of this configuration."""
+        if self._webhook is not None:
+            self._webhook.trust(_secrets(config))
 
     def on_call(self) -> OnCallEndpoint:
         """Return the endpoint that tells who is on call."""
@@ -101,3 +103,8 @@ class PagerDuty:
             await self.watch.close()
         if self._rest is not None:
             await self._rest.close()
+
+
+def _secrets(config: PagerDutyConfig) -> list[str]:
+    both = (config.webhook_secret, config.webhook_secret_previous)
+    return [secret.get_secret_value() for secret in both if secret is not None]

@@ -1,20 +1,17 @@
-"""The configuration, read anew while the service runs: what decides holds at once.
+"""The configuration, read anew while the service runs: what can hold does at once.
 
-What is made of the other sections (ports, notifiers, credentials, connections) was made at the
-start and stays; they are compared, and named.
+The rest (see ``reloadable``) was made at the start and stays; it is compared, and named.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from receiver.app.reloadable import held, later
 from receiver.errors import ConfigError
 from receiver.observability.audit import note_reload
 from receiver.settings.load import Loaded
 from receiver.settings.model import Settings
-
-HELD = ("route", "classify", "priorities", "escalations", "calendars", "roles")
-"""The sections that decide: rules are made of them, and the labels that metrics began with."""
 
 Read = Callable[[], Loaded]
 
@@ -38,7 +35,7 @@ class Reload:
     ) -> None:
         """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
-        ``hold(settings)`` makes rules of them; ``tell(whether it worked)`` is for the metrics.
+        ``hold(settings)`` has them hold; ``tell(whether it worked)`` is for the metrics.
         """
         self._read = read
         self._running = running
@@ -71,13 +68,9 @@ class Reload:
         running = self._running()
         if unknown := tuple(_unknown(new, running)):
             raise ConfigError(*unknown)
-        self._hold(running.model_copy(update={name: getattr(new, name) for name in HELD}))
-        changed = (
-            name
-            for name in Settings.model_fields
-            if name not in HELD and getattr(new, name) != getattr(running, name)
-        )
-        return Reloaded(tuple(changed), warnings)
+        settings = held(running, new)
+        self._hold(settings)
+        return Reloaded(later(settings, new), warnings)
 
 
 def _unknown(new: Settings, running: Settings) -> Iterator[str]:

@@ -63,6 +63,7 @@ class Endpoints:
         """Raise ValueError when a kind is missing: its paths would be unknown to everybody."""
         self._of = {type(endpoint): endpoint for endpoint in endpoints}
         self._guard = guard
+        self.access = guard.access
         missing = [kind.__name__ for kind in ENDPOINTS if kind not in self._of]
         if missing:
             raise ValueError(f"not built: {', '.join(missing)}")
@@ -80,7 +81,7 @@ def build_application(
 ) -> web.Application:
     """Return the application of the API port."""
     config = settings.web
-    browsers = Browsers(config.base_url, guarded=bool(config.credentials))
+    browsers = Browsers(config.base_url, lambda: not endpoints.access.open)
     pages = ErrorPages(config.link_path, config.served_under)
     templates: dict[str, str] = {}
     application = web.Application(
@@ -100,13 +101,15 @@ def build_application(
     return application
 
 
-def build_metrics_application(settings: Settings, endpoints: Endpoints) -> web.Application:
+def build_metrics_application(
+    settings: Settings, endpoints: Endpoints, status: StatusEndpoint
+) -> web.Application:
     """Return the application of the metrics port: /metrics alone; the other may be public.
 
     A page of another site must not read it through a browser whose host's name it makes lead here.
     Where it can be reached from elsewhere, scrapers call it by names that only they know.
     """
-    browsers = Browsers(settings.web.base_url, guarded=settings.web.metrics_token is not None)
+    browsers = Browsers(settings.web.base_url, lambda: bool(status.token))
     wide = not is_loopback(settings.web.metrics_address)
 
     @web.middleware

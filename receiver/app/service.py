@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from receiver.actions.open_incident import Opening
 from receiver.actions.silencer import Silencer
@@ -15,10 +15,12 @@ from receiver.aio.background import end
 from receiver.alertmanager.alert_states import Alertmanagers
 from receiver.alertmanager.silences import Silences
 from receiver.app.enrichment import build_enrichment
+from receiver.app.exchange import exchange
 from receiver.app.load import Load
 from receiver.app.notifiers import build_notifiers
 from receiver.app.pagerduty import PagerDuty
 from receiver.app.reload import Read, Reload
+from receiver.app.retired import Retired
 from receiver.app.routes import (
     PATHS,
     Endpoints,
@@ -42,6 +44,7 @@ from receiver.engine.notifier_health import Outages
 from receiver.engine.server_watch import ServerWatch
 from receiver.engine.timekeeper import Timekeeper
 from receiver.engine.unreached import Unreached
+from receiver.enrichment.run import Enrichment
 from receiver.http.auth import Access
 from receiver.http.connections import Connections
 from receiver.http.ports import Listening
@@ -72,6 +75,7 @@ from receiver.runbooks.history import RunbookHistory
 from receiver.settings.model import Settings
 from receiver.settings.rules import build_assignment
 from receiver.slack.interactions.http_endpoint import SlackEndpoint
+from receiver.slack.interactions.router import Front
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
 from receiver.store.daily_figures import FigureStore
@@ -120,7 +124,10 @@ class Service:
         self.settings = settings
         self.clock = clock or Clock()
         self.conditions = Conditions(self.clock.now)
-        self.reload = Reload(read, lambda: self.settings, self._hold, self._reloaded).reload
+        self.reload = Reload(
+            read, lambda: self.settings, partial(exchange, self), self._reloaded
+        ).reload
+        self.retired = Retired()
         self.api_port = 0
         self.metrics_port = 0
         self.status_port = 0
@@ -196,7 +203,7 @@ class Service:
             self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
             await asyncio.sleep(REPAIRS_EVERY_S)
 
-    def _hold(self, settings: Settings) -> None:
+    def hold(self, settings: Settings) -> None:
         """Decide by these settings from now on."""
         self.assignment = build_assignment(settings, self._catalogue.names)
         self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
@@ -229,10 +236,10 @@ class Service:
         self.tasks = TaskStore(self._redis, shards, self.clock.now)
         self.figures = FigureStore(self._redis, shards)
         self.unreached = Unreached(store, self.conditions)
-        self._access = Access(settings.web.credentials)
+        self.access = Access(settings.web.credentials)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
         self._catalogue = catalogue
-        self._hold(settings)
+        self.hold(settings)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,
@@ -292,14 +299,22 @@ class Service:
         store = self.dispatcher.store
         shards = settings.redis.shards
         address = settings.web.base_url
-        base = f"{address}/incidents/"
         pages = ReviewPages(settings.review.templates, address)
         self.reviews = Reviews(store, self.clock, pages)
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
         self.silences = Silences(settings.alertmanagers)
         self.silencer = Silencer(self.silences, self.dispatcher, self.clock)
-        self._front = build_front(
+        self.front = self.new_front(settings)
+        self.slack_socket = build_socket(settings, self.front)
+        self.changes = ChangeStore(self._redis)
+        self.enrichment = self.new_enrichment(settings)
+
+    def new_front(self, settings: Settings) -> Front:
+        """Return what answers Slack."""
+        address = settings.web.base_url
+        base = f"{address}/incidents/"
+        return build_front(
             settings,
             self.dispatcher,
             self.opening,
@@ -311,9 +326,11 @@ class Service:
             lambda incident: base + incident if incident else f"{address}/",
             self.reviews,
         )
-        self.slack_socket = build_socket(settings, self._front)
-        self.changes = ChangeStore(self._redis)
-        self.enrichment = build_enrichment(
+
+    def new_enrichment(self, settings: Settings) -> Enrichment:
+        """Return what finds context."""
+        store, address = self.dispatcher.store, settings.web.base_url
+        return build_enrichment(
             settings.enrichment,
             metrics=self.metrics,
             store=store,
@@ -323,6 +340,18 @@ class Service:
             people=self.pagerduty.people,
             base_url=address,
         )
+
+    def _enrichment_cache(self) -> dict[str, Any]:
+        return self.enrichment.shown()
+
+    async def _is_person(self, user_id: str) -> bool:
+        return await self.front.users.is_person(user_id)
+
+    async def _close_notifier(self, name: str) -> None:
+        await self.notifiers[name].close()
+
+    async def _close_enrichment(self) -> None:
+        await self.enrichment.close()
 
     def _build_agenda(self) -> None:
         """Make what delivers, and what makes events of timers."""
@@ -343,7 +372,7 @@ class Service:
             tracing=self._tracing,
         )
         self._shared = SharedAlerts(store, settings.incidents.stale_after)
-        timer_events = StoredTimerEvents(
+        self.timer_events = StoredTimerEvents(
             self.dispatcher,
             self.alertmanagers,
             self.heartbeats,
@@ -352,7 +381,7 @@ class Service:
             self.clock,
         )
         self.agenda = Agenda(
-            self.tasks, delivery, self.dispatcher, timer_events, self.clock, self.notifiers
+            self.tasks, delivery, self.dispatcher, self.timer_events, self.clock, self.notifiers
         )
         self._put_off = PutOff(self._redis, settings.redis.shards, self.agenda.leases)
         self.timekeeper = Timekeeper(
@@ -409,10 +438,18 @@ class Service:
         )
         webhook.max_alerts = settings.web.max_alerts
         self.status = self._build_status(store)
-        self._slack = SlackEndpoint(self._front, settings.slack.signing_secret, self.clock)
+        self.slack = SlackEndpoint(self.front, settings.slack.signing_secret, self.clock)
+        self.integration_events = IntegrationEventEndpoint(
+            settings.integrations.named,
+            floods,
+            settings.redis.shards,
+            lambda: self.assignment,
+            self.access,
+            hints,
+        )
         built = (
             webhook,
-            self._slack,
+            self.slack,
             self.pagerduty.webhook(
                 self.dispatcher, self.tasks, dead_letters, self._redis, self.metrics
             ),
@@ -424,21 +461,14 @@ class Service:
             self._runbooks,
             self._build_console(),
             self._build_integrations(),
-            IntegrationEventEndpoint(
-                settings.integrations.named,
-                floods,
-                settings.redis.shards,
-                lambda: self.assignment,
-                self._access,
-                hints,
-            ),
+            self.integration_events,
             hints,
             ChangeEndpoint(self.changes, self.clock),
             SharedAlertsEndpoint(self._shared),
             self.status_page,
         )
         forgets = partial(self.conditions.refuses, Subject.DURABILITY)
-        return Endpoints(built, Guard(self._access, forgets))
+        return Endpoints(built, Guard(self.access, forgets))
 
     def _build_api(self, dead_letters: DeadLetterStore) -> ApiEndpoint:
         settings = self.settings
@@ -449,7 +479,7 @@ class Service:
             self.opening,
             self.silencer,
             self.reviews,
-            People(settings.people, self._front.users.is_person, self.pagerduty.user_id),
+            People(settings.people, self._is_person, self.pagerduty.user_id),
             tuple(component.name for component in settings.status_page.components),
         )
 
@@ -459,7 +489,7 @@ class Service:
             self.clock,
             self.notifiers,
             self._outages.present,
-            {"records": self.dispatcher.cache.shown, "enrichment": self.enrichment.shown},
+            {"records": self.dispatcher.cache.shown, "enrichment": self._enrichment_cache},
         )
 
     def _build_console(self) -> ConsoleEndpoint:
@@ -480,7 +510,7 @@ class Service:
             self.tasks,
             self.clock,
             self.metrics,
-            self._access,
+            self.access,
             self.conditions,
             self.health,
             self.figures,
@@ -555,7 +585,7 @@ class Service:
         address = settings.web.listen_address
         self.api_port = await self._listening.open(api, address, self._connections("api"))
         if settings.observability.prometheus_enabled:
-            metrics = build_metrics_application(settings, self._endpoints)
+            metrics = build_metrics_application(settings, self._endpoints, self.status)
             address = settings.web.metrics_address
             if not is_loopback(address) and settings.web.metrics_token is None:
                 log.warning("/metrics at %s is open to all: set web.metrics_token", address)
@@ -593,12 +623,13 @@ class Service:
         """Have the parts stopped, from what comes in to what everything else needs."""
         self._on_stop("health", self.health.stop)
         self._on_stop("work beside", lambda: end(self._background))
-        for name, notifier in reversed(list(self.notifiers.items())):
-            self._on_stop(f"notifier {name}", notifier.close)
-        self._on_stop("enrichment", self.enrichment.close)
+        for name in reversed(list(self.notifiers)):
+            self._on_stop(f"notifier {name}", partial(self._close_notifier, name))
+        self._on_stop("enrichment", self._close_enrichment)
+        self._on_stop("what was replaced", self.retired.close)
         self._on_stop("silences", self.silences.close)
         self._on_stop("alertmanagers", self.alertmanagers.close)
-        self._on_stop("slack", self._slack.close)
+        self._on_stop("slack", self.slack.close)
         self._on_stop("dispatcher", self.dispatcher.stop)
         self._on_stop("pagerduty", self.pagerduty.close)
         self._on_stop("status page", self.status_page.stop)

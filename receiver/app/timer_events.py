@@ -39,7 +39,7 @@ class StoredTimerEvents:
         self._store = dispatcher.store
         self._alertmanagers = alertmanagers
         self._heartbeats = heartbeats
-        self._enrichment = enrichment
+        self.enrichment = enrichment
         self._shared = shared
         self._clock = clock
 
@@ -57,7 +57,7 @@ class StoredTimerEvents:
         if task.task == "merge":
             return await self._tell_target(incident)
         if task.task in ("enrich", "summarize"):
-            ask = self._enrichment.about if task.task == "enrich" else self._enrichment.summary
+            ask = self.enrichment.about if task.task == "enrich" else self.enrichment.summary
             return TimerDue(task.task, context=await ask(incident, self._clock.now()))
         if task.task == "heartbeat":
             known = await self._heartbeats.missed(task, incident)

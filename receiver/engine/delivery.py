@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from receiver.clock import Clock
-from receiver.engine.digest import Digester, Digests, Folded, Member
+from receiver.engine.digest import Digests, Folded, Member
 from receiver.engine.dispatcher import Dispatcher
 from receiver.engine.notifier_health import Outages
 from receiver.engine.settlement import Job, Settlement, believed, status_of
@@ -72,8 +72,7 @@ class Delivery:
         self._on_call = on_call
         self._tracing = tracing
         self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
-        digesters = {name: item for name, item in notifiers.items() if isinstance(item, Digester)}
-        self._digests = Digests(tasks, digesters, digest_above, self._opening_view)
+        self._digests = Digests(tasks, notifiers, digest_above, self._opening_view)
 
     async def deliver(self, task: Task, reading: Reading) -> None:
         """Do as many steps as the lease allows, then settle the task.

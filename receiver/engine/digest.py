@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
-from receiver.notify.notifier import Delivered, Outcome, Step, View
+from receiver.notify.notifier import Delivered, Notifier, Outcome, Step, View
 from receiver.store.records.record import decode_incident
 from receiver.store.tasks import Reading, Task, TaskStore
 from routing.incident import Incident
@@ -83,13 +83,13 @@ class Digests:
     def __init__(
         self,
         tasks: TaskStore,
-        digesters: Mapping[str, Digester],
+        notifiers: Mapping[str, Notifier],
         above: int,
         view: Callable[[Incident, Reading, str], View],
     ) -> None:
         """``above``: so many openings may wait without being folded; ``view`` by notifier name."""
         self._tasks = tasks
-        self._digesters = digesters
+        self._notifiers = notifiers
         self._above = above
         self._view = view
 
@@ -98,8 +98,10 @@ class Digests:
 
         None: there is not enough for a digest, and ``own`` goes its own way.
         """
-        digester = self._digesters.get(own.task.task.removeprefix("notify:"))
-        if digester is None or own.incident.lane == Lane.URGENT or not _opens(step, own.receipt):
+        digester = self._notifiers.get(own.task.task.removeprefix("notify:"))
+        if not isinstance(digester, Digester) or own.incident.lane == Lane.URGENT:
+            return None
+        if not _opens(step, own.receipt):
             return None
         others = await self._waiting(digester, own)
         if not others:

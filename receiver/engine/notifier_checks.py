@@ -5,8 +5,9 @@ reach, and with which settings, is its own.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from receiver.engine.notifier_health import Outages
 from receiver.notify.notifier import Notifier, Tried
@@ -36,20 +37,34 @@ class NotifierChecks:
         self._told = told
         self._due: dict[str, float] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._asked: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def again(self, names: Iterable[str]) -> None:
+        """Try these at once: others have their names now, of which nothing is known."""
+        for name in names:
+            self._asked.add(name)
+            self._outages.forget(name)
+        self._wake.set()
 
     async def run(self) -> None:
         """Try those that are due, for ever."""
         loop = asyncio.get_running_loop()
         while self._every:
             now = loop.time()
-            due = [name for name in self._notifiers if self._due.get(name, 0) <= now]
+            asked, self._asked = self._asked, set()
+            due = [
+                name for name in self._notifiers if name in asked or self._due.get(name, 0) <= now
+            ]
             await self.look(due)
             failing = self._outages.present()
             for name in due:
                 often = min(AGAIN_S, self._every) if name in failing else self._every
                 self._due[name] = loop.time() + often
             soonest = min(self._due.values(), default=loop.time() + self._every)
-            await asyncio.sleep(max(0.0, soonest - loop.time()))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, soonest - loop.time()))
+            self._wake.clear()
 
     async def look(self, names: list[str]) -> None:
         """Try these notifiers now."""

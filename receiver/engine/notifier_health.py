@@ -92,6 +92,12 @@ class Outages:
         self._untried.pop(name, None)
         self._works.add(name)
 
+    def forget(self, name: str) -> None:
+        """Know nothing of a notifier: another one has its name now."""
+        for known in (self._known, self._tried, self._untried):
+            known.pop(name, None)
+        self._works.discard(name)
+
     def failed(self, name: str, problem: str) -> None:
         """Count a delivery that failed; ``problem`` in words for people."""
         now = self._clock.now()

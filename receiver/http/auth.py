@@ -50,13 +50,23 @@ class Access:
     def __init__(self, credentials: Iterable[CredentialConfig]) -> None:
         self._bearer: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
+        self.use(credentials)
+
+    def use(self, credentials: Iterable[CredentialConfig]) -> None:
+        """Know these from now on, and no others."""
+        bearer, basic = [], []
         for credential in credentials:
             if credential.token is not None:
-                self._bearer.append((credential.token.get_secret_value().encode(), credential))
+                bearer.append((credential.token.get_secret_value().encode(), credential))
             elif credential.username is not None and credential.password is not None:
                 pair = f"{credential.username}:{credential.password.get_secret_value()}"
-                self._basic.append((pair.encode(), credential))
-        self.open = not self._bearer and not self._basic
+                basic.append((pair.encode(), credential))
+        self._bearer, self._basic = bearer, basic
+
+    @property
+    def open(self) -> bool:
+        """True while no credential is configured."""
+        return not self._bearer and not self._basic
 
     def knows(self, request: web.Request) -> bool:
         """Return whether a request may be told what is not for everybody; it is never refused."""

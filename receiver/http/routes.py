@@ -109,12 +109,12 @@ class Guard:
 
     def __init__(self, access: Access, forgets: Callable[[], bool]) -> None:
         """``forgets()``: whether the server may lose what it accepts now."""
-        self._access = access
+        self.access = access
         self._forgets = forgets
 
     def before(self, row: Route, handler: Handler) -> Handler:
         """Return the handler of a row behind its checks."""
-        check = self._access.check_browser if row.page else self._access.check
+        check = self.access.check_browser if row.page else self.access.check
         asks, durable, forgets = row.who in ROLES, row.durable, self._forgets
 
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -7,6 +7,7 @@ nothing is asked of them.
 """
 
 import ipaddress
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,8 +20,8 @@ PUBLIC = ("/status", "/status.json", "/status/{name}")
 class Browsers:
     """Lets browsers do here what pages of this service ask them to, and nothing else."""
 
-    def __init__(self, external_url: str, *, guarded: bool) -> None:
-        """``external_url``: how people reach this service; ``guarded``: by credentials."""
+    def __init__(self, external_url: str, guarded: Callable[[], bool]) -> None:
+        """``external_url``: how people reach this service; ``guarded()``: by credentials."""
         self._own = urlsplit(external_url).netloc.lower()
         self._guarded = guarded
 
@@ -34,7 +35,7 @@ class Browsers:
             raise web.HTTPForbidden(text="this was asked by another site; open the page here\n")
         # Every browser says where a request that writes comes from; what does not is a program.
         program = writes and site is None and origin is None
-        if not self._guarded and not program and not self._is_called(request, host):
+        if not self._guarded() and not program and not self._is_called(request, host):
             raise web.HTTPForbidden(
                 text="without web.credentials this answers only under names of this machine and"
                 " of web.external_url; set web.external_url to the address that is used\n"

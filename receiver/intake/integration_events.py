@@ -50,7 +50,7 @@ class IntegrationEventEndpoint:
         access: Access,
         hints: Hints,
     ) -> None:
-        self._configs = configs
+        self.configs = configs
         self._floods = floods
         self._shards = shards
         self._assignment = assignment
@@ -61,11 +61,11 @@ class IntegrationEventEndpoint:
     async def event(self, request: web.Request) -> web.Response:
         """POST /v1/integrations/{name}/events: 202 once it is durable."""
         name = request.match_info["name"]
-        config = self._configs.get(name)
+        config = self.configs.get(name)
         if config is None:
             # Which ones there are is for those who may send to some.
             self._access.check(request)
-            known = ", ".join(self._configs) or "none"
+            known = ", ".join(self.configs) or "none"
             text = f"no integration {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
         quota = self._check(request, name, config)

@@ -64,10 +64,14 @@ class PagerDutyWebhookEndpoint:
         self._dispatcher = dispatcher
         self._origin = origin
         self._dead_letters = dead_letters
-        self._secrets = [secret.encode() for secret in secrets]
+        self.trust(secrets)
         self._clock = clock
         self._metrics = metrics
         self._under_way: dict[str, asyncio.Task[str]] = {}
+
+    def trust(self, secrets: Sequence[str]) -> None:
+        """Believe what is signed with one of these, and nothing else."""
+        self._secrets = [secret.encode() for secret in secrets]
 
     async def close(self) -> None:
         """Finish what nobody waits for any more."""

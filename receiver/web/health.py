@@ -54,7 +54,7 @@ class StatusEndpoint:
         self._tasks = tasks
         self._clock = clock
         self._metrics = metrics
-        self._token = metrics_token
+        self.token = metrics_token
         self._looked = Spared(self._look_anew)
         self._pages: dict[str, Spared[tuple[bytes, bytes]]] = {}
         self.fresh_s = FRESH_S
@@ -129,7 +129,7 @@ class StatusEndpoint:
     @serves("GET", "/metrics", Who.SCRAPER, port=METRICS)
     async def metrics(self, request: web.Request) -> web.Response:
         """GET /metrics on its own port, which others need not reach."""
-        if self._token and not self._is_scraper(request):
+        if self.token and not self._is_scraper(request):
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
 
@@ -138,14 +138,14 @@ class StatusEndpoint:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):
             self._access.check(request)
-            if self._token and self._access.open:
+            if self.token and self._access.open:
                 raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
 
     def _is_scraper(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        wanted = f"Bearer {self._token}".encode()
-        return bool(self._token) and hmac.compare_digest(given, wanted)
+        wanted = f"Bearer {self.token}".encode()
+        return bool(self.token) and hmac.compare_digest(given, wanted)
 
     async def _page(self, request: web.Request) -> web.Response:
         """Return the page, made and packed once for all who ask within a moment."""

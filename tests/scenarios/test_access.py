@@ -155,7 +155,7 @@ async def test_nothing_is_answered_that_is_no_row(guarded: App) -> None:
     endpoints, metrics = service._endpoints, service.metrics
     applications = {
         API: build_application(service.settings, endpoints, metrics),
-        METRICS: build_metrics_application(service.settings, endpoints),
+        METRICS: build_metrics_application(service.settings, endpoints, service.status),
         STATUS: build_status_application(endpoints, service.status_page, metrics),
     }
     for port, application in applications.items():

@@ -51,6 +51,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
         "slack",
         "alertmanagers",
         "silences",
+        "what was replaced",
         "enrichment",
         "work beside",
         "health",

@@ -39,10 +39,15 @@ class SlackEndpoint:
     """Takes signed requests of Slack."""
 
     def __init__(self, front: Front, secret: SecretStr | None, clock: Clock) -> None:
+        self._clock = clock
+        self.use(front, secret)
+
+    def use(self, front: Front, secret: SecretStr | None) -> None:
+        """Have this answer, and believe what is signed with this secret."""
         self._front = front
         # Slack stamps by the world's time. While a clock here is being set right, the service's and
         # this machine's differ, and either may be wrong: nobody must be kept from acknowledging.
-        clocks = (lambda: clock.now() / 1000, clock.wall)
+        clocks = (lambda: self._clock.now() / 1000, self._clock.wall)
         self._verifiers = (
             [SignatureVerifier(secret.get_secret_value(), _Time(now)) for now in clocks]
             if secret

@@ -50,7 +50,7 @@ class SlackSocket:
     """Keeps one connection to Slack open while the service runs."""
 
     def __init__(self, front: Front, app_token: str, base_url: str) -> None:
-        self._front = front
+        self.front = front
         web_client = AsyncWebClient(base_url=base_url, retry_handlers=[], timeout=10)
         web_client.proxy = proxy_of(base_url)
         self._client = SocketModeClient(
@@ -78,7 +78,7 @@ class SlackSocket:
 
     async def _listen(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         try:
-            payload = await self._front.answer(request.type, request.payload)
+            payload = await self.front.answer(request.type, request.payload)
         except StoreUnavailableError as error:
             # Unanswered, so that Slack tells whoever asked that it did not work.
             log.warning("a request of Slack is not answered: %s", error)

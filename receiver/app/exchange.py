@@ -1,0 +1,67 @@
+"""Puts what is made of a new configuration in the place of what runs, in one turn of the loop.
+
+Whatever began with the old part ends with it: a delivery holds its notifier, and the lease of its
+task keeps everybody else from it, so that a notifier beside it pages nobody twice.
+"""
+
+from typing import TYPE_CHECKING
+
+from receiver.app.notifiers import build_notifiers
+from receiver.notify.notifier import Notifier
+from receiver.settings.model import Settings
+
+if TYPE_CHECKING:
+    from receiver.app.service import Service
+
+SLACK_ANSWERS_S = 10.0
+"""What people ask in Slack is answered, or given up, within this."""
+_OF_SLACK = ("slack", "permissions", "notifiers")
+
+
+def exchange(service: "Service", settings: Settings) -> None:
+    """Have these settings hold; what they replace is closed later. ConfigError: nothing changed."""
+    before = service.settings
+    notifiers = _changed_notifiers(service, settings)
+    front = service.new_front(settings) if _differ(before, settings, _OF_SLACK) else None
+    same = before.enrichment == settings.enrichment
+    enrichment = None if same else service.new_enrichment(settings)
+    service.hold(settings)
+    # All is made: from here on nothing can fail.
+    token = settings.web.metrics_token
+    service.access.use(settings.web.credentials)
+    service.status.token = token.get_secret_value() if token else ""
+    service.pagerduty.trust(settings.pagerduty)
+    service.integration_events.configs = settings.integrations.named
+    for name, notifier in notifiers.items():
+        old, service.notifiers[name] = service.notifiers[name], notifier
+        service.retired.add(f"notifier {name}", old.close, 2 * old.timeout)
+    if notifiers:
+        service.notifier_checks.again(notifiers)
+    if front is not None:
+        service.retired.add("slack", service.front.close, SLACK_ANSWERS_S)
+        service.front = front
+        service.slack.use(front, settings.slack.signing_secret)
+        if service.slack_socket is not None:
+            service.slack_socket.front = front
+    if enrichment is not None:
+        longest = before.enrichment.timeout_secs + before.enrichment.summary.timeout_secs
+        service.retired.add("enrichment", service.enrichment.close, 2 * longest)
+        service.enrichment = service.timer_events.enrichment = enrichment
+
+
+def _changed_notifiers(service: "Service", settings: Settings) -> dict[str, Notifier]:
+    """Return the notifiers whose configuration is another, made anew."""
+    made = build_notifiers(settings, service.pagerduty)
+    return {
+        name: made[name]
+        for name in service.notifiers
+        if _config(service.settings, name) != _config(settings, name)
+    }
+
+
+def _config(settings: Settings, name: str) -> object:
+    return settings.notifiers.get(name) or settings.integrations.told.get(name)
+
+
+def _differ(before: Settings, after: Settings, sections: tuple[str, ...]) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in sections)
