@@ -30,7 +30,8 @@ class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
     ``says`` is the summary, ``means`` what it is for the users. Series are written as promtool
     writes them, without their job; ``at`` is when they are judged (default: some time after
     ``for``). ``history``: the time they cover before the alert is shown live, for one that looks
-    back at hours or weeks. In expressions ``$job`` stands for the job's matcher.
+    back at hours or weeks. ``ends``: series by which it ends at once when it is shown live, for one
+    that adds up a day. In expressions ``$job`` stands for the job's matcher.
     """
 
     alert: str
@@ -48,6 +49,7 @@ class Alert(msgspec.Struct, forbid_unknown_fields=True, rename={"span": "for"}):
     at: str = ""
     job: str = ""
     history: str = ""
+    ends: list[str] = []
 
 
 class Ladder(msgspec.Struct, forbid_unknown_fields=True):

@@ -108,10 +108,11 @@ async def run(
     if text.startswith("CONFIG "):
         text = f'redis-cli -u "$LLM_IM__REDIS__URL" {text}'
     if command.is_query:
-        text = f"promtool query instant http://localhost:9091 '{text}'"
+        text = f"promtool query instant $PROMETHEUS_URL '{text}'"
     text = command.before + text
     for name, value in values.items():
-        text = text.replace(name, value)
+        # ID stands for an id, but not in $INCIDENT_MANAGER_URL.
+        text = re.sub(rf"(?<![A-Z_]){re.escape(name)}(?![A-Z_])", lambda _, to=value: to, text)
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-e",

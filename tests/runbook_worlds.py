@@ -39,10 +39,7 @@ class World:
 
     def __init__(self, rig: Rig, env: dict[str, str] | None = None) -> None:
         self.rig = rig
-        self.values: dict[str, str] = {
-            "localhost:8080": f"127.0.0.1:{rig.port}",
-            "localhost:9090": f"127.0.0.1:{rig.metrics_port}",
-        }
+        self.values: dict[str, str] = {}
         self.env = {"INCIDENT_MANAGER_URL": rig.url, "USER": "ann"} | (env or {})
         self.codes: dict[str, set[int]] = {"incident-manager health-check": {0, 1, 2, 3}}
         self.wrong: list[str] = []
@@ -97,7 +94,7 @@ def _worlds_of(command: Command) -> list[str]:
                 command.runbook, "refused"
             )
         ]
-    if command.is_query or "localhost:9091" in command.text:
+    if command.is_query or "$PROMETHEUS_URL" in command.text:
         return ["down" if command.runbook == "ServiceDown" else "busy"]
     if "-s data/" in command.text:
         return ["busy"]
@@ -231,7 +228,7 @@ async def busy(folder: Path) -> AsyncIterator[World]:
     )
     world = World(rig)
     try:
-        world.values |= await _watchers(rig)
+        await _watch(world)
         rig.slack.faults.add("hang", times=None, method="chat.postMessage", seconds=20)
         rig.pagerduty.faults.add("error:Invalid routing key", times=None, method="trigger")
         await _damage(world, await _fire(rig, "Damaged"))
@@ -261,9 +258,8 @@ async def down(folder: Path) -> AsyncIterator[World]:
     await rig.start()
     world = World(rig)
     try:
-        world.values |= await _watchers(rig) | {
-            "FILE": str(REPOSITORY / "deploy/incident-manager.yml")
-        }
+        await _watch(world)
+        world.values |= {"FILE": str(REPOSITORY / "deploy/incident-manager.yml")}
         await rig.service.end()
         world.codes["curl -sS -m 5"] = {7}
 
@@ -292,8 +288,9 @@ async def _fire(rig: Rig, name: str = "RedisDown") -> str:
     return str(answer["incidents"][0])
 
 
-async def _watchers(rig: Rig) -> dict[str, str]:
-    """Start Prometheus and an Alertmanager whose webhook nobody answers; return their places."""
+async def _watch(world: World) -> None:
+    """Start Prometheus and an Alertmanager whose webhook nobody answers."""
+    rig = world.rig
     own = {
         "job_name": "llm-incident-manager",
         "static_configs": [{"targets": [f"127.0.0.1:{rig.metrics_port}"]}],
@@ -322,7 +319,7 @@ async def _watchers(rig: Rig) -> dict[str, str]:
             return bool((await answer.json())["data"]["result"])
 
     await until(is_scraped, PATIENCE_S, "Prometheus scrapes")
-    return {"localhost:9091": prometheus[7:], "localhost:9093": address}
+    world.env |= {"PROMETHEUS_URL": prometheus, "ALERTMANAGER_URL": f"http://{address}"}
 
 
 async def _damage(world: World, incident: str) -> None:

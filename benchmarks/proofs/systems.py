@@ -1,14 +1,16 @@
 """Four systems, a hundred alerts: real Prometheus with our rules, real Alertmanager with our file.
 
-Each alert has to arrive once, with its priority, its deadline and its runbook; those about this
-service itself have to go past it.
+Each alert rises, falls, and swings: it has to arrive once, with its priority, its deadline and its
+runbook, to end when its cause is over, and to stay one incident however often it comes and goes.
+Those about this service itself have to go past it.
 """
 
 import asyncio
+import functools
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,9 +31,14 @@ from tests.tools import require_tool
 NAME = "systems"
 OWN = "incident-manager"
 SPARE_S = 40.0
+SWINGS, SWING_S = 3, 8.0
+PAGES_MAX = 1 + SWINGS
+"""It may page whenever it comes, for every time it came."""
 
 Report = Callable[[str, str, str, bool], None]
 Pair = tuple[System, Alert]
+Key = tuple[str, str]
+"""The names of a system and of an alert."""
 
 
 class Verdict(msgspec.Struct):
@@ -70,22 +77,48 @@ async def _round(
     folder = rig.folder / f"round-{number}"
     folder.mkdir()
     generator = Generator(members)
+    patience = longest(members) + SPARE_S
     async with generator.running():
         if any(alert.history for _, alert in members):
             await write_past(folder, generator, members)
         alertmanager = await _alertmanager(rig, folder)
         prometheus = await _prometheus(folder, generator, systems, alertmanager.url)
         try:
-            end = time.monotonic() + longest(members) + SPARE_S
-            while time.monotonic() < end:
-                found = await _judge(rig, members, alertmanager.url, table)
-                if not any(verdict.problem for verdict in found):
-                    break
-                await asyncio.sleep(1)
-            return found
+            look = functools.partial(_judge, rig, members, alertmanager.url, table)
+            rising = await _until_right(look, patience)
+            generator.turn(calm=True)
+            look = functools.partial(_ended, rig, members, alertmanager.url)
+            falling = await _until_right(look, patience)
+            for _ in range(SWINGS):
+                for calm in (False, True):
+                    generator.turn(calm=calm)
+                    await asyncio.sleep(SWING_S)
+            look = functools.partial(_swung, rig, members, alertmanager.url)
+            swinging = await _until_right(look, patience)
         finally:
             await prometheus.end()
             await alertmanager.program.end()
+    return [_verdict(table, pair, rising, falling, swinging) for pair in members]
+
+
+def _verdict(table: dict[Any, Row], pair: Pair, *phases: dict[Key, str]) -> Verdict:
+    key = (pair[0].system, pair[1].alert)
+    words = zip(("rising", "falling", "swinging"), phases, strict=True)
+    problems = [f"{word}: {found[key]}" for word, found in words if found[key]]
+    return Verdict(table[key], "; ".join(problems))
+
+
+async def _until_right(
+    look: Callable[[], Awaitable[dict[Key, str]]], patience: float
+) -> dict[Key, str]:
+    """Return the problem of each alert, "" where it was right once: some are soon over again."""
+    end = time.monotonic() + patience
+    found = await look()
+    while any(found.values()) and time.monotonic() < end:
+        await asyncio.sleep(1)
+        now = await look()
+        found = {key: problem and now[key] for key, problem in found.items()}
+    return found
 
 
 class _Alertmanager(msgspec.Struct):
@@ -184,32 +217,80 @@ def _triggered(rig: Rig, known: int) -> list[PdEvent]:
     return [event for event in rig.pagerduty.events[known:] if event.method == "trigger"]
 
 
-async def _judge(
-    rig: Rig, members: list[Pair], alertmanager: str, table: dict[Any, Row]
-) -> list[Verdict]:
-    incidents = {}
+async def _incidents(rig: Rig) -> dict[tuple[str | None, str], list[tuple[Any, Any]]]:
+    """Return (incident, alert) of each alert by system and name; of one signal they are one."""
+    found: dict[tuple[str | None, str], list[tuple[Any, Any]]] = {}
     for shown in await rig.incidents():
         details = await rig.get(f"/v1/incidents/{shown['id']}")
-        # Alerts of one signal are one incident.
         names = {
             (one["labels"].get("system"), one["labels"]["alertname"]): one
             for one in details["alerts"]
         }
         for key, one in names.items():
-            incidents.setdefault(key, []).append((details, one))
+            found.setdefault(key, []).append((details, one))
+    return found
+
+
+async def _receivers(rig: Rig, alertmanager: str) -> dict[tuple[str | None, str], Any]:
+    """Return where Alertmanager sends what fires, by system and name."""
     async with rig.session.get(f"{alertmanager}/api/v2/alerts") as answer:
-        known = {
+        return {
             (one["labels"].get("system"), one["labels"]["alertname"]): one["receivers"]
             for one in await answer.json()
         }
-    found = []
+
+
+async def _judge(
+    rig: Rig, members: list[Pair], alertmanager: str, table: dict[Any, Row]
+) -> dict[Key, str]:
+    incidents = await _incidents(rig)
+    known = await _receivers(rig, alertmanager)
+    found: dict[Key, str] = {}
     for system, alert in members:
         key = (system.system, alert.alert)
         if system.system == OWN:
             problem = _past_us(known.get(key), incidents.get(key), alert)
         else:
             problem = _problem(rig.url, incidents.get(key), table[key], system, alert)
-        found.append(Verdict(table[key], problem))
+        found[key] = problem
+    return found
+
+
+async def _ended(rig: Rig, members: list[Pair], alertmanager: str) -> dict[Key, str]:
+    """Return for each alert why it is not over, "" when it is."""
+    incidents, known = await _incidents(rig), await _receivers(rig, alertmanager)
+    found: dict[Key, str] = {}
+    for system, alert in members:
+        key = (system.system, alert.alert)
+        shown = incidents.get(key, [])
+        fires = key in known if system.system == OWN else False
+        fires = fires or any(one["status"] == "firing" for _, one in shown)
+        # Of the same signal another alert may still fire.
+        left = any(
+            details["state"] != "resolved"
+            and all(one["status"] != "firing" for one in details["alerts"])
+            and not details["flapping"]
+            for details, _ in shown
+        )
+        found[key] = "still fires" if fires else "its incident stays open" if left else ""
+    return found
+
+
+async def _swung(rig: Rig, members: list[Pair], alertmanager: str) -> dict[Key, str]:
+    """Return for each alert what is wrong after it came and went: it is one incident, and over."""
+    incidents = await _incidents(rig)
+    found = await _ended(rig, members, alertmanager)
+    for system, alert in members:
+        key = (system.system, alert.alert)
+        shown = incidents.get(key, [])
+        pages = [
+            sum(one["kind"] in ("paged", "escalated") for one in details["timeline"])
+            for details, _ in shown
+        ]
+        if len(shown) > 1:
+            found[key] = f"{len(shown)} incidents"
+        elif pages and pages[0] > PAGES_MAX:
+            found[key] = f"paged {pages[0]} times"
     return found
 
 
@@ -219,8 +300,8 @@ def _past_us(receivers: Any, incidents: Any, alert: Alert) -> str:
     if not receivers:
         return "never fired"
     names = [one["name"] for one in receivers]
-    wanted = {"critical": "pagerduty-critical", "warning": "slack-warnings"}
-    return "" if names == [wanted.get(alert.severity, "slack-info")] else f"went to {names}"
+    wanted = {"warning": "slack-warnings", "info": "slack-info"}
+    return "" if names == [wanted.get(alert.severity, "pagerduty-critical")] else f"went to {names}"
 
 
 def _problem(url: str, incidents: Any, row: Row, system: System, alert: Alert) -> str:
@@ -241,7 +322,8 @@ def _problem(url: str, incidents: Any, row: Row, system: System, alert: Alert) -
         other.append("no due" if deadline is None else "due, with no deadline")
     if other or deadline is None or "business" in row.acknowledge:
         return ", ".join(other)
-    if shown["priority"] != row.priority:
+    # In quiet hours a held page's clocks stand still.
+    if shown["priority"] != row.priority or deadline["paused_at"]:
         return ""
     began = [one["at"] for one in shown["timeline"] if one["kind"] in ("opened", "priority_raised")]
     due = datetime.fromisoformat(deadline["due"])

@@ -14,6 +14,7 @@ from receiver.actions.silencer import Silencer
 from receiver.aio.background import end
 from receiver.alertmanager.alert_states import Alertmanagers
 from receiver.alertmanager.silences import Silences
+from receiver.app.addresses import addresses_of
 from receiver.app.enrichment import build_enrichment
 from receiver.app.exchange import exchange
 from receiver.app.load import Load
@@ -237,7 +238,7 @@ class Service:
         self.figures = FigureStore(self._redis, shards)
         self.unreached = Unreached(store, self.conditions)
         self.access = Access(settings.web.credentials)
-        catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
+        catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self._catalogue = catalogue
         self.hold(settings)
         teams = {route.team for route in self.assignment.tree.routes}

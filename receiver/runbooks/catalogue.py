@@ -3,6 +3,7 @@
 import logging
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,9 @@ class _Known(NamedTuple):
 class Catalogue:
     """Finds runbooks. Which files there are is looked up once, what they say each time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, addresses: Mapping[str, str] = {}) -> None:
+        """``addresses``: what ``$NAME`` in a command stands for here, by name."""
+        self._addresses = [(f"${name}".encode(), url.encode()) for name, url in addresses.items()]
         self._files = {
             file.relative_to(folder).with_suffix("").as_posix(): file
             for file in sorted(folder.rglob("*.md"))
@@ -71,10 +74,15 @@ class Catalogue:
         try:
             if file is not None:
                 with file.open("rb") as stream:
-                    return stream.read(most)
+                    return self._addressed(stream.read(most))
         except OSError as error:
             log.warning("the runbook %s cannot be read: %s", name, error)
         return None
+
+    def _addressed(self, text: bytes) -> bytes:
+        for name, url in self._addresses:
+            text = text.replace(name, url)
+        return text
 
     def search(self, question: str) -> list[Entry]:
         """Return the runbooks that have every word of a question, "" for all; reads files.

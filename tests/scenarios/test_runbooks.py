@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from receiver.app.addresses import addresses_of
+from receiver.settings.load import load_settings
 from tests.external import DURABLE, external
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
@@ -228,3 +230,37 @@ async def test_a_runbook_is_there_while_redis_is_not(tmp_path: Path, fakes: Fake
             assert "Not saved" in await page(app, f"{BOOK}?said=lost")
         finally:
             await app.stop()
+
+
+async def test_commands_are_shown_with_the_addresses_this_service_knows(
+    tmp_path: Path, fakes: Fakes
+) -> None:
+    app = App(tmp_path, *fakes)
+    await app.start(
+        **NO_ACCOUNTS,
+        **{
+            "web.external_url": "https://im.example/ops",
+            "alertmanagers": [{"urls": ["http://am.example:9093"]}],
+        },
+    )
+    try:
+        for headers in ({}, {"Accept": "text/html"}):
+            path = "/runbooks/incident-manager/WebhookFailing"
+            status, text = await app.get(path, headers=headers)
+            assert status == 200
+            assert "https://im.example/ops/-/ready" in text
+            assert "http://am.example:9093/-/reload" in text
+            assert "$INCIDENT_MANAGER_URL" not in text
+        # Where Prometheus is, nothing says here.
+        _, text = await app.get("/runbooks/incident-manager/HighErrorRate")
+        assert "$PROMETHEUS_URL/api/v1/query" in text
+    finally:
+        await app.stop()
+
+
+def test_an_address_of_prometheus_is_that_of_the_context() -> None:
+    settings = load_settings(None, {}, {"enrichment.prometheus.url": "http://prom.example/p/"})
+    assert addresses_of(settings) == {
+        "INCIDENT_MANAGER_URL": "http://localhost:8080",
+        "PROMETHEUS_URL": "http://prom.example/p",
+    }
