@@ -69,7 +69,10 @@ class Ladder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class System(msgspec.Struct, forbid_unknown_fields=True):
-    """A monitored system: what its alerts share, and how its document was read."""
+    """A monitored system: what its alerts share, and how its document was read.
+
+    ``panels``: series that dashboards show and no alert reads, as promtool writes them.
+    """
 
     system: str
     title: str
@@ -88,6 +91,7 @@ class System(msgspec.Struct, forbid_unknown_fields=True):
     alerts: list[Alert]
     ladders: list[Ladder] = []
     baselines: list[Baseline] = []
+    panels: list[str] = []
 
     def expand(self, text: str) -> str:
         """Return a text with ``$job`` as the matcher of the system's job."""

@@ -32,8 +32,8 @@ NAME = "systems"
 OWN = "incident-manager"
 SPARE_S = 40.0
 SWINGS, SWING_S = 3, 8.0
-PAGES_MAX = 1 + SWINGS
-"""It may page whenever it comes, for every time it came."""
+BEGINS = ("opened", "reopened", "priority_raised")
+"""Lines of a timeline from which a clock to acknowledge counts."""
 
 Report = Callable[[str, str, str, bool], None]
 Pair = tuple[System, Alert]
@@ -89,11 +89,12 @@ async def _round(
             generator.turn(calm=True)
             look = functools.partial(_ended, rig, members, alertmanager.url)
             falling = await _until_right(look, patience)
+            before = await _pages(rig)
             for _ in range(SWINGS):
                 for calm in (False, True):
                     generator.turn(calm=calm)
                     await asyncio.sleep(SWING_S)
-            look = functools.partial(_swung, rig, members, alertmanager.url)
+            look = functools.partial(_swung, rig, members, alertmanager.url, before)
             swinging = await _until_right(look, patience)
         finally:
             await prometheus.end()
@@ -276,21 +277,34 @@ async def _ended(rig: Rig, members: list[Pair], alertmanager: str) -> dict[Key, 
     return found
 
 
-async def _swung(rig: Rig, members: list[Pair], alertmanager: str) -> dict[Key, str]:
-    """Return for each alert what is wrong after it came and went: it is one incident, and over."""
+async def _pages(rig: Rig) -> dict[str, int]:
+    """Return how often each incident was paged so far."""
+    found = {}
+    for shown in await rig.incidents():
+        details = await rig.get(f"/v1/incidents/{shown['id']}")
+        kinds = [one["kind"] for one in details["timeline"]]
+        found[shown["id"]] = kinds.count("paged") + kinds.count("escalated")
+    return found
+
+
+async def _swung(
+    rig: Rig, members: list[Pair], alertmanager: str, before: dict[str, int]
+) -> dict[Key, str]:
+    """Return for each alert what is wrong after it came and went: it is one incident, and over.
+
+    It may be paged whenever it comes, and for each of the more urgent ones of its signal.
+    """
     incidents = await _incidents(rig)
-    found = await _ended(rig, members, alertmanager)
+    found, now = await _ended(rig, members, alertmanager), await _pages(rig)
     for system, alert in members:
         key = (system.system, alert.alert)
         shown = incidents.get(key, [])
-        pages = [
-            sum(one["kind"] in ("paged", "escalated") for one in details["timeline"])
-            for details, _ in shown
-        ]
+        names = [details["id"] for details, _ in shown]
+        most = max((now.get(name, 0) - before.get(name, 0) for name in names), default=0)
         if len(shown) > 1:
             found[key] = f"{len(shown)} incidents"
-        elif pages and pages[0] > PAGES_MAX:
-            found[key] = f"paged {pages[0]} times"
+        elif most > 2 * SWINGS:
+            found[key] = f"paged {most} times"
     return found
 
 
@@ -325,7 +339,7 @@ def _problem(url: str, incidents: Any, row: Row, system: System, alert: Alert) -
     # In quiet hours a held page's clocks stand still.
     if shown["priority"] != row.priority or deadline["paused_at"]:
         return ""
-    began = [one["at"] for one in shown["timeline"] if one["kind"] in ("opened", "priority_raised")]
+    began = [one["at"] for one in shown["timeline"] if one["kind"] in BEGINS]
     due = datetime.fromisoformat(deadline["due"])
     took = (due - datetime.fromisoformat(began[-1])).total_seconds() * 1000
     return "" if took == parse_duration(row.acknowledge) else f"acknowledge within {took / 1000} s"

@@ -9,6 +9,7 @@ from systems.rules import rules_file
 
 FACTOR = 60
 _SPAN = re.compile(r"(?<=\[)\d+[smhd](?=\])|(?<=offset )\d+[smhd]\b")
+_SUBQUERY = re.compile(r"\[(\d+[smhd]):(\d+[smhd])\]")
 _RATE = re.compile(r"\brate\(([^()]*\[[^\]]*\](?: offset \w+)?)\)")
 _CLOCK = re.compile(r"\b(hour|day_of_week)\(\)")
 _FOR = re.compile(r"^(\s+(?:for|interval): )(\S+)$", re.MULTILINE)
@@ -25,6 +26,12 @@ def fast_rules(system: System) -> str:
     text = _CLOCK.sub(rf"\1(vector(time() + {_to_working_hours():.0f}))", text)
     text = _SPAN.sub(lambda found: _fast(found[0]), text)
     return _FOR.sub(lambda found: found[1] + _fast(found[2]), text)
+
+
+def fast_query(expression: str) -> str:
+    """Return a query with every range, step and offset a sixtieth."""
+    text = _SUBQUERY.sub(lambda found: f"[{_fast(found[1])}:{_fast(found[2])}]", expression)
+    return _SPAN.sub(lambda found: _fast(found[0]), text)
 
 
 def _to_working_hours() -> float:

@@ -53,7 +53,10 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Generator:
-    """Serves ``/JOB``; while alerts fire, a job whose series say ``up 0`` does not answer."""
+    """Serves ``/JOB``; while alerts fire, a job whose series say ``up 0`` does not answer.
+
+    Of two alerts that say something of one series the first is believed.
+    """
 
     def __init__(self, alerts: Iterable[tuple[System, Alert]]) -> None:
         self._series: dict[str, list[Series]] = {}
@@ -61,6 +64,7 @@ class Generator:
         self._calm = False
         self._since = 0.0
         self._bases: dict[Series, float] = {}
+        self._known: dict[str, set[tuple[str, str]]] = {}
         for system, alert in alerts:
             job = alert.job or system.job
             known = counters(system)
@@ -73,6 +77,9 @@ class Generator:
                 if name == "up":
                     self._down.add(job)
                     continue
+                if key in self._known.setdefault(job, set()):
+                    continue
+                self._known[job].add(key)
                 made = Series(
                     name,
                     labels,
