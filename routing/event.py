@@ -1,4 +1,9 @@
-"""What can happen to an incident. A person, a timer and a webhook all arrive as one of these."""
+"""What can happen to an incident. A person, a timer and a webhook all arrive as one of these.
+
+``action``: what a person asked for, by its name in the API, permissions and the audit.
+"""
+
+from typing import ClassVar
 
 import msgspec
 
@@ -42,6 +47,7 @@ class HeartbeatSeen(msgspec.Struct, frozen=True, gc=False):
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
     """Somebody takes the incident. ``episode`` is the one they saw; None: whichever is current."""
 
+    action: ClassVar[str] = "acknowledge"
     actor: Actor
     episode: int | None = None
 
@@ -52,6 +58,7 @@ class Unacknowledged(msgspec.Struct, frozen=True, gc=False):
     ``notifier`` is the one it came through, which has rung already.
     """
 
+    action: ClassVar[str] = "unacknowledge"
     actor: Actor
     episode: int | None = None
     notifier: str = ""
@@ -60,6 +67,7 @@ class Unacknowledged(msgspec.Struct, frozen=True, gc=False):
 class Resolved(msgspec.Struct, frozen=True, gc=False):
     """A person declares the incident over. ``cause`` is what it was, in their words."""
 
+    action: ClassVar[str] = "resolve"
     actor: Actor
     episode: int | None = None
     cause: str = ""
@@ -68,6 +76,7 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
 class Reopened(msgspec.Struct, frozen=True, gc=False):
     """A person declares that it is not over after all. ``notifier`` as for Unacknowledged."""
 
+    action: ClassVar[str] = "reopen"
     actor: Actor
     episode: int | None = None
     notifier: str = ""
@@ -76,6 +85,7 @@ class Reopened(msgspec.Struct, frozen=True, gc=False):
 class Snoozed(msgspec.Struct, frozen=True, gc=False):
     """All clocks stand still ``until`` then (ms); 0: until the calendar's next working hours."""
 
+    action: ClassVar[str] = "snooze"
     actor: Actor
     episode: int | None = None
     until: int = 0
@@ -84,6 +94,7 @@ class Snoozed(msgspec.Struct, frozen=True, gc=False):
 class Reassigned(msgspec.Struct, frozen=True, gc=False):
     """Somebody else is to work on it; ``assignee.id`` is a Slack user id where that is known."""
 
+    action: ClassVar[str] = "assign"
     actor: Actor
     assignee: Actor
     episode: int | None = None
@@ -92,6 +103,7 @@ class Reassigned(msgspec.Struct, frozen=True, gc=False):
 class Escalated(msgspec.Struct, frozen=True, gc=False):
     """Somebody asks for the next step now. ``elsewhere``: they did so in PagerDuty, which rang."""
 
+    action: ClassVar[str] = "escalate"
     actor: Actor
     episode: int | None = None
     reason: str = ""
@@ -101,6 +113,7 @@ class Escalated(msgspec.Struct, frozen=True, gc=False):
 class Noted(msgspec.Struct, frozen=True, gc=False):
     """A person writes something down; it counts as a status update."""
 
+    action: ClassVar[str] = "note"
     actor: Actor
     text: str
     episode: int | None = None
@@ -109,6 +122,7 @@ class Noted(msgspec.Struct, frozen=True, gc=False):
 class PriorityChanged(msgspec.Struct, frozen=True, gc=False):
     """A person judges the urgency otherwise than the rules did, and says why."""
 
+    action: ClassVar[str] = "priority"
     actor: Actor
     priority: str
     reason: str = ""
@@ -118,6 +132,7 @@ class PriorityChanged(msgspec.Struct, frozen=True, gc=False):
 class Silenced(msgspec.Struct, frozen=True, gc=False):
     """A silence was made in Alertmanager: a fact, whatever became of the incident meanwhile."""
 
+    action: ClassVar[str] = "silence"
     actor: Actor
     silence: Silence
     episode: int | None = None
@@ -126,6 +141,7 @@ class Silenced(msgspec.Struct, frozen=True, gc=False):
 class SilenceExpired(msgspec.Struct, frozen=True, gc=False):
     """A silence of the incident was ended in Alertmanager."""
 
+    action: ClassVar[str] = "unsilence"
     actor: Actor
     silence_id: str
     episode: int | None = None
@@ -134,6 +150,7 @@ class SilenceExpired(msgspec.Struct, frozen=True, gc=False):
 class ActionItemAdded(msgspec.Struct, frozen=True, gc=False):
     """Somebody names what is to be done so that it does not happen again, and maybe by whom."""
 
+    action: ClassVar[str] = "action-item"
     actor: Actor
     text: str
     owner: str = ""
@@ -143,6 +160,7 @@ class ActionItemAdded(msgspec.Struct, frozen=True, gc=False):
 class ActionItemDone(msgspec.Struct, frozen=True, gc=False):
     """The action item ``number`` is done; ``done`` False: it is not, after all."""
 
+    action: ClassVar[str] = "action-item-done"
     actor: Actor
     number: int
     done: bool = True
@@ -152,6 +170,7 @@ class ActionItemDone(msgspec.Struct, frozen=True, gc=False):
 class Forgotten(msgspec.Struct, frozen=True, gc=False):
     """Somebody removes the incident for good; ``force``: although it is needed."""
 
+    action: ClassVar[str] = "forget"
     actor: Actor
     force: bool = False
     episode: int | None = None
@@ -172,6 +191,7 @@ class StatusUpdated(msgspec.Struct, frozen=True, gc=False):
     they are, or as the rule says.
     """
 
+    action: ClassVar[str] = "status-update"
     actor: Actor
     status: str
     text: str = ""
@@ -192,10 +212,16 @@ class StatusHidden(msgspec.Struct, frozen=True, gc=False):
     update: int = 0
     episode: int | None = None
 
+    @property
+    def action(self) -> str:
+        """Return what was asked for: the other way round it is shown again."""
+        return "status-hide" if self.hidden else "status-show"
+
 
 class Merged(msgspec.Struct, frozen=True, gc=False):
     """The incident is the same trouble as ``target`` (an incident's id), which goes on with it."""
 
+    action: ClassVar[str] = "merge"
     actor: Actor
     target: str
     episode: int | None = None

@@ -3,9 +3,9 @@
 Each action has one body; what is missing, unknown or of the wrong type is refused with its place.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -118,32 +118,8 @@ class MergeBody(Body):
     into: str = ""
 
 
-_BODIES: dict[str, type[Body]] = {
-    "acknowledge": Body,
-    "unacknowledge": Body,
-    "resolve": ResolveBody,
-    "reopen": Body,
-    "snooze": SnoozeBody,
-    "assign": AssignBody,
-    "escalate": EscalateBody,
-    "note": NoteBody,
-    "priority": PriorityBody,
-    "merge": MergeBody,
-    "action-item": ActionItemBody,
-    "action-item-done": ActionItemDoneBody,
-    "forget": ForgetBody,
-}
-ACTIONS = (*_BODIES, "silence", "unsilence")
-"""The last two are Alertmanager's to do first: see ``silence_requests``."""
-
-
-def read_body(action: str, raw: bytes) -> Body:
-    """Return the body of an action; PayloadError with the place of what is wrong with it."""
-    return read_json(_BODIES[action], raw)
-
-
 def read_json(kind: type[B], raw: bytes) -> B:
-    """Return the body of a request of this shape; PayloadError as for ``read_body``."""
+    """Return the body of a request; PayloadError with the place of what is wrong with it."""
     try:
         raw.decode()  # msgspec does not look into what it passes over
         body = msgspec.json.decode(raw if raw.strip() else b"{}", type=kind)
@@ -160,23 +136,29 @@ def read_json(kind: type[B], raw: bytes) -> B:
     return body
 
 
+class Action(NamedTuple):
+    """What a person may ask: the shape of its request, and the event it is.
+
+    ``may``: in words, for whoever may not; "": no permission of its own. ``read(body, actor,
+    now)``; None where something else comes first (another incident, Alertmanager, a status page).
+    """
+
+    body: type[Body]
+    may: str = ""
+    read: Callable[[Any, Actor, int], PersonEvent] | None = None
+
+
 async def read_event(action: str, body: Body, actor: Actor, now: int, find: Find) -> PersonEvent:
-    """Return the event a body asks for at ``now`` (ms); PayloadError as for ``read_body``.
+    """Return the event a body asks for at ``now`` (ms); PayloadError with the place of what is not.
 
     ``find(id)`` gives an incident, None when there is none.
     """
-    if isinstance(body, MergeBody):
-        return Merged(actor, await _target(body.into, find), body.episode)
-    if type(body) is Body:
-        return _SIMPLE[action](actor, body.episode)
-    return _READERS[type(body)](body, actor, now)
-
-
-_SIMPLE: dict[str, Callable[[Actor, int | None], PersonEvent]] = {
-    "acknowledge": Acknowledged,
-    "unacknowledge": Unacknowledged,
-    "reopen": Reopened,
-}
+    read = ACTIONS[action].read
+    if read is not None:
+        return read(body, actor, now)
+    if not isinstance(body, MergeBody):
+        raise TypeError(action)
+    return Merged(actor, await _target(body.into, find), body.episode)
 
 
 async def _target(incident: str, find: Find) -> str:
@@ -264,17 +246,34 @@ def _forget(body: Any, actor: Actor, _now: int) -> PersonEvent:
     return Forgotten(actor, body.force, body.episode)
 
 
-_READERS: dict[type[Body], Callable[[Any, Actor, int], PersonEvent]] = {
-    ResolveBody: _resolve,
-    SnoozeBody: _snooze,
-    AssignBody: _assign,
-    EscalateBody: _escalate,
-    NoteBody: _note,
-    PriorityBody: _priority,
-    ForgetBody: _forget,
-    ActionItemBody: _action_item,
-    ActionItemDoneBody: _action_item_done,
+def _acknowledge(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    return Acknowledged(actor, body.episode)
+
+
+def _unacknowledge(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    return Unacknowledged(actor, body.episode)
+
+
+def _reopen(body: Any, actor: Actor, _now: int) -> PersonEvent:
+    return Reopened(actor, body.episode)
+
+
+ACTIONS: Mapping[str, Action] = {
+    Acknowledged.action: Action(Body, "acknowledge incidents", _acknowledge),
+    Unacknowledged.action: Action(Body, "give incidents back", _unacknowledge),
+    Resolved.action: Action(ResolveBody, "resolve incidents", _resolve),
+    Reopened.action: Action(Body, "reopen incidents", _reopen),
+    Snoozed.action: Action(SnoozeBody, "snooze incidents", _snooze),
+    Reassigned.action: Action(AssignBody, "assign incidents", _assign),
+    Escalated.action: Action(EscalateBody, "escalate incidents", _escalate),
+    Noted.action: Action(NoteBody, "add notes", _note),
+    PriorityChanged.action: Action(PriorityBody, "change priorities", _priority),
+    Merged.action: Action(MergeBody, "merge incidents"),
+    ActionItemAdded.action: Action(ActionItemBody, "change action items", _action_item),
+    ActionItemDone.action: Action(ActionItemDoneBody, "", _action_item_done),
+    Forgotten.action: Action(ForgetBody, "", _forget),
 }
+"""What is asked of an incident alone; see ``registry`` for all."""
 
 
 def check_text(place: str, text: str, limit: int, *, needed: bool = False) -> str:

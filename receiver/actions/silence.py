@@ -1,11 +1,12 @@
 """What the API asks of silences: read from a request's body, done by Alertmanager first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from receiver.actions.incident import TEXT_MAX, Body, check_text, read_json, read_until
+from receiver.actions.incident import TEXT_MAX, Action, Body, check_text, read_until
 from receiver.actions.silencer import Silencer
 from receiver.engine.batch import Outcome
 from receiver.errors import PayloadError
+from routing.event import Silenced, SilenceExpired
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.matcher import Matcher, parse_matchers
@@ -31,17 +32,10 @@ class UnsilenceBody(Body):
     silence: str = ""
 
 
-_BODIES: dict[str, type[Body]] = {"silence": SilenceBody, "unsilence": UnsilenceBody}
-
-
-def is_about_silences(action: str) -> bool:
-    """Return whether an action is one of this module."""
-    return action in _BODIES
-
-
-def read_silence_body(action: str, raw: bytes) -> Body:
-    """Return the body of an action; PayloadError with the place of what is wrong with it."""
-    return read_json(_BODIES[action], raw)
+SILENCE_ACTIONS: Mapping[str, Action] = {
+    Silenced.action: Action(SilenceBody, "silence alerts"),
+    SilenceExpired.action: Action(UnsilenceBody, "end silences"),
+}
 
 
 async def act(
@@ -73,6 +67,3 @@ def read_matchers(lines: Iterable[str]) -> tuple[Matcher, ...]:
     if len(found) > MATCHERS_MAX:
         raise PayloadError(f"has more than {MATCHERS_MAX} matchers", "matchers")
     return found
-
-
-__all__ = ["act", "is_about_silences", "read_matchers", "read_silence_body"]

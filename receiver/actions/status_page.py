@@ -1,8 +1,8 @@
 """What people ask of the public status page, read from a request's body into an event."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from receiver.actions.incident import TEXT_MAX, Body, check_text, read_json
+from receiver.actions.incident import TEXT_MAX, Action, Body, check_text
 from receiver.errors import PayloadError
 from routing.event import StatusHidden, StatusUpdated
 from routing.incident_parts import Actor
@@ -31,17 +31,11 @@ class StatusHideBody(Body):
     update: int = 0
 
 
-_BODIES: dict[str, type[Body]] = {
-    "status-update": StatusUpdateBody,
-    "status-hide": StatusHideBody,
-    "status-show": StatusHideBody,
+STATUS_ACTIONS: Mapping[str, Action] = {
+    StatusUpdated.action: Action(StatusUpdateBody, "write on the status page"),
+    "status-hide": Action(StatusHideBody),
+    "status-show": Action(StatusHideBody),
 }
-STATUS_ACTIONS = tuple(_BODIES)
-
-
-def read_status_body(action: str, raw: bytes) -> Body:
-    """Return the body of an action; PayloadError with the place of what is wrong with it."""
-    return read_json(_BODIES[action], raw)
 
 
 def status_event(

@@ -13,27 +13,7 @@ from aiohttp import web
 
 from receiver.observability.logs import AUDIT
 from routing.decision import Decision
-from routing.event import (
-    Acknowledged,
-    ActionItemAdded,
-    ActionItemDone,
-    AlertsReceived,
-    Escalated,
-    Event,
-    Forgotten,
-    Merged,
-    Noted,
-    PriorityChanged,
-    Reassigned,
-    Reopened,
-    Resolved,
-    Silenced,
-    SilenceExpired,
-    Snoozed,
-    StatusHidden,
-    StatusUpdated,
-    Unacknowledged,
-)
+from routing.event import AlertsReceived, Denied, Event
 from routing.incident_parts import Actor
 
 log = logging.getLogger(AUDIT)
@@ -42,41 +22,20 @@ REFUSALS_MAX = 20
 WINDOW_S = 60.0
 """Refused requests logged at most in so many seconds: anybody can cause them, at any rate."""
 
-_ACTIONS: dict[type, str] = {
-    Acknowledged: "acknowledge",
-    Unacknowledged: "unacknowledge",
-    Resolved: "resolve",
-    Reopened: "reopen",
-    Snoozed: "snooze",
-    Reassigned: "assign",
-    Escalated: "escalate",
-    Noted: "note",
-    PriorityChanged: "priority",
-    Silenced: "silence",
-    SilenceExpired: "unsilence",
-    Merged: "merge",
-    ActionItemAdded: "action-item",
-    ActionItemDone: "action-item-done",
-    Forgotten: "forget",
-    StatusUpdated: "status-update",
-    StatusHidden: "status-hide",
-}
-"""The names of docs/api.md. ``Denied`` is missing: ``note_denial`` says it, stored or not."""
-
 
 def note_action(event: Event, decision: Decision, trace: str) -> None:
     """Log what a person asked for and what came of it; nothing for what no person did.
 
     ``trace``: the context it was asked in.
     """
+    if isinstance(event, Denied):
+        return  # ``note_denial`` says it, stored or not
     if isinstance(event, AlertsReceived):
         actor, action = event.by, "open"
     else:
-        actor, action = getattr(event, "actor", None), _ACTIONS.get(type(event), "")
+        actor, action = getattr(event, "actor", None), getattr(event, "action", "")
     if actor is None or not action:
         return
-    if isinstance(event, StatusHidden) and not event.hidden:
-        action = "status-show"
     incident = decision.incident
     _say(
         logging.INFO,

@@ -5,28 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from receiver.actions.registry import PERMISSIONS
 from receiver.config_types import is_user_id
 from routing.config.base import Section
 
 DEFAULT = "default"
-PERMISSIONS = {
-    "acknowledge": "acknowledge incidents",
-    "unacknowledge": "give incidents back",
-    "resolve": "resolve incidents",
-    "reopen": "reopen incidents",
-    "escalate": "escalate incidents",
-    "snooze": "snooze incidents",
-    "assign": "assign incidents",
-    "note": "add notes",
-    "priority": "change priorities",
-    "merge": "merge incidents",
-    "silence": "silence alerts",
-    "unsilence": "end silences",
-    "action-item": "change action items",
-    "open": "open incidents",
-    "status-update": "write on the status page",
-}
-"""Every action that a permission may name, as it is said to whoever may not."""
 _GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{2,20}")
 

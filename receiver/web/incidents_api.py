@@ -12,14 +12,14 @@ from typing import Any
 from aiohttp import web
 
 from receiver import incident_json as present
-from receiver.actions.incident import ACTIONS, Body, read_body, read_event, read_json
+from receiver.actions.incident import Body, read_event, read_json
 from receiver.actions.open_incident import OpenBody, Opening
+from receiver.actions.registry import REGISTRY
+from receiver.actions.silence import SILENCE_ACTIONS
 from receiver.actions.silence import act as silence_act
-from receiver.actions.silence import is_about_silences, read_silence_body
 from receiver.actions.silencer import Silencer
 from receiver.actions.status_page import (
     STATUS_ACTIONS,
-    read_status_body,
     refuse_no_component,
     status_event,
 )
@@ -137,15 +137,15 @@ class ApiEndpoint:
 
     @serves("POST", "/v1/incidents/{id}/{action}", Who.RESPONDER)
     async def act(self, request: web.Request) -> web.Response:
-        """POST /v1/incidents/{id}/{action}: what a person does; see ``person_actions``."""
+        """POST /v1/incidents/{id}/{action}: what a person does; see ``registry``."""
         incident = await self._load(request)
         action = request.match_info["action"]
-        if action not in (*ACTIONS, *STATUS_ACTIONS):
-            known = ", ".join((*ACTIONS, *STATUS_ACTIONS))
+        if action not in REGISTRY:
+            known = ", ".join(REGISTRY)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
-        body = _read(action, await request.read())
+        body = read_json(REGISTRY[action].body, await request.read())
         actor, now = await self._actor(request, body), self._clock.now()
-        if is_about_silences(action):
+        if action in SILENCE_ACTIONS:
             outcome = await silence_act(self._silencer, incident, body, actor, now)
         else:
             event = await self._event(action, body, actor, now)
@@ -207,12 +207,6 @@ class ApiEndpoint:
     @staticmethod
     def _unknown(request: web.Request) -> web.HTTPException:
         return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
-
-
-def _read(action: str, raw: bytes) -> Body:
-    if is_about_silences(action):
-        return read_silence_body(action, raw)
-    return read_status_body(action, raw) if action in STATUS_ACTIONS else read_body(action, raw)
 
 
 def _answer(outcome: Outcome, actor: Actor) -> web.Response:

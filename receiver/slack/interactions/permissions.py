@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from receiver.actions.registry import PERMISSIONS
 from receiver.slack.client.directory import SlackUsers, Unknown
 from receiver.slack.interactions.payload import Ask
-from receiver.slack.permission_config import DEFAULT, PERMISSIONS, PermissionConfig
+from receiver.slack.permission_config import DEFAULT, PermissionConfig
 
 
 class Permissions:
