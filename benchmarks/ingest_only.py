@@ -1,7 +1,8 @@
 """The service without its agenda: what taking webhooks in costs, and nothing else."""
 
-from receiver.__main__ import main
-from receiver.app import service as app
+from unittest import mock
+
+from receiver.cli.root import main
 from receiver.engine.agenda import Agenda
 
 
@@ -13,5 +14,5 @@ class _Idle(Agenda):
 
 
 if __name__ == "__main__":
-    app.Agenda = _Idle  # type: ignore[misc]
-    main()
+    with mock.patch("receiver.app.service.Agenda", _Idle):
+        main()

@@ -45,8 +45,8 @@ async def run(rounds: int) -> None:
                 _rig, measured[name] = await stack.enter_async_context(service)
             costs: dict[str, list[float]] = {name: [] for name in measured}
             for number in range(rounds):
-                for name, service in measured.items():
-                    costs[name].append(await _round(service, f"{name}-{number}"))
+                for name, running in measured.items():
+                    costs[name].append(await _round(running, f"{name}-{number}"))
         _print(costs, collector, rounds)
     await collector.stop()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from receiver.store.daily_figures import day_of
 from receiver.store.keys import HINTS, LAYOUT, REFERENCE, Keys, budget_key, member
+from routing.vocabulary import Lane
 
 KEYS = Keys(0)
 BYTES = b"\x80\x03\xff\x00|junk\xfe"
@@ -31,9 +32,9 @@ EVERY: dict[str, Callable[[str, int], str]] = {
     "closed": lambda *_: KEYS.closed,
     "published": lambda *_: KEYS.published,
     "unreached": lambda *_: KEYS.unreached,
-    "due:urgent": lambda *_: KEYS.due["urgent"],
-    "due:normal": lambda *_: KEYS.due["normal"],
-    "due:background": lambda *_: KEYS.due["background"],
+    "due:urgent": lambda *_: KEYS.due[Lane.URGENT],
+    "due:normal": lambda *_: KEYS.due[Lane.NORMAL],
+    "due:background": lambda *_: KEYS.due[Lane.BACKGROUND],
     "task": lambda *_: KEYS.task,
     "seen": lambda *_: KEYS.seen,
     "active": lambda *_: KEYS.active,

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from benchmarks.ingest import Measured
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
+from routing.vocabulary import Lane
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
 
@@ -62,7 +63,7 @@ async def _fill(redis: Any) -> None:
         scores = {
             f"0-{number:016x}-1|acknowledge": far + number for number in range(start, start + 5_000)
         }
-        await redis.zadd(keys.due["urgent" if start % 10_000 else "normal"], scores)
+        await redis.zadd(keys.due[Lane.URGENT if start % 10_000 else Lane.NORMAL], scores)
 
 
 async def _idle(rig: Rig, report: Report) -> None:
@@ -86,7 +87,7 @@ async def _due_at_once(rig: Rig, redis: Any, number: int, report: Report) -> flo
         (await rig.post(notification(alert(), group=f"round-{number}-{at}")))[1]["incidents"][0]
         for at in range(DUE)
     ]
-    due = Keys(0).due["urgent"]
+    due = Keys(0).due[Lane.URGENT]
     first = await redis.zscore(due, f"{names[0]}|acknowledge")
     last = await redis.zscore(due, f"{names[-1]}|acknowledge")
     # Later than the deadline of the last one, so that each of them has passed when it is claimed.

@@ -141,7 +141,8 @@ async def _act(week: Week, story: Story, number: int, action: str, ids: dict[int
     if word in ("fire", "calm"):
         count, _, severity = rest.partition(" ")
         labels = {"severity": severity or story.severity, "story": story.name}
-        more = {"resolved": word == "calm", "starts": START, "ends": "2026-04-10T00:00:00Z"}
+        more: dict[str, Any] = {"resolved": word == "calm", "starts": START}
+        more["ends"] = "2026-04-10T00:00:00Z"
         items = [
             alert(f"A{at}", labels=labels, annotations={"summary": ""}, **more)
             for at in range(int(count or 1))

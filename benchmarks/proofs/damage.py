@@ -18,6 +18,7 @@ from typing import Any
 from aiohttp import ClientError
 from redis.exceptions import ResponseError
 
+from receiver.aio.background import end
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
 from tests.faults_in_store import EVERY, LISTS, WAYS
@@ -72,8 +73,7 @@ class _Faults:
                 await self._fault(kind, way)
         with contextlib.suppress(AssertionError):
             await until(lambda: not self._missing(), PAGED_WITHIN_S, "everybody is paged")
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        await end([reading])
         await self.redis.aclose(close_connection_pool=True)
         self._report(report)
 

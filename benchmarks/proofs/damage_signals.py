@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from aiohttp import ClientError
 
+from receiver.aio.background import end
 from tests.external import DURABLE, External, external
 from tests.rig import Rig, free_port, until
 from tests.scenarios.conftest import alert, notification
@@ -44,9 +45,7 @@ class Watch:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     async def _post(self) -> None:
         number = 0

@@ -110,6 +110,6 @@ def _settled(rig: Rig) -> bool:
 def _per_incident(slack: FakeSlack) -> dict[str, int]:
     counts: dict[str, int] = {}
     for message in slack.top_level(CHANNEL):
-        name = str(message.metadata["event_payload"]["incident"])
+        name = str((message.metadata or {})["event_payload"]["incident"])
         counts[name] = counts.get(name, 0) + 1
     return counts

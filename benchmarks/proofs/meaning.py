@@ -20,7 +20,7 @@ from benchmarks.meaning_played import received
 from benchmarks.meaning_played import unanswered as play_unanswered
 from benchmarks.meaning_running import compare_running
 from benchmarks.meaning_table import CONFIGURATIONS, WEEKS, Configured
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.settings.load import load_settings
 from receiver.settings.model import Settings
 from receiver.settings.rules import build_assignment

@@ -53,8 +53,8 @@ async def run(report: Report) -> None:
     _line(report, "Redis 300 s ahead at the start, then right", [await story(0, "", at_first=300)])
     _line(report, "all restart after a step", [await story(3600, "Redis's clock", restart=True)])
     for size in (60, 600, 3600, 86_400):
-        found, apart = await late_starter(size)
-        _line(report, f"two replicas, one starts after {size:,} s", [found])
+        late, apart = await late_starter(size)
+        _line(report, f"two replicas, one starts after {size:,} s", [late])
         report(f"  clocks apart after {size:,} s", f"{apart:.2f} s", "7.5 s", apart <= APART_S)
 
 

@@ -77,7 +77,7 @@ class Drawer:
         self._size(width, 600)
         self._browser.get(f"file://{file}")
         script = "return [document.documentElement.scrollWidth, document.body.scrollHeight]"
-        shown: Any = self._browser.execute_script(script)  # type: ignore[no-untyped-call]
+        shown: Any = self._browser.execute_script(script)
         self._size(width, int(shown[1]))
         main = self._browser.find_element(By.TAG_NAME, "main")
         return Drawn(_small(main.screenshot_as_png), main.text, fits=shown[0] <= width)

@@ -68,7 +68,9 @@ class FakePagerDutyRest(FakeServer):
 
     def add_policy(self, policy: str, *on_call: tuple[int, str], name: str = "Default") -> None:
         """Add a policy or replace it; `on_call` are (level, user id), whose shifts never end."""
-        entries = [(level, user, None) for level, user in on_call]
+        entries: list[tuple[int, str, str | None]] = [
+            (level, user, None) for level, user in on_call
+        ]
         self.policies[policy] = PdPolicy(policy, name, entries)
 
     def paths(self) -> list[str]:

@@ -19,8 +19,10 @@ from tests.scenarios.junk import Draw, forms, headers, json_bodies, texts
 
 HEARTBEAT, INTEGRATION, PD_INCIDENT = "backup", "sentinel", "Q1KD0TLXG4S1VO"
 CHANNEL = "C0ALERTS"
-PARAMETERS = ("state", "sort", "priority", "team", "label", "text", "limit", "cursor", "days")
-PARAMETERS += ("end", "format", "timeline_before", "cluster", "place", "said")
+PARAMETERS = (
+    *("state", "sort", "priority", "team", "label", "text", "limit", "cursor", "days"),
+    *("end", "format", "timeline_before", "cluster", "place", "said"),
+)
 
 
 class Shot(NamedTuple):

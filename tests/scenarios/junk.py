@@ -72,7 +72,7 @@ def paths(value: Any, above: Path = ()) -> Iterator[Path]:
     """Yield the way to everything within a JSON value, itself first."""
     yield above
     inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
+    inner = enumerate(value) if isinstance(value, list) else inner  # type: ignore[assignment]
     for name, part in inner:
         yield from paths(part, (*above, name))
 

@@ -103,7 +103,7 @@ class Stepping:
         """Let nobody claim urgent work meanwhile."""
         async with AsyncExitStack() as held:
             for app in self.replicas:
-                claiming = app.service.agenda._claiming["urgent"]
+                claiming = app.service.agenda._claiming[Lane.URGENT]
                 await held.enter_async_context(claiming)
             yield
 

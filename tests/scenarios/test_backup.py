@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
 from receiver.app.service import VERSION
+from receiver.cli.root import main
 from receiver.errors import StoreUnavailableError
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import LAYOUT
@@ -22,6 +22,7 @@ from receiver.store.redis import connect
 from receiver.upkeep.archive import ArchiveError, read_archive
 from receiver.upkeep.restore import unleased
 from receiver.upkeep.stored import StoredTask
+from routing.vocabulary import Lane
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
@@ -299,7 +300,7 @@ async def test_a_disk_that_fills_up_leaves_no_half_backup(plain: App, tmp_path: 
     script = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
-        "from receiver.__main__ import main; main()"
+        "from receiver.cli.root import main; main()"
     )
     words = ["store", "backup", "im.backup", "--storage.path", str(plain.path)]
     process = await asyncio.create_subprocess_exec(
@@ -392,7 +393,7 @@ async def test_another_number_of_shards_is_refused(
 
 def test_nobody_holds_what_is_restored() -> None:
     def left(state: bytes, due: float = 5_000) -> tuple[float, bytes]:
-        return unleased(StoredTask("notify:slack", "urgent", due, state), created_at=3_000)
+        return unleased(StoredTask("notify:slack", Lane.URGENT, due, state), created_at=3_000)
 
     assert left(b"7|token|5000|0") == (3_000, b"7||0|0")
     assert left(b"7|token|5000|9000") == (9_000, b"7||0|9000")

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from tests.scenarios.conftest import App, alert
 
 NOWHERE = "http://127.0.0.1:9"

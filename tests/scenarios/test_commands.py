@@ -7,7 +7,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from tests.scenarios.conftest import App, until
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from receiver.store.keys import Keys
 from routing.incident import SCHEMA
+from routing.vocabulary import Lane
 from tests.scenarios.conftest import App, alert, notification, until
 
 KEYS = Keys(0)
@@ -292,7 +293,9 @@ async def _recovered(app: App, name: str) -> bool:
 async def _delivered(app: App, name: str) -> bool:
     """Whether both have what there is to tell, and nothing is on its way."""
     found = await app.incident(name)
-    waits = [row async for row in redis_of(app).zscan_iter(KEYS.due["urgent"], match="*|notify:*")]
+    waits = [
+        row async for row in redis_of(app).zscan_iter(KEYS.due[Lane.URGENT], match="*|notify:*")
+    ]
     return not waits and [one["state"] for one in found["deliveries"]] == ["delivered"] * 2
 
 
@@ -314,12 +317,12 @@ async def test_what_a_newer_release_put_on_the_agenda_is_left_to_it(app: App) ->
     raw = await redis.get(KEYS.incident(name))
     timers = msgspec.json.decode(raw[16:])["timers"] | {"ponder": app.clock.now()}
     await redis.set(KEYS.incident(name), changed(raw, timers=timers))
-    await redis.zadd(KEYS.due["urgent"], {f"{name}|ponder": app.clock.now()})
+    await redis.zadd(KEYS.due[Lane.URGENT], {f"{name}|ponder": app.clock.now()})
     app.service.dispatcher.cache.forget(name.rpartition("-")[0])
     app.service.agenda.wake()
 
     async def left() -> bool:
-        score = await redis.zscore(KEYS.due["urgent"], f"{name}|ponder")
+        score = await redis.zscore(KEYS.due[Lane.URGENT], f"{name}|ponder")
         state = await redis.hget(KEYS.task, f"{name}|ponder")
         assert score is not None
         return state is not None and b"||" in state and score > app.clock.now()

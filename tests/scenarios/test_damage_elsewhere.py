@@ -15,7 +15,7 @@ from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
 from tests.scenarios.test_commands import run_command
 from tests.scenarios.test_damage import damage_record, following, paged
-from tests.scenarios.test_pagerduty_webhook import SECRET, Desk
+from tests.scenarios.test_pagerduty_webhook import SECRET, Desk  # type: ignore[attr-defined]
 from tests.scenarios.test_status_page import PAGE, page
 
 Fakes = tuple[FakeSlack, FakePagerDuty]

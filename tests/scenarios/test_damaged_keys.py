@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import receiver.engine.damaged
+from routing.vocabulary import Lane
 from tests.faults_in_store import EVERY, KEYS, LISTS, WAYS
 from tests.scenarios.conftest import App, alert, until
 
@@ -49,7 +50,7 @@ async def test_junk_in_a_key_costs_nobody_a_page(app: App, kind: str, way: Any) 
     await until(told_the_truth)
     await app.post({"by": "ann"}, f"/v1/incidents/{await newest(app, stem)}/acknowledge")
     assert (await app.incident(await newest(app, stem)))["state"] == "acknowledged"
-    assert not await redis.zcount(KEYS.due["urgent"], "-inf", app.clock.now() - 60_000)
+    assert not await redis.zcount(KEYS.due[Lane.URGENT], "-inf", app.clock.now() - 60_000)
 
 
 async def newest(app: App, stem: str) -> str:

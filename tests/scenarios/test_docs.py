@@ -10,9 +10,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.app.routes import PATHS, ROUTES
-from receiver.cli.root import COMMANDS, load
+from receiver.cli.root import COMMANDS, load, main
 from receiver.http.routes import API as HTTP_API
 from receiver.http.routes import Who
 from receiver.settings.model import Settings
@@ -78,7 +77,7 @@ def test_every_example_of_the_configuration_is_accepted(tmp_path: Path, block: s
         "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
     }
     if "managers" in block:
-        accounts["notifiers"] = {"managers": {"type": "slack", "channel": "C2"}}
+        accounts["notifiers"] = {"managers": {"type": "slack", "channel": "C2"}}  # type: ignore[dict-item]
     file.touch(mode=0o600)
     file.write_text(
         yaml.safe_dump(accounts) + block.replace("/run/secrets/heartbeat-url", "heartbeat-url")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.store.redis import connect
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

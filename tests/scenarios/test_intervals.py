@@ -36,7 +36,7 @@ class Sender:
     async def firing(self, since: float | str, summary: str = "") -> None:
         starts = self.time(since)
         more = {"annotations": {"summary": summary}} if summary else {}
-        await self._post(alert(self.name, starts=starts, **more))
+        await self._post(alert(self.name, starts=starts, **more))  # type: ignore[arg-type]
 
     async def resolved(self, since: float | str, end: float | str = 0) -> None:
         times = {"starts": self.time(since), "ends": self.time(end)}

@@ -154,7 +154,7 @@ async def test_flapping_is_said_once_and_ends_when_it_is_quiet(app: App) -> None
     incident = ""
     for turn in range(6):
         times = {"starts": started.format(turn), "ends": started.format(turn)[:-3] + "30Z"}
-        incident = await app.fire(alert(**times))
+        incident = await app.fire(alert(**times))  # type: ignore[arg-type]
         await app.fire(alert(resolved=True, **times))
         app.clock.move(60)
     shown = await app.incident(incident)
@@ -172,7 +172,7 @@ async def test_a_critical_that_comes_and_goes_beside_a_warning_is_held_at_p1(app
     incident = ""
     for turn in range(8):
         times = {"starts": started.format(turn), "ends": started.format(turn)[:-3] + "30Z"}
-        incident = await app.fire(low, alert(**times))
+        incident = await app.fire(low, alert(**times))  # type: ignore[arg-type]
         await until(lambda: len(app.slack.top_level("C0ALERTS")) == 1)
         await act(app, incident, "acknowledge", by="ann")
         await app.fire(low, alert(resolved=True, **times))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.review.render import ALERTS_SHOWN as REVIEWED
 from receiver.slack.blocks.review_modal import review_window
 from routing.incident import COMPLETE_KEPT

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
 from tests.fakes.integration import FakeIntegration

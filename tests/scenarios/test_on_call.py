@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.pagerduty import on_call
 from receiver.settings.load import load_settings

@@ -258,7 +258,7 @@ async def test_a_check_that_hangs_or_raises_is_a_problem(
     async def fine() -> str:
         return ""
 
-    config = OutgoingHeartbeatConfig(url=watcher.url)
+    config = OutgoingHeartbeatConfig(url=watcher.url)  # type: ignore[arg-type]
     checks = {"a": hangs, "b": raises, "c": fine}
     service = plain.service
     heartbeat = OutgoingHeartbeat(config, checks, service.metrics, plain.clock)
@@ -298,4 +298,4 @@ async def test_silence_while_intake_is_closed(start: Start, watcher: Watcher) ->
 
 
 def test_the_url_is_shown_nowhere() -> None:
-    assert SECRET not in repr(OutgoingHeartbeatConfig(url=f"https://hc.example/{SECRET}"))
+    assert SECRET not in repr(OutgoingHeartbeatConfig(url=f"https://hc.example/{SECRET}"))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.settings.check import complete
 from receiver.settings.model import Settings
 from tests.fakes.pagerduty import FakePagerDuty

@@ -231,7 +231,7 @@ def subjects(app: App) -> list[str]:
 async def test_memory_that_is_nearly_full_is_told_before_it_is_full(plain: App) -> None:
     redis = plain.service._redis
     await redis.setrange("x", 20_000_000, "x")
-    used = int((await redis.info("memory"))["used_memory"])
+    used: float = int((await redis.info("memory"))["used_memory"])
     await redis.config_set("maxmemory", int(used / 0.94))
     await until(lambda: "memory" in subjects(plain))
     assert (await plain.get("/health"))[1]["status"] == "degraded"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.slack.client.probe import SCOPES
 from receiver.slack.interactions.router import OPEN_FROM_MESSAGE, OPEN_INCIDENT
 from tests.fakes.slack import METHOD_SCOPES, FakeSlack

@@ -314,7 +314,7 @@ async def test_a_look_up_that_lists_nothing_found_nothing_out(
     await _post(notifier)
     body = '{"ok": true, ' + body.removeprefix("{")
     said = {"body": body.replace(", }", "}"), "content_type": "application/json"}
-    slack.faults.add("answer", method="conversations.history", **said)
+    slack.faults.add("answer", method="conversations.history", **said)  # type: ignore[arg-type]
     found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
     assert isinstance(found, Retry)
     assert found.unknown
@@ -324,7 +324,7 @@ async def test_junk_among_what_a_look_up_lists_is_passed_over(
     slack: FakeSlack, notifier: SlackNotifier
 ) -> None:
     carried = {"event_type": "incident_manager", "event_payload": {"incident": _incident().id}}
-    carried["event_payload"]["what"] = "post"
+    carried["event_payload"]["what"] = "post"  # type: ignore[index]
     junk = [None, 17, {"metadata": 1}, {"metadata": {"event_payload": []}}, {"metadata": carried}]
     body = json.dumps({"ok": True, "messages": junk, "response_metadata": "none"})
     slack.faults.add("answer", body=body, content_type="application/json")

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.store.embedded.append_only import FOLDER
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect

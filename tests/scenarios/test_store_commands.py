@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.store.embedded.append_only import FOLDER
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack

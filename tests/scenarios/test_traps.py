@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import receiver.engine.batch
+from receiver.aio.background import end
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.observability.logs import JsonFormatter
 from receiver.store.embedded.server import EmbeddedValkey
@@ -89,9 +90,7 @@ async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None
     name = await app.fire()
     await until(lambda: app.slack.top_level(CHANNEL))
     workers = [job for jobs in app.service.agenda._running.values() for job in jobs]
-    for task in workers:
-        task.cancel()
-    await asyncio.gather(*workers, return_exceptions=True)
+    await end(workers)
     _move(app, 31)
 
     async def delivered() -> bool:
@@ -105,7 +104,7 @@ async def test_a_killed_worker_leaves_an_attempt_that_is_found(app: App) -> None
 async def test_an_event_that_raises_fails_alone(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = receiver.engine.batch.decide
+    real = receiver.engine.batch.decide  # type: ignore[attr-defined]
 
     def broken(incident: Any, event: Any, now: int, rules: Any) -> Any:
         if "poison" in str(event):
@@ -132,7 +131,7 @@ async def test_a_request_fails_when_any_part_of_it_failed(tmp_path: Path, fakes:
                 return lost
             return submit(event, *more)
 
-        app.service.dispatcher.submit = half  # type: ignore[method-assign]
+        app.service.dispatcher.submit = half  # type: ignore[assignment]
         both = [alert("A"), alert("B", labels={"service": "search"})]
         assert (await app.post(notification(*both)))[0] == 503
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.conditions import Subject
 from receiver.slack.blocks.home import Work, home
 from receiver.slack.client.directory import User

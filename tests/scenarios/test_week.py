@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.cli.checks.weekly import alerts as week_alerts
+from receiver.cli.root import main
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert

@@ -16,7 +16,7 @@ BATCH = 256
 
 def arrival(number: int, priority: str = "P3", shards: int = 1, **more: object) -> Event:
     """A first alert of group ``number``."""
-    found = alert(f"f{number}", priority=priority, **more)
+    found = alert(f"f{number}", priority=priority, **more)  # type: ignore[arg-type]
     return msgspec.structs.replace(
         received(found),
         key=f"{number % shards}-{number:016x}",

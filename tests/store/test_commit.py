@@ -17,6 +17,7 @@ from routing.decision import Decision
 from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
 from routing.incident import SCHEMA, Incident
 from routing.incident_parts import Actor
+from routing.vocabulary import Lane
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
@@ -127,12 +128,12 @@ async def test_a_priority_change_moves_the_lane_with_everything_on_it(
 ) -> None:
     tasks = TaskStore(redis, 1)
     minor = await _opened(store, priority="P3")
-    assert {task.task for task in await tasks.claim(0, "normal", NOW + MINUTE * 9, NOW, "t", 9)}
+    assert {task.task for task in await tasks.claim(0, Lane.NORMAL, NOW + MINUTE * 9, NOW, "t", 9)}
     raised = _decided(minor, received(alert(priority="P3"), alert("b")))
     await _commit(store, raised)
     waiting = await tasks.waiting(NOW)
-    assert waiting["normal"][0] == 0
-    assert waiting["urgent"][0] == 4
+    assert waiting[Lane.NORMAL][0] == 0
+    assert waiting[Lane.URGENT][0] == 4
 
 
 async def test_the_numbers_of_open_incidents_follow_every_state(store: IncidentStore) -> None:
@@ -150,7 +151,7 @@ async def test_stopping_a_timer_takes_it_off_the_agenda(store: IncidentStore, re
     tasks = TaskStore(redis, 1)
     incident = await _opened(store)
     await _commit(store, _decided(incident, Acknowledged(ANN)), pointer=False)
-    found = await tasks.claim(0, "urgent", NOW + 99 * MINUTE, NOW, "t", 99)
+    found = await tasks.claim(0, Lane.URGENT, NOW + 99 * MINUTE, NOW, "t", 99)
     assert {task.task for task in found} == {"notify:pagerduty", "notify:slack"}
     gone = _decided(incident, TimerDue("echo"))
     assert gone.cancel == ("echo",)

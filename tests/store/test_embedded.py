@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from receiver.aio.background import end
 from receiver.errors import ConfigError, StorageLockedError, StoreUnavailableError
 from receiver.store.embedded import config_file as valkey_config
 from receiver.store.embedded import process as valkey_process
@@ -146,9 +147,7 @@ async def watched(server: EmbeddedValkey) -> AsyncIterator[asyncio.Task[None]]:
                 await asyncio.sleep(0.01)
         yield task
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
 
 async def _connections(client: Redis) -> int:

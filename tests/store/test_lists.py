@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from receiver.aio.background import end
 from receiver.store.incidents import IncidentStore
 from receiver.store.lists.order import BAND, open_score
 from receiver.store.lists.query import CursorError, Query
@@ -285,5 +286,4 @@ async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(
             while await redis.zscore(store.of(one.id).open, one.id) != open_score(one):
                 await asyncio.sleep(0.01)
     assert await _walk(store, Query(), 7) == _urgent_first(made)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end([running])

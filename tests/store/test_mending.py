@@ -17,6 +17,7 @@ from routing.event import Acknowledged, Event, Resolved
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.vocabulary import Lane
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
@@ -134,19 +135,19 @@ async def test_indexes_and_agenda_are_made_anew_from_the_records(
         assert set(await redis.zrange(name, 0, -1)) == members
     assert await redis.hlen(KEYS.seen) == 60
     far = NOW + 10**12
-    tasks = await TaskStore(redis, 1).claim(0, "urgent", far, far + MINUTE, "me", 5_000)
+    tasks = await TaskStore(redis, 1).claim(0, Lane.URGENT, far, far + MINUTE, "me", 5_000)
     wants = {task.want for task in tasks if task.task.startswith("notify:")}
     assert wants == {incident.version for incident in incidents} | {2}
 
 
 async def test_what_is_on_the_agenda_is_not_moved_by_it(store: IncidentStore, redis: Any) -> None:
     await opened(store, 1)
-    before = await redis.zrange(KEYS.due["urgent"], 0, -1, withscores=True)
-    held = await TaskStore(redis, 1).claim(0, "urgent", NOW, NOW + MINUTE, "me", 1)
+    before = await redis.zrange(KEYS.due[Lane.URGENT], 0, -1, withscores=True)
+    held = await TaskStore(redis, 1).claim(0, Lane.URGENT, NOW, NOW + MINUTE, "me", 1)
     state = await redis.hgetall(KEYS.task)
     await Healing(store).reindex(KEYS)
     assert await redis.hgetall(KEYS.task) == state
-    after = dict(await redis.zrange(KEYS.due["urgent"], 0, -1, withscores=True))
+    after = dict(await redis.zrange(KEYS.due[Lane.URGENT], 0, -1, withscores=True))
     assert set(after) == {name for name, _ in before}
     assert after[f"{held[0].incident}|{held[0].task}".encode()] == NOW + MINUTE
 

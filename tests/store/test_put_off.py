@@ -14,11 +14,12 @@ from routing.decide import decide
 from routing.decision import Schedule
 from routing.event import TimerDue
 from routing.incident import Incident
+from routing.vocabulary import Lane
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
-LEASES = {"urgent": 30_000, "normal": 40_000}
+LEASES = {Lane.URGENT: 30_000, Lane.NORMAL: 40_000}
 FAR = [300_000, 3_600_000, 86_400_000]
-DUE = Keys(0).due["urgent"]
+DUE = Keys(0).due[Lane.URGENT]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def _opened(redis: Any, at: int = NOW) -> Incident:
 
 
 async def _claim(tasks: TaskStore, at: int) -> dict[str, Task]:
-    found = await tasks.claim(0, "urgent", at, at + LEASES["urgent"], f"at {at}", 10)
+    found = await tasks.claim(0, Lane.URGENT, at, at + LEASES[Lane.URGENT], f"at {at}", 10)
     return {task.task: task for task in found}
 
 

@@ -16,6 +16,7 @@ from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.receipt import AlertKey, Receipt, merge_receipts
 from routing.rules import Step
+from routing.vocabulary import Lane
 from tests.unit.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
@@ -47,14 +48,14 @@ async def _changed(store: IncidentStore, incident: Incident, at: int) -> Inciden
 
 
 async def _slack(tasks: TaskStore, at: int = NOW, holder: str = "one") -> Task | None:
-    found = await tasks.claim(0, "urgent", at, at + 30_000, holder, 10)
+    found = await tasks.claim(0, Lane.URGENT, at, at + 30_000, holder, 10)
     return next((task for task in found if task.task == "notify:slack"), None)
 
 
 async def test_a_task_has_one_holder_however_many_claim(store: Any, tasks: TaskStore) -> None:
     await _opened(store)
     found = await asyncio.gather(
-        *[tasks.claim(0, "urgent", NOW, UNTIL, f"worker-{n}", 10) for n in range(10)]
+        *[tasks.claim(0, Lane.URGENT, NOW, UNTIL, f"worker-{n}", 10) for n in range(10)]
     )
     members = [(task.incident, task.task) for claimed in found for task in claimed]
     assert len(members) == len(set(members)) == 2
@@ -207,10 +208,10 @@ async def test_claims_are_bounded_and_oldest_first(store: Any, tasks: TaskStore)
         event = msgspec.structs.replace(received(alert()), key=name)
         decision = decide(None, event, NOW + number, RULES)
         await store.commit(0, [Write(decision, pointer=True)], NOW)
-    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "one", 3)
+    found = await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, "one", 3)
     assert [task.due for task in found] == sorted(task.due for task in found)
     assert len(found) == 3
-    assert await tasks.next_due(0, "normal") is None
+    assert await tasks.next_due(0, Lane.NORMAL) is None
 
 
 async def test_however_many_have_no_room_what_is_behind_them_is_found(
@@ -223,9 +224,11 @@ async def test_however_many_have_no_room_what_is_behind_them_is_found(
         found = only if number < 6 else rules(Step(("pagerduty",)))
         await store.commit(0, [Write(decide(None, event, NOW + number, found), pointer=True)], NOW)
     hung = {"notify:slack": 0}
-    claims = [await tasks.claim(0, "urgent", NOW + 10, UNTIL, f"t{n}", 8, hung) for n in range(6)]
+    claims = [
+        await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, f"t{n}", 8, hung) for n in range(6)
+    ]
     assert [task.task for found in claims for task in found] == ["notify:pagerduty"]
-    again = [await tasks.claim(0, "urgent", NOW + 10, UNTIL, f"u{n}", 8) for n in range(4)]
+    again = [await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, f"u{n}", 8) for n in range(4)]
     assert len([task for found in again for task in found]) == 6
 
 
@@ -236,17 +239,17 @@ async def test_what_pages_nobody_waits_in_a_lane_of_its_own(store: Any, tasks: T
     raised = decide(minor.incident, received(alert("b")), NOW + 1, found)
     await store.commit(0, [Write(raised, pointer=True)], NOW + 1)
 
-    async def due(lane: str, token: str) -> dict[str, Task]:
+    async def due(lane: Lane, token: str) -> dict[str, Task]:
         claimed = await tasks.claim(0, lane, NOW + 2, UNTIL, token, 9)
         return {task.task: task for task in claimed}
 
-    assert set(await due("urgent", "a")) == {"notify:slack"}
-    assert not await due("normal", "a")
-    background = await due("background", "a")
+    assert set(await due(Lane.URGENT, "a")) == {"notify:slack"}
+    assert not await due(Lane.NORMAL, "a")
+    background = await due(Lane.BACKGROUND, "a")
     assert set(background) == {"notify:sentinel", "enrich"}
     told = background["notify:sentinel"]
     await tasks.settle(told, "again", NOW + 2, delivered=2, due=NOW + 2, not_before=NOW + 2)
-    again = (await due("background", "b"))["notify:sentinel"]
+    again = (await due(Lane.BACKGROUND, "b"))["notify:sentinel"]
     await tasks.settle(again, "done", NOW + 2, delivered=2)
     assert raised.incident is not None
     over = decide(raised.incident, Resolved(Actor("ann", "api")), NOW + 3, found)
@@ -263,12 +266,12 @@ async def test_a_name_without_room_is_passed_over_and_stays_due(
         await store.commit(0, [Write(decide(None, event, NOW + number, RULES), pointer=True)], NOW)
     names = ("notify:slack", "notify:pagerduty")
     room = {names[0]: 1, names[1]: 0}
-    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "one", 8, room)
+    found = await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, "one", 8, room)
     assert [task.task for task in found if task.task in names] == [names[0]]
     room = {names[0]: 0, names[1]: 9}
-    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "two", 8, room)
+    found = await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, "two", 8, room)
     assert [task.task for task in found] == [names[1]] * 4
-    found = await tasks.claim(0, "urgent", NOW + 10, UNTIL, "three", 8)
+    found = await tasks.claim(0, Lane.URGENT, NOW + 10, UNTIL, "three", 8)
     assert [task.task for task in found] == [names[0]] * 3
 
 
@@ -276,7 +279,7 @@ async def _many(store: IncidentStore, tasks: TaskStore, number: int) -> list[Tas
     for place in range(number):
         event = msgspec.structs.replace(received(alert()), key=f"0-{place:016x}")
         await store.commit(0, [Write(decide(None, event, NOW, RULES), pointer=True)], NOW)
-    found = await tasks.claim(0, "urgent", NOW, UNTIL, "one", 10 * number)
+    found = await tasks.claim(0, Lane.URGENT, NOW, UNTIL, "one", 10 * number)
     return [task for task in found if task.task == "notify:slack"]
 
 
@@ -323,7 +326,7 @@ async def test_a_task_whose_state_is_damaged_is_looked_at_again_and_costs_nobody
     assert damaged == Settled(held=True), "its lease runs, and nobody else can have it"
     assert (await tasks.receipts(broken.incident))["slack"].ts == "1"
     assert settled == Settled(held=True)
-    again = await tasks.claim(0, "urgent", UNTIL, UNTIL + 30_000, "two", 10)
+    again = await tasks.claim(0, Lane.URGENT, UNTIL, UNTIL + 30_000, "two", 10)
     assert broken.incident in {task.incident for task in again}
 
 

@@ -10,6 +10,7 @@ from receiver.store.tasks import TaskStore
 from routing.event import Noted
 from routing.incident_parts import Actor
 from routing.receipt import Receipt
+from routing.vocabulary import Lane
 from tests.store.many import arrival, happen, open_many
 from tests.unit.builders import NOW
 
@@ -82,7 +83,7 @@ async def test_receipts_and_the_last_payload_are_part_of_it(
 ) -> None:
     (incident,) = await open_many(store, [arrival(1, "P1")], told=True)
     tasks = TaskStore(redis, 1)
-    claimed = await tasks.claim(0, "urgent", NOW, NOW + 1000, "t", 9)
+    claimed = await tasks.claim(0, Lane.URGENT, NOW, NOW + 1000, "t", 9)
     slack = next(task for task in claimed if task.task == "notify:slack")
     await tasks.settle(slack, "hold", NOW, receipt=Receipt(ts="1.1", channel="C"))
     await redis.hset(store.keys[0].seen, incident.id, NOW + 5)

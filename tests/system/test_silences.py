@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.alertmanager.silences import Silences
+from receiver.cli.root import main
 from receiver.errors import SilenceError
 from routing.matcher import Matcher, parse_matchers
 from tests.fakes.pagerduty import FakePagerDuty

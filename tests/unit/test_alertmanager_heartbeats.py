@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 
 HEARTBEAT = "heartbeats: {watchdog: {interval: 5m, matchers: ['alertname=\"Watchdog\"']}}\n"
 HOOK = "http://127.0.0.1:8080/v1/alerts/webhook"

@@ -64,7 +64,7 @@ def test_raising_by_hand_pages_anew_and_lowering_pages_nobody() -> None:
     assert raised.pages["pagerduty"].reason == "priority_raised"
     assert decisions[1].timeline[0].by == "ann"
     lowered, decisions = play((0, grade("P1")), (1, PriorityChanged(ANN, "P2")))
-    assert lowered.pages["pagerduty"].seq == decisions[0].incident.pages["pagerduty"].seq  # type: ignore[union-attr]
+    assert lowered.pages["pagerduty"].seq == decisions[0].incident.pages["pagerduty"].seq
     same, decisions = play((0, grade("P1")), (1, PriorityChanged(ANN, "P1")))
     assert (decisions[1].reason, same.pin) == ("same_priority", None)
 

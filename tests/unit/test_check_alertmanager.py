@@ -7,8 +7,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.alertmanager.check_config import check_alertmanager
+from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
 from routing.config.base import IncidentsConfig

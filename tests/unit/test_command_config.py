@@ -3,8 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.cli.config_option import chosen_file
+from receiver.cli.root import main
 from receiver.paths import shipped_config
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.observability.audit import note_doubts
 from receiver.settings.load import read_settings

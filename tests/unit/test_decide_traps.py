@@ -39,7 +39,7 @@ ANN = Actor("ann", "slack", "U1")
 HOUR = parse_within("1h")
 BOTH = received(alert("a"), alert("b", priority="P3"))  # P1 because of a
 FALLS = received(alert("a", resolved=True))  # then P3
-OFFICE = CalendarConfig(hours="12:00-13:00").build()  # NOW is 10:00
+OFFICE = CalendarConfig(hours="12:00-13:00").build()  # type: ignore[arg-type] # NOW is 10:00
 
 
 def test_a_fall_to_a_policy_with_times_still_escalates() -> None:
@@ -207,7 +207,7 @@ def test_after_quiet_hours_the_steps_keep_their_distance() -> None:
 
 
 def test_what_was_delivered_is_not_undeliverable_in_quiet_hours() -> None:
-    hours = CalendarConfig(hours="09:00-10:05").build()
+    hours = CalendarConfig(hours="09:00-10:05").build()  # type: ignore[arg-type]
     found = rules(Step(("slack",)), calendar=hours, quiet=True)  # due at 10:05, when it closes
     moves = ((0, received(alert())), (1, TimerDue("delivery", {"slack": 1})))
     paged, _ = play(*moves, found=found)

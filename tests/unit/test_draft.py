@@ -11,6 +11,7 @@ from routing.decision import Draft
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_changes import Changes
+from routing.vocabulary import Kind, Reason, Timer
 
 COUNTED = {"id", "schema", "version", "updated_at", "entries"}
 """What only the end of a draft changes, or nothing."""
@@ -31,7 +32,7 @@ def test_what_it_will_be_is_read_and_what_it_was_stays() -> None:
     start = incident()
     draft = Draft(start, start, 5)
     draft.set(title="Disk full", priority="P1")
-    draft.timer("escalate", 9)
+    draft.timer(Timer.ESCALATE, 9)
     assert (draft.incident.title, draft.incident.lane) == ("Disk full", "urgent")
     assert draft.incident.timers == {"escalate": 9}
     assert start == incident()
@@ -42,8 +43,8 @@ def test_the_end_of_a_draft_is_the_next_version() -> None:
     start = incident()
     draft = Draft(start, start, 5)
     draft.set(title="Disk full")
-    draft.say("noted", "a line")
-    decision = draft.done("noted")
+    draft.say(Kind.NOTE, "a line")
+    decision = draft.done(Reason.NOTED)
     made = decision.incident
     assert made is not None
     assert (made.version, made.updated_at, made.entries, made.title) == (4, 5, 1, "Disk full")
@@ -56,8 +57,8 @@ def test_what_is_the_same_as_before_changes_nothing() -> None:
     draft = Draft(start, start, 5)
     draft.set(title="")
     draft.bring_up_to_date(priority="P4")
-    draft.stop("escalate")
-    decision = draft.done("nothing")
+    draft.stop(Timer.ESCALATE)
+    decision = draft.done(Reason.UNCHANGED)
     assert not decision.changed
     assert decision.incident is start
 
@@ -65,10 +66,10 @@ def test_what_is_the_same_as_before_changes_nothing() -> None:
 def test_a_timer_that_is_set_and_stopped_leaves_nothing_to_do() -> None:
     start = incident()
     draft = Draft(start, start, 5)
-    draft.timer("escalate", 9)
-    draft.stop("escalate")
+    draft.timer(Timer.ESCALATE, 9)
+    draft.stop(Timer.ESCALATE)
     assert (draft.incident.timers, draft.schedule, draft.cancel) == ({}, {}, {"escalate"})
-    draft.timer("escalate", 12)
+    draft.timer(Timer.ESCALATE, 12)
     assert (draft.schedule, draft.cancel) == ({"escalate": 12}, set())
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.paths import FOR_PEOPLE, files_for_people
 
 ROOT = Path(__file__).parents[2]

@@ -93,7 +93,7 @@ def test_a_held_incident_ends_when_nothing_fires_for_a_while() -> None:
 
 def test_more_urgent_than_what_is_held_pages() -> None:
     minor = [
-        (minute, received(CALM, *(alert("b", priority="P2", **more) for more in copies)))
+        (minute, received(CALM, *(alert("b", priority="P2", **more) for more in copies)))  # type: ignore[arg-type]
         for minute, copies in enumerate(
             ({"starts_at": NOW + 2 * turn, "resolved": over, "ends_at": NOW + 2 * turn + over},)
             for turn in range(4)

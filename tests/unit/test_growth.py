@@ -78,7 +78,7 @@ def test_what_joins_is_said_to_whoever_has_it_and_what_only_flaps_is_not() -> No
     _, decisions = play((0, received(*some(1))), (1, more), found=DOUBLED)
     assert kinds(decisions)[-1] == "alerts_changed"
     asleep = [(0, received(*some(1))), (1, Snoozed(ANN, until=NOW + 60 * MINUTE)), (2, more)]
-    assert kinds(play(*asleep, found=DOUBLED)[1])[-1] == "joined"
+    assert kinds(play(*asleep, found=DOUBLED)[1])[-1] == "joined"  # type: ignore[arg-type]
     flapping = rules(flap_changes=3)
     turns: list[tuple[int, Event]] = []
     for turn in range(4):
@@ -132,7 +132,7 @@ def test_a_snooze_is_not_broken_and_its_end_pages_what_had_doubled() -> None:
 
 
 def test_quiet_hours_hold_the_page_of_a_group_that_grew() -> None:
-    office = CalendarConfig(hours="09:00-10:30").build()
+    office = CalendarConfig(hours="09:00-10:30").build()  # type: ignore[arg-type]
     quiet = clock(Step(("slack",)), calendar=office, quiet=True, repage=Repage(doubled=True))
     found = Rules(clocks=dict.fromkeys(("P1", "P2", "P3", "P4"), quiet), flap_changes=0)
     incident, decisions = play(*taken(), (45, received(*some(9))), found=found)

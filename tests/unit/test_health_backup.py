@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from receiver.__main__ import main
 from receiver.cli.checks.health.backup import check_backups
+from receiver.cli.root import main
 from receiver.upkeep.archive import ArchiveWriter, Header, NewFile
 
 HOUR_MS = 3_600_000

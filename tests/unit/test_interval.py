@@ -24,11 +24,11 @@ def at(seconds: float) -> int:
 
 
 def fires(since: float, **more: object) -> AlertsReceived:
-    return received(alert(starts_at=at(since), **more))
+    return received(alert(starts_at=at(since), **more))  # type: ignore[arg-type]
 
 
 def over(since: float, end: float, **more: object) -> AlertsReceived:
-    return received(alert(starts_at=at(since), ends_at=at(end), resolved=True, **more))
+    return received(alert(starts_at=at(since), ends_at=at(end), resolved=True, **more))  # type: ignore[arg-type]
 
 
 def told(*moves: tuple[float, Event], found: object = RULES) -> tuple[Incident, list[Decision]]:
@@ -283,7 +283,7 @@ def test_records_of_the_schema_before_are_read() -> None:
 
 def unstarted(**more: object) -> AlertsReceived:
     """A copy of a sender that tells no start."""
-    return received(alert(starts_at=0, **more))
+    return received(alert(starts_at=0, **more))  # type: ignore[arg-type]
 
 
 def test_a_copy_without_a_start_is_one_of_the_firing_that_is_known() -> None:

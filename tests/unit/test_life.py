@@ -125,7 +125,7 @@ def test_a_rise_breaks_a_snooze_and_an_end_ends_it() -> None:
 
 
 def test_a_snooze_until_working_hours() -> None:
-    night = CalendarConfig(hours="00:00-06:00").build()
+    night = CalendarConfig(hours="00:00-06:00").build()  # type: ignore[arg-type]
     found = rules_of(**{name: clock(calendar=night) for name in ("P1", "P2", "P3", "P4")})
     incident, _ = play((0, FIRING), (1, Snoozed(ANN)), found=found)
     # NOW is Monday, 10:00 UTC: work begins at midnight.
@@ -185,7 +185,7 @@ def test_a_note_is_the_status_update() -> None:
 
 
 def test_quiet_hours_hold_pages_until_they_end_and_a_rise_does_not_wait() -> None:
-    office = CalendarConfig(hours="12:00-13:00").build()
+    office = CalendarConfig(hours="12:00-13:00").build()  # type: ignore[arg-type]
     steps = (Step(("slack",)),)
     found = rules_of(
         P1=clock(*steps),
@@ -292,7 +292,7 @@ def test_closed_incidents_are_forgotten_unless_they_keep_something_quiet() -> No
 def test_what_a_person_reopened_ends_by_a_person_or_after_it_fired() -> None:
     opened, _ = play((0, FIRING), (1, CALM), (2, Reopened(ANN)))
     later = received(alert("a", resolved=True, ends_at=NOW + 1))
-    assert decide(opened, later, NOW + 3 * MINUTE, FULL).incident.state == "triggered"  # type: ignore[union-attr]
+    assert decide(opened, later, NOW + 3 * MINUTE, FULL).incident.state == "triggered"
     fired, _ = play(
         (0, FIRING),
         (1, CALM),
@@ -307,9 +307,9 @@ def test_a_group_that_grows_pages_again_by_rule() -> None:
     found = rules(repage=Repage(when=Condition("new_alerts >= 3")))
     some = [alert(name) for name in "abcd"]
     moves = [(0, received(some[0])), (1, Acknowledged(ANN)), (2, received(*some[:3]))]
-    small, _ = play(*moves, found=found)
+    small, _ = play(*moves, found=found)  # type: ignore[arg-type]
     assert (small.grown, small.pages["slack"].seq) == (2, 1)
-    grown, _ = play(*moves, (3, received(*some)), found=found)
+    grown, _ = play(*moves, (3, received(*some)), found=found)  # type: ignore[arg-type]
     page = grown.pages["slack"]
     assert (grown.grown, page.seq, page.reason, page.insists) == (0, 2, "grown", True)
 

@@ -388,7 +388,7 @@ async def test_each_task_has_its_own_correlation_id():
         await asyncio.sleep(0)
         return as_json()["correlation_id"]
 
-    assert await asyncio.gather(work("req-a"), work("req-b")) == ["req-a", "req-b"]
+    assert await asyncio.gather(work("req-a"), work("req-b")) == ["req-a", "req-b"]  # type: ignore[comparison-overlap]
 
 
 def test_a_records_own_correlation_id_comes_first():

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks.meaning_table import CONFIGURATIONS, Configured
 from benchmarks.proofs.meaning import compare
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.settings.meaning import hours
 from routing.config.calendar import CalendarConfig
 from routing.deadline import parse_within

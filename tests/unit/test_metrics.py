@@ -441,7 +441,7 @@ def test_registered_gauges_are_set_before_each_page(made):
 
 
 def test_a_gauge_that_fails_does_not_take_the_page_with_it(made, caplog):
-    made.register_gauges(lambda: {}["x"])
+    made.register_gauges(lambda: {}["x"])  # type: ignore[index]
     made.register_gauges(lambda: made.set_redis_up(up=True))
     assert value(made, "incident_manager_redis_up") == 1
     assert "a gauge could not be set" in caplog.text

@@ -3,6 +3,7 @@
 import json
 import typing
 
+import click
 import msgspec
 import pytest
 
@@ -19,7 +20,7 @@ from routing.incident import Incident
 from routing.incident_parts import Actor
 
 ANN = Actor("ann", "api")
-GIVEN = {
+GIVEN: dict[str, dict[str, object]] = {
     "assign": {"to": "bob"},
     "note": {"text": "looked at it"},
     "action-item": {"text": "rotate logs"},
@@ -77,8 +78,10 @@ def test_slack_asks_for_permissions_there_are() -> None:
 
 
 def test_the_command_line_has_every_action() -> None:
-    incidents = main.get_command(None, "incidents")  # type: ignore[arg-type]
-    names = set(incidents.list_commands(None))  # type: ignore[attr-defined]
+    context = click.Context(main)
+    incidents = main.get_command(context, "incidents")
+    assert isinstance(incidents, click.Group)
+    names = set(incidents.list_commands(context))
     short = {"acknowledge": "ack", "unacknowledge": "unack"}
     missing = {name for name in REGISTRY if name not in names and short.get(name) not in names}
     assert missing == set(), names

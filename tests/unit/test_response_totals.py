@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.observability.metrics.registry import Metrics
-from receiver.observability.metrics.response import BOUNDS, Configured, response_families
-from receiver.store.response_totals import ID, VALUE_MAX, added, read_field
+from receiver.observability.metrics.response import Configured, response_families
+from receiver.store.response_totals import BOUNDS, ID, VALUE_MAX, added, read_field
 from routing.decision import Observation
 
 STORED = [f for f in response_families(Configured((), (), ("db",), {})) if f.stored]
@@ -52,7 +52,7 @@ def series(name: str, **labels: str) -> str:
 
 def test_a_counter_is_one_field() -> None:
     labels = {"severity": "high", "type": "alert", "source": "grafana", "priority": "P2"}
-    one = seen("incidents_total", **labels)
+    one = seen("incidents_total", **labels)  # type: ignore[arg-type]
     assert added(one) == (
         ("incidents_total|severity=high|type=alert|source=grafana|priority=P2", 1),
     )

@@ -146,7 +146,7 @@ def test_a_clock_is_of_the_priority_it_ran_under_and_status_updates_are_not_kept
         acknowledge_within=parse_within("1h"), update_within=parse_within("10m"), flap_changes=0
     )
     low = {"fingerprint": "b", "priority": "P3", "priority_reason": "severity warning"}
-    urgent, warning = alert(), alert(**low)
+    urgent, warning = alert(), alert(**low)  # type: ignore[arg-type]
     incident, decisions = play(
         (0, received(urgent, warning)),
         (10, TimerDue("update")),

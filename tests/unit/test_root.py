@@ -34,7 +34,7 @@ def test_what_joins_a_group_joins_it_once() -> None:
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["nonsense"]])
 def test_what_needs_no_server_imports_none(words: list[str]) -> None:
     code = (
-        "import sys\nfrom receiver.__main__ import main\n"
+        "import sys\nfrom receiver.cli.root import main\n"
         f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
         f"print([one for one in {HEAVY!r} if one in sys.modules], file=sys.stderr)"
     )

@@ -329,7 +329,7 @@ notifiers:
         name: (
             entry.channel,
             entry.base_url,
-            (entry.token or entry.routing_key).get_secret_value(),  # type: ignore[union-attr]
+            (entry.token or entry.routing_key).get_secret_value(),
         )
         for name, entry in notifiers.items()
     }
@@ -478,7 +478,7 @@ def test_urls_and_prefixes_have_one_form(config: Config) -> None:
 def test_settings_are_frozen(config: Config) -> None:
     settings = config.load()
     with pytest.raises(ValueError, match="frozen"):
-        settings.web.max_alerts = 1  # type: ignore[misc]
+        settings.web.max_alerts = 1
 
 
 def test_anchors_and_merges_keep_the_nearest_value() -> None:

@@ -18,6 +18,7 @@ from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor, Silence
 from routing.matcher import parse_matchers
+from routing.vocabulary import Reason
 from tests.fakes.alertmanager import FakeAlertmanager
 
 HOUR = 3_600_000
@@ -53,7 +54,7 @@ class Notes:
             self.away -= 1
             raise StoreUnavailableError("away")
         self.submitted.append((event, event_id))
-        return Outcome("noted", None)
+        return Outcome(Reason.NOTED, None)
 
 
 class Still(Clock):

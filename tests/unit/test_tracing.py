@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from multidict import CIMultiDict
 
-from receiver.__main__ import main
+from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.observability import tracing
 from receiver.observability.tracing import Tracing, build_tracing, read_context
@@ -21,6 +21,7 @@ from routing.decision import Decision
 from routing.event import Noted
 from routing.incident import Incident
 from routing.incident_parts import AUTOMATIC, Page
+from routing.vocabulary import Reason
 from tests.unit.builders import GROUP
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -186,10 +187,10 @@ def test_a_page_keeps_the_trace_of_what_asked_for_it_and_a_new_one_gets_its_own(
     )
     again = msgspec.structs.replace(known, seq=2)
     after = msgspec.structs.replace(before, pages={"slack": again, "pager": known, "new": known})
-    decision = Decision("escalated", before, after, changed=True)
-    kept, _ = Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, decision, 0)
+    decision = Decision(Reason.ESCALATED, before, after, changed=True)
+    kept, _ = Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, decision, 0)  # type: ignore[arg-type]
     assert kept.incident.trace == Steps.context
     traces = {name: page.trace for name, page in kept.incident.pages.items()}
     assert traces == {"slack": Steps.context, "pager": old, "new": Steps.context}
     same = msgspec.structs.replace(decision, changed=False)
-    assert Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, same, 0)[0] is same
+    assert Tracing(Steps()).decided("", Noted(AUTOMATIC, "x"), before, same, 0)[0] is same  # type: ignore[arg-type]

@@ -131,4 +131,4 @@ class Prometheus:
         for peer in self.alertmanagers:
             if peer.index not in self.cut_off:
                 delay = self._world.chance.randint(5, 400)
-                self._world.after(delay, lambda peer=peer: peer.post(name, starts, ends))  # type: ignore[misc]
+                self._world.after(delay, lambda peer=peer: peer.post(name, starts, ends))

@@ -214,7 +214,7 @@ class Alertmanager:
         entry = self._entry
         for peer in self.peers if not self.alone and entry else ():
             delay = self._world.chance.randint(10, 1_500)
-            self._world.after(delay, lambda peer=peer: peer.alone or peer.hear(entry))  # type: ignore[misc]
+            self._world.after(delay, lambda peer=peer: peer.alone or peer.hear(entry))
 
 
 def _merged(old: Kept, new: Kept, now: int) -> Kept:
