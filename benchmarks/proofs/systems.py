@@ -11,7 +11,7 @@ import re
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,13 +78,14 @@ async def _round(
     folder.mkdir()
     generator = Generator(members)
     patience = longest(members) + SPARE_S
+    began = datetime.now(UTC)
     async with generator.running():
         if any(alert.history for _, alert in members):
             await write_past(folder, generator, members)
         alertmanager = await _alertmanager(rig, folder)
         prometheus = await _prometheus(folder, generator, systems, alertmanager.url)
         try:
-            look = functools.partial(_judge, rig, members, alertmanager.url, table)
+            look = functools.partial(_judge, rig, members, alertmanager.url, table, began)
             rising = await _until_right(look, patience)
             generator.turn(calm=True)
             look = functools.partial(_ended, rig, members, alertmanager.url)
@@ -242,8 +243,12 @@ async def _receivers(rig: Rig, alertmanager: str) -> dict[tuple[str | None, str]
 
 
 async def _judge(
-    rig: Rig, members: list[Pair], alertmanager: str, table: dict[Any, Row]
+    rig: Rig, members: list[Pair], alertmanager: str, table: dict[Any, Row], began: datetime
 ) -> dict[Key, str]:
+    """Return what is wrong with each alert; what fired before ``began`` has not come yet.
+
+    The low values of one round may have another alert fire, whose end nobody tells.
+    """
     incidents = await _incidents(rig)
     known = await _receivers(rig, alertmanager)
     found: dict[Key, str] = {}
@@ -252,7 +257,12 @@ async def _judge(
         if system.system == OWN:
             problem = _past_us(known.get(key), incidents.get(key), alert)
         else:
-            problem = _problem(rig.url, incidents.get(key), table[key], system, alert)
+            fresh = [
+                (shown, one)
+                for shown, one in incidents.get(key, [])
+                if one["starts_at"] and datetime.fromisoformat(one["starts_at"]) >= began
+            ]
+            problem = _problem(rig.url, fresh, table[key], system, alert)
         found[key] = problem
     return found
 
