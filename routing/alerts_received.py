@@ -81,7 +81,7 @@ def _next_generation(draft: Draft, event: AlertsReceived, rules: Rules) -> Draft
     once more would change it, and the latest changes: what flaps does so under any id. Everything
     else that is over stays behind, but for its times: a late firing copy of it is an echo here too.
     """
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     if not draft.incident.firing():
         return draft
     told = {alert.fingerprint for alert in event.alerts}
@@ -230,11 +230,11 @@ def _forget_suppressed(draft: Draft, rules: Rules) -> None:
 
     The start alone may move: another replica's half of the same firing began a little later.
     """
-    suppressed: dict[str, int] = draft.incident.suppressed
+    suppressed = draft.incident.suppressed
     if not suppressed:
         return
     before = draft.base or draft.start
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     until = before.resolved_at or before.episode_opened_at
     quiet, anew = {}, {}
     for key, since in suppressed.items():

@@ -44,7 +44,7 @@ def drop(draft: Draft, name: Timer) -> None:
     """Take a clock away without counting it, unless it had run out already."""
     draft.stop(name)
     _judge(draft, name)
-    known: dict[str, Deadline] = draft.incident.deadlines
+    known = draft.incident.deadlines
     if name in known:
         draft.set(deadlines={key: value for key, value in known.items() if key != name})
 
@@ -65,7 +65,7 @@ def settle(draft: Draft, name: Timer, outcome: Ended, by: str) -> None:
 
 def _judge(draft: Draft, name: Timer) -> None:
     """Note that a clock ran out before what ends it now."""
-    deadline: Deadline | None = draft.incident.deadlines.get(name)
+    deadline = draft.incident.deadlines.get(name)
     if deadline is None or not deadline.running:
         return
     if (deadline.paused_at or draft.now) > deadline.due:
@@ -79,7 +79,7 @@ def is_over(draft: Draft, name: Timer) -> bool:
 
     One that never ran, as the priority had none then, will bring nothing either.
     """
-    deadline: Deadline | None = draft.incident.deadlines.get(name)
+    deadline = draft.incident.deadlines.get(name)
     return (
         deadline is None
         or not deadline.running
@@ -131,7 +131,7 @@ def hold(draft: Draft, clock: Clock) -> None:
     ``due`` becomes when it will be due: what is left then counts from the end of quiet hours. What
     has run out stays as it is.
     """
-    until: int | None = draft.incident.timers.get(Timer.QUIET)
+    until = draft.incident.timers.get(Timer.QUIET)
     if until is None or draft.incident.state != "triggered":
         return
     for name in CLOCKS:
@@ -195,7 +195,7 @@ def follow_priority(draft: Draft, clock: Clock) -> None:
 
 def start_missing(draft: Draft, clock: Clock) -> None:
     """Start what should run and does not: a snooze or another priority had no such clock."""
-    update: Deadline | None = draft.incident.deadlines.get(Timer.UPDATE)
+    update = draft.incident.deadlines.get(Timer.UPDATE)
     runs = update is not None and update.running
     if draft.incident.state != "snoozed" and not runs:
         start(draft, clock, Timer.UPDATE)
@@ -230,7 +230,7 @@ def _ended(draft: Draft, name: Timer, outcome: Ended, by: str) -> None:
     # clock that ended ran under the priority before.
     ran = draft.start.priority
     draft.observe("incident_deadlines_total", priority=ran, clock=name, outcome=outcome, by=by)
-    if name == "update":
+    if name == Timer.UPDATE:
         return
     due = draft.incident.deadlines[name].due
     end = ClockEnd(draft.incident.episode, name, ran, due, draft.now, outcome)

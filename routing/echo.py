@@ -8,7 +8,7 @@ after ``echo_window`` when nobody told of that start before, or when it is told 
 Where it comes and goes all the time (``flapping``), such starts are no echoes and count at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
@@ -79,7 +79,7 @@ def believe_flapping(
 
 def watch(draft: Draft, suspected: dict[str, Suspect], rules: Rules) -> None:
     """Set what is suspected, and when to look at it next."""
-    known: Mapping[str, Suspect] = draft.start.suspected
+    known = draft.start.suspected
     if suspected == known:
         return
     draft.set(suspected=suspected)
@@ -115,7 +115,7 @@ def say_outcome(draft: Draft, told_again: list[Alert]) -> None:
         draft.say(
             Kind.ECHO_BELIEVED, f"Reported again as firing after its end: {named(told_again)}"
         )
-    alerts: Mapping[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     left = draft.incident.suspected
     over = [
         suspect.alert

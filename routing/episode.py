@@ -11,7 +11,7 @@ from routing.escalation import start_clocks
 from routing.flapping import count_change
 from routing.growth import page_growth
 from routing.incident import describe
-from routing.incident_parts import AUTOMATIC, Actor, Part
+from routing.incident_parts import AUTOMATIC, Actor
 from routing.rules import Rules
 from routing.urgency import keep_priority, name_incident, raise_to_parts, reprioritise
 from routing.vocabulary import Ended, Kind, PageReason, Reason, Timer
@@ -54,7 +54,7 @@ def begin(draft: Draft, rules: Rules, firing: list[Alert], *, fired: bool) -> Re
 
 
 def _say_opened(draft: Draft) -> None:
-    by: Actor | None = draft.incident.opened_by
+    by = draft.incident.opened_by
     if by is None:
         draft.say(Kind.OPENED, draft.incident.title)
     else:
@@ -110,7 +110,7 @@ def firing_again(firing: list[Alert]) -> str:
 
 def end(draft: Draft, rules: Rules, *, settled: bool = False) -> Reason:
     """Resolve the incident, for nothing fires any more; ``settled``: nor did it for a while."""
-    parts: dict[str, Part] = draft.incident.parts
+    parts = draft.incident.parts
     if draft.incident.by_hand or any(part.firing for part in parts.values()):
         return Reason.UPDATED
     if not settled:
@@ -144,7 +144,7 @@ def _fired(draft: Draft) -> bool:
 
 def calm_down(draft: Draft, rules: Rules) -> Reason:
     """Nothing changed for a while: believe the end, or the lower priority, that was held back."""
-    parts: dict[str, Part] = draft.incident.parts
+    parts = draft.incident.parts
     firing = draft.incident.firing()
     if not (firing or draft.incident.by_hand or any(part.firing for part in parts.values())):
         return end(draft, rules, settled=True)

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 import msgspec
 
 from routing import clocks
-from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.incident import Incident, page_wanted
-from routing.incident_parts import INFORMED, Page, Part
+from routing.incident_parts import INFORMED, Page
 from routing.reach import episode_pages, is_reached, mark
 from routing.rules import Clock, Step
 from routing.vocabulary import Kind, PageReason, Timer
@@ -60,7 +59,7 @@ def start_clocks(draft: Draft, clock: Clock, reason: PageReason, skip: str = "")
     draft.stop(Timer.QUIET, Timer.REMIND, Timer.SNOOZE)
     clocks.drop(draft, Timer.RESOLVE)
     clocks.start(draft, clock, Timer.ACKNOWLEDGE)
-    if "update" not in draft.incident.timers:
+    if Timer.UPDATE not in draft.incident.timers:
         clocks.start(draft, clock, Timer.UPDATE)
     page_next(draft, clock, reason, skip=skip)
     _inform(draft, clock, reason)
@@ -68,19 +67,19 @@ def start_clocks(draft: Draft, clock: Clock, reason: PageReason, skip: str = "")
 
 def count_firing(draft: Draft) -> int:
     """Return how many alerts fire, with those of merged incidents."""
-    suppressed: dict[str, int] = draft.incident.suppressed
-    alerts: dict[str, Alert] = draft.incident.alerts
+    suppressed = draft.incident.suppressed
+    alerts = draft.incident.alerts
     firing = sum(
         not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
         for alert in alerts.values()
     )
-    parts: dict[str, Part] = draft.incident.parts
+    parts = draft.incident.parts
     return firing + sum(part.firing for part in parts.values())
 
 
 def _inform(draft: Draft, clock: Clock, reason: PageReason) -> None:
     """Let other systems know, beside the policy: nothing waits for what they answer."""
-    pages: dict[str, Page] = draft.incident.pages
+    pages = draft.incident.pages
     fresh = {
         name: Page(seq=1, since=1, step=INFORMED, reason=reason, at=draft.now)
         for name in clock.inform
@@ -174,7 +173,7 @@ def _wait_for_hours(draft: Draft, clock: Clock, reason: PageReason) -> bool:
     """Put a page off until quiet hours end; who asks by hand means now."""
     if not clock.quiet or reason == PageReason.BY_HAND or clock.calendar.is_open(draft.now):
         return False
-    if "quiet" not in draft.incident.timers:
+    if Timer.QUIET not in draft.incident.timers:
         until = clock.calendar.next_open(draft.now)
         draft.timer(Timer.QUIET, until)
         draft.set(held_reason=reason)
@@ -195,9 +194,9 @@ def page(
     draft: Draft, name: str, mention: str, reason: PageReason, paged: Mapping[str, int] | None
 ) -> None:
     """Raise the page of one notifier; while somebody is on it, the page insists."""
-    pages: dict[str, Page] = draft.incident.pages
+    pages = draft.incident.pages
     known = pages.get(name)
-    step: int = draft.incident.step
+    step = draft.incident.step
     # A new episode starts its own series: what an older one delivered does not count for it.
     fresh = reason == PageReason.REOPENED or name not in episode_pages(draft)
     insists = draft.incident.state == "acknowledged"
@@ -226,7 +225,7 @@ def page(
 
 def answer_pages(draft: Draft) -> bool:
     """Note that a person answered all pages raised so far; return whether one was open."""
-    pages: dict[str, Page] = draft.incident.pages
+    pages = draft.incident.pages
     was_open = any(page.seq > page.answered_seq for page in pages.values())
     if was_open:
         answered = {
@@ -261,7 +260,7 @@ def _exhausted(draft: Draft, clock: Clock, reason: PageReason, paged: Mapping[st
     arrive may reach somebody: the delivery timer asks again.
     """
     pages = episode_pages(draft)
-    on_its_way = "delivery" in draft.incident.timers and any(
+    on_its_way = Timer.DELIVERY in draft.incident.timers and any(
         page.failed_seq < page.seq and page.at + clock.deliver_within > draft.now
         for page in pages.values()
     )
@@ -281,13 +280,13 @@ def acknowledge_passed(draft: Draft, clock: Clock, paged: Mapping[str, int]) -> 
     clocks.miss(draft, clock, Timer.ACKNOWLEDGE)
     _, following = _staffed(clock, draft.incident.step + 1)
     # Without its timer (the policy was another one when it was paged) nobody would be told.
-    if following is None or "escalate" not in draft.incident.timers:
+    if following is None or Timer.ESCALATE not in draft.incident.timers:
         page_next(draft, clock, PageReason.DEADLINE, paged)
 
 
 def undelivered(draft: Draft, clock: Clock, notifier: str, paged: Mapping[str, int]) -> None:
     """A page will never arrive: it moves on to the next step at once."""
-    pages: dict[str, Page] = draft.incident.pages
+    pages = draft.incident.pages
     failed = pages[notifier]
     draft.set(pages={**pages, notifier: msgspec.structs.replace(failed, failed_seq=failed.seq)})
     # Of two notifiers failing in one step only the first moves the page on.

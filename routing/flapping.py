@@ -43,10 +43,10 @@ def wait_for_quiet(draft: Draft, rules: Rules) -> None:
 
 def held(draft: Draft, asked: str, reason: str) -> tuple[str, str]:
     """Return priority and reason of what asks for ``asked``: what flaps does not fall."""
-    before: str = draft.incident.priority
+    before = draft.incident.priority
     if not draft.incident.flapping or asked <= before:
         return asked, reason
-    words: str = draft.incident.priority_reason
+    words = draft.incident.priority_reason
     return before, words if words.startswith(_HELD) else f"{_HELD}{words}"
 
 

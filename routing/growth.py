@@ -8,7 +8,7 @@ from routing.decision import Draft
 from routing.escalation import count_firing, page_again
 from routing.flapping import count_change
 from routing.rules import Repage, Rules
-from routing.vocabulary import Kind, PageReason
+from routing.vocabulary import Kind, PageReason, Timer
 
 AT_LEAST = 2
 """So many more have to fire for ``doubled``: of one alert the second is said, the third pages."""
@@ -24,7 +24,7 @@ def page_growth(
     """
     clock = rules.clocks[draft.incident.priority]
     repage = clock.repage
-    asleep = draft.incident.state == "snoozed" or "quiet" in draft.incident.timers
+    asleep = draft.incident.state == "snoozed" or Timer.QUIET in draft.incident.timers
     if repage is None or asleep or draft.incident.flapping:
         return
     reason = PageReason.AFTER_SILENCE if after_silence else PageReason.GROWN
@@ -39,7 +39,7 @@ def page_growth(
 
 def _grown(draft: Draft, repage: Repage) -> str:
     """Return how much it grew, "" when that is not enough to page."""
-    joined: int = draft.incident.grown
+    joined = draft.incident.grown
     if repage.when is not None:
         enough = repage.when.holds({}, {"new_alerts": str(joined)}, 0)
         return f"{joined} more alerts since the last page" if enough else ""
@@ -48,9 +48,9 @@ def _grown(draft: Draft, repage: Repage) -> str:
     if not repage.doubled or asking:
         return ""
     firing = count_firing(draft)
-    told: int = draft.incident.told_firing or max(firing - joined, 1)
+    told = draft.incident.told_firing or max(firing - joined, 1)
     enough = firing >= max(2 * told, told + AT_LEAST)
     return f"{firing} alerts fire now, {told} when it was last paged" if enough else ""
 
 
-_ASKS = {"acknowledge", "escalate"}
+_ASKS = frozenset({Timer.ACKNOWLEDGE, Timer.ESCALATE})

@@ -61,7 +61,7 @@ def _fresh(event: HeartbeatSeen) -> Incident:
 
 def heartbeat_due(draft: Draft, event: TimerDue) -> Reason:
     """No beat came in time. ``event.lost``: it is not configured any more."""
-    since = draft.incident.timers["heartbeat"]
+    since = draft.incident.timers[Timer.HEARTBEAT]
     draft.stop(Timer.HEARTBEAT)
     if event.lost:
         draft.set(state="tombstone")

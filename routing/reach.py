@@ -12,7 +12,7 @@ from routing.decision import Draft
 from routing.duration import format_duration, format_moment
 from routing.event import DeliveryRecovered
 from routing.incident import OPEN_STATES
-from routing.incident_parts import INFORMED, Actor, Page, Unreached
+from routing.incident_parts import INFORMED, Page, Unreached
 from routing.rules import Clock, Rules
 from routing.vocabulary import Kind, Reason
 
@@ -22,8 +22,8 @@ WHY_MAX = 200
 
 def episode_pages(draft: Draft) -> dict[str, Page]:
     """Return the pages of this episode: older ones neither are late for it nor reached anybody."""
-    opened_at: int = draft.incident.episode_opened_at
-    pages: dict[str, Page] = draft.incident.pages
+    opened_at = draft.incident.episode_opened_at
+    pages = draft.incident.pages
     return {
         name: page for name, page in pages.items() if page.at >= opened_at and page.step != INFORMED
     }
@@ -53,7 +53,7 @@ def nobody_yet(
 def mark(draft: Draft, errors: Mapping[str, str], *, exhausted: bool = False) -> None:
     """Note that nobody could be reached so far; ``exhausted``: and no escalation step is left."""
     pages = episode_pages(draft)
-    known: Unreached | None = draft.incident.unreached
+    known = draft.incident.unreached
     if known is not None and known.until:
         # Somebody was reached in this episode: receipts that were read too early say otherwise.
         return
@@ -73,7 +73,7 @@ def _whys(pages: Mapping[str, Page], errors: Mapping[str, str]) -> Iterable[str]
 
 def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) -> Reason:
     """A page arrived after all, or a notifier that had failed works again."""
-    known: Unreached | None = draft.incident.unreached
+    known = draft.incident.unreached
     waited = known is not None and not known.until
     failed = ""
     if event.failed_since:
@@ -87,7 +87,7 @@ def delivery_recovered(draft: Draft, event: DeliveryRecovered, _rules: Rules) ->
     if not failed:
         return Reason.UNCHANGED
     # Nothing that is shown to people has changed: the line goes along with their next update.
-    pages: dict[str, Page] = draft.incident.pages
+    pages = draft.incident.pages
     draft.skip.update(name for name, page in pages.items() if page.step != INFORMED)
     after = _span(draft.now - event.failed_since)
     draft.say(Kind.DELIVERY_RECOVERED, f"{event.notifier} delivers again after {after}; {failed}")
@@ -100,11 +100,11 @@ def _span(length: int) -> str:
 
 def follow(draft: Draft) -> None:
     """Take the mark away once a person has the incident, or nobody needs to have it."""
-    known: Unreached | None = draft.incident.unreached
+    known = draft.incident.unreached
     if known is None or known.until:
         return
-    state: str = draft.incident.state
-    by: Actor | None = draft.incident.acknowledged_by
+    state = draft.incident.state
+    by = draft.incident.acknowledged_by
     answered = state == "acknowledged" and by is not None and by.ends == "human"
     if answered or state == "snoozed" or state not in OPEN_STATES:
         draft.set(unreached=None)

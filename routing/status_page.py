@@ -28,7 +28,7 @@ _TOLD_BY = frozenset({"state", "episode", "priority", "alerts", "parts", "merged
 
 def follow(draft: Draft, rules: Rules) -> None:
     """Bring what is published in line with the incident as it will be."""
-    published: Publication | None = draft.incident.published
+    published = draft.incident.published
     rule = rules.status
     if (rule is None and published is None) or not draft.fields.keys() & _TOLD_BY:
         return
@@ -251,7 +251,7 @@ def _end_of(published: Publication, *, goes_on: bool) -> int:
 
 def remind(draft: Draft) -> None:
     """Say what outsiders still read, for nobody has told them anything new in time."""
-    published: Publication | None = draft.incident.published
+    published = draft.incident.published
     if published is None or published.hidden or published.resolved_at:
         return
     shown = [said for said in published.updates if not said.hidden]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from routing import clocks, echo, escalation, interval, reach, status_page
 from routing.actions.merge import told_target
 from routing.actions.person import wake
-from routing.alert import Alert
 from routing.alerts_received import follow_alerts
 from routing.decision import Draft
 from routing.duration import format_duration
@@ -14,7 +13,6 @@ from routing.event import DeliveryFailed, Seen, TimerDue
 from routing.forgetting import forget, is_needed
 from routing.heartbeat import heartbeat_due
 from routing.incident import describe, page_wanted
-from routing.incident_parts import Suspect
 from routing.rules import Clock, Rules
 from routing.vocabulary import Kind, PageReason, Reason, Timer
 
@@ -186,7 +184,7 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
     Whoever changes routes or group_by in Alertmanager while something fires gets a new group, and
     nothing is ever said of the old one again.
     """
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     moved = {
         alert.fingerprint: alert
         for alert in draft.incident.firing()
@@ -203,7 +201,7 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
 
 
 def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -> Reason:
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     firing = {alert.fingerprint: alert for alert in draft.start.watched()}
     said = {
         key: _words(answers[key])
@@ -211,7 +209,7 @@ def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -
         if key in answers and answers[key].state != "active"
     }
     gone = [key for key in said if answers[key].state == "gone"]
-    known: dict[str, str] = draft.incident.vanished
+    known = draft.incident.vanished
     for words in sorted({words for key, words in said.items() if known.get(key) != words}):
         names = sorted({describe(firing[key]) for key, how in said.items() if how == words})
         draft.say(Kind.VANISHED, f"Alertmanager says {words}: {', '.join(names[:5])}")
@@ -230,7 +228,7 @@ def _words(answer: Seen) -> str:
 
 def _echo(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
     """Believe suspects that Alertmanager knows, or that nobody contradicted; drop what is gone."""
-    suspected: dict[str, Suspect] = draft.incident.suspected
+    suspected = draft.incident.suspected
     answers = event.alerts or {}
     draft.stop(Timer.ECHO)
     gone = {key: one for key, one in suspected.items() if key in answers and _is_gone(answers[key])}
@@ -248,8 +246,8 @@ def _echo(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
         draft.say(Kind.ECHO_DROPPED, f"Alertmanager says it is over: {names}")
     if not ripe:
         return Reason.ECHO_DROPPED if gone else Reason.TIMER_EARLY
-    alerts: dict[str, Alert] = draft.incident.alerts
-    former: dict[str, Alert] = draft.incident.former
+    alerts = draft.incident.alerts
+    former = draft.incident.former
     believed = {
         key: interval.believe(alerts.get(key) or former.get(key), one.alert, one.since, draft.now)
         for key, one in ripe.items()

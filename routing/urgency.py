@@ -10,17 +10,17 @@ from routing.escalation import arm_next, start_clocks
 from routing.flapping import count_change, held, wait_for_quiet
 from routing.group import Group
 from routing.incident import describe, labelled
-from routing.incident_parts import Actor, Part, Pin
+from routing.incident_parts import Actor
 from routing.rules import Rules
 from routing.severity import canonical
-from routing.vocabulary import Kind, PageReason, Reason
+from routing.vocabulary import Kind, PageReason, Reason, Timer
 
 
 def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
     """Set what names the incident from the alerts that matter most, most urgent first."""
     lead = shown[0]
     asked, reason = classified(draft, rules, shown)
-    pin: Pin | None = draft.incident.pin
+    pin = draft.incident.pin
     if pin is not None and asked >= pin.over:
         priority, reason = pin.priority, pin.reason
     else:
@@ -63,7 +63,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
 
 
 def _of_parts(draft: Draft, priority: str, reason: str) -> tuple[str, str]:
-    parts: dict[str, Part] = draft.incident.parts
+    parts = draft.incident.parts
     for source, part in parts.items():
         if part.firing and part.priority < priority:
             priority, reason = part.priority, f"merged incident {source}"
@@ -81,14 +81,18 @@ def follow_lower(draft: Draft, rules: Rules) -> None:
     clock = rules.clocks[draft.incident.priority]
     clocks.follow_priority(draft, clock)
     # What quiet hours hold back is paged at their end.
-    climbs = draft.incident.step >= 0 or "quiet" not in draft.incident.timers
-    if draft.incident.state == "triggered" and climbs and "escalate" not in draft.incident.timers:
+    climbs = draft.incident.step >= 0 or Timer.QUIET not in draft.incident.timers
+    if (
+        draft.incident.state == "triggered"
+        and climbs
+        and Timer.ESCALATE not in draft.incident.timers
+    ):
         arm_next(draft, clock, draft.incident.step + 1)
 
 
 def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = None) -> Reason:
     """Page anew for a priority that rose; whoever took a P3 has not said that they answer a P1."""
-    after: str = draft.incident.priority
+    after = draft.incident.priority
     text = f"{before} to {after}: {draft.incident.priority_reason}"
     draft.say(Kind.PRIORITY_RAISED, text, by)
     if by is None:
@@ -101,7 +105,7 @@ def raise_priority(draft: Draft, rules: Rules, before: str, by: Actor | None = N
 
 def keep_priority(draft: Draft) -> None:
     """Let what is over keep the most urgent priority any of its alerts had."""
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     if not alerts or draft.incident.pin is not None:
         return
     lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
@@ -114,13 +118,13 @@ def reprioritise(draft: Draft, rules: Rules, firing: list[Alert]) -> Reason:
 
     A rise pages again and asks for a new acknowledgement; a fall is only noted.
     """
-    before: str = draft.incident.priority
-    asked: str = draft.incident.asked
+    before = draft.incident.priority
+    asked = draft.incident.asked
     if firing:
         name_incident(draft, rules, firing)
     else:
         raise_to_parts(draft)
-    after: str = draft.incident.priority
+    after = draft.incident.priority
     if after < before:
         return raise_priority(draft, rules, before)
     if after > before:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from receiver.app.memory import Memory, find_trim
 from receiver.conditions import Conditions, Subject
-from receiver.http.admission import Admission, Lane
+from receiver.http.admission import Admission, RequestLane
 from receiver.http.connections import Connections
 from receiver.http.descriptors import Descriptors, raise_limit
 from receiver.observability.loop_lag import LoopLag
@@ -25,7 +25,7 @@ class Load:
         self._descriptors = Descriptors(raise_limit())
         self._lag = LoopLag()
         self._memory = Memory(find_trim())
-        self._refused = dict.fromkeys(Lane, 0)
+        self._refused = dict.fromkeys(RequestLane, 0)
         self._said = 0
         self.admission = Admission(self._refuse)
 
@@ -64,7 +64,7 @@ class Load:
         self._conditions.report(Subject.OVERLOAD, words if recent else "")
         self._said = self._said if recent else total
 
-    def _refuse(self, lane: Lane) -> None:
+    def _refuse(self, lane: RequestLane) -> None:
         self._refused[lane] += 1
 
 

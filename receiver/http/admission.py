@@ -24,7 +24,7 @@ RETRY_S = (1, 5)
 """Bounds of Retry-After, drawn by chance: not all who were refused come back together."""
 
 
-class Lane(StrEnum):
+class RequestLane(StrEnum):
     """What a request is for; also the value of the metric's label."""
 
     URGENT = "urgent"
@@ -32,7 +32,7 @@ class Lane(StrEnum):
     PEOPLE = "people"
 
 
-MOST = {Lane.URGENT: 256, Lane.INTAKE: 2_048, Lane.PEOPLE: 256}
+MOST = {RequestLane.URGENT: 256, RequestLane.INTAKE: 2_048, RequestLane.PEOPLE: 256}
 """Requests being answered at once, whatever the pace."""
 
 
@@ -41,7 +41,7 @@ class Ticket:
 
     __slots__ = ("counted", "lane", "large", "left")
 
-    def __init__(self, lane: Lane, *, counted: bool, large: int) -> None:
+    def __init__(self, lane: RequestLane, *, counted: bool, large: int) -> None:
         self.lane = lane
         self.counted = counted
         self.large = large
@@ -52,14 +52,14 @@ class Admission:
     """Counts the requests being answered, and at which pace."""
 
     def __init__(
-        self, refused: Callable[[Lane], None], now: Callable[[], float] = time.monotonic
+        self, refused: Callable[[RequestLane], None], now: Callable[[], float] = time.monotonic
     ) -> None:
         """``refused(lane)`` is called for each request that has to come again; ``now()`` in s."""
         self._refused = refused
         self._now = now
         self.looks_urgent: Callable[[bytes], bool] = lambda _: False
         """Whether an alert looks like P1 or P2, as bytes: it may be wrong."""
-        self._inside = dict.fromkeys(Lane, 0)
+        self._inside = dict.fromkeys(RequestLane, 0)
         self._large = 0
         self._crowded_since = 0.0
         self._answered = 0
@@ -67,7 +67,9 @@ class Admission:
         self._measured_at = 0.0
         self._refused_at = float("-inf")
 
-    def enter(self, lane: Lane, size: int, *, whole: bool, data: bytes = b"") -> Ticket | None:
+    def enter(
+        self, lane: RequestLane, size: int, *, whole: bool, data: bytes = b""
+    ) -> Ticket | None:
         """Take a request, or return None: it has to come again later.
 
         ``size``: of its body, in bytes. ``whole``: all of it is here. One that drips in takes no
@@ -79,8 +81,8 @@ class Admission:
             taken = None
         elif self._has_room(lane):
             taken = lane
-        elif data and self._has_room(Lane.URGENT) and self.looks_urgent(data):
-            taken = Lane.URGENT
+        elif data and self._has_room(RequestLane.URGENT) and self.looks_urgent(data):
+            taken = RequestLane.URGENT
         else:
             taken = None
         if taken is None:
@@ -91,9 +93,9 @@ class Admission:
         self._large += large
         return Ticket(taken, counted=whole, large=large)
 
-    def _has_room(self, lane: Lane) -> bool:
+    def _has_room(self, lane: RequestLane) -> bool:
         full = self._inside[lane] >= MOST[lane]
-        return not full and (lane is not Lane.INTAKE or self.wait() <= PATIENCE_S)
+        return not full and (lane is not RequestLane.INTAKE or self.wait() <= PATIENCE_S)
 
     def arrived(self, ticket: Ticket) -> None:
         """Give a request its place: the rest of it is here."""
@@ -107,12 +109,12 @@ class Admission:
         self._large -= ticket.large
         if ticket.counted:
             self._inside[ticket.lane] -= 1
-            self._answered += ticket.lane is not Lane.PEOPLE
+            self._answered += ticket.lane is not RequestLane.PEOPLE
 
     def wait(self) -> float:
         """Return how long (s) an alert that came now would wait, by the pace of the last crowd."""
         now = self._now()
-        inside = self._inside[Lane.INTAKE] + self._inside[Lane.URGENT]
+        inside = self._inside[RequestLane.INTAKE] + self._inside[RequestLane.URGENT]
         if inside < FLOOR:
             # How fast it can go shows only while it has enough to do.
             self._crowded_since, self._answered = 0.0, 0
@@ -132,21 +134,21 @@ class Admission:
         """Return how long ago (s) a request was refused last."""
         return self._now() - self._refused_at
 
-    def inside(self) -> dict[Lane, int]:
+    def inside(self) -> dict[RequestLane, int]:
         """Return how many requests of each lane are being answered."""
         return dict(self._inside)
 
 
-def lane_of(method: str, path: str) -> Lane | None:
+def lane_of(method: str, path: str) -> RequestLane | None:
     """Return the lane of a request; None for what is answered always: probes, and public pages."""
     plain = path.rstrip("/")
     if plain.endswith(_WEBHOOK.decode()):
-        return Lane.INTAKE
+        return RequestLane.INTAKE
     if plain.endswith("/events") and "/v1/integrations/" in plain:
-        return Lane.INTAKE
+        return RequestLane.INTAKE
     if method in ("GET", "HEAD") and plain.endswith(_ALWAYS):
         return None
-    return Lane.PEOPLE
+    return RequestLane.PEOPLE
 
 
 _ALWAYS = ("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json")

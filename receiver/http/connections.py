@@ -18,7 +18,7 @@ from receiver.http.admission import (
     LARGE_BYTES,
     Admission,
     Framing,
-    Lane,
+    RequestLane,
     Ticket,
     framing,
     lane_of,
@@ -166,7 +166,7 @@ class Connections:
             refused = web.Response(
                 status=503, body=_TOO_MUCH, content_type="application/json", headers=headers
             )
-            pages = request.app.get(PAGES) if lane is Lane.PEOPLE else None
+            pages = request.app.get(PAGES) if lane is RequestLane.PEOPLE else None
             return await pages.answer(request, refused) if pages is not None else refused
         try:
             if not ticket.counted:
@@ -328,7 +328,9 @@ class _Connection(web.RequestHandler):
         if admission is None or self.transport is None:
             return True
         self._give_back()
-        self._ticket = admission.enter(Lane.INTAKE, found.size, whole=not found.rest, data=data)
+        self._ticket = admission.enter(
+            RequestLane.INTAKE, found.size, whole=not found.rest, data=data
+        )
         if self._ticket is not None:
             return True
         self._unread, self._coming = found.rest, 0

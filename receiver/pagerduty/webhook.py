@@ -42,7 +42,15 @@ ANSWER_WITHIN_S = 4.5
 TOO_OLD_MS = LONG_EVENT_TTL - 3_600_000
 RAW_KEPT = 4_096
 APPLIED = frozenset(
-    {"acknowledged", "unacknowledged", "resolved", "reopened", "assigned", "escalated", "noted"}
+    {
+        Reason.ACKNOWLEDGED,
+        Reason.UNACKNOWLEDGED,
+        Reason.RESOLVED,
+        Reason.REOPENED,
+        Reason.ASSIGNED,
+        Reason.ESCALATED,
+        Reason.NOTED,
+    }
 )
 _STATE = {"acknowledged": "acknowledged", "resolved": "resolved", "unacknowledged": "triggered"}
 """The state in which an event leaves PagerDuty's incident."""

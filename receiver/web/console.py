@@ -65,6 +65,25 @@ _ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
     "acknowledge": Acknowledged,
     "resolve": Resolved,
 }
+_SAID: Mapping[str, str] = {
+    Reason.ACKNOWLEDGED: "Acknowledged.",
+    Reason.RESOLVED: "Resolved.",
+    "yours": "You have it.",
+    Reason.ALREADY_ACKNOWLEDGED: "Already acknowledged.",
+    Reason.ALREADY_RESOLVED: "Already resolved.",
+    Reason.STALE: "It has fired again since; reload to see its current state.",
+    Reason.MERGED: "It goes on in another incident.",
+    Reason.UNKNOWN_INCIDENT: "It is not known any more.",
+    Reason.DAMAGED: "Its record cannot be read: it can only be resolved, or forgotten.",
+    Reason.ACTION_ITEM_ADDED: "Kept as an action item.",
+    Reason.ACTION_ITEM_DONE: "Done.",
+    Reason.ALREADY_DONE: "It was done before.",
+    Reason.SAME_ACTION_ITEM: "That is an action item already.",
+    Reason.TOO_MANY_NOTES: "There are too many notes.",
+    Reason.TOO_MANY_ACTION_ITEMS: "There are too many action items.",
+    "not_kept": "Not saved: write one line of at most 500 characters.",
+}
+"""What became of a button, for the page it leads back to."""
 _ITEM_ACTIONS = ("action-item", "action-item-done")
 
 
@@ -317,22 +336,4 @@ def _cookie(text: str) -> str:
 
 def _said(text: str) -> str:
     """Return what became of the last button in words; the text comes from a URL."""
-    words = {
-        "acknowledged": "Acknowledged.",
-        "resolved": "Resolved.",
-        "yours": "You have it.",
-        "already_acknowledged": "Already acknowledged.",
-        "already_resolved": "Already resolved.",
-        "stale": "It has fired again since; reload to see its current state.",
-        "merged": "It goes on in another incident.",
-        "unknown_incident": "It is not known any more.",
-        "damaged": "Its record cannot be read: it can only be resolved, or forgotten.",
-        "action_item_added": "Kept as an action item.",
-        "action_item_done": "Done.",
-        "already_done": "It was done before.",
-        "same_action_item": "That is an action item already.",
-        "too_many_notes": "There are too many notes.",
-        "too_many_action_items": "There are too many action items.",
-        "not_kept": "Not saved: write one line of at most 500 characters.",
-    }
-    return words.get(text.partition(":")[0], "")
+    return _SAID.get(text.partition(":")[0], "")

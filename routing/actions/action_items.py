@@ -18,7 +18,7 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:
     """Keep an action item under the next number; one that is there already is not kept twice."""
     if event.episode is not None and event.episode != draft.start.episode:
         return Reason.STALE
-    known: tuple[ActionItem, ...] = draft.incident.action_items
+    known = draft.incident.action_items
     if any((item.text, item.owner) == (event.text, event.owner) for item in known):
         return Reason.SAME_ACTION_ITEM
     if len(known) >= ITEMS_MAX:
@@ -33,7 +33,7 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:
 
 def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> Reason:
     """Note that an action item is done, or is not after all."""
-    known: tuple[ActionItem, ...] = draft.incident.action_items
+    known = draft.incident.action_items
     item = next((item for item in known if item.number == event.number), None)
     if item is None:
         return Reason.UNKNOWN_ACTION_ITEM

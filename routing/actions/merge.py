@@ -88,7 +88,7 @@ def follow_merged(draft: Draft, rules: Rules) -> Reason:
     count = _count(draft.incident.alerts.values(), draft.incident.parts)
     if count != draft.incident.merged_firing or draft.incident.priority != draft.start.priority:
         draft.timer(Timer.MERGE, draft.now)
-        if "stale" not in draft.incident.timers:
+        if Timer.STALE not in draft.incident.timers:
             watch_for_news(draft, rules)
     return Reason.MERGED
 

@@ -3,7 +3,6 @@
 import msgspec
 
 from routing import clocks
-from routing.alert import Alert
 from routing.decision import Draft
 from routing.duration import format_moment
 from routing.episode import observe_duration, reopen, retire, silence
@@ -98,7 +97,7 @@ def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
 
 def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> Reason:
     """Answer what was asked since, or take over what only automation had answered."""
-    by: Actor | None = draft.start.acknowledged_by
+    by = draft.start.acknowledged_by
     takes_over = actor.ends == "human" and by is not None and by.ends == "automatic"
     if not (draft.start.asks_again or takes_over):
         return Reason.ALREADY_ACKNOWLEDGED
@@ -148,7 +147,7 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> Reason:
 
 def _end_alerts(draft: Draft) -> None:
     """Nobody but a person ends what a person opened."""
-    alerts: dict[str, Alert] = draft.incident.alerts
+    alerts = draft.incident.alerts
     draft.set(alerts={key: end_now(alert, draft.now) for key, alert in alerts.items()})
 
 
@@ -272,7 +271,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> Reaso
     refused = refusal(draft.start, event.episode)
     if refused:
         return refused
-    before: str = draft.incident.priority
+    before = draft.incident.priority
     if event.priority == before:
         return Reason.SAME_PRIORITY
     firing = draft.incident.firing()

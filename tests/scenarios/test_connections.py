@@ -15,7 +15,7 @@ import pytest
 from aiohttp import StreamReader, web
 
 from receiver.app import load
-from receiver.http.admission import MOST, Lane
+from receiver.http.admission import MOST, RequestLane
 from receiver.http.connections import Bounds, Connections
 from receiver.http.descriptors import Descriptors
 from tests.fakes.pagerduty import FakePagerDuty
@@ -379,7 +379,7 @@ async def test_of_many_at_once_no_more_are_taken_than_there_are_places(
         handled += 1
         return handle(*args, **more)
 
-    monkeypatch.setitem(MOST, Lane.INTAKE, 4)
+    monkeypatch.setitem(MOST, RequestLane.INTAKE, 4)
     monkeypatch.setattr(site.service.dispatcher, "submit", counted)
     open_ = [await asyncio.open_connection("127.0.0.1", site.service.api_port) for _ in range(15)]
     for number, (_, writer) in enumerate(open_):

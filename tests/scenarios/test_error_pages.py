@@ -11,7 +11,7 @@ from aiohttp import FormData
 
 from receiver.app.routes import PATHS
 from receiver.errors import StoreUnavailableError
-from receiver.http.admission import MOST, Lane
+from receiver.http.admission import MOST, RequestLane
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
@@ -174,7 +174,7 @@ async def test_what_is_sent_away_under_load_is_a_page_too(
     plain: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incident = await plain.fire()
-    monkeypatch.setitem(MOST, Lane.PEOPLE, 0)
+    monkeypatch.setitem(MOST, RequestLane.PEOPLE, 0)
     answer, text = await ask(plain, "/")
     check_page(answer, text, 503)
     assert answer.headers["Retry-After"]

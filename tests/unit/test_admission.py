@@ -7,7 +7,7 @@ from receiver.http.admission import (
     LARGE_MOST,
     MOST,
     Admission,
-    Lane,
+    RequestLane,
     Ticket,
     framing,
     lane_of,
@@ -21,11 +21,13 @@ class Door:
 
     def __init__(self) -> None:
         self.time = 100.0
-        self.refused: list[Lane] = []
+        self.refused: list[RequestLane] = []
         self.admission = Admission(self.refused.append, lambda: self.time)
         self.inside: list[Ticket] = []
 
-    def come(self, number: int = 1, lane: Lane = Lane.INTAKE, size: int = 1_000) -> int:
+    def come(
+        self, number: int = 1, lane: RequestLane = RequestLane.INTAKE, size: int = 1_000
+    ) -> int:
         """Let so many come; return how many were taken."""
         found = [self.admission.enter(lane, size, whole=True) for _ in range(number)]
         taken = [ticket for ticket in found if ticket is not None]
@@ -85,9 +87,9 @@ def test_it_recovers_when_the_crowd_is_gone(door: Door) -> None:
 
 def test_people_do_not_wait_behind_alerts(door: Door) -> None:
     door.run(10, offered=5_000, pace=1_000)
-    assert door.come(MOST[Lane.PEOPLE], Lane.PEOPLE) == MOST[Lane.PEOPLE]
-    assert door.come(1, Lane.PEOPLE) == 0
-    assert door.refused[-1] is Lane.PEOPLE
+    assert door.come(MOST[RequestLane.PEOPLE], RequestLane.PEOPLE) == MOST[RequestLane.PEOPLE]
+    assert door.come(1, RequestLane.PEOPLE) == 0
+    assert door.refused[-1] is RequestLane.PEOPLE
 
 
 URGENT_BODY = b'{"alerts": [{"labels": {"severity": "critical"}}]}'
@@ -99,21 +101,21 @@ def test_what_looks_urgent_has_places_of_its_own_while_others_are_refused(door: 
     door.come(2_000)
     assert door.come(1) == 0
     enter = door.admission.enter
-    assert enter(Lane.INTAKE, 100, whole=True, data=b'{"severity": "warning"}') is None
-    taken = [enter(Lane.INTAKE, 100, whole=True, data=URGENT_BODY) for _ in range(300)]
+    assert enter(RequestLane.INTAKE, 100, whole=True, data=b'{"severity": "warning"}') is None
+    taken = [enter(RequestLane.INTAKE, 100, whole=True, data=URGENT_BODY) for _ in range(300)]
     tickets = [one for one in taken if one is not None]
-    assert {one.lane for one in tickets} == {Lane.URGENT}
-    assert len(tickets) == MOST[Lane.URGENT]
+    assert {one.lane for one in tickets} == {RequestLane.URGENT}
+    assert len(tickets) == MOST[RequestLane.URGENT]
     for one in tickets:
         door.admission.leave(one)
-    assert door.admission.inside()[Lane.URGENT] == 0
+    assert door.admission.inside()[RequestLane.URGENT] == 0
 
 
 def test_what_looks_urgent_is_counted_with_the_others_while_there_is_room(door: Door) -> None:
     door.admission.looks_urgent = label_finder({"severity": {"critical"}})
-    ticket = door.admission.enter(Lane.INTAKE, 100, whole=True, data=URGENT_BODY)
+    ticket = door.admission.enter(RequestLane.INTAKE, 100, whole=True, data=URGENT_BODY)
     assert ticket is not None
-    assert ticket.lane is Lane.INTAKE
+    assert ticket.lane is RequestLane.INTAKE
 
 
 def test_large_bodies_are_bounded_and_one_is_always_taken(door: Door) -> None:
@@ -127,14 +129,14 @@ def test_large_bodies_are_bounded_and_one_is_always_taken(door: Door) -> None:
 
 
 def test_who_drips_takes_no_place_and_spoils_no_measure(door: Door) -> None:
-    slow = [door.admission.enter(Lane.INTAKE, 100, whole=False) for _ in range(500)]
+    slow = [door.admission.enter(RequestLane.INTAKE, 100, whole=False) for _ in range(500)]
     assert None not in slow
-    assert door.admission.inside()[Lane.INTAKE] == 0
+    assert door.admission.inside()[RequestLane.INTAKE] == 0
     assert door.run(5, offered=50, pace=50) == 0
     for ticket in slow:
         assert ticket is not None
         door.admission.leave(ticket)
-    assert door.admission.inside()[Lane.INTAKE] == len(door.inside)
+    assert door.admission.inside()[RequestLane.INTAKE] == len(door.inside)
 
 
 def test_those_refused_do_not_come_back_together() -> None:
@@ -142,21 +144,21 @@ def test_those_refused_do_not_come_back_together() -> None:
 
 
 def test_what_drips_in_takes_its_place_once_all_of_it_is_here(door: Door) -> None:
-    ticket = door.admission.enter(Lane.INTAKE, 100, whole=False)
-    gone = door.admission.enter(Lane.INTAKE, 100, whole=False)
+    ticket = door.admission.enter(RequestLane.INTAKE, 100, whole=False)
+    gone = door.admission.enter(RequestLane.INTAKE, 100, whole=False)
     assert ticket is not None
     assert gone is not None
     door.admission.leave(gone)
     for one in (ticket, gone, ticket):
         door.admission.arrived(one)
-    assert door.admission.inside()[Lane.INTAKE] == 1
+    assert door.admission.inside()[RequestLane.INTAKE] == 1
     door.admission.leave(ticket)
-    assert door.admission.inside()[Lane.INTAKE] == 0
+    assert door.admission.inside()[RequestLane.INTAKE] == 0
 
 
 def test_what_drips_in_is_refused_like_others_when_all_places_are_taken(door: Door) -> None:
-    assert door.come(MOST[Lane.INTAKE]) == MOST[Lane.INTAKE]
-    assert door.admission.enter(Lane.INTAKE, 100, whole=False) is None
+    assert door.come(MOST[RequestLane.INTAKE]) == MOST[RequestLane.INTAKE]
+    assert door.admission.enter(RequestLane.INTAKE, 100, whole=False) is None
 
 
 HEAD = b"POST /v1/alerts/webhook HTTP/1.1\r\nHost: a\r\n"
@@ -212,21 +214,21 @@ def test_where_a_request_ends_is_read_of_the_plainest_form_alone(
 @pytest.mark.parametrize(
     ("method", "path", "lane"),
     [
-        ("POST", "/v1/alerts/webhook", Lane.INTAKE),
-        ("POST", "/im/v1/alerts/webhook/", Lane.INTAKE),
-        ("POST", "/v1/integrations/shop/events", Lane.INTAKE),
-        ("POST", "/v1/slack/events", Lane.PEOPLE),
-        ("POST", "/v1/slack/actions", Lane.PEOPLE),
-        ("POST", "/v1/heartbeats/watchdog", Lane.PEOPLE),
-        ("POST", "/v1/pagerduty/webhook", Lane.PEOPLE),
-        ("GET", "/", Lane.PEOPLE),
+        ("POST", "/v1/alerts/webhook", RequestLane.INTAKE),
+        ("POST", "/im/v1/alerts/webhook/", RequestLane.INTAKE),
+        ("POST", "/v1/integrations/shop/events", RequestLane.INTAKE),
+        ("POST", "/v1/slack/events", RequestLane.PEOPLE),
+        ("POST", "/v1/slack/actions", RequestLane.PEOPLE),
+        ("POST", "/v1/heartbeats/watchdog", RequestLane.PEOPLE),
+        ("POST", "/v1/pagerduty/webhook", RequestLane.PEOPLE),
+        ("GET", "/", RequestLane.PEOPLE),
         ("GET", "/-/ready", None),
         ("HEAD", "/-/healthy", None),
         ("GET", "/im/health", None),
         ("GET", "/metrics", None),
-        ("POST", "/metrics", Lane.PEOPLE),
+        ("POST", "/metrics", RequestLane.PEOPLE),
         ("GET", "/status", None),
     ],
 )
-def test_what_a_request_is_for(method: str, path: str, lane: Lane | None) -> None:
+def test_what_a_request_is_for(method: str, path: str, lane: RequestLane | None) -> None:
     assert lane_of(method, path) is lane

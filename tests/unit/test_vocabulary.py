@@ -9,10 +9,11 @@ import pytest
 import routing
 from receiver.notify.log import _PAGING
 from receiver.observability.metrics.service import RESULT_OF
+from receiver.pagerduty.webhook import APPLIED
 from receiver.review.build import _ESCALATION, TRIED
 from receiver.slack.blocks.incident_message import _SAID_BY_PAGE, NOTEWORTHY
 from receiver.slack.interactions.workspace import SAID
-from receiver.web.console import _said
+from receiver.web.console import _SAID, _said
 from routing.clocks import _LATE, _MISSED
 from routing.escalation import WHY, held_for, why
 from routing.group import Group
@@ -118,6 +119,24 @@ def test_tables_are_keyed_by_words_there_are(table: object, words: type) -> None
 def test_the_console_knows_the_words_of_its_buttons() -> None:
     for reason in (Reason.ACKNOWLEDGED, Reason.RESOLVED, Reason.STALE, Reason.ALREADY_RESOLVED):
         assert _said(f"{reason}:0-1")
+
+
+def test_no_timer_is_looked_for_by_hand() -> None:
+    """mypy takes any text for a key of what is stored: a slip would look for no timer at all."""
+    for path in Path(routing.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            sought = node.comparators if isinstance(node, ast.Compare) else ()
+            stored = any(getattr(one, "attr", "") in ("timers", "deadlines") for one in sought)
+            if isinstance(node, ast.Subscript):
+                stored = getattr(node.value, "attr", "") in ("timers", "deadlines")
+            named = getattr(node, "left", getattr(node, "slice", None))
+            by_hand = isinstance(named, ast.Constant) and isinstance(named.value, str)
+            assert not (stored and by_hand), (path, node.lineno)  # type: ignore[attr-defined]
+
+
+def test_what_pagerduty_applied_and_what_the_console_says_are_words_there_are() -> None:
+    assert all(isinstance(word, Reason) for word in APPLIED)
+    assert set(_SAID) - set(Reason) == {"yours", "not_kept"}
 
 
 def test_no_word_of_a_decision_is_written_by_hand() -> None:
