@@ -75,7 +75,7 @@ picture: $(VENV)/.installed-dev ## draw the rooms and their imports into docs/ar
 systems-files: $(VENV)/.installed-dev ## write rules, their tests, runbooks and docs/systems.md from systems/
 	@$(BIN)/python -m systems
 
-systems: ## show every alert of the systems on its way from Prometheus to an incident (4 min)
+systems: ## show every alert of the systems rising, falling and swinging, from Prometheus to an incident (36 min)
 	@$(MAKE) --no-print-directory prove PROOF=systems
 
 dashboards: $(VENV)/.installed-dev ## write the Grafana dashboards, and one archive of all

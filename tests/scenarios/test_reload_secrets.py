@@ -101,6 +101,30 @@ async def test_a_delivery_under_way_ends_once_though_its_notifier_was_replaced(a
     assert [event.routing_key for event in app.pagerduty.events] == [DEFAULT_ROUTING_KEY]
 
 
+async def test_a_storm_of_reloads_in_a_storm_of_alerts_pages_each_incident_once(app: App) -> None:
+    keys = [f"{number:032d}" for number in range(4)]
+    app.pagerduty.routing_keys |= set(keys)
+
+    async def send() -> list[int]:
+        bodies = [
+            notification(alert("A", fingerprint=f"f{number}"), group=f"g{number}")
+            for number in range(100)
+        ]
+        return [(await app.post(body))[0] for body in bodies]
+
+    async def exchange() -> None:
+        for number in range(50):
+            key, command = keys[number % 4], f"/im{number % 7}"
+            assert await reload(app, pagerduty__routing_key=key, slack__command=command) == []
+
+    sent, _ = await asyncio.gather(send(), exchange())
+    assert sent == [202] * 100
+    await app.settle()
+    paged = [event.dedup_key for event in app.pagerduty.events if event.method == "trigger"]
+    assert len(paged) == len(set(paged)) == 100
+    assert len(app.slack.top_level("C0ALERTS")) == 100
+
+
 async def test_wrong_credentials_are_found_right_after_the_reload(app: App) -> None:
     await app.stop()
     await app.start(observability__check_notifiers_every="1h")
