@@ -6,10 +6,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image, ImageStat
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver.common.by import By
 
 from tests.tools import require_tool
+
+
+def text_of(browser: Chrome, selector: str) -> str:
+    """Return what a visible element says, "" when there is none, or none any more.
+
+    While a page is replaced, Chromium's errors about what was there are of several kinds.
+    """
+    try:
+        return str(browser.find_element(By.CSS_SELECTOR, selector).text)
+    except WebDriverException:
+        return ""
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.browser import chromium, complaints, fits, set_screen
+from tests.browser import chromium, complaints, fits, set_screen, text_of
 from tests.patience import PATIENCE_S
 from tests.rig import Rig, until
 from tests.scenarios.conftest import alert, notification
@@ -34,15 +33,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 async def text(browser: Chrome, selector: str) -> str:
-    """Return what a visible element says, "" when there is none."""
-
-    def read() -> str:
-        try:
-            return str(browser.find_element(By.CSS_SELECTOR, selector).text)
-        except (NoSuchElementException, StaleElementReferenceException):
-            return ""
-
-    return str(await do(read))
+    return str(await do(text_of, browser, selector))
 
 
 async def says(browser: Chrome, selector: str, words: str) -> bool:
