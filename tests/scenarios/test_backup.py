@@ -132,7 +132,7 @@ async def test_a_running_service_is_backed_up_and_restored_without_a_difference(
     app, names = filled
     slack, pagerduty = fakes
     file, new = tmp_path / "im.backup", tmp_path / "new"
-    await until_quiet(app)
+    await app.settle()
     said = await done(app.path, "backup", str(file))
     assert "6 incidents (4 open)" in said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -162,21 +162,6 @@ async def test_a_running_service_is_backed_up_and_restored_without_a_difference(
         await until(lambda: len(pagerduty.events) > rung)
     finally:
         await again.stop()
-
-
-async def until_quiet(app: App) -> None:
-    """Wait until no task is leased."""
-    assert app.service._embedded is not None
-    redis: Any = connect(app.service._embedded.url)
-
-    async def quiet() -> bool:
-        states = await redis.hvals("im:{0}:task")
-        return all(not state.split(b"|")[1] for state in states)
-
-    try:
-        await until(quiet)
-    finally:
-        await redis.aclose(close_connection_pool=True)
 
 
 async def test_a_backup_made_while_webhooks_come_has_all_that_was_answered_before(
@@ -220,7 +205,7 @@ async def test_from_an_external_server_to_an_embedded_one_and_back(
     filled: tuple[App, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, _ = filled
-    await until_quiet(app)
+    await app.settle()
     first, second = tmp_path / "first", tmp_path / "second"
     await done(app.path, "backup", str(first))
     server = EmbeddedValkey(tmp_path / "elsewhere")
@@ -407,7 +392,7 @@ async def test_incidents_are_exported_as_the_api_shows_them(
     filled: tuple[App, dict[str, str]], tmp_path: Path
 ) -> None:
     app, names = filled
-    await until_quiet(app)
+    await app.settle()
 
     async def same() -> bool:
         rows = [json.loads(line) for line in (await done(app.path, "export")).splitlines()]
