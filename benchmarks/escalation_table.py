@@ -7,7 +7,7 @@ against the policies below.
 
 from typing import Any, NamedTuple
 
-from tests.scenarios.conftest import NO_BUDGETS
+from tests.support.app import NO_BUDGETS
 
 START = "2026-03-26T08:00:00+01:00"
 

@@ -22,7 +22,7 @@ from benchmarks.bodies import all_new, mixed
 from benchmarks.load import Result, run_load
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
-from tests.rig import Program, Rig, free_port, until
+from tests.support.rig import Program, Rig, free_port, until
 
 CONNECTIONS = 64
 CASES: list[tuple[str, int, Callable[[str, int], Iterator[bytes]]]] = [

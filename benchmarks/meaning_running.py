@@ -14,8 +14,9 @@ import yaml
 from benchmarks.meaning_table import WEEKS, Configured
 from benchmarks.virtual import Week, running
 from routing.meaning import Course, Plan, unanswered
-from tests.fakes.integration import FakeIntegration
-from tests.scenarios.conftest import NO_ACCOUNTS, alert, notification
+from tests.support.app import NO_ACCOUNTS
+from tests.support.fakes.integration import FakeIntegration
+from tests.support.notification import alert, notification
 
 HOUR_MS = 3_600_000
 HOURS = (10, 112, 123)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.bodies import mixed
 from benchmarks.ingest import CONNECTIONS, Measured, _service
 from benchmarks.load import run_load
-from tests.fakes.otlp import FakeCollector
+from tests.support.fakes.otlp import FakeCollector
 
 RATE, REQUESTS = 500, 2_000
 SETTLE_S = 1.0

@@ -8,9 +8,9 @@ from typing import Any
 
 from receiver.clock import Clock
 from routing.vocabulary import Lane
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
 
 
 class VirtualClock(Clock):

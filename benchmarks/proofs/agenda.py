@@ -14,8 +14,8 @@ from benchmarks.ingest import Measured
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
 from routing.vocabulary import Lane
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.rig import Rig, until
 
 NAME = "agenda"
 PENDING = 100_000

@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.bodies import all_new
 from benchmarks.load import Result, run_load
-from tests.rig import Rig, free_port
+from tests.support.rig import Rig, free_port
 
 NAME = "bombs"
 TOKEN = "a-token-of-this-proof"  # noqa: S105 - of nobody

@@ -48,7 +48,7 @@ CASES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "a critical that comes and goes by a warning": (
         (
-            "tests/unit/test_flapping.py",
+            "tests/unit/routing/test_flapping.py",
             "test_a_critical_that_comes_and_goes_beside_a_warning_is_held_after_five_changes",
         ),
         (
@@ -57,7 +57,10 @@ CASES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "one alert by two routes": (
-        ("tests/unit/test_check_alertmanager.py", "test_one_alert_that_comes_by_two_routes"),
+        (
+            "tests/unit/alertmanager/test_check_alertmanager.py",
+            "test_one_alert_that_comes_by_two_routes",
+        ),
         (
             "tests/scenarios/test_shared_alerts.py",
             "test_the_same_alert_by_two_routes_is_said_and_the_merge_helps",
@@ -82,7 +85,7 @@ CASES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "business hours over a change of the clocks": (
-        ("tests/unit/test_explain.py", "test_business_hours_over_a_change_of_the_clocks"),
+        ("tests/unit/cli/test_explain.py", "test_business_hours_over_a_change_of_the_clocks"),
     ),
     "a silence for odd labels, a real Alertmanager": (
         ("tests/system/test_silences.py", "test_an_incident_is_silenced_whatever_its_labels_hold"),

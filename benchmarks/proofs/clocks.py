@@ -1,7 +1,8 @@
 """A virtual clock drives the whole app: golden deadlines of four time zones, a week of escalation.
 
-Deadlines are the hand-worked rows of ``tests/unit/deadline_table``; each has a route and a calendar
-of its own. They are looked up in the incident, and missed neither a millisecond early nor late.
+Deadlines are the hand-worked rows of ``tests/support/deadline_table``; each has a route and a
+calendar of its own. They are looked up in the incident, and missed neither a millisecond early nor
+late.
 """
 
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from typing import Any
 
 from benchmarks.escalation_table import SETTINGS, START, STORIES, Story
 from benchmarks.virtual import Week, running
-from tests.scenarios.conftest import NO_ACCOUNTS, alert, notification
-from tests.unit.deadline_table import ROWS, Row
+from tests.support.app import NO_ACCOUNTS
+from tests.support.deadline_table import ROWS, Row
+from tests.support.notification import alert, notification
 
 NAME = "clocks"
 DAY_MS = 86_400_000

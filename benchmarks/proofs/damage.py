@@ -21,9 +21,9 @@ from redis.exceptions import ResponseError
 from receiver.aio.background import end
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
-from tests.faults_in_store import EVERY, LISTS, WAYS
-from tests.rig import CHANNEL, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.faults_in_store import EVERY, LISTS, WAYS
+from tests.support.notification import alert, notification
+from tests.support.rig import CHANNEL, Rig, until
 
 NAME = "damage"
 OTHERS_PER_FAULT = 3

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from aiohttp import ClientError
 
 from receiver.aio.background import end
-from tests.external import DURABLE, External, external
-from tests.rig import Rig, free_port, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.external import DURABLE, External, external
+from tests.support.notification import alert, notification
+from tests.support.rig import Rig, free_port, until
 
 NAME = "damage"
 DISK_MIB = 16

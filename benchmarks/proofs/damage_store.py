@@ -30,8 +30,9 @@ from receiver.upkeep.archive import ArchiveWriter, Header, NewFile, read_archive
 from receiver.upkeep.check import check
 from receiver.upkeep.files import mend_files
 from receiver.upkeep.stored import StoredIncident
-from tests.rig import REPOSITORY, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.places import ROOT
+from tests.support.rig import Rig, until
 
 Report = Callable[[str, str, str, bool], None]
 INCIDENTS = 40
@@ -265,7 +266,7 @@ async def _store(*words: str) -> tuple[float, float]:
     """Run a command; return how long it took (s) and its greatest memory (MiB)."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", COMMAND, "store", *words, cwd=REPOSITORY,
+        sys.executable, "-c", COMMAND, "store", *words, cwd=ROOT,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, errors = await process.communicate()

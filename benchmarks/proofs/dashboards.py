@@ -17,8 +17,8 @@ from benchmarks.systems.generator import Generator
 from benchmarks.systems.history import write_past
 from dashboards.__main__ import BOARDS
 from systems.model import Alert, System, load_all
-from tests.rig import CHANNEL, Rig, free_port, start_prometheus, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.rig import CHANNEL, Rig, free_port, start_prometheus, until
 
 NAME = "dashboards"
 OWN = "incident-manager"

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 from aiohttp import ClientError
 
-from tests.external import DURABLE, RENAMED, External, external
-from tests.rig import Program, Rig, free_port, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.external import DURABLE, RENAMED, External, external
+from tests.support.notification import alert, notification
+from tests.support.rig import Program, Rig, free_port, until
 
 NAME = "durable"
 EACH = 40

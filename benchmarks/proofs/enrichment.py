@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.fakes.json_service import FakeJson, completion, vector
-from tests.rig import CHANNEL, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.fakes.json_service import FakeJson, completion, vector
+from tests.support.notification import alert, notification
+from tests.support.rig import CHANNEL, Rig, until
 
 NAME = "enrichment"
 ROUNDS, PER_ROUND = 12, 5

@@ -12,7 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.rig import free_port
+from tests.support.rig import free_port
 
 NAME = "fresh"
 MACHINE = Path(__file__).parents[2] / ".ci" / "fresh-machine"

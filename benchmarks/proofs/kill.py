@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 from aiohttp import ClientError
 
-from tests.fakes.slack import FakeSlack
-from tests.patience import PATIENCE_S
-from tests.rig import CHANNEL, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import CHANNEL, Rig, until
 
 NAME = "kill"
 STORM = 300

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.virtual import Week, running
 from receiver.observability.response_figures import by_priority
-from tests.scenarios.conftest import NO_ACCOUNTS, alert, notification
+from tests.support.app import NO_ACCOUNTS
+from tests.support.notification import alert, notification
 
 NAME = "ledger"
 HISTORIES = 1_000

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.ingest import Measured
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.rig import Rig, until
 
 NAME = "lists"
 OPEN, URGENT = 10_000, 51

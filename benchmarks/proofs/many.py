@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
 
 MANY, AT_ONCE = 60_000, 10_000
 GROUPS, QUOTA = 1_000, 20

@@ -1,14 +1,14 @@
 """1,000 histories of Prometheis and Alertmanagers, in several orders, end as those say.
 
-The model is ``tests/unit/upstream.py``; what it is judged by is in ``upstream_judge.py``.
+The model is ``tests/support/upstream.py``; what it is judged by is in ``upstream_judge.py``.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.unit.upstream_history import history, in_order
-from tests.unit.upstream_judge import judge, tell
+from tests.support.upstream_history import history, in_order
+from tests.support.upstream_judge import judge, tell
 
 NAME = "model"
 HISTORIES, ORDERS = 1_000, 3

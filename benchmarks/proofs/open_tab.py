@@ -14,9 +14,9 @@ from typing import Any
 
 from selenium.webdriver import Chrome
 
-from tests.browser import chromium, fits, set_screen
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.browser import chromium, fits, set_screen
+from tests.support.notification import alert, notification
+from tests.support.rig import Rig, until
 
 SCREENS = ((390, "light"), (390, "dark"), (1280, "light"), (1280, "dark"))
 NOTICE_S, RETURN_S, TOLD_S = 32, 32, 10

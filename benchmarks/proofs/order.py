@@ -6,8 +6,8 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.rig import Rig
-from tests.unit.histories import Snapshot, history, payload, shuffled
+from tests.support.histories import Snapshot, history, payload, shuffled
+from tests.support.rig import Rig
 
 NAME = "order"
 HISTORIES, ORDERS = 200, 5

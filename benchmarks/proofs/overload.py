@@ -20,8 +20,8 @@ from typing import Any
 import yaml
 from aiohttp import ClientError
 
-from tests.rig import CHANNEL, Rig
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.rig import CHANNEL, Rig
 
 NAME = "overload"
 SECONDS = 30

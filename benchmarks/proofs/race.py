@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import Rig, until
 
 NAME = "race"
 GROUPS, COPIES = 10, 16

@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.review_ledger import PEOPLE, WITHIN, Act, Ledger, plan
 from benchmarks.virtual import Week, running
-from tests.scenarios.conftest import NO_BUDGETS, alert, notification
+from tests.support.app import NO_BUDGETS
+from tests.support.notification import alert, notification
 
 NAME = "review"
 ENTRIES = 40

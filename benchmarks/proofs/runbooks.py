@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.runbook_commands import OWN, commands_of
-from tests.runbook_worlds import WORLDS, plan
+from tests.support.runbook_commands import OWN, commands_of
+from tests.support.runbook_worlds import WORLDS, plan
 
 NAME = "runbooks"
 

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
-from tests.rig import REPOSITORY
+from tests.support.places import ROOT
 
 NAME = "seed-commands"
 READY_S = 90.0
@@ -45,7 +45,7 @@ async def run(report: Report) -> None:
             "make",
             "run",
             f"ARGS=--storage.path={folder}",
-            cwd=REPOSITORY,
+            cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,

@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.proofs.pytest_run import run_tests
-from tests.scenarios.replicas import USERS, click_through, two_replicas
-from tests.scenarios.slack_transport import TRANSPORTS
+from tests.support.replicas import USERS, click_through, two_replicas
+from tests.support.slack_transport import TRANSPORTS
 
 NAME = "slack-actions"
 INCIDENTS = 15

@@ -8,7 +8,7 @@ from benchmarks.proofs.pytest_run import run_tests
 NAME = "slack-limits"
 EXAMPLES = 5
 """Times the number of examples that a test run tries."""
-FILES = ("tests/unit/test_slack_limits.py", "tests/unit/test_slack_blocks.py")
+FILES = ("tests/unit/slack/test_slack_limits.py", "tests/unit/slack/test_slack_blocks.py")
 
 Report = Callable[[str, str, str, bool], None]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.slack_screens.draw import DESK, PHONE, Drawn, drawer
 from benchmarks.slack_screens.examples import Screen, screens
-from tests.fakes.slack_blocks import check_blocks
-from tests.fakes.slack_views import ViewChecker
+from tests.support.fakes.slack_blocks import check_blocks
+from tests.support.fakes.slack_views import ViewChecker
 
 NAME = "slack-screens"
 RAW = ("<!date", "&amp;", "&lt;", "<@", "!subteam^")

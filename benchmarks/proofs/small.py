@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.proofs import storm
-from tests.rig import Rig
+from tests.support.rig import Rig
 
 MEMORY_MB = 256
 LATER_S = 30

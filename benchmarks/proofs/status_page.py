@@ -20,10 +20,10 @@ from selenium.webdriver import Chrome
 
 from benchmarks.load import get_bytes, run_load
 from receiver.store.embedded.server import EmbeddedValkey
-from tests.browser import chromium, complaints, fits, looks, set_screen
-from tests.patience import PATIENCE_S
-from tests.rig import CHANNEL, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.browser import chromium, complaints, fits, looks, set_screen
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import CHANNEL, Rig, until
 
 NAME = "status-page"
 SCREENS = ((390, "light"), (390, "dark"), (1280, "light"), (1280, "dark"))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tests.scenarios.stepping import Stepping, stepping
+from tests.support.stepping import Stepping, stepping
 
 NAME = "steps"
 SIZES = {"1 s": 1, "60 s": 60, "10 min": 600, "1 h": 3600, "1 day": 86_400}

@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from receiver.notify.config import BudgetsConfig
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.rig import CHANNEL, Rig
-from tests.scenarios.conftest import alert, notification
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.rig import CHANNEL, Rig
 
 NAME = "storm"
 GROUPS = 500

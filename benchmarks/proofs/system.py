@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from tests.patience import PATIENCE_S
-from tests.rig import CHANNEL, RULE, Rig, Target, until
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import CHANNEL, RULE, Rig, Target, until
 
 NAME = "system"
 MTTA = (

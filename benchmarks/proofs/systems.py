@@ -24,9 +24,10 @@ from benchmarks.systems.history import write_past
 from routing.duration import parse_duration
 from systems.model import Alert, System, load_all
 from systems.table import CONFIG, Row, rows
-from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, PdEvent
-from tests.rig import REPOSITORY, Program, Rig, free_port, start_prometheus, until
-from tests.tools import require_tool
+from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY, PdEvent
+from tests.support.places import ROOT
+from tests.support.rig import Program, Rig, free_port, start_prometheus, until
+from tests.support.tools import require_tool
 
 NAME = "systems"
 OWN = "incident-manager"
@@ -130,7 +131,7 @@ class _Alertmanager(msgspec.Struct):
 
 async def _alertmanager(rig: Rig, folder: Path) -> _Alertmanager:
     """Start Alertmanager with the file we ship; its address of us and its pauses alone differ."""
-    text = (REPOSITORY / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
+    text = (ROOT / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
     text = re.sub(r"group_(wait|interval): 10s", r"group_\1: 1s", text)
     # Its own integration with PagerDuty meets the strict fake.
     key = folder / "routing_key"

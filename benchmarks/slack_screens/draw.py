@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 
 from benchmarks.slack_screens.examples import NAMES, NOW, Screen
 from benchmarks.slack_screens.mrkdwn import Reader
-from tests.browser import chromium
+from tests.support.browser import chromium
 
 FOLDER = Path(__file__).parent
 PHONE, DESK = 390, 720

@@ -11,7 +11,7 @@ from aiohttp import web
 from routing.duration import parse_duration
 from systems.model import Alert, System
 from systems.rules import full_series, rules_file
-from tests.rig import free_port
+from tests.support.rig import free_port
 
 _PART = re.compile(r"(-?[\d.]+)(?:([+-][\d.]+))?(?:x(\d+))?")
 _GROWS = re.compile(r"\b(?:i?rate|increase|resets)\((\w+)")

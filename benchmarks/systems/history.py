@@ -10,8 +10,8 @@ import yaml
 from benchmarks.systems.fast import fast_rules
 from benchmarks.systems.generator import Generator, value_at
 from systems.model import Alert, System
-from tests.rig import start_prometheus
-from tests.tools import promtool
+from tests.support.rig import start_prometheus
+from tests.support.tools import promtool
 
 EVERY_S = 5
 """How often (s) what is recorded is recorded in the past: a range has 11,000 points at most."""

@@ -18,10 +18,11 @@ from receiver.app.routes import (
     build_status_application,
 )
 from receiver.http.routes import API, METRICS, STATUS, Who
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.patience import PATIENCE_S
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.patience import PATIENCE_S
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 TOKEN = "the-token-of-ops"

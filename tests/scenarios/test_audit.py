@@ -14,9 +14,11 @@ from receiver.cli.root import main
 from receiver.observability import audit
 from receiver.observability.logs import setup_logging
 from routing.event import PersonEvent
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 Lines = Callable[[], list[dict[str, Any]]]

@@ -23,9 +23,11 @@ from receiver.upkeep.archive import ArchiveError, read_archive
 from receiver.upkeep.restore import unleased
 from receiver.upkeep.stored import StoredTask
 from routing.vocabulary import Lane
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 OF_THE_SERVER = (b"im:budget:", b"im:clock")

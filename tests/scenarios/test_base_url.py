@@ -11,10 +11,11 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from receiver.http.config import WebConfig
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.proxies import ReverseProxy
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.proxies import ReverseProxy
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 PUBLIC = {"status_page.components": [{"name": "Checkout", "match": ['service="checkout"']}]}

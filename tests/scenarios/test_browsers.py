@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from receiver.app.routes import PATHS
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 WRITING = [path for method, path in PATHS if method == "POST"]

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, StillClock, alert, until
+from tests.support.app import App
+from tests.support.clocks import StillClock
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 LIMITS = {"budgets.slack_channel_per_minute": 60, "budgets.pagerduty_per_minute": 120}

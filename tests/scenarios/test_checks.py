@@ -3,59 +3,18 @@ they ask."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
-from click.testing import CliRunner, Result
 
-from receiver.cli.root import main
-from tests.scenarios.conftest import App, alert
+from tests.support.app import App
+from tests.support.checks import answering, checks, hanging, page, run
+from tests.support.notification import alert
 
 NOWHERE = "http://127.0.0.1:9"
-
-
-async def run(*words: str) -> Result:
-    def call() -> Result:
-        return CliRunner().invoke(main, list(words))
-
-    return await asyncio.to_thread(call)
-
-
-async def checks(*words: str) -> tuple[int, dict[str, Any]]:
-    """Run a command with JSON; return its exit code and the checks by name."""
-    result = await run(*words, "-o", "json")
-    body = json.loads(result.output)
-    assert body["exit_code"] == result.exit_code
-    return result.exit_code, {one["name"]: one for one in body["checks"]}
-
-
-@asynccontextmanager
-async def answering(
-    handler: Callable[[web.Request], Awaitable[web.Response]],
-) -> AsyncIterator[str]:
-    """A server that answers everything with ``handler``; yields its URL."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-async def page(_request: web.Request) -> web.Response:
-    return web.Response(text="<!DOCTYPE html><p>Sign in</p>", content_type="text/html")
-
-
-async def hanging(_request: web.Request) -> web.Response:
-    await asyncio.sleep(60)
-    return web.Response()
 
 
 async def test_a_service_that_is_well_says_so_with_exit_code_0(plain: App) -> None:

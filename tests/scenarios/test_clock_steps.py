@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.proofs.steps import LATE_S, late_starter, story
 from receiver.clock import Clock
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
-from tests.scenarios.stepping import Stepping, stepping
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.notification import alert
+from tests.support.stepping import Stepping, stepping
+from tests.support.waiting import until
 
 
 @pytest.fixture

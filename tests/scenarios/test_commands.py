@@ -5,17 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from receiver.cli.root import main
-from tests.scenarios.conftest import App, until
-
-
-async def run_command(app: App, *words: str) -> Result:
-    def call() -> Result:
-        return CliRunner().invoke(main, [*words, "--url", app.url])
-
-    return await asyncio.to_thread(call)
+from tests.support.app import App
+from tests.support.commands import run_command
+from tests.support.waiting import until
 
 
 async def _json(app: App, *words: str) -> Any:

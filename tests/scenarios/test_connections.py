@@ -18,10 +18,12 @@ from receiver.app import load
 from receiver.http.admission import MOST, RequestLane
 from receiver.http.connections import Bounds, Connections
 from receiver.http.descriptors import Descriptors
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.patience import PATIENCE_S
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.waiting import until
 
 GET = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 HOSTILE = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> & \u202eevil"

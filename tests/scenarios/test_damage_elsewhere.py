@@ -10,13 +10,16 @@ from receiver.errors import StoreUnavailableError
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import LAYOUT, Keys
 from receiver.store.redis import connect
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
-from tests.scenarios.test_commands import run_command
-from tests.scenarios.test_damage import damage_record, following, paged
-from tests.scenarios.test_pagerduty_webhook import SECRET, Desk  # type: ignore[attr-defined]
-from tests.scenarios.test_status_page import PAGE, page
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.commands import run_command
+from tests.support.damage import damage_record, following, paged
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.pagerduty_webhooks import SECRET
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.pagerduty_webhook_work import Work
+from tests.support.status_pages import PAGE, page
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 Start = Callable[..., Awaitable[App]]
@@ -98,10 +101,10 @@ async def test_outsiders_keep_what_they_were_told(start: Start) -> None:
 
 async def test_pagerduty_is_answered_and_changes_nothing(start: Start) -> None:
     app = await start(pagerduty__webhook_secret=SECRET)
-    desk = Desk(app)
-    name = await desk.page(alert())
+    work = Work(app)
+    name = await work.page(alert())
     await damage_record(app, name)
-    assert await desk.tell("acknowledged") == "unchanged"
+    assert await work.tell("acknowledged") == "unchanged"
 
 
 async def test_commands_show_it(plain: App) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 import receiver.engine.damaged
 from routing.vocabulary import Lane
-from tests.faults_in_store import EVERY, KEYS, LISTS, WAYS
-from tests.scenarios.conftest import App, alert, until
+from tests.support.app import App
+from tests.support.faults_in_store import EVERY, KEYS, LISTS, WAYS
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)

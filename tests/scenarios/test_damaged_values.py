@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.faults_in_store import KEYS
-from tests.scenarios.conftest import App, alert, notification, until
-from tests.scenarios.test_status_page import PAGE
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.faults_in_store import KEYS
+from tests.support.notification import alert, notification
+from tests.support.status_pages import PAGE
+from tests.support.waiting import until
 
 VIEWS = (
     "/v1/incidents?state=all",

@@ -15,13 +15,13 @@ from receiver.cli.root import COMMANDS, load, main
 from receiver.http.routes import API as HTTP_API
 from receiver.http.routes import Who
 from receiver.settings.model import Settings
-from tests.scenarios.conftest import App
+from tests.support.app import App
+from tests.support.places import ROOT
 
-REPOSITORY = Path(__file__).parents[2]
-README = (REPOSITORY / "README.md").read_text()
-SETTINGS = (REPOSITORY / "docs" / "configuration.md").read_text()
-OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
-API = (REPOSITORY / "docs" / "api.md").read_text()
+README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
 
 
 def test_every_endpoint_is_documented() -> None:

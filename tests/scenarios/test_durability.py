@@ -13,10 +13,12 @@ import pytest
 
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
-from tests.external import DURABLE, RENAMED, External, external
-from tests.rig import Program, free_port
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
-from tests.scenarios.test_checks import run
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.checks import run
+from tests.support.external import DURABLE, RENAMED, External, external
+from tests.support.notification import alert, notification
+from tests.support.rig import Program, free_port
+from tests.support.waiting import until
 
 LEVEL = "incident_manager_durability"
 PROGRAMS = (

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.json_service import FakeJson, completion, vector
-from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
-from tests.scenarios.conftest import App, alert, notification, until
+from tests.support.app import App
+from tests.support.fakes.json_service import FakeJson, completion, vector
+from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 GRAPH = "http://prometheus.example/graph?g0.expr=errors+%3E+0.05&g0.tab=1"
 LABELS = {"system": "checkout-system", "alertname": "HighErrorRate"}

@@ -12,9 +12,10 @@ from aiohttp import FormData
 from receiver.app.routes import PATHS
 from receiver.errors import StoreUnavailableError
 from receiver.http.admission import MOST, RequestLane
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

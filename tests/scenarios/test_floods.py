@@ -12,9 +12,11 @@ import pytest
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
 from receiver.store.floods import KEPT_MS
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 QUOTA = 3
 MINUTE_S = 60

@@ -11,9 +11,11 @@ from click.testing import CliRunner, Result
 
 from receiver.cli.root import main
 from receiver.store.redis import connect
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 
 async def _forget(app: App, name: str, *words: str, answer: str | None = None) -> Result:

@@ -30,9 +30,10 @@ from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.socket_mode import SlackSocket
 from receiver.slack.interactions.workspace import Desk
-from tests.fakes.integration import FakeIntegration
-from tests.fakes.proxies import ForwardProxy
-from tests.scenarios.conftest import App, until
+from tests.support.app import App
+from tests.support.fakes.integration import FakeIntegration
+from tests.support.fakes.proxies import ForwardProxy
+from tests.support.waiting import until
 
 Make = Callable[[str], Awaitable[object]]
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.pagerduty_webhooks import SECRET
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert
-from tests.scenarios.fuzz_targets import (
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.pagerduty_webhooks import SECRET
+from tests.support.fakes.slack import FakeSlack
+from tests.support.fuzz_targets import (
     HEARTBEAT,
     INTEGRATION,
     TARGETS,
@@ -32,6 +32,7 @@ from tests.scenarios.fuzz_targets import (
     shot,
     world_of,
 )
+from tests.support.notification import alert
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Requests through each door; 0: those of the tests."""

@@ -8,9 +8,11 @@ import pytest
 
 import receiver.engine.damaged
 from receiver.store.keys import Keys
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 HEARTBEATS = {
     "backup": {"interval": "1h", "severity": "warning", "labels": {"system": "shop"}},

@@ -9,10 +9,11 @@ import yaml
 from receiver.intake.hints import REMEMBERED
 from receiver.store.hints import KEPT
 from receiver.store.keys import HINTS
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification
-from tests.scenarios.test_checks import checks
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.checks import checks
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
 
 WATCHDOG = alert("Watchdog", labels={"severity": "none"})
 

@@ -11,8 +11,9 @@ import pytest
 from receiver.actions.incident import ACTIONS
 from receiver.actions.status_page import STATUS_ACTIONS
 from receiver.app.routes import PATHS
-from tests.patience import PATIENCE_S
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
 
 DIGITS = "9" * 5_000
 

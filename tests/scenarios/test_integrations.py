@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from receiver.observability.metrics.integrations import Integration
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, until
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.waiting import until
 
 EVENTS = "/v1/integrations/sentinel/events"
 TOKEN = {"Authorization": "Bearer shh"}

@@ -11,8 +11,10 @@ from receiver import secrets
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
 from receiver.settings.schema import secret_values
-from tests.fakes.integration import FakeIntegration
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.integration import FakeIntegration
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from routing.fingerprint import fingerprint_of
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 MINUTE = 60
 HOUR = 60 * MINUTE

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import App, alert, notification, until
+from tests.support.app import App
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 MINUTE = 60
 

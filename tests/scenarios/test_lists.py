@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from receiver.store.incidents import IncidentStore
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.fakes.slack_blocks import check_blocks
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
-from tests.scenarios.slack_transport import Transport
-from tests.scenarios.test_commands import run_command
-from tests.store.many import arrival, open_many
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.commands import run_command
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.fakes.slack_blocks import check_blocks
+from tests.support.many import arrival, open_many
+from tests.support.notification import alert
+from tests.support.slack_transport import Transport
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 MANY, URGENT = 1_250, 51

@@ -14,7 +14,8 @@ from receiver.review.render import ALERTS_SHOWN as REVIEWED
 from receiver.slack.blocks.review_modal import review_window
 from routing.incident import COMPLETE_KEPT
 from routing.silence import default_matchers
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.notification import alert, notification
 
 MANY = 4_000
 KB = 1024

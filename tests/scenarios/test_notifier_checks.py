@@ -14,11 +14,12 @@ from click.testing import CliRunner, Result
 from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.settings.load import load_settings
-from tests.fakes.integration import FakeIntegration
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.pagerduty_rest import FakePagerDutyRest
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, until
+from tests.support.app import App
+from tests.support.fakes.integration import FakeIntegration
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.pagerduty_rest import FakePagerDutyRest
+from tests.support.fakes.slack import FakeSlack
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 ON = {"observability.check_notifiers_every": "1h"}

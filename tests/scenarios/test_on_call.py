@@ -13,9 +13,11 @@ from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.pagerduty import on_call
 from receiver.settings.load import load_settings
-from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY
-from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
-from tests.scenarios.conftest import App, alert, until
+from tests.support.app import App
+from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY
+from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 POLICY = "PUS0KTE"
 HANGS_S = 200

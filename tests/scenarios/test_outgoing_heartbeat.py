@@ -15,8 +15,9 @@ from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 from receiver.outgoing_heartbeat.self_checks import check_intake, intake_url
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
 from receiver.store.embedded.server import EmbeddedValkey
-from tests.rig import free_port
-from tests.scenarios.conftest import NO_ACCOUNTS, App, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.rig import free_port
+from tests.support.waiting import until
 
 SECRET = "3f1c-ping-secret"
 

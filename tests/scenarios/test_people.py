@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from receiver.cli.root import main
 from receiver.settings.check import complete
 from receiver.settings.model import Settings
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
 
 PERSON, MACHINE = ({"Authorization": f"Bearer {name}-{'t' * 32}"} for name in ("ops", "bot"))
 CREDENTIALS = [

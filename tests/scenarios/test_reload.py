@@ -8,7 +8,8 @@ import pytest
 from receiver.cli.hangups import Hangups
 from receiver.errors import ConfigError
 from receiver.settings.load import read_settings
-from tests.scenarios.conftest import App, alert, notification
+from tests.support.app import App
+from tests.support.notification import alert, notification
 
 CREDENTIALS = [{"name": "ops", "token": "a-long-token-of-operations"}]
 OPS = {"Authorization": "Bearer a-long-token-of-operations"}

@@ -10,13 +10,15 @@ import pytest
 from receiver.app.reloadable import held, later
 from receiver.app.retired import Retired
 from receiver.settings.load import load_settings
-from tests.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification, until
-from tests.scenarios.slack_transport import Transport
-from tests.scenarios.test_reload import PATH
-from tests.scenarios.test_slack_actions import Work
+from tests.support.app import App
+from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.slack_transport import Transport
+from tests.support.slack_work import Work
+from tests.support.waiting import until
 
+PATH = "/-/reload"
 OLD, NEW = "the-old-token-of-operations", "the-new-token-of-operations"
 Fakes = tuple[FakeSlack, FakePagerDuty]
 

@@ -6,10 +6,12 @@ from typing import Any
 from receiver.errors import StoreUnavailableError
 from receiver.store.incidents import Write
 from receiver.store.keys import Keys
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification, until
-from tests.scenarios.replicas import two_replicas
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.replicas import two_replicas
+from tests.support.waiting import until
 
 OPENED = 'incidents_total{priority="P1",severity="critical",source="alertmanager",type="alert"}'
 LABELS = 'by="human",priority="P1",severity="critical",team="",type="alert"'

@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.cli.root import main
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 HOSTILE = "<script>alert(1)</script> | [x](https://evil.example) @team"

@@ -10,10 +10,11 @@ import pytest
 
 from receiver.app.addresses import addresses_of
 from receiver.settings.load import load_settings
-from tests.external import DURABLE, external
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.external import DURABLE, external
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 BOOK = "/runbooks/incident-manager/RedisDown"

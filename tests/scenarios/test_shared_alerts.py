@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
-from tests.scenarios.test_stale import Alertmanager
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.notification import alert, notification
+from tests.support.stale import Alertmanager
+from tests.support.waiting import until
 
 HOURS_5 = 5 * 3600
 

@@ -14,9 +14,11 @@ from receiver.engine import commit_health, server_watch
 from receiver.engine.dispatcher import WAITING_MAX
 from receiver.errors import StoreUnavailableError
 from receiver.store import probe as probing
-from tests.external import DURABLE, External, external
-from tests.rig import free_port
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.external import DURABLE, External, external
+from tests.support.notification import alert, notification
+from tests.support.rig import free_port
+from tests.support.waiting import until
 
 UP = "incident_manager_redis_up"
 STORE = 'incident_manager_condition{subject="store"}'

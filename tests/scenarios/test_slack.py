@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import App, alert, until
+from tests.support.app import App
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from receiver.cli.root import main
 from receiver.slack.client.probe import SCOPES
 from receiver.slack.interactions.router import OPEN_FROM_MESSAGE, OPEN_INCIDENT
-from tests.fakes.slack import METHOD_SCOPES, FakeSlack
+from tests.support.fakes.slack import METHOD_SCOPES, FakeSlack
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 MANIFEST = yaml.safe_load((ROOT / "deploy/slack-manifest.yml").read_text())
 TOKEN = "xoxb-test"
 

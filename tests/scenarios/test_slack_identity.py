@@ -8,9 +8,10 @@ import pytest
 
 from routing.event import Acknowledged
 from routing.incident_parts import Actor
-from tests.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
-from tests.scenarios.conftest import App, until
-from tests.scenarios.test_slack_actions import Work
+from tests.support.app import App
+from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
+from tests.support.slack_work import Work
+from tests.support.waiting import until
 
 POLICY = "PUS0KTE"
 

@@ -16,8 +16,9 @@ from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor, Entry, Page
 from routing.receipt import Attempt, Receipt
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, until
+from tests.support.app import App
+from tests.support.fakes.slack import FakeSlack
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 NOW = int(time.time() * 1000)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, until
-from tests.scenarios.test_slack_actions import Work
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.slack_work import Work
+from tests.support.waiting import until
 
 PERMISSIONS = {
     "resolve": {"users": ["U1", "bob@example.com"]},

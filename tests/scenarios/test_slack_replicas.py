@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.replicas import CLICKS, click_through, two_replicas
-from tests.scenarios.slack_transport import TRANSPORTS
+from tests.support.replicas import CLICKS, click_through, two_replicas
+from tests.support.slack_transport import TRANSPORTS
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -10,12 +10,13 @@ import pytest
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
-from tests.fakes.alertmanager import FakeAlertmanager
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.patience import PATIENCE_S
-from tests.scenarios.conftest import App, until
-from tests.scenarios.test_slack_actions import Work
+from tests.support.app import App
+from tests.support.fakes.alertmanager import FakeAlertmanager
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.patience import PATIENCE_S
+from tests.support.slack_work import Work
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 
 from receiver.errors import StoreUnavailableError
 from receiver.slack.interactions import socket_mode as slack_socket
-from tests.scenarios.conftest import App, until
-from tests.scenarios.slack_transport import settings_for
-from tests.scenarios.test_slack_actions import Work
+from tests.support.app import App
+from tests.support.slack_transport import settings_for
+from tests.support.slack_work import Work
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, until
-from tests.scenarios.slack_transport import TRANSPORTS, settings_for
-from tests.scenarios.test_slack_actions import Work
-from tests.scenarios.test_status_page import PAGE, page
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.slack_transport import TRANSPORTS, settings_for
+from tests.support.slack_work import Work
+from tests.support.status_pages import PAGE, page
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 

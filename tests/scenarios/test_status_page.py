@@ -14,18 +14,14 @@ from aiohttp import ClientSession
 from click.testing import CliRunner
 
 from receiver.cli.root import main
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.status_pages import PAGE, page
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
-PAGE: dict[str, Any] = {
-    "status_page.title": "Example status",
-    "status_page.components": [
-        {"name": "Checkout", "description": "Paying", "matchers": ['service="checkout"']},
-        {"name": "Search", "matchers": ['service="search"']},
-    ],
-}
 SECRETS = {
     "instance": "db-7.prod.internal.example",
     "pod": "checkout-6f7d9",
@@ -46,14 +42,6 @@ async def site(tmp_path: Path, fakes: Fakes) -> AsyncIterator[App]:
     await running.start(**NO_ACCOUNTS, **PAGE)
     yield running
     await running.stop()
-
-
-async def page(app: App, path: str = "/status.json") -> Any:
-    """The page as it is after whatever was done last."""
-    await app.service.status_page.refresh()
-    status, found = await app.get(path)
-    assert status == 200
-    return found
 
 
 async def say(app: App, incident: str, status: str, **more: Any) -> Any:

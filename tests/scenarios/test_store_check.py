@@ -13,9 +13,11 @@ from receiver.cli.root import main
 from receiver.store.embedded.append_only import FOLDER
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 S = "im:{0}:"

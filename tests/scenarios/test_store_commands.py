@@ -10,9 +10,10 @@ from click.testing import CliRunner, Result
 
 from receiver.cli.root import main
 from receiver.store.embedded.append_only import FOLDER
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.waiting import until
 
 COMMANDS = "appendonly.aof.1.incr.aof"
 

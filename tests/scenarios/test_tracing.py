@@ -12,10 +12,12 @@ import pytest
 from aiohttp import web
 
 from receiver.observability.logs import JsonFormatter
-from tests.fakes.otlp import Exported, FakeCollector
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.fakes.otlp import Exported, FakeCollector
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -16,7 +16,9 @@ from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.observability.logs import JsonFormatter
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.notification import alert, notification
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 

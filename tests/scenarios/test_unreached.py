@@ -13,8 +13,10 @@ from receiver.conditions import Subject
 from receiver.slack.blocks.home import Work, home
 from receiver.slack.client.directory import User
 from receiver.store.lists.query import Query
-from tests.scenarios.conftest import App, alert, until
-from tests.scenarios.replicas import two_replicas
+from tests.support.app import App
+from tests.support.notification import alert
+from tests.support.replicas import two_replicas
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from receiver.http import auth as access
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.patience import PATIENCE_S
-from tests.scenarios.conftest import App
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.patience import PATIENCE_S
 
 SLACK = "/v1/slack/actions"
 PAGERDUTY = "/v1/pagerduty/webhook"

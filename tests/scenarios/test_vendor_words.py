@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, until
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
+from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 JSON = "application/json"

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert, notification, until
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.notification import alert, notification
+from tests.support.places import ROOT
+from tests.support.waiting import until
 
-BODIES = sorted((Path(__file__).parents[1] / "unit" / "payloads").glob("*.json"))
+BODIES = sorted((ROOT / "tests" / "support" / "payloads").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: path.stem)

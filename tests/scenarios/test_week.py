@@ -14,10 +14,11 @@ from click.testing import CliRunner
 
 from receiver.cli.checks.weekly import alerts as week_alerts
 from receiver.cli.root import main
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import NO_ACCOUNTS, App, alert
-from tests.scenarios.test_checks import answering, hanging, page
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.checks import answering, hanging, page
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.notification import alert
 
 DAY_S = 86_400
 TODAY = ("--end", "today")

@@ -18,7 +18,7 @@ from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
 from routing.incident import SCHEMA, Incident
 from routing.incident_parts import Actor
 from routing.vocabulary import Lane
-from tests.unit.builders import MINUTE, NOW, alert, received, rules
+from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
 ANN = Actor("ann", "api")

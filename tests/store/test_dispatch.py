@@ -13,8 +13,8 @@ from receiver.store.incidents import IncidentStore
 from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
 from routing.incident_parts import Actor
 from routing.rules import Rules
-from tests.patience import PATIENCE_S
-from tests.unit.builders import GROUP, MINUTE, NOW, alert, received, rules
+from tests.support.builders import GROUP, MINUTE, NOW, alert, received, rules
+from tests.support.patience import PATIENCE_S
 
 RULES = rules(retention=24 * 60 * MINUTE)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from receiver.store.durability import Durability, Judge, Level, ServerFacts, judge, read_facts
-from tests.external import DURABLE, RENAMED, external
+from tests.support.external import DURABLE, RENAMED, external
 
 ALWAYS = ServerFacts(aof=True, fsync="always", policy="noeviction")
 

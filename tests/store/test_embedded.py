@@ -21,7 +21,8 @@ from receiver.store.embedded import config_file as valkey_config
 from receiver.store.embedded import process as valkey_process
 from receiver.store.embedded import server as embedded
 from receiver.store.embedded.server import EmbeddedValkey
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
+from tests.support.places import ROOT
 
 SERVICE = """
 import asyncio, sys
@@ -68,7 +69,7 @@ def run_service(data_dir: Path) -> tuple[subprocess.Popen[str], int]:
     """Start a service process with an embedded server; return it and the server's pid."""
     service = subprocess.Popen(
         [sys.executable, "-c", SERVICE, str(data_dir)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -16,9 +16,9 @@ from routing.event import Acknowledged, PriorityChanged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.matcher import parse_matchers
-from tests.patience import PATIENCE_S
-from tests.store.many import arrival, happen, open_many
-from tests.unit.builders import MINUTE, NOW
+from tests.support.builders import MINUTE, NOW
+from tests.support.many import arrival, happen, open_many
+from tests.support.patience import PATIENCE_S
 
 ANN = Actor("ann", "api")
 PRIORITIES = ("P3", "P1", "P4", "P2")

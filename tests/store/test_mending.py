@@ -18,7 +18,7 @@ from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.vocabulary import Lane
-from tests.unit.builders import MINUTE, NOW, alert, received, rules
+from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
 KEYS = Keys(0)

@@ -8,7 +8,7 @@ from receiver.store.records.packing import pack_alerts, unpack_alerts
 from receiver.store.records.record import decode_incident, encode_incident
 from routing.alert import Alert
 from routing.incident import SCHEMA, Incident
-from tests.unit.builders import GROUP, NOW
+from tests.support.builders import GROUP, NOW
 
 SMALL = st.sampled_from(["", "a", "b", "c"])
 ALERT = st.builds(

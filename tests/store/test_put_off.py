@@ -15,7 +15,7 @@ from routing.decision import Schedule
 from routing.event import TimerDue
 from routing.incident import Incident
 from routing.vocabulary import Lane
-from tests.unit.builders import MINUTE, NOW, alert, received, rules
+from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 LEASES = {Lane.URGENT: 30_000, Lane.NORMAL: 40_000}
 FAR = [300_000, 3_600_000, 86_400_000]

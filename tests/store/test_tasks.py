@@ -17,7 +17,7 @@ from routing.incident_parts import Actor
 from routing.receipt import AlertKey, Receipt, merge_receipts
 from routing.rules import Step
 from routing.vocabulary import Lane
-from tests.unit.builders import MINUTE, NOW, alert, received, rules
+from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 RULES = rules()
 UNTIL = NOW + 30_000

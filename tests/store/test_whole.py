@@ -11,8 +11,8 @@ from routing.event import Noted
 from routing.incident_parts import Actor
 from routing.receipt import Receipt
 from routing.vocabulary import Lane
-from tests.store.many import arrival, happen, open_many
-from tests.unit.builders import NOW
+from tests.support.builders import NOW
+from tests.support.many import arrival, happen, open_many
 
 ANN = Actor("ann", "api")
 

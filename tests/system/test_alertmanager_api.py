@@ -9,20 +9,10 @@ from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.text.visible import clean_text
 from routing.event import Seen
 from routing.fingerprint import fingerprint_of
-from tests.patience import PATIENCE_S
-from tests.rig import until
-from tests.system.conftest import Real
-
-HOSTILE = (
-    'quotes " and \\" and \\\\"',
-    "back\\slash \\n is no line break",
-    "line\nbreak",
-    '{braces="x"}, comma',
-    "ünï☃ \U0001f6a8 \u2028",
-    "<!channel> & %22 + ? # ; =~ .* $(x) | ^",
-    "cr\rtab\tnul\x00del\x7f",
-    " spaces ",
-)
+from tests.support.hostile import HOSTILE
+from tests.support.patience import PATIENCE_S
+from tests.support.real_alertmanager import Real
+from tests.support.rig import until
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import requests
 import yaml
 
 from systems.model import load_all
-from tests.patience import PATIENCE_S
-from tests.tools import require_tool
+from tests.support.patience import PATIENCE_S
+from tests.support.places import ROOT
+from tests.support.tools import require_tool
 
-ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "alertmanager.yml"
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.system.conftest import Real, moment
+from tests.support.patience import PATIENCE_S
+from tests.support.real_alertmanager import Real, moment
+from tests.support.rig import Rig, until
 
 LABELS = {"alertname": "Joined", "severity": "critical"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.system.conftest import Real
+from tests.support.patience import PATIENCE_S
+from tests.support.real_alertmanager import Real
+from tests.support.rig import Rig, until
 
 CONFIG = """
 route: {{receiver: im, group_by: [{by}], group_wait: 1s, group_interval: 1s, repeat_interval: 2s}}

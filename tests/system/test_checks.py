@@ -3,7 +3,6 @@ Alertmanager with the file we ship."""
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,13 @@ import pytest
 
 from benchmarks.systems.fast import fast_rules
 from systems.model import load_all
-from tests.patience import PATIENCE_S
-from tests.rig import REPOSITORY, Rig, start_prometheus, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.commands import command
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import Rig, start_prometheus, until
 
 ENRICHMENT = "incident_manager_enrichment_cache_hit_rate"
 OWN = "incident-manager"
-
-
-async def command(*words: str) -> tuple[int, str, str]:
-    """Run a command as a process of its own; return its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "receiver", *words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=REPOSITORY,
-    )
-    out, error = await process.communicate()
-    return process.returncode or 0, out.decode(), error.decode()
 
 
 async def checks(*words: str) -> tuple[int, dict[tuple[str, str], dict[str, Any]]]:

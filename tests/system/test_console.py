@@ -1,19 +1,18 @@
 """The console in real Chromium: a clock that ticks, a button that works, a page that fits."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.browser import chromium, complaints, fits, looks, set_screen, text_of
-from tests.fakes.proxies import ReverseProxy
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.browser import chromium, complaints, fits, looks, set_screen, text_of
+from tests.support.console import do
+from tests.support.fakes.proxies import ReverseProxy
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import Rig, until
 
 LONG = "X" * 400
 
@@ -30,11 +29,6 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await running.start()
     yield running
     await running.stop()
-
-
-async def do(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Drive the browser in a thread: the fakes answer in this loop."""
-    return await asyncio.to_thread(work, *arguments)
 
 
 async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: Chrome) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import ClientSession
 
 from dashboards.__main__ import BOARDS
-from tests.rig import start_prometheus
+from tests.support.rig import start_prometheus
 
 
 async def test_every_query_parses(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.browser import chromium, complaints, fits, set_screen, text_of
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
-from tests.system.test_console import do
+from tests.support.browser import chromium, complaints, fits, set_screen, text_of
+from tests.support.console import do
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import Rig, until
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import require_tool
+from tests.support.places import ROOT
+from tests.support.tools import require_tool
 
-ROOT = Path(__file__).parents[2]
 DAY_S = 86_400
 DAYS = {"application": 30, "audit": 365, "debug": 7, "error": 90}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tools import promtool
+from tests.support.places import ROOT
+from tests.support.tools import promtool
 
-REPOSITORY = Path(__file__).parents[2]
-RULES = sorted((REPOSITORY / "rules").glob("*.yml"))
-TESTS = sorted((REPOSITORY / "rules" / "tests").glob("*.yml"))
+RULES = sorted((ROOT / "rules").glob("*.yml"))
+TESTS = sorted((ROOT / "rules" / "tests").glob("*.yml"))
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
@@ -29,11 +29,11 @@ def test_rules_are_valid_and_every_alert_has_its_two_tests(file: Path) -> None:
 @pytest.mark.parametrize("file", RULES, ids=lambda file: file.stem)
 def test_every_alert_has_a_runbook(file: Path) -> None:
     for name in _alerts(file):
-        assert (REPOSITORY / "runbooks" / file.stem / f"{name}.md").is_file(), name
+        assert (ROOT / "runbooks" / file.stem / f"{name}.md").is_file(), name
 
 
 def test_the_scrape_configuration_is_valid() -> None:
-    promtool("check", "config", str(REPOSITORY / "deploy" / "prometheus.yml"))
+    promtool("check", "config", str(ROOT / "deploy" / "prometheus.yml"))
 
 
 def _rules_of(tests: Path) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runbook_commands import OWN, RUNBOOKS, Command, commands_of, run
-from tests.runbook_worlds import WORLDS, plan
+from tests.support.runbook_commands import OWN, RUNBOOKS, Command, commands_of, run
+from tests.support.runbook_worlds import WORLDS, plan
 
 
 def test_no_command_is_left_out_without_a_reason() -> None:

@@ -5,9 +5,9 @@ import signal
 import time
 from pathlib import Path
 
-from tests.patience import PATIENCE_S
-from tests.rig import Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.rig import Rig, until
 
 
 async def test_load_balancers_learn_of_the_end_before_it_comes(tmp_path: Path) -> None:

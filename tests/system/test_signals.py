@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
-from tests.rig import REPOSITORY, Program, Rig, free_port, until
-from tests.system.conftest import moment
-from tests.tools import require_tool
+from tests.support.patience import PATIENCE_S
+from tests.support.places import ROOT
+from tests.support.real_alertmanager import moment
+from tests.support.rig import Program, Rig, free_port, until
+from tests.support.tools import require_tool
 
 LAG = {
     "system": "auto-optimizer",
@@ -65,7 +66,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     rig = Rig(tmp_path)
     # Within seconds it changes as often as it would in hours.
     await rig.start(LLM_IM__INCIDENTS__FLAPPING__CHANGES="0")
-    text = (REPOSITORY / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
+    text = (ROOT / "alertmanager.yml").read_text().replace("127.0.0.1:8080", rig.url[7:])
     file = tmp_path / "alertmanager.yml"
     file.write_text(re.sub(r"group_(wait|interval): 10s", r"group_\1: 1s", text))
     url = f"http://127.0.0.1:{free_port()}"

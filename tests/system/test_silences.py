@@ -16,13 +16,14 @@ from receiver.alertmanager.silences import Silences
 from receiver.cli.root import main
 from receiver.errors import SilenceError
 from routing.matcher import Matcher, parse_matchers
-from tests.fakes.pagerduty import FakePagerDuty
-from tests.fakes.slack import FakeSlack
-from tests.scenarios.conftest import App, alert, notification
-from tests.scenarios.test_slack_actions import Work
-from tests.system.conftest import Real, moment
-from tests.system.test_alertmanager_api import HOSTILE
-from tests.tools import require_tool
+from tests.support.app import App
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.hostile import HOSTILE
+from tests.support.notification import alert, notification
+from tests.support.real_alertmanager import Real, moment
+from tests.support.slack_work import Work
+from tests.support.tools import require_tool
 
 LABELS = {"alertname": "HighErrorRate", "severity": "critical", "service": "checkout"}
 OTHER = LABELS | {"service": "search"}

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fakes.otlp import FakeCollector
-from tests.patience import PATIENCE_S
-from tests.rig import REPOSITORY, Rig, until
-from tests.scenarios.conftest import alert, notification
+from tests.support.fakes.otlp import FakeCollector
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.places import ROOT
+from tests.support.rig import Rig, until
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -60,7 +61,7 @@ def test_a_refused_configuration_is_a_line_of_the_audit(tmp_path: Path) -> None:
         [sys.executable, "-m", "receiver", "serve", "--storage.path", str(tmp_path)],
         capture_output=True,
         text=True,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env=environ,
         check=False,
     )

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from receiver.cli.checks.rule_files import load_rules
-from tests.rig import Program, start_prometheus
-from tests.system.past import Past
-from tests.system.test_checks import command
+from tests.support.commands import command
+from tests.support.past import Past
+from tests.support.rig import Program, start_prometheus
 
 NOWHERE = "http://127.0.0.1:9"
 

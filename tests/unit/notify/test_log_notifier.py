@@ -1,0 +1,114 @@
+"""The notifier of those who configured none: it says what would be sent, and each thing once."""
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from receiver.notify.log import LogNotifier
+from receiver.notify.notifier import Delivered, Step, View
+from routing.decide import decide
+from routing.event import Acknowledged, Resolved, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor, Entry
+from routing.receipt import Receipt
+from routing.rules import Step as PolicyStep
+from tests.support.builders import MINUTE, NOW, alert, received, rules
+
+RULES = rules(PolicyStep(("log",)), PolicyStep(("log",)))
+ANN = Actor(name="ann", via="api")
+
+
+class Desk:
+    """An incident that really happens, and the agenda's part of telling it."""
+
+    def __init__(self) -> None:
+        self.notifier = LogNotifier("log")
+        self.receipt = Receipt()
+        self.incident: Incident
+        self.timeline: list[Entry] = []
+        self.happens(received(alert(runbook_url="https://wiki.example/x")), first=True)
+
+    def happens(self, event: Any, *, after: int = 0, first: bool = False) -> None:
+        decision = decide(None if first else self.incident, event, NOW + after, RULES)
+        assert decision.incident is not None
+        self.incident = decision.incident
+        self.timeline += decision.timeline
+
+    @property
+    def view(self) -> View:
+        seen = tuple(self.timeline[self.receipt.cursor :])
+        return View(self.incident, self.incident.pages["log"], seen, NOW, "http://x.example/1")
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            step = self.notifier.plan(self.view, self.receipt)
+            if step is None:
+                return
+            assert isinstance(step, Step)
+            outcome = await self.notifier.perform(self.view, self.receipt, step)
+            assert isinstance(outcome, Delivered)
+            self.receipt = outcome.receipt
+        raise AssertionError("it never comes to rest")
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "notify")
+    return caplog
+
+
+async def test_a_page_is_one_line_that_says_it_all(lines: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    await desk.settle()
+    [line] = lines.messages
+    assert line.startswith("[P1] would page: HighErrorRate")
+    for part in (desk.incident.id, "https://wiki.example/x", "acknowledge by 2026-03-02T10:05:00"):
+        assert part in line
+    assert (desk.receipt.paged_seq, desk.receipt.version) == (1, desk.incident.version)
+    await desk.settle()
+    assert len(lines.messages) == 1
+
+
+async def test_each_change_is_told_once(lines: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    await desk.settle()
+    desk.happens(Acknowledged(ANN), after=1_000)
+    await desk.settle()
+    desk.happens(Resolved(ANN), after=2_000)
+    await desk.settle()
+    assert len(lines.messages) == 3
+    assert "acknowledged" in lines.messages[1]
+    assert "resolved" in lines.messages[2]
+    assert "ann" in lines.messages[2]
+
+
+async def test_an_escalation_pages_again_and_says_what_was_missed(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+    await desk.settle()
+    desk.happens(TimerDue("acknowledge", {"log": 1}), after=5 * MINUTE)
+    await desk.settle()
+    assert sum("would page" in line for line in lines.messages) == 2
+    assert any("deadline_missed" in line for line in lines.messages)
+    assert "acknowledge was due" in lines.messages[1]
+    assert desk.receipt.paged_seq == 2
+
+
+async def test_an_acknowledge_before_the_page_is_told_and_pages_nobody(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+    desk.happens(Acknowledged(ANN), after=1_000)
+    await desk.settle()
+    assert not any("would page" in line for line in lines.messages)
+    assert "acknowledged" in lines.text
+
+
+async def test_a_page_given_up_is_not_printed(lines: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.receipt = msgspec.structs.replace(desk.receipt, failed_seq=1)
+    await desk.settle()
+    assert not any("would page" in line for line in lines.messages)
