@@ -69,8 +69,9 @@ prove: $(VENV)/.installed-dev ## show the proofs as name, figure, bound (PROOF=n
 house: $(VENV)/.installed-dev ## count what keeps the code one to live in: rooms, lengths, contracts
 	@$(BIN)/python -m benchmarks.house
 
-picture: $(VENV)/.installed-dev ## draw the rooms and their imports into docs/architecture.md
+picture: $(VENV)/.installed-dev ## draw the rooms into docs/architecture.md, the actions into docs/api.md
 	@$(BIN)/python -m benchmarks.picture
+	@$(BIN)/python -m benchmarks.action_table
 
 systems-files: $(VENV)/.installed-dev ## write rules, their tests, runbooks and docs/systems.md from systems/
 	@$(BIN)/python -m systems

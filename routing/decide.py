@@ -20,32 +20,20 @@ from routing.alerts_received import decide_alerts
 from routing.damage import decide_damaged
 from routing.decision import Decision, Draft
 from routing.event import (
-    Acknowledged,
     ActionItemAdded,
     ActionItemDone,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
     DeliveryRecovered,
-    Denied,
-    Escalated,
     Event,
     Forgotten,
     HeartbeatSeen,
     Merged,
     MergeNews,
-    Noted,
-    PriorityChanged,
-    Reassigned,
-    Reopened,
-    Resolved,
-    Silenced,
-    SilenceExpired,
-    Snoozed,
     StatusHidden,
     StatusUpdated,
     TimerDue,
-    Unacknowledged,
 )
 from routing.forgetting import forget_by_person
 from routing.heartbeat import decide_heartbeat
@@ -130,21 +118,10 @@ def _delivery_noted(draft: Draft, event: DeliveryNoted, _rules: Rules) -> Reason
 
 
 _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
-    Acknowledged: person.acknowledge,
-    Unacknowledged: person.unacknowledge,
-    Resolved: person.resolve_by_person,
-    Reopened: person.reopen_by_person,
-    Snoozed: person.snooze,
-    Reassigned: person.reassign,
-    Escalated: person.escalate,
-    Noted: person.note,
-    PriorityChanged: person.change_priority,
-    Silenced: person.note_silence,
-    SilenceExpired: person.note_silence_end,
+    **person.HANDLERS,
     ActionItemAdded: action_items.add,
     ActionItemDone: action_items.tick,
     Forgotten: forget_by_person,
-    Denied: person.deny,
     StatusUpdated: status_page.update,
     StatusHidden: status_page.hide,
     Merged: merge,

@@ -13,6 +13,7 @@ from receiver.settings.rules import build_assignment
 from receiver.slack.blocks import modals as windows
 from receiver.slack.blocks.buttons import menu
 from receiver.slack.blocks.digest_message import digest_message
+from receiver.slack.blocks.form import form
 from receiver.slack.blocks.home import Work, home
 from receiver.slack.blocks.incident_message import (
     incident_message,
@@ -271,8 +272,8 @@ def modals() -> Iterator[Screen]:
     message = "Checkout fails for me\nHTTP 502 since noon"
     made: tuple[tuple[str, str, dict[str, Any], dict[str, str]], ...] = (
         ("more", "More", windows.more(incident, "C1"), {}),
-        ("assign", "Assign", windows.assign(incident, "C1"), {}),
-        ("note", "Add a note", windows.note(incident, "C1"), {}),
+        ("assign", "Assign", form("assign", incident, "C1"), {}),
+        ("note", "Add a note", form("note", incident, "C1"), {}),
         ("priority", "Change priority", windows.priority(incident, "C1"), {}),
         (
             "snooze",
@@ -285,7 +286,7 @@ def modals() -> Iterator[Screen]:
         ("silence", "Silence", windows.silence(incident, "C1", matchers, active), {}),
         ("merge", "Merge", windows.merge(incident, "C1", others, len(others)), {}),
         ("review", "Post-incident review", _reviewed(), {}),
-        ("action-item", "Add an action item", windows.action_item(incident, "C1"), {}),
+        ("action-item", "Add an action item", form("action_item", incident, "C1"), {}),
         (
             "open",
             "Make an incident of this message",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from receiver.actions.incident import check_text
+from receiver.actions.row import check_text
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError

@@ -1,16 +1,12 @@
-"""What the API asks of silences: read from a request's body, done by Alertmanager first."""
+"""Rows of the registry: silences, done by Alertmanager first."""
 
 from collections.abc import Iterable, Mapping
 
-from receiver.actions.incident import TEXT_MAX, Action, Body, check_text, read_until
-from receiver.actions.silencer import Silencer
-from receiver.engine.batch import Outcome
+from receiver.actions.row import Action, Body, Field, Input, is_open
 from receiver.errors import PayloadError
 from routing.event import Silenced, SilenceExpired
 from routing.incident import Incident
-from routing.incident_parts import Actor
 from routing.matcher import Matcher, parse_matchers
-from routing.vocabulary import Reason
 
 MATCHERS_MAX = 50
 LENGTH_MAX = 10_000
@@ -32,27 +28,53 @@ class UnsilenceBody(Body):
     silence: str = ""
 
 
+def _never(_incident: Incident) -> bool:
+    return False
+
+
 SILENCE_ACTIONS: Mapping[str, Action] = {
-    Silenced.action: Action(SilenceBody, "silence alerts"),
-    SilenceExpired.action: Action(UnsilenceBody, "end silences"),
+    Silenced.action: Action(
+        SilenceBody,
+        "Silence",
+        "Keep Alertmanager quiet about these alerts for a while.",
+        "silence alerts",
+        fields=(
+            Field("for", "For how long", Input.DURATION, help="As in 2h.", insist=True),
+            Field("until", "Until", Input.MOMENT, help="RFC 3339.", form=False, metavar="TIME"),
+            Field(
+                "matchers",
+                "Matchers, one a line; all of them must match",
+                Input.LIST,
+                'alertname="HighErrorRate"',
+                "As in 'alertname=\"X\"'; repeatable. Without any, what its alerts have in common.",
+                insist=True,
+                option="--matcher",
+                metavar="MATCHER",
+            ),
+            Field("comment", "Comment", hint="Why?", help="Why."),
+        ),
+        when=is_open,
+        answers=(
+            "`silenced` in the Alertmanager of its cluster, for 1 minute to 90 days. "
+            "Asked again with the same matchers it stays one silence, which ends when "
+            "it was last asked for. 502 with `error` when Alertmanager refuses or "
+            "cannot be reached, 400 when none is configured for its cluster"
+        ),
+    ),
+    SilenceExpired.action: Action(
+        UnsilenceBody,
+        "End a silence",
+        "End a silence that was made from the incident (its id is in `incidents show`).",
+        "end silences",
+        fields=(Field("silence", "Silence", needed=True, positional=True, form=False),),
+        when=_never,
+        done="The silence is over: Alertmanager notifies again.",
+        answers=(
+            "`silence_expired`; `already_expired`, also when it was ended in "
+            "Alertmanager itself; 502 as above"
+        ),
+    ),
 }
-
-
-async def act(
-    silencer: Silencer, incident: Incident, body: Body, actor: Actor, now: int
-) -> Outcome:
-    """Do what a body asks for at ``now`` (ms); PayloadError, or SilenceError of Alertmanager."""
-    if body.episode is not None and body.episode != incident.episode:
-        return Outcome(Reason.STALE, incident)
-    if isinstance(body, UnsilenceBody):
-        return await silencer.expire(incident, body.silence, actor)
-    if not isinstance(body, SilenceBody):
-        raise TypeError(type(body).__name__)
-    until = read_until(body.span, body.until, now)
-    comment = check_text("comment", body.comment, TEXT_MAX)
-    return await silencer.silence(
-        incident, read_matchers(body.matchers), until, comment, actor, body.episode
-    )
 
 
 def read_matchers(lines: Iterable[str]) -> tuple[Matcher, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from receiver.actions.open_incident import Opening
+from receiver.actions.perform import Actions
 from receiver.actions.silencer import Silencer
 from receiver.aio.background import end
 from receiver.alertmanager.alert_states import Alertmanagers
@@ -305,7 +306,12 @@ class Service:
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
         self.silences = Silences(settings.alertmanagers)
-        self.silencer = Silencer(self.silences, self.dispatcher, self.clock)
+        self.actions = Actions(
+            self.dispatcher,
+            Silencer(self.silences, self.dispatcher, self.clock),
+            self.clock,
+            tuple(component.name for component in settings.status_page.components),
+        )
         self.front = self.new_front(settings)
         self.slack_socket = build_socket(settings, self.front)
         self.changes = ChangeStore(self._redis)
@@ -319,7 +325,7 @@ class Service:
             settings,
             self.dispatcher,
             self.opening,
-            self.silencer,
+            self.actions,
             self.figures,
             self.clock,
             self.pagerduty.shown,
@@ -476,12 +482,10 @@ class Service:
         return ApiEndpoint(
             self.dispatcher,
             dead_letters,
-            self.clock,
             self.opening,
-            self.silencer,
+            self.actions,
             self.reviews,
             People(settings.people, self._is_person, self.pagerduty.user_id),
-            tuple(component.name for component in settings.status_page.components),
         )
 
     def _build_integrations(self) -> IntegrationEndpoint:
@@ -495,7 +499,8 @@ class Service:
 
     def _build_console(self) -> ConsoleEndpoint:
         return ConsoleEndpoint(
-            self.dispatcher,
+            self.actions,
+            self.dispatcher.store,
             self.figures,
             self.clock,
             self.settings.web.link_path,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from receiver.actions.open_incident import Opening
-from receiver.actions.silencer import Silencer
+from receiver.actions.perform import Actions
 from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.notify.notifier import Rejected
@@ -29,7 +29,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     settings: Settings,
     dispatcher: Dispatcher,
     opening: Opening,
-    silencer: Silencer,
+    actions: Actions,
     figures: FigureStore,
     clock: Clock,
     on_call: Callable[[], Sequence[dict[str, Any]]],
@@ -51,7 +51,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         api,
         settings.slack.base_url,
         clock,
-        tuple(component.name for component in settings.status_page.components),
+        actions,
     )
     command = Command(
         desk,
@@ -61,10 +61,8 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         SlackPeople(call).mention,
         url,
     )
-    forms = Forms(desk, users, opening, silencer)
-    return Front(
-        desk, Buttons(desk, silencer, reviews, url), forms, command, figures, users, url("")
-    )
+    forms = Forms(desk, users, opening)
+    return Front(desk, Buttons(desk, reviews, url), forms, command, figures, users, url(""))
 
 
 def build_socket(settings: Settings, front: Front) -> SlackSocket | None:

@@ -7,11 +7,9 @@ import click
 
 from receiver.cli.client import (
     ago,
-    by_option,
     call,
     formats_option,
     print_json,
-    signed,
     token_option,
     url_option,
 )
@@ -142,41 +140,6 @@ def _marks(body: dict[str, Any]) -> list[str]:
         (body["merged"], f"merged into this: {', '.join(body['merged'])}"),
     ]
     return [text for holds, text in found if holds]
-
-
-def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:
-    """Do something to an incident and print what came of it; ``options``: output, url, token."""
-    output, url, token = options
-    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=signed(body))
-    if output == "json":
-        print_json(answer)
-        return
-    shown = answer["incident"]
-    result = answer["result"].replace("_", " ")
-    click.echo(f"{result}: {shown['priority']} {plain(shown['title'])}" if shown else result)
-
-
-@incidents.command("ack")
-@click.argument("incident")
-@by_option
-@formats_option
-@url_option
-@token_option
-def acknowledge(incident: str, by: str, output: str, url: str, token: str) -> None:
-    """Take an incident: its acknowledge clock stops."""
-    act(incident, "acknowledge", {"by": by}, (output, url, token))
-
-
-@incidents.command("resolve")
-@click.argument("incident")
-@by_option
-@click.option("--cause", default="", help="What it was, for the timeline.")
-@formats_option
-@url_option
-@token_option
-def resolve(incident: str, by: str, cause: str, output: str, url: str, token: str) -> None:
-    """Declare an incident over; alerts that still fire are quiet until they change."""
-    act(incident, "resolve", {"by": by, "cause": cause}, (output, url, token))
 
 
 @click.group()

@@ -45,8 +45,7 @@ COMMANDS = {
         "receiver.cli.incidents:incidents",
         "Look at incidents, acknowledge and resolve them.",
         (
-            "receiver.cli.actions:LIFE",
-            "receiver.cli.status_page:STATUS",
+            "receiver.cli.actions:COMMANDS",
             "receiver.cli.incident_list:list_incidents",
         ),
     ),

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
-from receiver.actions.incident import read_json
+from receiver.actions.row import read_json
 from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.http.parameters import check_parameters

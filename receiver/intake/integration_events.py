@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from aiohttp import web
 
-from receiver.actions.incident import read_json
+from receiver.actions.row import read_json
 from receiver.engine.floods import Floods, Quota, quota_of
 from receiver.errors import PayloadError
 from receiver.http.auth import Access

@@ -14,28 +14,30 @@ from urllib.parse import quote, unquote, urlencode
 from aiohttp import web
 
 from receiver import incident_json as present
-from receiver.actions.incident import ActionItemBody, ActionItemDoneBody, Body, read_event
+from receiver.actions.perform import Actions
+from receiver.actions.registry import REGISTRY
+from receiver.actions.words import DONE, REFUSED
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
 from receiver.conditions import Condition
 from receiver.engine.batch import Outcome
-from receiver.engine.dispatcher import Dispatcher
-from receiver.errors import PayloadError
+from receiver.errors import PayloadError, SilenceError
 from receiver.http.parameters import check_parameters, read_number, read_one
 from receiver.http.routes import Who, credential_of, serves
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
+from receiver.store.incidents import IncidentStore
 from receiver.templates import assets_version, read_asset, render
 from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
 from receiver.web import charts
+from receiver.web.console_forms import forms_of
 from receiver.web.console_list import asked_for, read_list
 from receiver.web.console_view import card, details, problem
-from routing.actions.action_items import ITEMS_MAX
 from routing.escalation import why
-from routing.event import Acknowledged, PersonEvent, Resolved
+from routing.event import ActionItemAdded, ActionItemDone
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.vocabulary import Reason
@@ -61,38 +63,22 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 ALERTS_SHOWN = 100
-_ACTIONS: Mapping[str, type[Acknowledged] | type[Resolved]] = {
-    "acknowledge": Acknowledged,
-    "resolve": Resolved,
-}
 _SAID: Mapping[str, str] = {
-    Reason.ACKNOWLEDGED: "Acknowledged.",
-    Reason.RESOLVED: "Resolved.",
+    **DONE,
+    **REFUSED,
     "yours": "You have it.",
-    Reason.ALREADY_ACKNOWLEDGED: "Already acknowledged.",
-    Reason.ALREADY_RESOLVED: "Already resolved.",
-    Reason.STALE: "It has fired again since; reload to see its current state.",
-    Reason.MERGED: "It goes on in another incident.",
-    Reason.UNKNOWN_INCIDENT: "It is not known any more.",
-    Reason.DAMAGED: "Its record cannot be read: it can only be resolved, or forgotten.",
-    Reason.ACTION_ITEM_ADDED: "Kept as an action item.",
-    Reason.ACTION_ITEM_DONE: "Done.",
-    Reason.ALREADY_DONE: "It was done before.",
-    Reason.SAME_ACTION_ITEM: "That is an action item already.",
-    Reason.TOO_MANY_NOTES: "There are too many notes.",
-    Reason.TOO_MANY_ACTION_ITEMS: "There are too many action items.",
-    "not_kept": "Not saved: write one line of at most 500 characters.",
 }
 """What became of a button, for the page it leads back to."""
-_ITEM_ACTIONS = ("action-item", "action-item-done")
+_ON_THE_REVIEW = (ActionItemAdded.action, ActionItemDone.action)
 
 
 class ConsoleEndpoint:
     """``/``, ``/incidents/{id}`` and its review, the buttons, the charts, and ``/v1/figures``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
-        dispatcher: Dispatcher,
+        actions: Actions,
+        store: IncidentStore,
         figures: FigureStore,
         clock: Clock,
         prefix: str,
@@ -101,8 +87,8 @@ class ConsoleEndpoint:
     ) -> None:
         """``prefix``: the path before every link, "" for none; ``problems()``: of the service."""
         self._problems = problems
-        self._dispatcher = dispatcher
-        self._store = dispatcher.store
+        self._actions = actions
+        self._store = store
         self._figures = figures
         self._clock = clock
         self._prefix = prefix
@@ -135,7 +121,8 @@ class ConsoleEndpoint:
         found = await self._store.whole(request.match_info["id"], before=before)
         if found is None:
             raise self._missing(request)
-        values = await off_the_loop(partial(_of_one, found, self._clock.now()))
+        public = bool(self._actions.components)
+        values = await off_the_loop(partial(_of_one, found, self._clock.now(), public))
         return await self._page(request, "console/incident.html.j2", **values)
 
     @serves("GET", "/incidents/{id}/review", Who.VIEWER, page=True)
@@ -151,32 +138,19 @@ class ConsoleEndpoint:
 
     @serves("POST", "/incidents/{id}/{action}", Who.RESPONDER, page=True)
     async def act(self, request: web.Request) -> web.Response:
-        """POST /incidents/{id}/{action}: a button; answers with the page it was pressed on."""
-        credential = credential_of(request)
+        """POST /incidents/{id}/{action}: a button or a form; answers with the page it was on."""
         action = request.match_info["action"]
-        if action not in (*_ACTIONS, *_ITEM_ACTIONS):
+        if action not in REGISTRY:
             raise web.HTTPNotFound(text="there is no such button\n")
         form = await _form(request)
         incident = await self._load(request)
-        given = form.get("name") or _cookie(request.cookies.get(COOKIE, ""))
-        name = credential.name if credential else _name(given)
-        try:
-            # A browser is a person's, unless its credential is a machine's.
-            human = credential is None or credential.human
-            actor = Actor(name or "somebody", "console", human=human)
-            event = await self._event(action, form, actor)
-            outcome = await self._dispatcher.submit(event, incident.id)
-            reason = "yours" if _is_theirs(outcome, name) else outcome.reason
-        except PayloadError:
-            reason = "not_kept"
-        said = ("said", f"{reason}:{incident.id}")
-        place = f"/incidents/{incident.id}?{urlencode([said])}"
-        if action in _ITEM_ACTIONS:
-            place = f"/incidents/{incident.id}/review?{urlencode([said])}#action-items"
-        elif form.get("back") == "index":
-            # To the same page of the same list.
-            place = f"/?{urlencode([*asked_for(form.get('list', '')), said])}"
-        answer = web.Response(status=303, headers={"Location": f"{self._prefix}{place}"})
+        credential = credential_of(request)
+        name = credential.name if credential else self._given_name(request, form)
+        # A browser is a person's, unless its credential is a machine's.
+        human = credential is None or credential.human
+        actor = Actor(name or "somebody", "console", human=human)
+        reason = await self._perform(action, incident, form, actor, name)
+        answer = web.Response(status=303, headers={"Location": self._back(action, form, reason)})
         if credential is None and name:
             answer.set_cookie(
                 COOKIE,
@@ -189,19 +163,41 @@ class ConsoleEndpoint:
             )
         return answer
 
-    async def _event(self, action: str, form: Mapping[str, str], actor: Actor) -> PersonEvent:
-        """Return what a button's form asks for; PayloadError when it cannot be."""
-        kind = _ACTIONS.get(action)
-        if kind is not None:
-            seen = form.get("episode", "")
-            episode = whole(seen, EPISODE_MAX, 0)
-            # What is no episode was none that is the case now: nothing is done.
-            return kind(actor, -1 if seen and episode is None else episode)
-        body: Body = ActionItemBody(text=form.get("text", ""), owner=form.get("owner", ""))
-        if action == "action-item-done":
-            number = whole(form.get("number", ""), ITEMS_MAX)
-            body = ActionItemDoneBody(number=number or 0)
-        return await read_event(action, body, actor, self._clock.now(), self._store.find)
+    async def _perform(
+        self, action: str, incident: Incident, form: Mapping[str, str], actor: Actor, name: str
+    ) -> str:
+        """Do what a form asks for; return what became of it and the incident, as links say it."""
+        row = REGISTRY[action]
+        seen = form.get("episode", "")
+        episode = whole(seen, EPISODE_MAX, 0)
+        # What is no episode was none that is the case now: nothing is done.
+        episode = -1 if seen and episode is None else episode
+        fields = {field.name for field in row.fields}
+        given = {key: value for key, value in form.items() if key in fields}
+        try:
+            body = row.body_of(given, episode)
+            outcome = await self._actions.perform(action, incident.id, body, actor)
+        except PayloadError as error:
+            raise web.HTTPBadRequest(text=f"{row.label}: {error}\n") from None
+        except SilenceError as error:
+            raise web.HTTPBadGateway(text=f"{error}\n") from None
+        return f"{'yours' if _is_theirs(outcome, name) else outcome.reason}:{incident.id}"
+
+    def _back(self, action: str, form: Mapping[str, str], said: str) -> str:
+        """Return the address of the page that a form was on, with what became of it."""
+        incident = said.partition(":")[2]
+        place = f"/incidents/{incident}?{urlencode([('said', said)])}"
+        if action in _ON_THE_REVIEW and form.get("back") != "incident":
+            place = f"/incidents/{incident}/review?{urlencode([('said', said)])}#action-items"
+        elif form.get("back") == "index":
+            # To the same page of the same list.
+            place = f"/?{urlencode([*asked_for(form.get('list', '')), ('said', said)])}"
+        return f"{self._prefix}{place}"
+
+    @staticmethod
+    def _given_name(request: web.Request, form: Mapping[str, str]) -> str:
+        given = form.get("name")
+        return _name(given) if given else _cookie(request.cookies.get(COOKIE, ""))
 
     @serves("GET", "/console/charts/{name}.svg", Who.VIEWER, page=True)
     async def chart(self, request: web.Request) -> web.Response:
@@ -282,12 +278,16 @@ class ConsoleEndpoint:
         }
 
 
-def _of_one(found: Whole, now: int) -> dict[str, Any]:
-    """Return what the page of one incident shows; of many alerts the most urgent ones."""
+def _of_one(found: Whole, now: int, public: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Return what the page of one incident shows; of many alerts the most urgent ones.
+
+    ``public``: there is a status page.
+    """
     body = present.details(found)
     ranked = sorted(body["alerts"], key=_urgency)
     return {
         "incident": details(found.incident, now),
+        "forms": forms_of(found.incident, public=public),
         "body": body | {"alerts": ranked[:ALERTS_SHOWN]},
         "more": len(ranked) - ALERTS_SHOWN,
     }

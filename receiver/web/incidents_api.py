@@ -12,19 +12,11 @@ from typing import Any
 from aiohttp import web
 
 from receiver import incident_json as present
-from receiver.actions.incident import Body, read_event, read_json
 from receiver.actions.open_incident import OpenBody, Opening
+from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
-from receiver.actions.silence import SILENCE_ACTIONS
-from receiver.actions.silence import act as silence_act
-from receiver.actions.silencer import Silencer
-from receiver.actions.status_page import (
-    STATUS_ACTIONS,
-    refuse_no_component,
-    status_event,
-)
+from receiver.actions.row import Body, read_json
 from receiver.aio.off_the_loop import MANY_ALERTS, off_the_loop
-from receiver.clock import Clock
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
@@ -43,7 +35,6 @@ from receiver.review.model import Review, to_json
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.lists.query import CursorError
 from receiver.text.times import rfc3339
-from routing.event import PersonEvent
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.vocabulary import Reason
@@ -64,27 +55,21 @@ def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HT
 class ApiEndpoint:
     """``/v1/incidents`` and ``/v1/dead-letters``."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
+    def __init__(
         self,
         dispatcher: Dispatcher,
         dead_letters: DeadLetterStore,
-        clock: Clock,
         opening: Opening,
-        silencer: Silencer,
+        actions: Actions,
         reviews: Reviews,
         people: People,
-        components: tuple[str, ...] = (),
     ) -> None:
-        """``components``: those of the status page."""
         self._reviews = reviews
         self._people = people
-        self._components = components
         self._opening = opening
-        self._silencer = silencer
-        self._dispatcher = dispatcher
+        self._actions = actions
         self._store = dispatcher.store
         self._dead_letters = dead_letters
-        self._clock = clock
 
     @serves("GET", "/v1/incidents", Who.VIEWER)
     async def incidents(self, request: web.Request) -> web.Response:
@@ -144,21 +129,11 @@ class ApiEndpoint:
             known = ", ".join(REGISTRY)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
         body = read_json(REGISTRY[action].body, await request.read())
-        actor, now = await self._actor(request, body), self._clock.now()
-        if action in SILENCE_ACTIONS:
-            outcome = await silence_act(self._silencer, incident, body, actor, now)
-        else:
-            event = await self._event(action, body, actor, now)
-            key = _idempotency_key(request)
-            event_id = f"api:{incident.id}:{action}:{key}" if key else ""
-            outcome = await self._dispatcher.submit(event, incident.id, event_id)
-            refuse_no_component(outcome.reason, self._components)
+        actor = await self._actor(request, body)
+        key = _idempotency_key(request)
+        event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+        outcome = await self._actions.perform(action, incident.id, body, actor, event_id)
         return _answer(outcome, actor)
-
-    async def _event(self, action: str, body: Body, actor: Actor, now: int) -> PersonEvent:
-        if action in STATUS_ACTIONS:
-            return status_event(action, body, actor, self._components)
-        return await read_event(action, body, actor, now, self._store.find)
 
     @serves("POST", "/v1/incidents", Who.RESPONDER)
     async def open(self, request: web.Request) -> web.Response:

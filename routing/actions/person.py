@@ -1,5 +1,8 @@
 """What people do to an incident. A click carries what its author saw; a stale one is refused."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from routing import clocks
@@ -318,3 +321,20 @@ def deny(draft: Draft, event: Denied, _rules: Rules) -> Reason:
     """Somebody asked for what is not theirs: it is kept for the audit, and tells nobody."""
     draft.say(Kind.DENIED, f"{event.actor.name} may not {event.action}", event.actor)
     return Reason.DENIED
+
+
+HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
+    Acknowledged: acknowledge,
+    Unacknowledged: unacknowledge,
+    Resolved: resolve_by_person,
+    Reopened: reopen_by_person,
+    Snoozed: snooze,
+    Reassigned: reassign,
+    Escalated: escalate,
+    Noted: note,
+    PriorityChanged: change_priority,
+    Silenced: note_silence,
+    SilenceExpired: note_silence_end,
+    Denied: deny,
+}
+"""What each event of a person does to an incident."""

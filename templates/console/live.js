@@ -55,7 +55,22 @@ async function ask(url, more) {
 
 // What somebody has typed outlives every refresh, and so does where they are.
 function fields() {
-  return [...document.querySelectorAll("main form input:not([type=hidden]), main form textarea")];
+  const inputs = "main form input:not([type=hidden]), main form textarea, main form select";
+  return [...document.querySelectorAll(inputs)];
+}
+
+function isChanged(field) {
+  if (!field.options) return field.value !== field.defaultValue;
+  return [...field.options].some((one) => one.selected !== one.defaultSelected);
+}
+
+function value(field) {
+  return field.options ? [...field.selectedOptions].map((one) => one.value) : field.value;
+}
+
+function fill(field, kept) {
+  if (!field.options) field.value = kept;
+  else for (const one of field.options) one.selected = kept.includes(one.value);
 }
 
 function key(field) {
@@ -63,17 +78,16 @@ function key(field) {
 }
 
 function typed() {
-  return fields().filter((field) => field.value !== field.defaultValue)
-    .map((field) => [key(field), field.value]);
+  return fields().filter(isChanged).map((field) => [key(field), value(field)]);
 }
 
 function retype(kept) {
   const known = new Map(kept);
-  for (const field of fields()) if (known.has(key(field))) field.value = known.get(key(field));
+  for (const field of fields()) if (known.has(key(field))) fill(field, known.get(key(field)));
 }
 
 function isTyping() {
-  return document.activeElement !== null && document.activeElement.matches("input, textarea");
+  return document.activeElement !== null && document.activeElement.matches("input, textarea, select");
 }
 
 function label(element) {

@@ -53,8 +53,11 @@ async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
     assert nobody.exit_code == 1
     assert "is it running" in nobody.output
     (name,) = (await _json(plain, "alert", "send", "Sample", "severity=info"))["incidents"]
-    refused = await run_command(plain, "incidents", "priority", name, "P9", "--reason", "x")
-    assert (refused.exit_code, refused.output) == (
+    refused = await run_command(plain, "incidents", "snooze", name, "--until", "tomorrow")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: 400: until: ")
+    unknown = await run_command(plain, "incidents", "priority", name, "P9", "--reason", "x")
+    assert (unknown.exit_code, unknown.output) == (
         1,
         "Error: 400: priority: is 'P9'; allowed: P1, P2, P3, P4\n",
     )

@@ -80,7 +80,7 @@ async def _slack_answer(url: str) -> None:
     class Store:
         store = None
 
-    desk = Desk(Store(), None, None, url, Clock())  # type: ignore[arg-type]
+    desk = Desk(Store(), None, None, url, Clock(), None)  # type: ignore[arg-type]
     await desk._post(f"{url}/response", {})
     await desk.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +17,7 @@ from tests.support.notification import alert
 from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HOSTILE = "<script>alert(1)</script> | [x](https://evil.example) @team"
 
 
@@ -152,8 +154,11 @@ async def test_the_console_shows_it_and_takes_action_items(plain: App) -> None:
     (item,) = (await plain.incident(incident))["action_items"]
     assert (item["by"], item["done_by"]) == ("Ann", "Ann")
     for wrong in ({"text": ""}, {"text": "x" * 501}, {}):
-        place = await press(plain, f"{at}/action-item", wrong)
-        assert "Not saved" in await page(plain, place)
+        status, text = await plain.post(
+            urlencode(wrong).encode(), f"{at}/action-item", headers=FORM
+        )
+        assert status == 400
+        assert "Add an action item: text: is" in text
     async with plain.session.post(
         f"{plain.url}{at}/action-item", data=form, headers={"Origin": "https://evil.example"}
     ) as answer:

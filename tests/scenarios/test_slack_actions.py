@@ -161,7 +161,7 @@ async def test_action_items_are_added_and_ticked_off_in_slack(work: Work) -> Non
     await work.press("menu", "review")
     assert "1: Rotate logs  (bob)" in str(work.window()["blocks"])
     client = work.app.slack.client()
-    await work.way.send(client.press_in(client.window, "item_done"))
+    await work.way.send(client.press_in(client.window, "action_item_done"))
     assert "☑️ 1: Rotate logs" in str(work.window()["blocks"])
     found = (await work.now())["action_items"]
     assert [(item["text"], item["owner"], item["done_by"]) for item in found] == [
@@ -241,7 +241,7 @@ async def test_the_command_lists_shows_and_acts(work: Work) -> None:
     assert "Resolved" in await work.command(f"resolve {work.incident} full disk")
     found = await work.now()
     assert "full disk" in entries(found, "resolved")[0]["text"]
-    assert "already resolved" in await work.command(f"resolve {work.incident}")
+    assert "Already resolved" in await work.command(f"resolve {work.incident}")
 
 
 @pytest.mark.parametrize(

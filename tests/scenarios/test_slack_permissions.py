@@ -64,7 +64,7 @@ async def test_action_items_may_be_those_of_some(work: Work) -> None:
     await work.submit(text="Alert earlier")
     await work.more("review", "U3")
     client = work.app.slack.client("U3")
-    await work.way.send(client.press_in(client.window, "item_done"))
+    await work.way.send(client.press_in(client.window, "action_item_done"))
     assert "you may not change action items" in str(work.window("U3")["blocks"])
     (item,) = (await work.now())["action_items"]
     assert (item["by"], item["done_at"]) == ("alice", None)

@@ -76,7 +76,7 @@ async def test_whoever_asked_hears_what_became_of_it(
     origin = json.loads(window["private_metadata"])
     window["private_metadata"] = json.dumps(origin | {"channel": "C0ALERTS"})
     if away:
-        work.app.service.silencer._dispatcher = Away()  # type: ignore[assignment]
+        work.app.service.actions._silencer._dispatcher = Away()  # type: ignore[assignment]
     answer = await work.submit(**{"for": "2h"})
     assert "has not answered yet" in str(answer)
     answered.set()

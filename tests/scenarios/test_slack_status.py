@@ -35,7 +35,7 @@ def fields(window: Any) -> dict[str, Any]:
 async def test_a_person_words_it_and_is_told_that_it_is_public(work: Work) -> None:
     await work.more("status_update")
     shown = str(work.window()["blocks"])
-    assert "*Public*, word for word" in shown
+    assert "Public, word for word" in shown
     assert "On the status page: *Problem with Checkout*, investigating" in shown
     assert fields(work.window())["components"]["initial_options"][0]["value"] == "Checkout"
     await work.submit(status="identified", text="A bad release.\nWe roll it back.")
@@ -91,10 +91,9 @@ async def test_it_is_taken_back_and_shown_again(work: Work) -> None:
 async def test_an_incident_of_no_component_asks_for_one(work: Work) -> None:
     await work.fire(alert("Other", labels={"service": "billing"}), group="other")
     await work.more("status_update")
-    assert "Outsiders read nothing of this incident so far." in str(work.window()["blocks"])
-    await work.submit(status="investigating")
-    assert "choose what is affected" in str(work.window()["blocks"])
-    await work.more("status_update")
+    assert "This incident is not on the status page." in str(work.window()["blocks"])
+    answer = await work.submit(status="investigating")
+    assert "no alert of this incident is about a component" in answer["errors"]["components"]
     await work.submit(status="investigating", components="Search")
     assert (await page(work.app))["components"][1]["status"] == "major_outage"
 

@@ -59,11 +59,14 @@ async def set_bytes(redis: Any, key: str, _name: str) -> None:
 
 async def make_it_another_type(redis: Any, key: str, _name: str) -> None:
     kind = await redis.type(key)
-    await redis.delete(key)
-    if kind == b"list":
-        await redis.hset(key, "junk", BYTES)
-    else:
-        await redis.rpush(key, BYTES)
+    # At once: the service may write the key in between.
+    async with redis.pipeline(transaction=True) as both:
+        both.delete(key)
+        if kind == b"list":
+            both.hset(key, "junk", BYTES)
+        else:
+            both.rpush(key, BYTES)
+        await both.execute()
 
 
 async def put_junk_into_it(redis: Any, key: str, name: str) -> None:

@@ -8,10 +8,10 @@ from urllib.parse import quote_plus
 
 from hypothesis import strategies as st
 
-from receiver.actions.incident import ACTIONS
-from receiver.actions.status_page import STATUS_ACTIONS
+from receiver.actions.registry import REGISTRY
+from receiver.actions.silence import SILENCE_ACTIONS
 from receiver.app.routes import PATHS
-from receiver.slack.interactions.view_submissions import ACTIONS as WINDOWS
+from receiver.slack.blocks.verbs import name_of
 from tests.support.app import App
 from tests.support.fakes.pagerduty_webhooks import TYPES, PdWebhooks
 from tests.support.fakes.slack_messages import signed_headers
@@ -88,7 +88,7 @@ def slack_actions(world: World, draw: Draw) -> Shot:
 
 
 def _window(world: World, draw: Draw) -> dict[str, Any]:
-    name = draw(st.sampled_from(sorted(WINDOWS)))
+    name = draw(st.sampled_from(["open", *map(name_of, sorted(set(REGISTRY) - {"forget"}))]))
     filled: dict[str, dict[str, Any]] = {
         "until": {"selected_date_time": world.app.clock.now() // 1000 + 3600},
         "to": {"selected_user": "U2"},
@@ -209,7 +209,7 @@ _BODY: dict[str, dict[str, Any]] = {
 def actions(world: World, draw: Draw) -> Shot:
     """What a person does over the API, and opening an incident by hand."""
     # Forgetting would leave nothing to act on.
-    names = sorted({*ACTIONS, *STATUS_ACTIONS} - {"forget"})
+    names = sorted(set(REGISTRY) - {"forget", *SILENCE_ACTIONS})
     name = draw(st.sampled_from((*names, "open")))
     if name == "open":
         meant = {"title": "Trouble", "description": "d", "priority": "P3", "by": "ann"}

@@ -6,45 +6,64 @@ An overflow menu keeps no choice, so that the same one can be made twice; it hol
 
 from typing import Any
 
+from receiver.actions.registry import REGISTRY
 from receiver.notify.notifier import View
+from receiver.slack.blocks.verbs import asking, name_of
+from routing.event import (
+    Acknowledged,
+    ActionItemAdded,
+    Escalated,
+    Noted,
+    Reassigned,
+    Reopened,
+    Resolved,
+    StatusUpdated,
+)
 from routing.group import split_id
 from routing.incident import Incident
 from routing.runbook import is_link
 
 Block = dict[str, Any]
-Target = tuple[str, int]
-"""An incident's id, and the episode that was on the screen."""
 
 MENU_ID = "menu"
 MORE = "more"
+REVIEW = ("review", "Post-incident review")
 OPEN_MENU = (
     ("snooze_hour", "Snooze for 1 hour"),
     ("snooze_morning", "Snooze until working hours"),
-    ("assign", "Assign…"),
-    ("note", "Add a note…"),
+    asking(Reassigned.action),
+    asking(Noted.action),
     (MORE, "More: priority, silence, merge…"),
 )
 CLOSED_MENU = (
-    ("reopen", "Reopen"),
-    ("note", "Add a note…"),
-    ("action_item", "Add an action item…"),
-    ("review", "Post-incident review"),
+    asking(Reopened.action),
+    asking(Noted.action),
+    asking(ActionItemAdded.action),
+    REVIEW,
 )
+_STYLES = {Acknowledged.action: "primary", Resolved.action: "danger", Escalated.action: ""}
+"""What is on the message itself, and its colour."""
 URL_MAX = 3_000
 
 
-def target(incident: Incident) -> str:
-    """Return what a button carries: which incident, in which episode."""
-    return f"{incident.id} {incident.episode}"
+def target(incident: Incident, **given: str) -> str:
+    """Return what a button carries: which incident, in which episode, and a field filled in."""
+    fields = "".join(f" {name}:{value}" for name, value in given.items())
+    return f"{incident.id} {incident.episode}{fields}"
 
 
-def read_target(text: str) -> Target:
-    """Return what a button carried; ValueError when it is none of ours."""
-    incident, _, episode = text.partition(" ")
+def read_target(text: str) -> tuple[str, int, dict[str, str]]:
+    """Return what a button carried: incident, episode, fields; ValueError when it is none of ours.
+
+    Of fields there is one at most: its value may hold anything.
+    """
+    incident, _, rest = text.partition(" ")
     split_id(incident)
+    episode, _, given = rest.partition(" ")
     if not (episode.isascii() and episode.isdigit()):
         raise ValueError("no episode")
-    return incident, int(episode)
+    name, colon, value = given.partition(":")
+    return incident, int(episode), {name: value} if colon else {}
 
 
 def button(text: str, action: str, **more: Any) -> Block:
@@ -56,15 +75,11 @@ def button(text: str, action: str, **more: Any) -> Block:
 def controls(view: View) -> list[Block]:
     """Return the elements under the message, by what can be done now."""
     incident = view.incident
-    value = target(incident)
-    found: list[Block] = []
-    if incident.state in ("triggered", "snoozed") or incident.asks_again:
-        found.append(button("Acknowledge", "acknowledge", value=value, style="primary"))
-    if incident.is_open:
-        found.append(
-            button("Resolve", "resolve", value=value, style="danger", confirm=_resolve(incident))
-        )
-        found.append(button("Escalate", "escalate", value=value, confirm=_ESCALATE))
+    found = [
+        action_button(name, incident, style)
+        for name, style in _STYLES.items()
+        if REGISTRY[name].when(incident)
+    ]
     firing = incident.firing()
     links = [
         ("Runbook", "open_runbook", incident.runbook_url if incident.is_open else ""),
@@ -85,7 +100,7 @@ def menu(incident: Incident) -> Block:
     """Return the menu of what is done less often."""
     choices = OPEN_MENU if incident.is_open else CLOSED_MENU
     if incident.published is not None and not incident.is_open:
-        choices = (*choices, ("status_update", "Status page…"))
+        choices = (*choices, asking(StatusUpdated.action))
     return {
         "type": "overflow",
         "action_id": MENU_ID,
@@ -99,23 +114,15 @@ def menu(incident: Incident) -> Block:
     }
 
 
-def _resolve(incident: Incident) -> Block:
-    if incident.kind == "manual":
-        text = "It was opened by hand, and nothing but a person ends it."
-    else:
-        text = "Alerts that still fire stay quiet until they resolve or change."
-    return _confirm("Resolve this incident?", text, "Resolve")
-
-
-def _confirm(title: str, text: str, yes: str) -> Block:
-    return {
-        "title": {"type": "plain_text", "text": title},
-        "text": {"type": "plain_text", "text": text},
-        "confirm": {"type": "plain_text", "text": yes},
-        "deny": {"type": "plain_text", "text": "Not yet"},
-    }
-
-
-_ESCALATE = _confirm(
-    "Escalate now?", "The next step of the escalation policy is paged at once.", "Escalate"
-)
+def action_button(name: str, incident: Incident, style: str = "") -> Block:
+    """Return the button that does an action at once, after asking where its row says so."""
+    row = REGISTRY[name]
+    more: Block = {"style": style} if style else {}
+    if row.confirm is not None:
+        more["confirm"] = {
+            "title": {"type": "plain_text", "text": row.confirm.question},
+            "text": {"type": "plain_text", "text": row.confirm.text(incident)},
+            "confirm": {"type": "plain_text", "text": row.confirm.yes},
+            "deny": {"type": "plain_text", "text": "Not yet"},
+        }
+    return button(row.label, name_of(name), value=target(incident), **more)

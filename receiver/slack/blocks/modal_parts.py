@@ -1,6 +1,6 @@
 """What every window is made of: its frame, its blocks, and where it was opened from.
 
-Limits: see ``windows``.
+Limits: see ``form``.
 """
 
 import json
@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from receiver.slack.blocks.buttons import Target
 from receiver.slack.mrkdwn import mrkdwn, plain
 from routing.incident import Incident
 
@@ -28,11 +27,6 @@ class Origin(msgspec.Struct, frozen=True):
     episode: int = 0
     channel: str = ""
     key: str = ""
-
-    @property
-    def target(self) -> Target:
-        """Return the incident and the episode that was on the screen."""
-        return self.incident, self.episode
 
 
 def origin_of(incident: Incident, channel: str) -> Origin:
@@ -91,12 +85,8 @@ def field(place: str, label: str, element: Block, *, optional: bool = False) -> 
 
 def line(placeholder: str, most: int = TEXT_MAX) -> Block:
     """Return an element for one line of text."""
-    return {
-        "type": "plain_text_input",
-        "action_id": VALUE,
-        "max_length": most,
-        "placeholder": plain_text(placeholder),
-    }
+    element = {"type": "plain_text_input", "action_id": VALUE, "max_length": most}
+    return element | ({"placeholder": plain_text(placeholder)} if placeholder else {})
 
 
 def lines(placeholder: str) -> Block:

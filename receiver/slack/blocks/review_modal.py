@@ -8,9 +8,11 @@ from typing import Any
 
 from receiver.review.model import Episode, Item, Line, Review
 from receiver.slack.blocks.buttons import URL_MAX, button
-from receiver.slack.blocks.modals import told
+from receiver.slack.blocks.modals import notice
+from receiver.slack.blocks.verbs import name_of
 from receiver.slack.mrkdwn import moment, mrkdwn
 from routing.duration import format_duration
+from routing.event import ActionItemDone
 from routing.runbook import is_link
 
 LINES_SHOWN = 30
@@ -37,7 +39,7 @@ def review_window(review: Review, episode: int, url: str) -> Block:
     if is_link(url) and len(url) <= URL_MAX:
         buttons.insert(0, button("The whole review", "open_review", url=url, style="primary"))
     more.append({"type": "actions", "elements": buttons})
-    return told("Post-incident review", head, *more)
+    return notice("Post-incident review", head, *more)
 
 
 def _head(review: Review) -> list[str]:
@@ -89,8 +91,8 @@ def _item(review: Review, episode: int, item: Item) -> Block:
     owner = f"  ({mrkdwn(item.owner, 80)})" if item.owner else ""
     block = _section(f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}")
     if not item.done_at:
-        value = f"{review.id} {episode} item:{item.number}"
-        block["accessory"] = button("Done", "item_done", value=value)
+        value = f"{review.id} {episode} number:{item.number}"
+        block["accessory"] = button("Done", name_of(ActionItemDone.action), value=value)
     return block
 
 

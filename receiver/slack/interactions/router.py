@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.observability.response_figures import by_priority
-from receiver.slack.blocks import modals as windows
+from receiver.slack.blocks import modals
 from receiver.slack.blocks.home import SHOWN, Work, home
 from receiver.slack.client.directory import SlackUsers
 from receiver.slack.interactions.block_actions import Buttons
@@ -104,7 +104,7 @@ class Front:
                 continue
             name = text(action, "action_id")
             if name == "open_by_hand":
-                await self._offer(ask, windows.open_incident("", uuid.uuid4().hex))
+                await self._offer(ask, modals.open_incident("", uuid.uuid4().hex))
             elif name != "refresh_home":
                 await self._buttons.press(ask, action)
         if ask.home:
@@ -113,20 +113,20 @@ class Front:
     async def _shortcut(self, ask: Ask, payload: Json) -> None:
         callback = text(payload, "callback_id")
         if callback == OPEN_INCIDENT:
-            await self._offer(ask, windows.open_incident("", uuid.uuid4().hex))
+            await self._offer(ask, modals.open_incident("", uuid.uuid4().hex))
         elif callback == OPEN_FROM_MESSAGE:
             message = table(payload, "message")
             said = text(message, "text")
             title = next((line for line in said.splitlines() if line.strip()), "")
             link = await self._desk.permalink(ask.channel, text(message, "ts"))
             details = "\n\n".join(part for part in (said[:1_500], link) if part)
-            view = windows.open_incident(ask.channel, uuid.uuid4().hex, title[:TITLE_MAX], details)
+            view = modals.open_incident(ask.channel, uuid.uuid4().hex, title[:TITLE_MAX], details)
             await self._offer(ask, view)
 
     async def _offer(self, ask: Ask, view: Answer) -> None:
         refused = await self._desk.refusal("open", ask)
         try:
-            await self._desk.show(ask, windows.told("Not for you", refused) if refused else view)
+            await self._desk.show(ask, modals.notice("Not for you", refused) if refused else view)
         except PayloadError as error:
             self._desk.whisper(ask, error.message)
 

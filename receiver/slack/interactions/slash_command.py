@@ -2,18 +2,13 @@
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from receiver.actions.incident import (
-    WORKING_HOURS,
-    Body,
-    NoteBody,
-    ResolveBody,
-    SnoozeBody,
-    read_event,
-)
 from receiver.actions.open_incident import OpenBody, Opening
+from receiver.actions.registry import REGISTRY
+from receiver.actions.response import WORKING_HOURS
+from receiver.actions.words import DONE
 from receiver.errors import PayloadError
 from receiver.notify.notifier import Person, View
 from receiver.slack.blocks.incident_message import incident_message
@@ -32,6 +27,7 @@ from receiver.slack.interactions.workspace import Desk, said
 from receiver.slack.mrkdwn import mrkdwn
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
+from routing.event import Acknowledged, Noted, Resolved, Snoozed
 from routing.incident import Incident
 from routing.incident_parts import Page
 
@@ -39,12 +35,6 @@ Answer = dict[str, Any]
 LISTED = 8
 MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
-_DONE = {
-    "acknowledged": "Acknowledged",
-    "resolved": "Resolved",
-    "snoozed": "Snoozed",
-    "noted": "Noted",
-}
 
 
 class Command:
@@ -112,46 +102,39 @@ class Command:
 
     async def _acknowledge(self, ask: Ask, rest: str) -> Answer:
         incident, _ = await self._find(rest)
-        return await self._act(ask, "acknowledge", incident, Body(episode=incident.episode))
+        return await self._act(ask, Acknowledged.action, incident, {})
 
     async def _resolve(self, ask: Ask, rest: str) -> Answer:
         incident, cause = await self._find(rest)
-        return await self._act(
-            ask, "resolve", incident, ResolveBody(episode=incident.episode, cause=cause)
-        )
+        return await self._act(ask, Resolved.action, incident, {"cause": cause})
 
     async def _snooze(self, ask: Ask, rest: str) -> Answer:
         incident, until = await self._find(rest)
         if not until:
             raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
-        body = (
-            SnoozeBody(episode=incident.episode, until=WORKING_HOURS)
-            if until.lower() in MORNING
-            else SnoozeBody(episode=incident.episode, span=until)
-        )
-        return await self._act(ask, "snooze", incident, body)
+        given = {"until": WORKING_HOURS} if until.lower() in MORNING else {"for": until}
+        return await self._act(ask, Snoozed.action, incident, given)
 
     async def _note(self, ask: Ask, rest: str) -> Answer:
         incident, text = await self._find(rest)
         if not text:
             raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
-        return await self._act(ask, "note", incident, NoteBody(episode=incident.episode, text=text))
+        return await self._act(ask, Noted.action, incident, {"text": text})
 
-    async def _act(self, ask: Ask, action: str, incident: Incident, body: Body) -> Answer:
-        refused = await self._desk.refusal(action, ask, incident.id)
+    async def _act(
+        self, ask: Ask, name: str, incident: Incident, given: Mapping[str, str]
+    ) -> Answer:
+        refused = await self._desk.refusal(name, ask, incident.id)
         if refused:
             return say(refused)
-        now, find = self._desk.clock.now(), self._desk.store.find
+        event_id = f"slack:{incident.id}:{name}:{ask.user_id}:{ask.moment}" if ask.moment else ""
         try:
-            event = await read_event(action, body, ask.actor, now, find)
+            body = REGISTRY[name].body_of(given, incident.episode)
+            outcome = await self._desk.perform(name, ask, incident.id, body, event_id)
         except PayloadError as error:
             raise PayloadError(quoted(f"{error.position}: {error.message}")) from None
-        event_id = f"slack:{incident.id}:{action}:{ask.user_id}:{ask.moment}" if ask.moment else ""
-        outcome = await self._desk.finish(
-            self._desk.dispatcher.submit(event, incident.id, event_id)
-        )
-        words = said(outcome) or _DONE.get(outcome.reason, "Done")
-        return say(f"{words}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
+        words = said(outcome) or DONE.get(outcome.reason, "Done.")
+        return say(f"{words.rstrip('.')}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
 
     async def _open(self, ask: Ask, rest: str) -> Answer:
         refused = await self._desk.refusal("open", ask)

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from receiver.actions.perform import Actions
+from receiver.actions.row import Body
+from receiver.actions.words import REFUSED, refusal_of
 from receiver.clock import Clock
 from receiver.engine.batch import Outcome
 from receiver.engine.dispatcher import Dispatcher
@@ -15,12 +18,12 @@ from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http_client import proxy_of
 from receiver.notify.notifier import Rejected
 from receiver.observability.audit import note_denial
-from receiver.slack.blocks.modals import told
+from receiver.slack.blocks.modals import notice
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.payload import Ask
 from receiver.slack.interactions.permissions import Permissions
 from receiver.slack.mrkdwn import mrkdwn
-from routing.event import Denied, PersonEvent
+from routing.event import Denied
 from routing.incident import Incident
 from routing.vocabulary import Reason
 
@@ -29,31 +32,6 @@ log = logging.getLogger("slack")
 ANSWER_WITHIN_S = 2.5
 """Slack shows an error to whoever asked after 3 s."""
 OPEN_WITHIN_S = 2.0
-
-SAID: Mapping[str, str] = {
-    Reason.STALE: "This incident fired again since then: look at its newest state first.",
-    Reason.ALREADY_RESOLVED: "This incident is already resolved.",
-    Reason.UNKNOWN_INCIDENT: "This incident is not known any more.",
-    Reason.DAMAGED: "Nothing changed: its record cannot be read. It can only be resolved, or"
-    " forgotten.",
-    Reason.ALREADY_OPEN: "This incident is open already.",
-    Reason.NOT_ACKNOWLEDGED: "Nobody has acknowledged this incident.",
-    Reason.MERGED: "This incident was merged into another one: go on there.",
-    Reason.ALREADY_MERGED: "It is merged into that incident already.",
-    Reason.NO_SUCH_TIME: "Working hours never end in this calendar: snooze until a time instead.",
-    Reason.SAME_PRIORITY: "It has that priority already.",
-    Reason.ALREADY_EXPIRED: "That silence is over already.",
-    Reason.NO_COMPONENT: "No alert of this incident is about a component: choose what is affected.",
-    Reason.HIDDEN: "It was taken off the status page: show it again first.",
-    Reason.NOT_PUBLISHED: "This incident is not on the status page.",
-    Reason.UNKNOWN_SILENCE: "This incident knows no such silence.",
-    Reason.SAME_ACTION_ITEM: "That is an action item already.",
-    Reason.TOO_MANY_NOTES: "There are too many notes already.",
-    Reason.TOO_MANY_ACTION_ITEMS: "There are too many action items already.",
-    Reason.UNKNOWN_ACTION_ITEM: "This incident knows no such action item.",
-    Reason.ALREADY_DONE: "That action item is done already.",
-}
-"""Outcomes that changed nothing, in words for whoever asked."""
 
 
 class Desk:
@@ -66,13 +44,10 @@ class Desk:
         api: SlackApi | None,
         base_url: str,
         clock: Clock,
-        components: tuple[str, ...] = (),
+        actions: Actions,
     ) -> None:
-        """``api`` is None without a token: windows then cannot be opened. ``base_url``: Slack's.
-
-        ``components``: those of the status page.
-        """
-        self.components = components
+        """``api`` is None without a token: windows then cannot be opened. ``base_url``: Slack's."""
+        self.actions = actions
         self.dispatcher = dispatcher
         self.store = dispatcher.store
         self.clock = clock
@@ -101,10 +76,12 @@ class Desk:
             await self.finish(self.dispatcher.submit(Denied(ask.actor, action), incident, event_id))
         return refused
 
-    async def submit(self, event: PersonEvent, incident: str, event_id: str) -> str:
-        """Decide and commit; return what whoever asked should know, "" when it shows anyway."""
-        outcome = await self.finish(self.dispatcher.submit(event, incident, event_id))
-        return said(outcome)
+    async def perform(
+        self, name: str, ask: Ask, incident: str, body: Body, event_id: str = ""
+    ) -> Outcome:
+        """Do an action of the registry, as long as Slack waits; see ``Actions.perform``."""
+        done = self.actions.perform(name, incident, body, ask.actor, event_id)
+        return await self.finish(done)
 
     @staticmethod
     async def finish(done: Awaitable[Outcome]) -> Outcome:
@@ -120,7 +97,7 @@ class Desk:
         """Return an incident; PayloadError when it is not known."""
         found = await self.store.find(incident)
         if found is None:
-            raise PayloadError(SAID[Reason.UNKNOWN_INCIDENT])
+            raise PayloadError(REFUSED[Reason.UNKNOWN_INCIDENT])
         return found
 
     async def show(self, ask: Ask, view: dict[str, Any]) -> None:
@@ -164,7 +141,7 @@ class Desk:
     async def tell(self, ask: Ask, text: str, title: str = "Nothing changed") -> None:
         """Say something where the question came from: in its window, or in private."""
         if ask.view_id or ask.home:
-            await self.show(ask, told(title, text))
+            await self.show(ask, notice(title, text))
         else:
             self.whisper(ask, text)
 
@@ -208,8 +185,5 @@ class Desk:
 
 def said(outcome: Outcome) -> str:
     """Return what whoever asked should know, "" when the message itself shows it."""
-    incident = outcome.incident
-    if outcome.reason == Reason.ALREADY_ACKNOWLEDGED and incident is not None:
-        by = incident.acknowledged_by
-        return f"Already acknowledged{f' by {mrkdwn(by.name, 80)}' if by else ''}."
-    return SAID.get(outcome.reason, "")
+    by = outcome.incident.acknowledged_by if outcome.incident is not None else None
+    return refusal_of(outcome, mrkdwn(by.name, 80) if by else "")

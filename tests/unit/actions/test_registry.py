@@ -1,4 +1,4 @@
-"""The registry of actions: every face knows the same ones, by the names that events carry."""
+"""The registry of actions: every face is made of it, and knows the same ones by the same names."""
 
 import json
 import typing
@@ -6,20 +6,28 @@ import typing
 import click
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from receiver.actions.incident import ACTIONS, Body, MergeBody, read_event, read_json
-from receiver.actions.registry import PERMISSIONS, REGISTRY
+from receiver.actions.registry import OPEN, PERMISSIONS, REGISTRY, permission_of
+from receiver.actions.row import Action, Body, Field, Input, Request, read_json
 from receiver.actions.silence import SILENCE_ACTIONS
-from receiver.actions.status_page import STATUS_ACTIONS, status_event
+from receiver.cli.actions import COMMANDS
 from receiver.cli.root import main
 from receiver.errors import PayloadError
-from receiver.slack.interactions.block_actions import _EVENTS, _NEEDS
-from receiver.slack.interactions.view_submissions import ACTIONS as SUBMITTED
+from receiver.slack.blocks.buttons import action_button, read_target, target
+from receiver.slack.blocks.form import form
+from receiver.slack.blocks.modals import more
+from receiver.slack.blocks.verbs import asking, form_of, name_of, verb_of
+from receiver.web.console_forms import forms_of
 from routing.event import Denied, PersonEvent, StatusHidden
+from routing.group import Group
 from routing.incident import Incident
-from routing.incident_parts import Actor
+from routing.incident_parts import Actor, Publication
+from tests.support.fakes.slack_views import ViewChecker
 
 ANN = Actor("ann", "api")
+ID = "0-00000000000000aa-1"
+OPENED = Incident(id=ID, group=Group("", "im", "g"), state="triggered", priority="P2", title="Slow")
 GIVEN: dict[str, dict[str, object]] = {
     "assign": {"to": "bob"},
     "note": {"text": "looked at it"},
@@ -27,11 +35,9 @@ GIVEN: dict[str, dict[str, object]] = {
     "action-item-done": {"number": 1},
     "priority": {"priority": "P2"},
     "snooze": {"for": "1h"},
+    "merge": {"into": "0-x"},
+    "status-update": {"status": "identified"},
 }
-
-
-async def nobody(_incident: str) -> Incident | None:
-    return None
 
 
 def test_each_event_of_a_person_is_an_action_of_the_registry() -> None:
@@ -39,28 +45,24 @@ def test_each_event_of_a_person_is_an_action_of_the_registry() -> None:
     names = {event.action for event in events - {StatusHidden}}
     shown = {StatusHidden(ANN, hidden).action for hidden in (True, False)}
     assert names | shown == set(REGISTRY)
-    assert set(ACTIONS) | set(SILENCE_ACTIONS) | set(STATUS_ACTIONS) == set(REGISTRY)
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTIONS) - {"merge"}))
-async def test_a_body_becomes_the_event_of_its_name(name: str) -> None:
-    action = REGISTRY[name]
-    body = read_json(action.body, json.dumps(GIVEN.get(name, {}) | {"episode": 3}).encode())
-    event = await read_event(name, body, ANN, 1_000, nobody)
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - set(SILENCE_ACTIONS)))
+def test_a_body_becomes_the_event_of_its_name(name: str) -> None:
+    row = REGISTRY[name]
+    body = read_json(row.body, json.dumps(GIVEN.get(name, {}) | {"episode": 3}).encode())
+    assert row.read is not None
+    event = row.read(body, Request(ANN, 1_000, ["Shop"]))
     assert (event.action, event.actor, event.episode) == (name, ANN, 3)
 
 
-async def test_a_merge_needs_an_open_target() -> None:
-    body = read_json(MergeBody, b'{"into": "0-x"}')
-    with pytest.raises(PayloadError, match="no open incident '0-x'"):
-        await read_event("merge", body, ANN, 1_000, nobody)
-
-
-@pytest.mark.parametrize("name", sorted(STATUS_ACTIONS))
-def test_the_status_page_takes_the_same_names(name: str) -> None:
-    given = {"status": "identified"} if name == "status-update" else {}
-    body = read_json(REGISTRY[name].body, json.dumps(given).encode())
-    assert status_event(name, body, ANN, ["Shop"]).action == name
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_the_fields_of_a_row_are_those_of_its_body(name: str) -> None:
+    row = REGISTRY[name]
+    known = {field.encode_name for field in msgspec.structs.fields(row.body)}
+    asked = [field.name for field in row.fields]
+    assert len(set(asked)) == len(asked)
+    assert set(asked) | {"by", "episode", "human"} | ({"id"} & known) == known
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
@@ -71,10 +73,91 @@ def test_what_is_unknown_in_a_body_is_refused_with_what_is_allowed(name: str) ->
     assert issubclass(REGISTRY[name].body, Body)
 
 
-def test_slack_asks_for_permissions_there_are() -> None:
-    asked = {action for action, _ in _EVENTS.values()} | set(_NEEDS.values())
-    assert asked | set(SUBMITTED.values()) <= set(PERMISSIONS)
-    assert set(PERMISSIONS) == asked | set(SUBMITTED.values()) | {"unsilence"}
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_each_action_needs_a_permission_there_is_or_none(name: str) -> None:
+    needed = permission_of(name)
+    assert needed in PERMISSIONS or name == "forget"
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_slack_has_a_button_and_a_window_of_each(name: str) -> None:
+    verb = verb_of(name_of(name))
+    assert verb is not None
+    assert (verb.action, verb.given) == (name, {})
+    button = action_button(name, OPENED)
+    assert button["text"]["text"] == REGISTRY[name].label
+    assert read_target(button["value"]) == (ID, 0, {})
+    if form_of(REGISTRY[name]):
+        view = form(asking(name)[0], OPENED, "C1", choices={"into": [("0-b", "b")]})
+        inputs = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+        assert inputs == [field.name for field in form_of(REGISTRY[name])]
+        if name != "status-update":  # its components are those of the configuration
+            assert ViewChecker().check_view(view) == []
+
+
+def test_what_slack_shows_of_more_follows_the_rows() -> None:
+    def verbs(incident: Incident, *, public: bool = False) -> list[str]:
+        blocks = more(incident, "C1", public=public)["blocks"]
+        return [block["accessory"]["action_id"] for block in blocks if "accessory" in block]
+
+    usual = ["priority", "snooze_x", "resolve_cause", "merge", "action_item", "silence", "review"]
+    usual[1] = "snooze"
+    assert verbs(OPENED) == ["resolve_cause", "priority", "snooze", *usual[3:]]
+    taken = msgspec.structs.replace(OPENED, state="acknowledged")
+    assert "unacknowledge" in verbs(taken)
+    assert "status_update" in verbs(OPENED, public=True)
+
+
+def test_a_button_carries_one_field_whatever_is_in_it() -> None:
+    text = target(OPENED, silence="a:b c")
+    assert read_target(text) == (ID, 0, {"silence": "a:b c"})
+    with pytest.raises(ValueError, match="no episode"):
+        read_target(f"{ID} x")
+
+
+def test_a_word_that_stands_for_no_action_is_none() -> None:
+    assert verb_of("dance") is None
+    assert verb_of("action-item") is None
+    assert verb_of("snooze_hour") is not None
+    assert verb_of("snooze_hour").given == {"for": "1h"}
+
+
+def test_the_console_has_a_form_of_all_that_can_be_done() -> None:
+    names = [one["action"] for one in forms_of(OPENED, public=False)]
+    wanted = {
+        name
+        for name, row in REGISTRY.items()
+        if row.when(OPENED) and not name.startswith("status-")
+    }
+    assert set(names) == wanted - {"acknowledge", "resolve"}
+    published = Publication("t", 1, {"Shop": "degraded"}, (), hidden=True)
+    public = msgspec.structs.replace(OPENED, published=published)
+    shown = {one["action"] for one in forms_of(public, public=True)} - set(names)
+    assert shown == {"status-show", "status-update"}
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_a_form_of_the_console_becomes_the_body_of_the_api(name: str) -> None:
+    row = REGISTRY[name]
+    values = {
+        field.name: field.choices[0][0] if field.choices else {"number": "3"}.get(field.name, "x")
+        for field in row.fields
+    }
+    values |= {"update": "2"} if "update" in values else {}
+    body = row.body_of(values, 4)
+    assert body.episode == (4 if row.of_episode else None)
+    made = msgspec.to_builtins(body)
+    for field in row.fields:
+        known = made[field.name]
+        many = field.input in (Input.LIST, Input.CHOICES)
+        assert list(known) == [values[field.name]] if many else known
+        assert known not in ("", 0, False, [])
+
+
+def test_what_a_form_holds_that_is_none_of_the_fields_is_refused_with_its_place() -> None:
+    with pytest.raises(PayloadError, match="is not a number") as refused:
+        REGISTRY["action-item-done"].body_of({"number": "²"}, None)
+    assert refused.value.position == "number"
 
 
 def test_the_command_line_has_every_action() -> None:
@@ -82,6 +165,30 @@ def test_the_command_line_has_every_action() -> None:
     incidents = main.get_command(context, "incidents")
     assert isinstance(incidents, click.Group)
     names = set(incidents.list_commands(context))
-    short = {"acknowledge": "ack", "unacknowledge": "unack"}
-    missing = {name for name in REGISTRY if name not in names and short.get(name) not in names}
-    assert missing == set(), names
+    assert {row.command or name for name, row in REGISTRY.items()} | {OPEN} <= names
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_each_command_says_what_it_takes(command: click.Command) -> None:
+    shown = CliRunner().invoke(command, ["--help"])
+    assert shown.exit_code == 0
+    row = {one.command or name: one for name, one in REGISTRY.items()}.get(str(command.name))
+    for field in row.fields if row else ():
+        written = _written(field)
+        assert written in shown.output
+        assert field.help.split()[:2] == [] or field.help.split()[0] in shown.output
+
+
+def _written(field: Field) -> str:
+    if field.positional:
+        choices = "|".join(value for value, _ in field.choices)
+        return choices or field.metavar or field.name.upper()
+    return (field.option or f"--{field.name}").split("/")[0]
+
+
+def test_labels_and_meanings_fit_every_face() -> None:
+    for row in REGISTRY.values():
+        assert isinstance(row, Action)
+        assert 0 < len(row.label) <= 24  # docs.slack.dev, "Views": titles
+        assert row.meaning.endswith(".")
+        assert all(len(field.hint) <= 150 for field in row.fields)  # placeholders

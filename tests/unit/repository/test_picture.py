@@ -1,9 +1,9 @@
-"""The picture of the architecture is that of the code."""
+"""What docs draw from the code is that of today."""
 
 import subprocess
 import sys
 
-from benchmarks import picture
+from benchmarks import action_table, picture
 
 
 def test_the_page_shows_the_imports_of_today() -> None:
@@ -33,3 +33,9 @@ def test_every_floor_of_the_contract_is_there() -> None:
     rows = picture.floors()
     assert rows[0] == ["cli"]
     assert ["web", "slack", "intake"] in rows
+
+
+def test_the_table_of_actions_is_that_of_the_registry() -> None:
+    page = action_table.PAGE.read_text()
+    assert action_table.with_table(page) == page, "out of date: make picture"
+    assert "| `priority` | Override the priority and say why." in page

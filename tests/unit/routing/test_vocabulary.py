@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 import routing
+from receiver.actions.words import DONE, REFUSED
 from receiver.notify.log import _PAGING
 from receiver.observability.metrics.service import RESULT_OF
 from receiver.pagerduty.webhook import APPLIED
 from receiver.review.build import _ESCALATION, TRIED
 from receiver.slack.blocks.incident_message import _SAID_BY_PAGE, NOTEWORTHY
-from receiver.slack.interactions.workspace import SAID
 from receiver.web.console import _SAID, _said
 from routing.clocks import _LATE, _MISSED
 from routing.escalation import WHY, held_for, why
@@ -61,7 +61,7 @@ REFUSALS = {
     Reason.UNKNOWN_INCIDENT,
     Reason.UNKNOWN_SILENCE,
 }
-"""What changes nothing although a person asked for it in Slack."""
+"""What changes nothing although a person asked for it."""
 
 
 def test_each_kind_of_line_is_told_in_threads_or_left_out_on_purpose() -> None:
@@ -70,8 +70,8 @@ def test_each_kind_of_line_is_told_in_threads_or_left_out_on_purpose() -> None:
 
 
 def test_each_refusal_is_said_in_words() -> None:
-    assert set(SAID) == REFUSALS - {Reason.ALREADY_ACKNOWLEDGED}
-    assert all(words.endswith(".") for words in SAID.values())
+    assert set(REFUSED) == REFUSALS
+    assert all(words.endswith(".") for words in (*DONE.values(), *REFUSED.values()))
 
 
 def test_each_timer_has_its_handler_and_each_clock_its_words() -> None:
@@ -136,7 +136,7 @@ def test_no_timer_is_looked_for_by_hand() -> None:
 
 def test_what_pagerduty_applied_and_what_the_console_says_are_words_there_are() -> None:
     assert all(isinstance(word, Reason) for word in APPLIED)
-    assert set(_SAID) - set(Reason) == {"yours", "not_kept"}
+    assert set(_SAID) - set(Reason) == {"yours"}
 
 
 def test_no_word_of_a_decision_is_written_by_hand() -> None:

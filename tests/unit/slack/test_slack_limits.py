@@ -14,6 +14,7 @@ from receiver.actions.status_page import TITLE_MAX
 from receiver.observability.response_figures import by_priority
 from receiver.review.build import review_of
 from receiver.slack.blocks import modals as windows
+from receiver.slack.blocks.form import form
 from receiver.slack.blocks.home import Work, home
 from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
@@ -76,10 +77,10 @@ def test_every_window_of_any_incident_is_taken_by_slack(
     for view in (
         windows.more(incident, "C1", public=True),
         windows.snooze(incident, "C1", NOW),
-        windows.assign(incident, "C1"),
+        form("assign", incident, "C1"),
         windows.priority(incident, "C1"),
-        windows.note(incident, "C1"),
-        windows.action_item(incident, "C1"),
+        form("note", incident, "C1"),
+        form("action_item", incident, "C1"),
         windows.resolve(incident, "C1"),
         windows.silence(incident, "C1", matchers, silences),
         windows.merge(incident, "C1", distinct, len(distinct) * 1_000),
@@ -125,7 +126,7 @@ def test_any_review_fits_its_window(
 @given(TEXT, TEXT)
 def test_any_message_becomes_a_form(title: str, details: str) -> None:
     _check(windows.open_incident("C1", "key", title, details))
-    _check(windows.told("Nothing changed", windows.quoted(title) or "-"))
+    _check(windows.notice("Nothing changed", windows.quoted(title) or "-"))
 
 
 @settings(max_examples=60 * TIMES, deadline=None)

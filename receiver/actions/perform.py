@@ -1,0 +1,72 @@
+"""What a person asked for, done: the one way from every face to a decision."""
+
+from collections.abc import Sequence
+
+from receiver.actions.registry import REGISTRY
+from receiver.actions.row import TEXT_MAX, Body, Request, check_text, read_until
+from receiver.actions.silence import SilenceBody, UnsilenceBody, read_matchers
+from receiver.actions.silencer import Silencer
+from receiver.actions.status_page import refuse_no_component
+from receiver.clock import Clock
+from receiver.engine.batch import Outcome
+from receiver.engine.dispatcher import Dispatcher
+from receiver.errors import PayloadError
+from routing.event import Merged
+from routing.incident_parts import Actor
+from routing.vocabulary import Reason
+
+
+class Actions:
+    """Does what a row of the registry says."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        silencer: Silencer,
+        clock: Clock,
+        components: Sequence[str] = (),
+    ) -> None:
+        """``components``: those of the status page."""
+        self.components = components
+        self._dispatcher = dispatcher
+        self._silencer = silencer
+        self._clock = clock
+
+    async def perform(
+        self, name: str, incident: str, body: Body, actor: Actor, event_id: str = ""
+    ) -> Outcome:
+        """Do an action of the registry; the same ``event_id`` does it once, however often sent.
+
+        PayloadError with the place of what is wrong, SilenceError when Alertmanager does not.
+        """
+        now = self._clock.now()
+        read = REGISTRY[name].read
+        if read is None:
+            return await self._silence(incident, body, actor, now)
+        event = read(body, Request(actor, now, self.components))
+        if isinstance(event, Merged):
+            await self._check_target(event.target)
+        outcome = await self._dispatcher.submit(event, incident, event_id)
+        refuse_no_component(outcome.reason, self.components)
+        return outcome
+
+    async def _check_target(self, incident: str) -> None:
+        found = await self._dispatcher.store.find(incident)
+        if found is None or not found.is_open:
+            raise PayloadError(f"there is no open incident {incident!r} to merge into", "into")
+
+    async def _silence(self, name: str, body: Body, actor: Actor, now: int) -> Outcome:
+        incident = await self._dispatcher.store.find(name)
+        if incident is None:
+            return Outcome(Reason.UNKNOWN_INCIDENT, None)
+        if body.episode is not None and body.episode != incident.episode:
+            return Outcome(Reason.STALE, incident)
+        if isinstance(body, UnsilenceBody):
+            return await self._silencer.expire(incident, body.silence, actor)
+        if not isinstance(body, SilenceBody):
+            raise TypeError(type(body).__name__)
+        until = read_until(body.span, body.until, now)
+        comment = check_text("comment", body.comment, TEXT_MAX)
+        return await self._silencer.silence(
+            incident, read_matchers(body.matchers), until, comment, actor, body.episode
+        )

@@ -1,0 +1,116 @@
+"""The window of an action, made of its row: what a face has to ask is written there alone.
+
+Limits: docs.slack.dev, "Views" (title, submit and close 24 characters, private_metadata 3,000) and
+"Block Kit" (labels 2,000, placeholders 150, options 100 of 75 characters). The id of an input block
+is the place that a refusal of its value names, so that what is wrong is said beside it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from receiver.actions.row import Field, Input
+from receiver.slack.blocks.modal_parts import (
+    VALUE,
+    Block,
+    View,
+    about,
+    context,
+    field,
+    line,
+    lines,
+    modal,
+    option,
+    origin_of,
+    plain_text,
+    somebody,
+)
+from receiver.slack.blocks.verbs import form_of, row_of
+from routing.incident import Incident
+
+Choice = tuple[str, str]
+"""A value, and its words."""
+OPTIONS_MAX = 100
+DURATIONS: tuple[Choice, ...] = (
+    ("30m", "30 minutes"),
+    ("1h", "1 hour"),
+    ("2h", "2 hours"),
+    ("8h", "8 hours"),
+    ("1d", "1 day"),
+    ("7d", "7 days"),
+)
+_USUAL = "1h"
+_YES_OR_NO: tuple[Choice, ...] = (("true", "Yes"), ("false", "No"))
+
+
+def form(  # noqa: PLR0913 - what a window may have beside its row
+    name: str,
+    incident: Incident,
+    channel: str,
+    *,
+    initial: Mapping[str, str] | None = None,
+    choices: Mapping[str, Sequence[Choice]] | None = None,
+    before: Sequence[Block] = (),
+    after: Sequence[Block] = (),
+) -> View:
+    """Return the window of a verb.
+
+    ``initial`` is what its fields hold at first, ``choices`` what those may be that only the
+    service knows; ``before`` and ``after`` are blocks around the fields.
+    """
+    row, filled, offered = row_of(name), initial or {}, choices or {}
+    blocks = [about(incident), *before]
+    for one in form_of(row):
+        element = _element(one, filled.get(one.name, ""), offered.get(one.name, one.choices))
+        optional = not (one.needed or one.insist)
+        blocks.append(field(one.name, one.label, element, optional=optional))
+    if row.note:
+        blocks.append(context(row.note))
+    blocks += after
+    submit = row.submit or row.label
+    return modal(name, row.label, submit, blocks, origin_of(incident, channel))
+
+
+def _element(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
+    if one.input in _CHOOSE:
+        return _CHOOSE[one.input](one, initial, choices)
+    if one.input is Input.PERSON:
+        return somebody()
+    if one.input is Input.MOMENT:
+        picker: Block = {"type": "datetimepicker", "action_id": VALUE}
+        return picker | ({"initial_date_time": int(initial)} if initial else {})
+    many = one.input in (Input.LINES, Input.LIST)
+    made = lines(one.hint) if many else line(one.hint, one.most)
+    fits = initial and len(initial) <= one.most
+    return made | ({"initial_value": initial} if fits else {})
+
+
+def _one(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
+    options = [option(words, value) for value, words in choices[:OPTIONS_MAX]]
+    made: Block = {"type": "static_select", "action_id": VALUE, "options": options}
+    chosen = [shown for shown in options if shown["value"] == initial]
+    if chosen:
+        return made | {"initial_option": chosen[0]}
+    return made | {"placeholder": plain_text(one.hint or "Choose one")}
+
+
+def _several(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
+    made = _one(one, "", choices) | {"type": "multi_static_select"}
+    wanted = initial.splitlines()
+    chosen = [shown for shown in made["options"] if shown["value"] in wanted]
+    return made | ({"initial_options": chosen} if chosen else {})
+
+
+def _duration(one: Field, initial: str, _choices: Sequence[Choice]) -> Block:
+    return _one(one, initial or _USUAL, DURATIONS)
+
+
+def _flag(one: Field, initial: str, _choices: Sequence[Choice]) -> Block:
+    return _one(one, initial or "false", _YES_OR_NO)
+
+
+_CHOOSE: Mapping[Input, Callable[[Field, str, Sequence[Choice]], Block]] = {
+    Input.CHOICE: _one,
+    Input.INCIDENT: _one,
+    Input.CHOICES: _several,
+    Input.DURATION: _duration,
+    Input.FLAG: _flag,
+}

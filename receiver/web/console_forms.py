@@ -1,0 +1,65 @@
+"""The forms of the console, made of the registry of actions."""
+
+from typing import Any
+
+from receiver.actions.registry import REGISTRY
+from receiver.actions.row import Action, Field, Input
+from receiver.actions.status_page import STATUS_ACTIONS
+from routing.event import Acknowledged, Resolved
+from routing.incident import Incident
+from routing.silence import default_matchers
+
+_ON_THE_CARD = (Acknowledged.action, Resolved.action)
+"""Buttons of the card itself, which every list has as well."""
+
+
+def forms_of(incident: Incident, *, public: bool) -> list[dict[str, Any]]:
+    """Return what can be done with an incident besides; ``public``: there is a status page."""
+    return [
+        _form(name, row, incident)
+        for name, row in REGISTRY.items()
+        if name not in _ON_THE_CARD
+        and row.when(incident)
+        and (public or name not in STATUS_ACTIONS)
+    ]
+
+
+def _form(name: str, row: Action, incident: Incident) -> dict[str, Any]:
+    confirm = row.confirm
+    return {
+        "action": name,
+        "label": row.label,
+        "meaning": row.meaning,
+        "note": row.note,
+        "submit": row.submit or row.label,
+        "confirm": f"{confirm.text(incident)} {confirm.question}" if confirm else "",
+        "fields": [_field(field, incident) for field in row.form(Input.DURATION)],
+    }
+
+
+def _field(field: Field, incident: Incident) -> dict[str, Any]:
+    """Return one field; what cannot be chosen from a list that is known here is typed."""
+    hints = {Input.DURATION: "1h30m", Input.INCIDENT: "the id of an open incident"}
+    choices = field.choices
+    if choices and not field.needed:
+        choices = (("", "As it is"), *choices)
+    return {
+        "name": field.name,
+        "label": field.label,
+        "many": field.input in (Input.LINES, Input.LIST, Input.CHOICES),
+        "hint": field.hint or hints.get(field.input, ""),
+        "needed": field.needed or (field.insist and field.input is not Input.CHOICE),
+        "most": field.most,
+        "choices": choices,
+        "value": _value(field, incident),
+    }
+
+
+def _value(field: Field, incident: Incident) -> str:
+    if field.name == "priority":
+        return incident.priority
+    if field.name == "matchers":
+        return "\n".join(str(matcher) for matcher in default_matchers(incident))
+    if field.needed and field.choices:
+        return field.choices[0][0]
+    return "1h" if field.input is Input.DURATION else ""
