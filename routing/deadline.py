@@ -30,7 +30,7 @@ _FEW_CLOSED = 3
 _HORIZON_DAYS = HORIZON_YEARS * 366
 
 
-class Within(msgspec.Struct, frozen=True):
+class TimeLimit(msgspec.Struct, frozen=True):
     """How long something may take: ms elapsed, ms of business ``hours``, or business ``days``.
 
     ``str`` gives a text that ``parse_within`` reads back.
@@ -80,25 +80,25 @@ class Within(msgspec.Struct, frozen=True):
         return calendar.add_hours(now, remaining)
 
 
-def parse_within(text: str) -> Within:
+def parse_within(text: str) -> TimeLimit:
     """Read a text such as ``5m``, ``8 business hours`` or ``next business day`` (see FORMS).
 
     ValueError for other texts, for nothing at all, and above 10000 business hours or 1000 days.
     """
     words = " ".join(text.lower().split())
     if words == "next business day":
-        return Within("days", 1)
+        return TimeLimit("days", 1)
     if found := _COUNTED.fullmatch(words):
         count = int(found[1])
         days = found[2] == "day"
-        within = Within("days", count) if days else Within("hours", count * _UNITS[found[2]])
+        within = TimeLimit("days", count) if days else TimeLimit("hours", count * _UNITS[found[2]])
     elif found := _WRITTEN.fullmatch(words):
         if re.search(r"[ywd]", found[1]):
             raise ValueError(f"a day of business time is unclear: {text!r} (write business days)")
-        within = Within("hours", _duration(found[1], text))
+        within = TimeLimit("hours", _duration(found[1], text))
     else:
         # Not in lower case: here as everywhere the units of a duration are m and s, never M or S.
-        within = Within("elapsed", _duration(text.strip(), text))
+        within = TimeLimit("elapsed", _duration(text.strip(), text))
     if not within.amount:
         raise ValueError(f"no time at all: {text!r} (write for example {FORMS})")
     most = {"elapsed": within.amount, "hours": _MOST_MS, "days": _MOST_DAYS}[within.kind]
@@ -131,11 +131,11 @@ class Line(NamedTuple):
     words: str
 
 
-def explain_due(within: Within, start: int, calendar: Calendar) -> list[Line]:
+def explain_due(within: TimeLimit, start: int, calendar: Calendar) -> list[Line]:
     """Return readable steps from the start to the deadline, in the order of time.
 
     Runs of closed days are one line, and of very many lines the middle is left out. ValueError as
-    for ``Within.due``.
+    for ``TimeLimit.due``.
     """
     due = within.due(start, calendar)
     show = _Clock(calendar)

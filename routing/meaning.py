@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from routing.calendar import Calendar
-from routing.deadline import Within
+from routing.deadline import TimeLimit
 from routing.rules import Clock, Step
 
 
@@ -53,9 +53,9 @@ class Plan(msgspec.Struct, frozen=True):
     steps: tuple[PlannedStep, ...]
     repeat: int
     lap: int
-    acknowledge: Within | None
-    resolve: Within | None
-    update: Within | None
+    acknowledge: TimeLimit | None
+    resolve: TimeLimit | None
+    update: TimeLimit | None
     quiet: bool
     calendar: Calendar
     remind_after: int = 0
@@ -132,7 +132,7 @@ def _recipients(step: Step) -> tuple[Recipient, ...]:
 class _Running:
     """A clock that may be held up: when it will be due."""
 
-    def __init__(self, within: Within, start: int, calendar: Calendar) -> None:
+    def __init__(self, within: TimeLimit, start: int, calendar: Calendar) -> None:
         self._within = within
         self._calendar = calendar
         self.due = within.due(start, calendar)

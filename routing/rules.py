@@ -7,7 +7,7 @@ import msgspec
 from routing.alert import Alert
 from routing.calendar import Calendar
 from routing.condition import Condition
-from routing.deadline import Within
+from routing.deadline import TimeLimit
 from routing.status_rule import StatusRule
 
 
@@ -20,11 +20,11 @@ class Step(msgspec.Struct, frozen=True):
     notify: tuple[str, ...]
     after: int | None = None
     mention: str = ""
-    deaf: frozenset[str] = frozenset()
+    cannot_mention: frozenset[str] = frozenset()
 
     def mention_for(self, name: str) -> str:
         """Return whom the page of this notifier mentions."""
-        return "" if name in self.deaf else self.mention
+        return "" if name in self.cannot_mention else self.mention
 
 
 class Repage(msgspec.Struct, frozen=True):
@@ -47,13 +47,13 @@ class Clock(msgspec.Struct, frozen=True):
     nobody.
     """
 
-    acknowledge_within: Within | None
+    acknowledge_within: TimeLimit | None
     deliver_within: int
     steps: tuple[Step, ...]
     calendar: Calendar
     repeat: int = 0
-    resolve_within: Within | None = None
-    update_within: Within | None = None
+    resolve_within: TimeLimit | None = None
+    update_within: TimeLimit | None = None
     quiet: bool = False
     remind_after: int = 0
     remind: tuple[str, ...] = ()
@@ -71,9 +71,9 @@ class Clock(msgspec.Struct, frozen=True):
         """Return how often the steps are gone through: a next round waits for the deadline."""
         return self.repeat + 1 if self.acknowledge_within is not None else 1
 
-    def within(self, name: str) -> Within | None:
+    def within(self, name: str) -> TimeLimit | None:
         """Return how long the deadline ``name`` (acknowledge, resolve, update) leaves."""
-        found: Within | None = getattr(self, f"{name}_within")
+        found: TimeLimit | None = getattr(self, f"{name}_within")
         return found
 
     def step(self, number: int) -> Step | None:

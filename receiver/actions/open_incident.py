@@ -37,7 +37,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     human: bool | None = None
 
 
-class Opening:
+class OpenIncident:
     """Opens incidents on behalf of people."""
 
     def __init__(

@@ -22,7 +22,7 @@ def exchange(service: "Service", settings: Settings) -> None:
     """Have these settings hold; what they replace is closed later. ConfigError: nothing changed."""
     before = service.settings
     notifiers = _changed_notifiers(service, settings)
-    front = service.new_front(settings) if _differ(before, settings, _OF_SLACK) else None
+    router = service.new_router(settings) if _differ(before, settings, _OF_SLACK) else None
     same = before.enrichment == settings.enrichment
     enrichment = None if same else service.new_enrichment(settings)
     service.hold(settings)
@@ -37,12 +37,12 @@ def exchange(service: "Service", settings: Settings) -> None:
         service.retired.add(f"notifier {name}", old.close, 2 * old.timeout)
     if notifiers:
         service.notifier_checks.again(notifiers)
-    if front is not None:
-        service.retired.add("slack", service.front.close, SLACK_ANSWERS_S)
-        service.front = front
-        service.slack.use(front, settings.slack.signing_secret)
+    if router is not None:
+        service.retired.add("slack", service.router.close, SLACK_ANSWERS_S)
+        service.router = router
+        service.slack.use(router, settings.slack.signing_secret)
         if service.slack_socket is not None:
-            service.slack_socket.front = front
+            service.slack_socket.router = router
     if enrichment is not None:
         longest = before.enrichment.timeout_secs + before.enrichment.summary.timeout_secs
         service.retired.add("enrichment", service.enrichment.close, 2 * longest)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from receiver.actions.open_incident import Opening
+from receiver.actions.open_incident import OpenIncident
 from receiver.actions.perform import Actions
 from receiver.actions.silencer import Silencer
 from receiver.aio.background import end
@@ -30,7 +30,7 @@ from receiver.app.routes import (
     build_metrics_application,
     build_status_application,
 )
-from receiver.app.slack import build_front, build_socket
+from receiver.app.slack import build_router, build_socket
 from receiver.app.timer_events import StoredTimerEvents
 from receiver.clock import Clock
 from receiver.conditions import Condition, Conditions, Subject
@@ -42,7 +42,7 @@ from receiver.engine.delivery import Delivery
 from receiver.engine.dispatcher import Dispatcher
 from receiver.engine.floods import Floods
 from receiver.engine.notifier_checks import NotifierChecks
-from receiver.engine.notifier_health import Outages
+from receiver.engine.notifier_health import NotifierHealth
 from receiver.engine.server_watch import ServerWatch
 from receiver.engine.timekeeper import Timekeeper
 from receiver.engine.unreached import Unreached
@@ -77,7 +77,7 @@ from receiver.runbooks.history import RunbookHistory
 from receiver.settings.model import Settings
 from receiver.settings.rules import build_assignment
 from receiver.slack.interactions.http_endpoint import SlackEndpoint
-from receiver.slack.interactions.router import Front
+from receiver.slack.interactions.router import Router
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
 from receiver.store.daily_figures import FigureStore
@@ -291,7 +291,7 @@ class Service:
         self.damaged = DamagedRecords(
             Healing(store), store.mending.register, self.conditions, self.heartbeats
         )
-        self._outages = Outages(self.clock)
+        self._notifier_health = NotifierHealth(self.clock)
         self.pagerduty = PagerDuty(settings, self.clock)
         self.notifiers = build_notifiers(settings, self.pagerduty)
 
@@ -304,7 +304,9 @@ class Service:
         pages = ReviewPages(settings.review.templates, address)
         self.reviews = Reviews(store, self.clock, pages)
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
-        self.opening = Opening(self.dispatcher, lambda: self.assignment, shards, self.clock.now)
+        self.open_incident = OpenIncident(
+            self.dispatcher, lambda: self.assignment, shards, self.clock.now
+        )
         self.silences = Silences(settings.alertmanagers)
         self.actions = Actions(
             self.dispatcher,
@@ -312,19 +314,19 @@ class Service:
             self.clock,
             tuple(component.name for component in settings.status_page.components),
         )
-        self.front = self.new_front(settings)
-        self.slack_socket = build_socket(settings, self.front)
+        self.router = self.new_router(settings)
+        self.slack_socket = build_socket(settings, self.router)
         self.changes = ChangeStore(self._redis)
         self.enrichment = self.new_enrichment(settings)
 
-    def new_front(self, settings: Settings) -> Front:
+    def new_router(self, settings: Settings) -> Router:
         """Return what answers Slack."""
         address = settings.web.base_url
         base = f"{address}/incidents/"
-        return build_front(
+        return build_router(
             settings,
             self.dispatcher,
-            self.opening,
+            self.open_incident,
             self.actions,
             self.figures,
             self.clock,
@@ -352,7 +354,7 @@ class Service:
         return self.enrichment.shown()
 
     async def _is_person(self, user_id: str) -> bool:
-        return await self.front.users.is_person(user_id)
+        return await self.router.users.is_person(user_id)
 
     async def _close_notifier(self, name: str) -> None:
         await self.notifiers[name].close()
@@ -373,7 +375,7 @@ class Service:
             self.metrics,
             lambda incident: base + incident,
             BudgetStore(self._redis),
-            self._outages,
+            self._notifier_health,
             digest_above=settings.budgets.digest_above,
             on_call=self.pagerduty.people,
             tracing=self._tracing,
@@ -417,7 +419,7 @@ class Service:
         self.outgoing_heartbeat = self._build_heartbeat()
         self.notifier_checks = NotifierChecks(
             self.notifiers,
-            self._outages,
+            self._notifier_health,
             settings.observability.check_notifiers_every,
             self._report_notifiers,
         )
@@ -445,7 +447,7 @@ class Service:
         )
         webhook.max_alerts = settings.web.max_alerts
         self.status = self._build_status(store)
-        self.slack = SlackEndpoint(self.front, settings.slack.signing_secret, self.clock)
+        self.slack = SlackEndpoint(self.router, settings.slack.signing_secret, self.clock)
         self.integration_events = IntegrationEventEndpoint(
             settings.integrations.named,
             floods,
@@ -482,7 +484,7 @@ class Service:
         return ApiEndpoint(
             self.dispatcher,
             dead_letters,
-            self.opening,
+            self.open_incident,
             self.actions,
             self.reviews,
             People(settings.people, self._is_person, self.pagerduty.user_id),
@@ -493,7 +495,7 @@ class Service:
             self.metrics.integrations,
             self.clock,
             self.notifiers,
-            self._outages.present,
+            self._notifier_health.present,
             {"records": self.dispatcher.cache.shown, "enrichment": self._enrichment_cache},
         )
 
@@ -523,7 +525,7 @@ class Service:
             token.get_secret_value() if token else "",
         )
         status.components = self._components
-        status.notifiers = lambda: self._outages.states(self.notifiers)
+        status.notifiers = lambda: self._notifier_health.states(self.notifiers)
         status.look = self._look
         return status
 
@@ -536,7 +538,7 @@ class Service:
                 "delivery": lambda: check_delivery(
                     self.tasks,
                     self.clock,
-                    lambda: self._outages.lengths(self.settings.notifiers),
+                    lambda: self._notifier_health.lengths(self.settings.notifiers),
                     self._put_off,
                 ),
             },
@@ -567,7 +569,7 @@ class Service:
         self.metrics.set_damaged(await self.damaged.look())
 
     def _report_notifiers(self) -> None:
-        words, since = self._outages.condition()
+        words, since = self._notifier_health.condition()
         self.conditions.report(Subject.NOTIFIERS, words, since=since)
 
     async def _problems(self) -> list[Condition]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from receiver.actions.open_incident import Opening
+from receiver.actions.open_incident import OpenIncident
 from receiver.actions.perform import Actions
 from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
@@ -13,22 +13,22 @@ from receiver.settings.model import Settings
 from receiver.slack.client.directory import PagerDutyId, SlackUsers
 from receiver.slack.client.mentions import SlackPeople
 from receiver.slack.client.web_api import SlackApi
-from receiver.slack.interactions.block_actions import Buttons
+from receiver.slack.interactions.block_actions import BlockActions
 from receiver.slack.interactions.permissions import Permissions
-from receiver.slack.interactions.router import Front
-from receiver.slack.interactions.slash_command import Command
+from receiver.slack.interactions.router import Router
+from receiver.slack.interactions.slash_command import SlashCommand
 from receiver.slack.interactions.socket_mode import SlackSocket
-from receiver.slack.interactions.view_submissions import Forms
-from receiver.slack.interactions.workspace import Desk
+from receiver.slack.interactions.view_submissions import ViewSubmissions
+from receiver.slack.interactions.workspace import Workspace
 from receiver.store.daily_figures import FigureStore
 
 TIMEOUT_S = 10.0
 
 
-def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
+def build_router(  # noqa: PLR0913, PLR0917 - the parts it connects
     settings: Settings,
     dispatcher: Dispatcher,
-    opening: Opening,
+    open_incident: OpenIncident,
     actions: Actions,
     figures: FigureStore,
     clock: Clock,
@@ -36,7 +36,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     pagerduty_id: PagerDutyId,
     url: Callable[[str], str],
     reviews: Reviews,
-) -> Front:
+) -> Router:
     """Return what answers Slack.
 
     ``on_call()`` is who is on call for each policy, ``pagerduty_id(email)`` as for ``SlackUsers``,
@@ -45,7 +45,7 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
     api = _api(settings)
     call = api.call if api is not None else _no_token
     users = SlackUsers(call, pagerduty_id)
-    desk = Desk(
+    workspace = Workspace(
         dispatcher,
         Permissions(settings.permissions, users),
         api,
@@ -53,24 +53,32 @@ def build_front(  # noqa: PLR0913, PLR0917 - the parts it connects
         clock,
         actions,
     )
-    command = Command(
-        desk,
-        opening,
+    command = SlashCommand(
+        workspace,
+        open_incident,
         settings.slack.command,
         on_call,
         SlackPeople(call).mention,
         url,
     )
-    forms = Forms(desk, users, opening)
-    return Front(desk, Buttons(desk, reviews, url), forms, command, figures, users, url(""))
+    submissions = ViewSubmissions(workspace, users, open_incident)
+    return Router(
+        workspace,
+        BlockActions(workspace, reviews, url),
+        submissions,
+        command,
+        figures,
+        users,
+        url(""),
+    )
 
 
-def build_socket(settings: Settings, front: Front) -> SlackSocket | None:
+def build_socket(settings: Settings, router: Router) -> SlackSocket | None:
     """Return the Socket Mode connection, None when it is not configured."""
     token = settings.slack.app_token
     if token is None:
         return None
-    return SlackSocket(front, token.get_secret_value(), settings.slack.base_url)
+    return SlackSocket(router, token.get_secret_value(), settings.slack.base_url)
 
 
 def _api(settings: Settings) -> SlackApi | None:

@@ -15,7 +15,7 @@ from receiver.settings.rules import effective
 from receiver.text.times import rfc3339
 from routing.calendar import Calendar
 from routing.config.calendar import CalendarConfig
-from routing.deadline import Within, explain_due, parse_within
+from routing.deadline import TimeLimit, explain_due, parse_within
 from routing.duration import format_duration
 from routing.route import RouteTree
 
@@ -27,7 +27,7 @@ INLINE = "given inline"
 class Rule(NamedTuple):
     """A deadline as configured; ``within`` is None where only the calendar was asked for."""
 
-    within: Within | None
+    within: TimeLimit | None
     calendar: Calendar
     name: str
 
@@ -59,7 +59,7 @@ def look_up(
 
 
 def show_deadline(
-    within: Within, start_ms: int, calendar: Calendar, name: str, output: str
+    within: TimeLimit, start_ms: int, calendar: Calendar, name: str, output: str
 ) -> None:
     """Print when something is due and the steps to it; ``output`` is ``simple`` or ``json``."""
     try:

@@ -14,7 +14,7 @@ import msgspec
 from receiver.clock import Clock
 from receiver.engine.digest import Digests, Folded, Member
 from receiver.engine.dispatcher import Dispatcher
-from receiver.engine.notifier_health import Outages
+from receiver.engine.notifier_health import NotifierHealth
 from receiver.engine.settlement import Job, Settlement, believed, status_of
 from receiver.notify.notifier import (
     Absent,
@@ -54,7 +54,7 @@ class Delivery:
         metrics: Metrics,
         incident_url: Callable[[str], str],
         budgets: BudgetStore,
-        outages: Outages,
+        outages: NotifierHealth,
         *,
         digest_above: int = 10,
         on_call: Callable[[Iterable[str]], tuple[Person, ...]] = lambda _names: (),
@@ -68,7 +68,7 @@ class Delivery:
         self._metrics = metrics
         self._url = incident_url
         self._budgets = budgets
-        self._outages = outages
+        self._notifier_health = outages
         self._on_call = on_call
         self._tracing = tracing
         self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
@@ -180,7 +180,9 @@ class Delivery:
             span.end("" if isinstance(outcome, Delivered) else outcome.cause)
             # What follows from a failure, such as the next notifier's page, is part of the trace.
             after = await self._settlement.handle(job, receipt, outcome)
-        await self._settlement.heed(notifier.budget(view, step), notifier.name, view.now, outcome)
+        await self._settlement.respect_rate_limit(
+            notifier.budget(view, step), notifier.name, view.now, outcome
+        )
         return after
 
     async def _may_call(
@@ -202,9 +204,9 @@ class Delivery:
         found = await notifier.find(self._view(job, receipt), receipt)
         if not isinstance(found, Absent):
             if isinstance(found, Delivered):
-                self._outages.worked(notifier.name)
+                self._notifier_health.worked(notifier.name)
             else:
-                self._outages.failed(notifier.name, found.reason)
+                self._notifier_health.failed(notifier.name, found.reason)
             return found
         if found.note:
             await self._settlement.note(job, found.note)
@@ -240,4 +242,6 @@ class Delivery:
                 for member, receipt in folded.receipts(outcome)
             )
         )
-        await self._settlement.heed(notifier.budget(first, step), notifier.name, first.now, outcome)
+        await self._settlement.respect_rate_limit(
+            notifier.budget(first, step), notifier.name, first.now, outcome
+        )

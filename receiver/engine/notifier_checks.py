@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
-from receiver.engine.notifier_health import Outages
+from receiver.engine.notifier_health import NotifierHealth
 from receiver.notify.notifier import Notifier, Tried
 
 log = logging.getLogger("notifier_checks")
@@ -26,13 +26,13 @@ class NotifierChecks:
     def __init__(
         self,
         notifiers: Mapping[str, Notifier],
-        outages: Outages,
+        outages: NotifierHealth,
         every_ms: int,
         told: Callable[[], None],
     ) -> None:
         """``every_ms``: 0 for never; ``told()`` is called after each round."""
         self._notifiers = notifiers
-        self._outages = outages
+        self._notifier_health = outages
         self._every = every_ms / 1000
         self._told = told
         self._due: dict[str, float] = {}
@@ -44,7 +44,7 @@ class NotifierChecks:
         """Try these at once: others have their names now, of which nothing is known."""
         for name in names:
             self._asked.add(name)
-            self._outages.forget(name)
+            self._notifier_health.forget(name)
         self._wake.set()
 
     async def run(self) -> None:
@@ -57,7 +57,7 @@ class NotifierChecks:
                 name for name in self._notifiers if name in asked or self._due.get(name, 0) <= now
             ]
             await self.look(due)
-            failing = self._outages.present()
+            failing = self._notifier_health.present()
             for name in due:
                 often = min(AGAIN_S, self._every) if name in failing else self._every
                 self._due[name] = loop.time() + often
@@ -81,4 +81,4 @@ class NotifierChecks:
             except Exception:
                 log.exception("%s could not be tried", name)
                 tried = Tried(untried="trying it failed here; the log says why", passing=True)
-        self._outages.tried(name, tried)
+        self._notifier_health.tried(name, tried)

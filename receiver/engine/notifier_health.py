@@ -37,7 +37,7 @@ class State(msgspec.Struct, frozen=True):
     words: str = ""
 
 
-class Outages:
+class NotifierHealth:
     """Remembers, for each notifier, the first and the last failure since it last worked."""
 
     def __init__(self, clock: Clock) -> None:

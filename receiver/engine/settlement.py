@@ -8,7 +8,7 @@ import msgspec
 from receiver.clock import Clock
 from receiver.engine.digest import Member
 from receiver.engine.dispatcher import Dispatcher
-from receiver.engine.notifier_health import Outages
+from receiver.engine.notifier_health import NotifierHealth
 from receiver.notify.notifier import Delivered, Outcome, Rejected, Retry, View
 from receiver.notify.rate_budget import Budget
 from receiver.observability.metrics.registry import Metrics
@@ -67,22 +67,22 @@ class Settlement:
         clock: Clock,
         metrics: Metrics,
         budgets: BudgetStore,
-        outages: Outages,
+        outages: NotifierHealth,
     ) -> None:
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._clock = clock
         self._metrics = metrics
         self._budgets = budgets
-        self._outages = outages
+        self._notifier_health = outages
 
     async def count(self, view: View, what: str, name: str, outcome: Outcome, took: float) -> None:
         """Count and log one call; ``took`` in seconds."""
         status = status_of(outcome)
         if isinstance(outcome, Delivered):
-            self._outages.worked(name)
+            self._notifier_health.worked(name)
         else:
-            self._outages.failed(name, outcome.reason)
+            self._notifier_health.failed(name, outcome.reason)
             self._metrics.failed(name, outcome.cause)
         self._metrics.notified(name, status, took)
         log.log(
@@ -104,7 +104,9 @@ class Settlement:
         lag = max(0, self._clock.now() - view.page.at) / 1000
         self._metrics.delivered(name, view.incident.priority, lag)
 
-    async def heed(self, budget: Budget | None, name: str, began: int, outcome: Outcome) -> None:
+    async def respect_rate_limit(
+        self, budget: Budget | None, name: str, began: int, outcome: Outcome
+    ) -> None:
         """Let nobody call for as long as the service asks for, and nobody wait once it works again.
 
         ``began``: when the call was (ms).

@@ -121,7 +121,7 @@ class WebhookEndpoint:
         PayloadError, and JunkPayloadError for what is no notification.
         """
         payload = parse_payload(body, now, max_alerts=self.max_alerts)
-        alerts, beaten = self._heartbeats.take_out(payload.alerts)
+        alerts, beaten = self._heartbeats.split_heartbeats(payload.alerts)
         sender = Sender(
             cluster,
             payload.receiver,

@@ -66,7 +66,7 @@ class Heartbeats:
                 await self._dispatcher.submit(event)
                 log.warning("heartbeat %s is awaited from now on: its watch was damaged", name)
 
-    def take_out(self, alerts: tuple[Alert, ...]) -> tuple[tuple[Alert, ...], list[str]]:
+    def split_heartbeats(self, alerts: tuple[Alert, ...]) -> tuple[tuple[Alert, ...], list[str]]:
         """Return the alerts that are no beats, and the names of the heartbeats that beat."""
         watched = {name: config for name, config in self._configs.items() if config.matchers}
         if not watched:

@@ -9,7 +9,7 @@ from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
 from routing.calendar import Calendar
 from routing.config.response import PriorityConfig
-from routing.deadline import Within
+from routing.deadline import TimeLimit
 from routing.duration import format_duration
 from routing.route import RouteTree
 
@@ -54,7 +54,7 @@ def _contradictions(
             " long, or off"
         )
         yield ("resolve_within", "acknowledge_within"), words
-    within = Within("elapsed", config.deliver_within)
+    within = TimeLimit("elapsed", config.deliver_within)
     if _always_before(acknowledge, within, calendar):
         words = (
             f"deliver_within {within} is over after acknowledge_within {acknowledge}: a page would"
@@ -63,7 +63,7 @@ def _contradictions(
         yield ("deliver_within", "acknowledge_within"), words
 
 
-def _always_before(first: Within, second: Within, calendar: Calendar) -> bool:
+def _always_before(first: TimeLimit, second: TimeLimit, calendar: Calendar) -> bool:
     """Return whether the first is due before the second, at whatever hour both start."""
     if first.kind == second.kind:
         return first.amount < second.amount

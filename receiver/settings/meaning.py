@@ -13,7 +13,7 @@ from receiver.settings.rules import clocks_of, effective
 from routing.alert import PRIORITIES
 from routing.config.calendar import DAY_NAMES, CalendarConfig
 from routing.config.response import DOUBLED
-from routing.deadline import Within
+from routing.deadline import TimeLimit
 from routing.meaning import Plan, plan_of, unanswered
 from routing.route import RouteTree
 from routing.rules import Repage
@@ -157,7 +157,7 @@ def offsets(plan: Plan) -> tuple[int, ...] | None:
 
 def exact(ms: int) -> str:
     """Return a duration (ms) as a configuration would have it, to the millisecond."""
-    return str(Within("elapsed", ms)) if ms else "0s"
+    return str(TimeLimit("elapsed", ms)) if ms else "0s"
 
 
 def last_page(plan: Plan) -> str | None:

@@ -123,9 +123,9 @@ def _deaf(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, of in settings.notifiers.items() if of.type != "slack")
 
 
-def _steps(config: EscalationConfig, deaf: frozenset[str]) -> tuple[Step, ...]:
+def _steps(config: EscalationConfig, cannot_mention: frozenset[str]) -> tuple[Step, ...]:
     return tuple(
         # The first step is notified at once; only later ones have a time.
-        Step(step.notify, step.after if number else None, step.mention, deaf)
+        Step(step.notify, step.after if number else None, step.mention, cannot_mention)
         for number, step in enumerate(config.steps)
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from receiver import incident_json as present
+from receiver import incident_json
 from receiver.incident_json import Whole
 from receiver.store.keys import Keys
 from receiver.store.records.receipts import read_receipts
@@ -52,6 +52,6 @@ def _write_one(
     seen = int(stored.seen) if stored.seen.isdigit() else 0
     seen_at = max(incident.seen_at, seen)
     whole = Whole(incident, receipts, tuple(timeline), 1, len(timeline), seen_at)
-    body = present.details(whole)
+    body = incident_json.details(whole)
     write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
     done.incidents += 1

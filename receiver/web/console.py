@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from aiohttp import web
 
-from receiver import incident_json as present
+from receiver import incident_json
 from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
 from receiver.actions.words import DONE, REFUSED
@@ -283,7 +283,7 @@ def _of_one(found: Whole, now: int, public: bool) -> dict[str, Any]:  # noqa: FB
 
     ``public``: there is a status page.
     """
-    body = present.details(found)
+    body = incident_json.details(found)
     ranked = sorted(body["alerts"], key=_urgency)
     return {
         "incident": details(found.incident, now),

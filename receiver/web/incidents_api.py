@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from receiver import incident_json as present
-from receiver.actions.open_incident import OpenBody, Opening
+from receiver import incident_json
+from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Body, read_json
@@ -59,14 +59,14 @@ class ApiEndpoint:
         self,
         dispatcher: Dispatcher,
         dead_letters: DeadLetterStore,
-        opening: Opening,
+        open_incident: OpenIncident,
         actions: Actions,
         reviews: Reviews,
         people: People,
     ) -> None:
         self._reviews = reviews
         self._people = people
-        self._opening = opening
+        self._open_incident = open_incident
         self._actions = actions
         self._store = dispatcher.store
         self._dead_letters = dead_letters
@@ -81,7 +81,7 @@ class ApiEndpoint:
             page = await self._store.lists.page(query, limit, read_one(request, "cursor"))
         except CursorError as error:
             raise PayloadError(f"cursor {error}", "cursor") from None
-        shown = [present.summary(incident) for incident in page.incidents]
+        shown = [incident_json.summary(incident) for incident in page.incidents]
         body = {"incidents": shown, "next": page.next or None, "total": page.total}
         return web.json_response(body)
 
@@ -94,8 +94,8 @@ class ApiEndpoint:
         if found is None:
             raise self._unknown(request)
         if len(found.incident.alerts) <= MANY_ALERTS:
-            return web.json_response(present.details(found))
-        return await off_the_loop(lambda: web.json_response(present.details(found)))
+            return web.json_response(incident_json.details(found))
+        return await off_the_loop(lambda: web.json_response(incident_json.details(found)))
 
     @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER)
     async def review(self, request: web.Request) -> web.Response:
@@ -141,10 +141,14 @@ class ApiEndpoint:
         body = read_json(OpenBody, await request.read())
         key = _idempotency_key(request) or uuid.uuid4().hex
         actor = await self._actor(request, body)
-        outcome = await self._opening.open(body, actor, key)
-        shown = present.summary(outcome.incident) if outcome.incident else None
+        outcome = await self._open_incident.open(body, actor, key)
+        shown = incident_json.summary(outcome.incident) if outcome.incident else None
         status = 201 if outcome.reason == Reason.OPENED else 200
-        answer = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+        answer = {
+            "result": outcome.reason,
+            "by": incident_json.actor_json(actor),
+            "incident": shown,
+        }
         return web.json_response(answer, status=status)
 
     @serves("GET", "/v1/dead-letters", Who.VIEWER)
@@ -186,9 +190,9 @@ class ApiEndpoint:
 
 def _answer(outcome: Outcome, actor: Actor) -> web.Response:
     """A request that changes nothing is a result, not an error: it says what is the case now."""
-    shown = present.summary(outcome.incident) if outcome.incident else None
+    shown = incident_json.summary(outcome.incident) if outcome.incident else None
     status = 409 if outcome.reason in (Reason.STALE, Reason.DAMAGED) else 200
-    body = {"result": outcome.reason, "by": present.actor_json(actor), "incident": shown}
+    body = {"result": outcome.reason, "by": incident_json.actor_json(actor), "incident": shown}
     return web.json_response(body, status=status)
 
 

@@ -23,7 +23,7 @@ class IntegrationEndpoint:
         integrations: Integrations,
         clock: Clock,
         notifiers: Mapping[str, Notifier],
-        outages: Callable[[], Mapping[str, Outage]],
+        notifier_health: Callable[[], Mapping[str, Outage]],
         caches: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
         """``outages()`` are the notifiers that only fail; ``caches`` tell how full each is."""
@@ -31,7 +31,7 @@ class IntegrationEndpoint:
         self._integrations = integrations
         self._clock = clock
         self._notifiers = notifiers
-        self._outages = outages
+        self._notifier_health = notifier_health
 
     @serves("GET", "/v1/metrics/integrations", Who.VIEWER)
     async def all(self, request: web.Request) -> web.Response:
@@ -64,9 +64,10 @@ class IntegrationEndpoint:
         Calls that page people are made whatever happened before, so that theirs holds nothing back.
         """
         check_parameters(request)
-        outages, now = self._outages(), self._clock.now()
+        notifier_health, now = self._notifier_health(), self._clock.now()
         shown = [
-            _breaker(notifier, outages.get(name), now) for name, notifier in self._notifiers.items()
+            _breaker(notifier, notifier_health.get(name), now)
+            for name, notifier in self._notifiers.items()
         ]
         return web.json_response({"circuit_breakers": shown})
 

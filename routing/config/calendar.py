@@ -21,7 +21,7 @@ from pydantic import (
 
 from routing.calendar import USUAL_HOURS, Calendar, Span, Spans
 from routing.config.base import Section, Text
-from routing.deadline import FORMS, Within, parse_within
+from routing.deadline import FORMS, TimeLimit, parse_within
 
 _DayName = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAY_NAMES: tuple[_DayName, ...] = get_args(_DayName)
@@ -130,7 +130,7 @@ def _opened(value: Any) -> Any:
 
 
 def _within(value: Any) -> Any:
-    if isinstance(value, Within):
+    if isinstance(value, TimeLimit):
         return value
     if isinstance(value, str):
         return parse_within(value)
@@ -168,7 +168,7 @@ DayHours = Annotated[Spans, BeforeValidator(_spans)]
 Hours = Annotated[dict[Weekday, DayHours], BeforeValidator(_hours)]
 ClosedDates = Annotated[dict[date, Text], BeforeValidator(_closed)]
 OpenDates = Annotated[dict[date, Spans], BeforeValidator(_opened)]
-WithinText = Annotated[InstanceOf[Within], BeforeValidator(_within), PlainSerializer(str)]
+TimeLimitText = Annotated[InstanceOf[TimeLimit], BeforeValidator(_within), PlainSerializer(str)]
 """How long something may take, written as ``parse_within`` reads it; a bare number is refused."""
 
 

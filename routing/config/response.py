@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from routing.condition import Condition
 from routing.config.base import Duration, Priority, Section, Span, upper
-from routing.config.calendar import WithinText
+from routing.config.calendar import TimeLimitText
 
 NEW_ALERTS = "new_alerts"
 DOUBLED, OFF = "doubled", "off"
@@ -20,7 +20,7 @@ def _off(value: Any) -> Any:
     return None if value in ("off", False, None) else value
 
 
-OptionalWithin = Annotated[WithinText | None, BeforeValidator(_off)]
+OptionalWithin = Annotated[TimeLimitText | None, BeforeValidator(_off)]
 """A time, or ``off`` for no such deadline."""
 
 

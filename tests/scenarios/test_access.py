@@ -203,7 +203,7 @@ async def test_a_browser_is_asked_for_name_and_password_where_people_read(guarde
 
 
 async def test_health_tells_its_details_to_those_who_may_know(guarded: App) -> None:
-    guarded.service._outages.failed("slack", "channel_not_found: C0ALERTS")
+    guarded.service._notifier_health.failed("slack", "channel_not_found: C0ALERTS")
     assert await guarded.get("/health") == (200, {"status": "ok"})
     _, known = await guarded.get("/health", headers=BEARER)
     assert known["notifiers"]["slack"]["problem"] == "channel_not_found: C0ALERTS"

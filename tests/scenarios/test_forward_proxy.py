@@ -29,7 +29,7 @@ from receiver.settings.load import load_settings
 from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.socket_mode import SlackSocket
-from receiver.slack.interactions.workspace import Desk
+from receiver.slack.interactions.workspace import Workspace
 from tests.support.app import App
 from tests.support.fakes.integration import FakeIntegration
 from tests.support.fakes.proxies import ForwardProxy
@@ -80,9 +80,9 @@ async def _slack_answer(url: str) -> None:
     class Store:
         store = None
 
-    desk = Desk(Store(), None, None, url, Clock(), None)  # type: ignore[arg-type]
-    await desk._post(f"{url}/response", {})
-    await desk.close()
+    workspace = Workspace(Store(), None, None, url, Clock(), None)  # type: ignore[arg-type]
+    await workspace._post(f"{url}/response", {})
+    await workspace.close()
 
 
 async def _pagerduty(url: str) -> None:

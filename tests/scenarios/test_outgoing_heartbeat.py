@@ -163,7 +163,7 @@ async def test_silence_while_a_notifier_only_fails(
     await app.start(**flags)
     app.slack.faults.add("500", times=None)
     await app.fire()
-    await until(lambda: "slack" in app.service._outages.present())
+    await until(lambda: "slack" in app.service._notifier_health.present())
     await watcher.beats_again()
 
     async def reported() -> bool:
@@ -174,7 +174,7 @@ async def test_silence_while_a_notifier_only_fails(
         )
 
     await until(reported)
-    assert app.service._outages.present().keys() == {"slack"}
+    assert app.service._notifier_health.present().keys() == {"slack"}
     assert await watcher.is_silent()
     app.slack.faults.clear()
     app.clock.move(120)
@@ -185,19 +185,19 @@ async def test_silence_while_a_notifier_only_fails(
 
 async def test_one_failure_for_ever_is_no_reason(start: Start, watcher: Watcher) -> None:
     app = await start()
-    outages = app.service._outages
+    notifier_health = app.service._notifier_health
     for seconds in (0, 901, 240):
         app.clock.move(seconds)
-        outages.failed("log", "away")
+        notifier_health.failed("log", "away")
         await watcher.beats_again()
     app.clock.move(60)
-    outages.failed("log", "away")
-    assert outages.lengths(["log"])["log"] >= 300_000
+    notifier_health.failed("log", "away")
+    assert notifier_health.lengths(["log"])["log"] >= 300_000
     await until(
         lambda: "every attempt of log failed for 5m" in app.service.outgoing_heartbeat.status
     )
-    outages.worked("log")
-    assert outages.lengths(["log"]) == {}
+    notifier_health.worked("log")
+    assert notifier_health.lengths(["log"]) == {}
     await watcher.beats_again()
 
 

@@ -44,7 +44,7 @@ class World:
         self.chance = chance
         self.now = T0
         self.delivered: list[Delivery] = []
-        self.outages: list[tuple[int, int]] = []
+        self.notifier_health: list[tuple[int, int]] = []
         self.calm_from = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -66,7 +66,7 @@ class World:
 
     def out(self) -> bool:
         """Return whether the service does not answer now."""
-        return any(since <= self.now < until for since, until in self.outages)
+        return any(since <= self.now < until for since, until in self.notifier_health)
 
 
 class _Rule:

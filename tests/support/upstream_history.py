@@ -54,8 +54,12 @@ def history(seed: int) -> History:
         proms.append(prom)
     for _ in range(chance.randint(0, 5)):
         world.after(chance.randrange(ACTIVE), _trouble(world, proms, peers))
-    world.outages = [(T0 + at, T0 + at + chance.randint(S, 8 * M)) for at in _times(chance, 2)]
-    world.outages = [(since, min(until, world.calm_from)) for since, until in world.outages]
+    world.notifier_health = [
+        (T0 + at, T0 + at + chance.randint(S, 8 * M)) for at in _times(chance, 2)
+    ]
+    world.notifier_health = [
+        (since, min(until, world.calm_from)) for since, until in world.notifier_health
+    ]
     world.after(ACTIVE, lambda: _heal(proms, peers))
     world.run(SETTLED)
     return History(seed, names, tuple(world.delivered), tuple(peers), interval)

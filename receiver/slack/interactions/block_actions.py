@@ -13,8 +13,8 @@ from receiver.slack.blocks.form import OPTIONS_MAX, form
 from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
 from receiver.slack.blocks.verbs import Verb, verb_of
-from receiver.slack.interactions.payload import Ask, Json, table, text
-from receiver.slack.interactions.workspace import Desk, said
+from receiver.slack.interactions.payload import Interaction, Json, table, text
+from receiver.slack.interactions.workspace import Workspace, said
 from receiver.store.lists.query import Query
 from routing.event import (
     ActionItemDone,
@@ -30,15 +30,15 @@ from routing.silence import default_matchers
 from routing.vocabulary import Reason
 
 View = dict[str, Any]
-Window = Callable[[Incident, Ask], Awaitable[View]]
+Window = Callable[[Incident, Interaction], Awaitable[View]]
 
 
-class Buttons:
+class BlockActions:
     """Buttons and menus under messages, in windows and in the App Home."""
 
-    def __init__(self, desk: Desk, reviews: Reviews, url: Callable[[str], str]) -> None:
+    def __init__(self, workspace: Workspace, reviews: Reviews, url: Callable[[str], str]) -> None:
         """``url(incident id)``: its page."""
-        self._desk = desk
+        self._workspace = workspace
         self._reviews = reviews
         self._url = url
         self._windows: Mapping[str, Window] = {
@@ -56,7 +56,7 @@ class Buttons:
         }
         """Windows that only show something, which everybody may see."""
 
-    async def press(self, ask: Ask, action: Json) -> bool:
+    async def press(self, interaction: Interaction, action: Json) -> bool:
         """Do what one element of a ``block_actions`` payload says; False: it does nothing here."""
         name, value = _read(action)
         verb = verb_of(name)
@@ -64,34 +64,35 @@ class Buttons:
             return False
         try:
             incident, episode, given = read_target(value)
-            self._desk.store.of(incident)
+            self._workspace.store.of(incident)
         except ValueError:
             raise PayloadError("the button carries no incident") from None
         try:
             if verb is None:
-                await self._desk.show(
-                    ask, await self._shown[name](await self._desk.load(incident), ask)
+                await self._workspace.show(
+                    interaction,
+                    await self._shown[name](await self._workspace.load(incident), interaction),
                 )
-            elif not await self._refused(ask, verb, incident):
+            elif not await self._refused(interaction, verb, incident):
                 if verb.asks:
-                    await self._ask(ask, name, verb, incident)
+                    await self._ask(interaction, name, verb, incident)
                 else:
-                    await self._do(ask, name, verb, incident, episode, given)
+                    await self._do(interaction, name, verb, incident, episode, given)
         except PayloadError as error:
-            await self._desk.tell(ask, error.message)
+            await self._workspace.tell(interaction, error.message)
         except SilenceError as error:
-            await self._desk.tell(ask, modals.quoted(str(error)))
+            await self._workspace.tell(interaction, modals.quoted(str(error)))
         return True
 
-    async def _refused(self, ask: Ask, verb: Verb, incident: str) -> bool:
-        refused = await self._desk.refusal(permission_of(verb.action), ask, incident)
+    async def _refused(self, interaction: Interaction, verb: Verb, incident: str) -> bool:
+        refused = await self._workspace.refusal(permission_of(verb.action), interaction, incident)
         if refused:
-            await self._desk.tell(ask, refused)
+            await self._workspace.tell(interaction, refused)
         return bool(refused)
 
     async def _do(
         self,
-        ask: Ask,
+        interaction: Interaction,
         name: str,
         verb: Verb,
         incident: str,
@@ -99,57 +100,67 @@ class Buttons:
         given: Mapping[str, str],
     ) -> None:
         body = verb.row.body_of({**verb.given, **given}, episode)
-        event_id = f"slack:{incident}:{name}:{ask.user_id}:{ask.moment}" if ask.moment else ""
-        words = said(await self._desk.perform(verb.action, ask, incident, body, event_id))
+        event_id = (
+            f"slack:{incident}:{name}:{interaction.user_id}:{interaction.moment}"
+            if interaction.moment
+            else ""
+        )
+        words = said(
+            await self._workspace.perform(verb.action, interaction, incident, body, event_id)
+        )
         if words:
-            await self._desk.tell(ask, words)
+            await self._workspace.tell(interaction, words)
         elif verb.action == ActionItemDone.action:
-            await self._desk.show(ask, await self._review(await self._desk.load(incident), ask))
-        elif ask.view_id:
-            await self._desk.tell(ask, verb.row.done or "Done.", "Done")
+            await self._workspace.show(
+                interaction, await self._review(await self._workspace.load(incident), interaction)
+            )
+        elif interaction.view_id:
+            await self._workspace.tell(interaction, verb.row.done or "Done.", "Done")
 
-    async def _ask(self, ask: Ask, name: str, verb: Verb, incident: str) -> None:
-        found = await self._desk.load(incident)
+    async def _ask(self, interaction: Interaction, name: str, verb: Verb, incident: str) -> None:
+        found = await self._workspace.load(incident)
         made = self._windows.get(verb.action)
         if made is None:
-            view = form(name, found, ask.channel)
+            view = form(name, found, interaction.channel)
         else:
-            view = await made(found, ask)
-        await self._desk.show(ask, view)
+            view = await made(found, interaction)
+        await self._workspace.show(interaction, view)
 
-    async def _more(self, incident: Incident, ask: Ask) -> View:
-        return modals.more(incident, ask.channel, public=bool(self._desk.actions.components))
+    async def _more(self, incident: Incident, interaction: Interaction) -> View:
+        return modals.more(
+            incident, interaction.channel, public=bool(self._workspace.actions.components)
+        )
 
-    async def _status(self, incident: Incident, ask: Ask) -> View:
-        components = self._desk.actions.components
+    async def _status(self, incident: Incident, interaction: Interaction) -> View:
+        components = self._workspace.actions.components
         if not components:
             raise PayloadError("There is no status page.")
-        return status_update(incident, ask.channel, components)
+        return status_update(incident, interaction.channel, components)
 
-    async def _snooze(self, incident: Incident, ask: Ask) -> View:
-        return modals.snooze(incident, ask.channel, self._desk.clock.now())
+    async def _snooze(self, incident: Incident, interaction: Interaction) -> View:
+        return modals.snooze(incident, interaction.channel, self._workspace.clock.now())
 
-    async def _priority(self, incident: Incident, ask: Ask) -> View:
-        return modals.priority(incident, ask.channel)
+    async def _priority(self, incident: Incident, interaction: Interaction) -> View:
+        return modals.priority(incident, interaction.channel)
 
-    async def _resolve(self, incident: Incident, ask: Ask) -> View:
-        return modals.resolve(incident, ask.channel)
+    async def _resolve(self, incident: Incident, interaction: Interaction) -> View:
+        return modals.resolve(incident, interaction.channel)
 
-    async def _merge(self, incident: Incident, ask: Ask) -> View:
-        page = await self._desk.store.lists.page(Query(), OPTIONS_MAX + 1)
+    async def _merge(self, incident: Incident, interaction: Interaction) -> View:
+        page = await self._workspace.store.lists.page(Query(), OPTIONS_MAX + 1)
         others = [other for other in page.incidents if other.id != incident.id]
         total = (page.total or 0) - incident.is_open
-        return modals.merge(incident, ask.channel, others, total)
+        return modals.merge(incident, interaction.channel, others, total)
 
-    async def _silence(self, incident: Incident, ask: Ask) -> View:
-        now = self._desk.clock.now()
+    async def _silence(self, incident: Incident, interaction: Interaction) -> View:
+        now = self._workspace.clock.now()
         active = [
             known for known in incident.silences if not known.expired_at and known.until > now
         ]
         matchers = [str(matcher) for matcher in default_matchers(incident)]
-        return modals.silence(incident, ask.channel, matchers, active)
+        return modals.silence(incident, interaction.channel, matchers, active)
 
-    async def _review(self, incident: Incident, _ask: Ask) -> View:
+    async def _review(self, incident: Incident, _ask: Interaction) -> View:
         review = await self._reviews.find(incident.id)
         if review is None:
             raise PayloadError(REFUSED[Reason.UNKNOWN_INCIDENT])

@@ -20,7 +20,7 @@ from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.http.auth import read_signed
 from receiver.http.routes import Who, serves
-from receiver.slack.interactions.router import Front
+from receiver.slack.interactions.router import Router
 
 log = logging.getLogger("slack")
 
@@ -38,13 +38,13 @@ class _Time(SignatureClock):
 class SlackEndpoint:
     """Takes signed requests of Slack."""
 
-    def __init__(self, front: Front, secret: SecretStr | None, clock: Clock) -> None:
+    def __init__(self, router: Router, secret: SecretStr | None, clock: Clock) -> None:
         self._clock = clock
-        self.use(front, secret)
+        self.use(router, secret)
 
-    def use(self, front: Front, secret: SecretStr | None) -> None:
+    def use(self, router: Router, secret: SecretStr | None) -> None:
         """Have this answer, and believe what is signed with this secret."""
-        self._front = front
+        self._router = router
         # Slack stamps by the world's time. While a clock here is being set right, the service's and
         # this machine's differ, and either may be wrong: nobody must be kept from acknowledging.
         clocks = (lambda: self._clock.now() / 1000, self._clock.wall)
@@ -56,7 +56,7 @@ class SlackEndpoint:
 
     async def close(self) -> None:
         """Finish what goes on after answers."""
-        await self._front.close()
+        await self._router.close()
 
     @serves("POST", "/v1/slack/actions", Who.SLACK)
     async def actions(self, request: web.Request) -> web.Response:
@@ -64,7 +64,7 @@ class SlackEndpoint:
         form = await self._form(request)
         if "ssl_check" in form:
             return web.Response()
-        return _answer(await self._front.answer("interactive", _json(form.get("payload", ""))))
+        return _answer(await self._router.answer("interactive", _json(form.get("payload", ""))))
 
     @serves("POST", "/v1/slack/commands", Who.SLACK)
     async def commands(self, request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ class SlackEndpoint:
         form = await self._form(request)
         if "ssl_check" in form:
             return web.Response()
-        return _answer(await self._front.answer("slash_commands", form))
+        return _answer(await self._router.answer("slash_commands", form))
 
     @serves("POST", "/v1/slack/events", Who.SLACK)
     async def events(self, request: web.Request) -> web.Response:
@@ -80,7 +80,7 @@ class SlackEndpoint:
         payload = _json(await self._verified(request))
         if payload.get("type") == "url_verification":
             return web.json_response({"challenge": str(payload.get("challenge", ""))})
-        return _answer(await self._front.answer("events_api", payload))
+        return _answer(await self._router.answer("events_api", payload))
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         body = await self._verified(request)

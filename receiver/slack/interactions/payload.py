@@ -16,7 +16,7 @@ NAME_MAX = 80
 Json = Mapping[str, Any]
 
 
-class Ask(msgspec.Struct, frozen=True):
+class Interaction(msgspec.Struct, frozen=True):
     """Who asked, from where, and how to answer.
 
     ``moment`` tells this press from any other; ``trigger_id`` opens one window within 3 s;
@@ -38,14 +38,23 @@ class Ask(msgspec.Struct, frozen=True):
         """Return who did it, as the timeline keeps it."""
         return Actor(self.user_name, "slack", self.user_id)
 
+    def event_id(self, incident: str, verb: str, filled: str = "") -> str:
+        """Return the id by which a request that is sent again counts once, "" where there is none.
 
-def read_ask(payload: Json) -> Ask:
+        ``filled``: what tells one filled window from the same one filled otherwise.
+        """
+        more = f":{filled}" if filled else ""
+        moment = self.moment
+        return f"slack:{incident}:{verb}:{self.user_id}:{moment}{more}" if moment else ""
+
+
+def read_interaction(payload: Json) -> Interaction:
     """Return who sent an interactive payload; ValueError when it names nobody."""
     user, view = table(payload, "user"), table(payload, "view")
     channel = name_of(table(payload, "channel"), "id") or name_of(
         table(payload, "container"), "channel_id"
     )
-    return Ask(
+    return Interaction(
         user_id=_user(user),
         user_name=_name(user),
         channel=channel,
@@ -57,9 +66,9 @@ def read_ask(payload: Json) -> Ask:
     )
 
 
-def read_command(form: Json) -> Ask:
+def read_command(form: Json) -> Interaction:
     """Return who sent a slash command; ValueError when it names nobody."""
-    return Ask(
+    return Interaction(
         user_id=_user({"id": form.get("user_id")}),
         user_name=_name({"name": form.get("user_name"), "id": form.get("user_id")}),
         channel=name_of(form, "channel_id"),

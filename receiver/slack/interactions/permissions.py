@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from receiver.actions.registry import PERMISSIONS
 from receiver.slack.client.directory import SlackUsers, Unknown
-from receiver.slack.interactions.payload import Ask
+from receiver.slack.interactions.payload import Interaction
 from receiver.slack.permission_config import DEFAULT, PermissionConfig
 
 
@@ -15,25 +15,25 @@ class Permissions:
         self._configs = configs
         self._users = users
 
-    async def refusal(self, action: str, ask: Ask) -> str:
+    async def refusal(self, action: str, interaction: Interaction) -> str:
         """Return why somebody may not do this, in words for them (mrkdwn); "" when they may.
 
         What cannot be found out is refused: an unreachable Slack must not open a door.
         """
         config = self._configs.get(action) or self._configs.get(DEFAULT)
-        if config is None or ask.user_id in config.users:
+        if config is None or interaction.user_id in config.users:
             return ""
-        if ask.channel and ask.channel in config.channels:
+        if interaction.channel and interaction.channel in config.channels:
             return ""
         unknown = False
         for group in config.groups:
             try:
-                if ask.user_id in await self._users.members(group):
+                if interaction.user_id in await self._users.members(group):
                     return ""
             except Unknown:
                 unknown = True
         emails = [user.lower() for user in config.users if "@" in user]
-        if emails and (await self._users.user(ask.user_id)).email in emails:
+        if emails and (await self._users.user(interaction.user_id)).email in emails:
             return ""
         if unknown:
             return "Slack could not say just now whether you may do this: try again in a moment."

@@ -11,19 +11,19 @@ from receiver.observability.response_figures import by_priority
 from receiver.slack.blocks import modals
 from receiver.slack.blocks.home import SHOWN, Work, home
 from receiver.slack.client.directory import SlackUsers
-from receiver.slack.interactions.block_actions import Buttons
+from receiver.slack.interactions.block_actions import BlockActions
 from receiver.slack.interactions.payload import (
-    Ask,
+    Interaction,
     Json,
-    read_ask,
     read_command,
+    read_interaction,
     table,
     text,
     user_of,
 )
-from receiver.slack.interactions.slash_command import Command
-from receiver.slack.interactions.view_submissions import Forms
-from receiver.slack.interactions.workspace import Desk
+from receiver.slack.interactions.slash_command import SlashCommand
+from receiver.slack.interactions.view_submissions import ViewSubmissions
+from receiver.slack.interactions.workspace import Workspace
 from receiver.store.daily_figures import FigureStore
 from receiver.store.lists.query import Query
 
@@ -38,24 +38,24 @@ TITLE_MAX = 200
 Answer = dict[str, Any]
 
 
-class Front:
+class Router:
     """Answers interactive payloads, commands and events of Slack."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
-        desk: Desk,
-        buttons: Buttons,
-        forms: Forms,
-        command: Command,
+        workspace: Workspace,
+        buttons: BlockActions,
+        submissions: ViewSubmissions,
+        command: SlashCommand,
         figures: FigureStore,
         users: SlackUsers,
         url: str,
     ) -> None:
         """``url``: of the console."""
         self._url = url
-        self._desk = desk
-        self._buttons = buttons
-        self._forms = forms
+        self._workspace = workspace
+        self._block_actions = buttons
+        self._submissions = submissions
         self._command = command
         self._figures = figures
         self.users = users
@@ -67,7 +67,7 @@ class Front:
 
     async def close(self) -> None:
         """Finish what goes on after answers, and close the connections."""
-        await self._desk.close()
+        await self._workspace.close()
 
     async def answer(self, kind: str, payload: Json) -> Answer:
         """Return the body of the answer, {} for an empty one.
@@ -84,59 +84,65 @@ class Front:
     async def _interactive(self, payload: Json) -> Answer:
         kind = text(payload, "type")
         try:
-            ask = read_ask(payload)
+            interaction = read_interaction(payload)
         except ValueError as error:
             raise PayloadError(str(error)) from None
         if kind == "block_actions":
-            await self._press(ask, payload)
+            await self._press(interaction, payload)
         elif kind == "view_submission":
             view = table(payload, "view")
-            pressed = Ask(ask.user_id, ask.user_name, moment=ask.moment)
-            return await self._forms.submit(pressed, view)
+            pressed = Interaction(
+                interaction.user_id, interaction.user_name, moment=interaction.moment
+            )
+            return await self._submissions.submit(pressed, view)
         elif kind in ("message_action", "shortcut"):
-            await self._shortcut(ask, payload)
+            await self._shortcut(interaction, payload)
         return {}
 
-    async def _press(self, ask: Ask, payload: Json) -> None:
+    async def _press(self, interaction: Interaction, payload: Json) -> None:
         actions = payload.get("actions")
         for action in actions if isinstance(actions, list) else []:
             if not isinstance(action, Mapping):
                 continue
             name = text(action, "action_id")
             if name == "open_by_hand":
-                await self._offer(ask, modals.open_incident("", uuid.uuid4().hex))
+                await self._offer(interaction, modals.open_incident("", uuid.uuid4().hex))
             elif name != "refresh_home":
-                await self._buttons.press(ask, action)
-        if ask.home:
-            await self._show_home(ask.user_id)
+                await self._block_actions.press(interaction, action)
+        if interaction.home:
+            await self._show_home(interaction.user_id)
 
-    async def _shortcut(self, ask: Ask, payload: Json) -> None:
+    async def _shortcut(self, interaction: Interaction, payload: Json) -> None:
         callback = text(payload, "callback_id")
         if callback == OPEN_INCIDENT:
-            await self._offer(ask, modals.open_incident("", uuid.uuid4().hex))
+            await self._offer(interaction, modals.open_incident("", uuid.uuid4().hex))
         elif callback == OPEN_FROM_MESSAGE:
             message = table(payload, "message")
             said = text(message, "text")
             title = next((line for line in said.splitlines() if line.strip()), "")
-            link = await self._desk.permalink(ask.channel, text(message, "ts"))
+            link = await self._workspace.permalink(interaction.channel, text(message, "ts"))
             details = "\n\n".join(part for part in (said[:1_500], link) if part)
-            view = modals.open_incident(ask.channel, uuid.uuid4().hex, title[:TITLE_MAX], details)
-            await self._offer(ask, view)
+            view = modals.open_incident(
+                interaction.channel, uuid.uuid4().hex, title[:TITLE_MAX], details
+            )
+            await self._offer(interaction, view)
 
-    async def _offer(self, ask: Ask, view: Answer) -> None:
-        refused = await self._desk.refusal("open", ask)
+    async def _offer(self, interaction: Interaction, view: Answer) -> None:
+        refused = await self._workspace.refusal("open", interaction)
         try:
-            await self._desk.show(ask, modals.notice("Not for you", refused) if refused else view)
+            await self._workspace.show(
+                interaction, modals.notice("Not for you", refused) if refused else view
+            )
         except PayloadError as error:
-            self._desk.whisper(ask, error.message)
+            self._workspace.whisper(interaction, error.message)
 
     async def _slash(self, payload: Json) -> Answer:
         try:
-            ask = read_command(payload)
+            interaction = read_command(payload)
         except ValueError as error:
             raise PayloadError(str(error)) from None
         try:
-            return await self._command.answer(ask, text(payload, "text"))
+            return await self._command.answer(interaction, text(payload, "text"))
         except StoreUnavailableError as error:
             log.warning("a command was not answered: %s", error)
             words = "It could not be stored just now: try again in a moment."
@@ -147,21 +153,21 @@ class Front:
         if text(event, "type") == "app_home_opened" and text(event, "tab") in ("home", ""):
             user = user_of(event, "user")
             if user:
-                self._desk.later(self._show_home(user))
+                self._workspace.later(self._show_home(user))
         return {}
 
     async def _show_home(self, user: str) -> None:
-        now = self._desk.clock.now()
+        now = self._workspace.clock.now()
         try:
             work = await self._work()
             figures = by_priority(await self._figures.days(_day(now), WEEK_DAYS))
             person = await self.users.whole(user)
-            await self._desk.publish(user, home(person, work, figures, now))
+            await self._workspace.publish(user, home(person, work, figures, now))
         except (PayloadError, StoreUnavailableError) as error:
             log.info("the App Home of %s is not up to date: %s", user, error)
 
     async def _work(self) -> Work:
-        lists = self._desk.store.lists
+        lists = self._workspace.store.lists
         looked_at = await lists.page(Query(), LOOKED_AT)
         # As many may be on whoever looks, and those are shown above.
         free = await lists.page(Query(state="triggered"), 2 * SHOWN)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from receiver.actions.open_incident import OpenBody, Opening
+from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.registry import REGISTRY
 from receiver.actions.response import WORKING_HOURS
 from receiver.actions.words import DONE
@@ -22,8 +22,8 @@ from receiver.slack.interactions.listing import (
     say,
     short,
 )
-from receiver.slack.interactions.payload import Ask
-from receiver.slack.interactions.workspace import Desk, said
+from receiver.slack.interactions.payload import Interaction
+from receiver.slack.interactions.workspace import Workspace, said
 from receiver.slack.mrkdwn import mrkdwn
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
@@ -37,13 +37,13 @@ MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
 
 
-class Command:
+class SlashCommand:
     """Answers ``/incident ...``."""
 
     def __init__(
         self,
-        desk: Desk,
-        opening: Opening,
+        workspace: Workspace,
+        open_incident: OpenIncident,
         name: str,
         on_call: Callable[[], Sequence[dict[str, Any]]],
         mention: Callable[[tuple[Person, ...]], Awaitable[str]],
@@ -54,13 +54,13 @@ class Command:
         ``mention(people)`` gives mrkdwn for people, ``url(incident id)`` its page in the
         console, of "" the list of all.
         """
-        self._desk = desk
-        self._opening = opening
+        self._workspace = workspace
+        self._open_incident = open_incident
         self._name = name
         self._on_call = on_call
         self._mention = mention
         self._url = url
-        self._verbs: dict[str, Callable[[Ask, str], Awaitable[Answer]]] = {
+        self._verbs: dict[str, Callable[[Interaction, str], Awaitable[Answer]]] = {
             "list": self._list,
             "show": self._show,
             "ack": self._acknowledge,
@@ -73,20 +73,20 @@ class Command:
             "help": self._help,
         }
 
-    async def answer(self, ask: Ask, text: str) -> Answer:
+    async def answer(self, interaction: Interaction, text: str) -> Answer:
         """Return the private answer to what was typed after the command."""
         verb, _, rest = text.strip().partition(" ")
         work = self._verbs.get(verb.lower() or "list")
         try:
             if work is None:
                 return say(f"I do not know `{quoted(verb)}`.\n{self._usage()}")
-            return await work(ask, rest.strip())
+            return await work(interaction, rest.strip())
         except PayloadError as error:
             return say(error.message)
 
-    async def _list(self, _ask: Ask, rest: str) -> Answer:
+    async def _list(self, _ask: Interaction, rest: str) -> Answer:
         query = read_list(rest)
-        lists = self._desk.store.lists
+        lists = self._workspace.store.lists
         page = await lists.page(query, SHOWN)
         if not page.incidents and not page.next:
             named = " ".join(value for _, value in query.parameters())
@@ -94,50 +94,54 @@ class Command:
         handles = handles_of([one.id for one in page.incidents], await self._open_count())
         return incident_list(page, handles, query.address(self._url("")))
 
-    async def _show(self, _ask: Ask, rest: str) -> Answer:
+    async def _show(self, _ask: Interaction, rest: str) -> Answer:
         incident, _ = await self._find(rest)
-        view = View(incident, _NO_PAGE, (), self._desk.clock.now(), self._url(incident.id))
+        view = View(incident, _NO_PAGE, (), self._workspace.clock.now(), self._url(incident.id))
         text, blocks = incident_message(view)
         return say(text, blocks)
 
-    async def _acknowledge(self, ask: Ask, rest: str) -> Answer:
+    async def _acknowledge(self, interaction: Interaction, rest: str) -> Answer:
         incident, _ = await self._find(rest)
-        return await self._act(ask, Acknowledged.action, incident, {})
+        return await self._act(interaction, Acknowledged.action, incident, {})
 
-    async def _resolve(self, ask: Ask, rest: str) -> Answer:
+    async def _resolve(self, interaction: Interaction, rest: str) -> Answer:
         incident, cause = await self._find(rest)
-        return await self._act(ask, Resolved.action, incident, {"cause": cause})
+        return await self._act(interaction, Resolved.action, incident, {"cause": cause})
 
-    async def _snooze(self, ask: Ask, rest: str) -> Answer:
+    async def _snooze(self, interaction: Interaction, rest: str) -> Answer:
         incident, until = await self._find(rest)
         if not until:
             raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
         given = {"until": WORKING_HOURS} if until.lower() in MORNING else {"for": until}
-        return await self._act(ask, Snoozed.action, incident, given)
+        return await self._act(interaction, Snoozed.action, incident, given)
 
-    async def _note(self, ask: Ask, rest: str) -> Answer:
+    async def _note(self, interaction: Interaction, rest: str) -> Answer:
         incident, text = await self._find(rest)
         if not text:
             raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
-        return await self._act(ask, Noted.action, incident, {"text": text})
+        return await self._act(interaction, Noted.action, incident, {"text": text})
 
     async def _act(
-        self, ask: Ask, name: str, incident: Incident, given: Mapping[str, str]
+        self, interaction: Interaction, name: str, incident: Incident, given: Mapping[str, str]
     ) -> Answer:
-        refused = await self._desk.refusal(name, ask, incident.id)
+        refused = await self._workspace.refusal(name, interaction, incident.id)
         if refused:
             return say(refused)
-        event_id = f"slack:{incident.id}:{name}:{ask.user_id}:{ask.moment}" if ask.moment else ""
+        event_id = (
+            f"slack:{incident.id}:{name}:{interaction.user_id}:{interaction.moment}"
+            if interaction.moment
+            else ""
+        )
         try:
             body = REGISTRY[name].body_of(given, incident.episode)
-            outcome = await self._desk.perform(name, ask, incident.id, body, event_id)
+            outcome = await self._workspace.perform(name, interaction, incident.id, body, event_id)
         except PayloadError as error:
             raise PayloadError(quoted(f"{error.position}: {error.message}")) from None
         words = said(outcome) or DONE.get(outcome.reason, "Done.")
         return say(f"{words.rstrip('.')}: *{incident.priority}* {mrkdwn(incident.title, 300)}")
 
-    async def _open(self, ask: Ask, rest: str) -> Answer:
-        refused = await self._desk.refusal("open", ask)
+    async def _open(self, interaction: Interaction, rest: str) -> Answer:
+        refused = await self._workspace.refusal("open", interaction)
         if refused:
             return say(refused)
         priority, _, title = rest.partition(" ")
@@ -147,15 +151,17 @@ class Command:
             raise PayloadError(f"What is wrong? `{self._name} open P2 The shop is slow`")
         body = OpenBody(title=title.strip(), priority=priority.upper())
         try:
-            work = self._opening.open(body, ask.actor, ask.moment or uuid.uuid4().hex)
-            outcome = await self._desk.finish(work)
+            work = self._open_incident.open(
+                body, interaction.actor, interaction.moment or uuid.uuid4().hex
+            )
+            outcome = await self._workspace.finish(work)
         except PayloadError as error:
             raise PayloadError(quoted(f"{error.position} {error.message}")) from None
         incident = outcome.incident
         handle = f" `{incident.id}`" if incident is not None else ""
         return say(f"Opened{handle} as {body.priority}: {mrkdwn(body.title, 200)}")
 
-    async def _who(self, _ask: Ask, _rest: str) -> Answer:
+    async def _who(self, _ask: Interaction, _rest: str) -> Answer:
         policies = self._on_call()
         if not policies:
             return say("Who is on call is not known here: PagerDuty's REST key is not configured.")
@@ -174,7 +180,7 @@ class Command:
                 lines.append(f"*{name}*  not known just now")
         return say("\n".join(lines))
 
-    async def _help(self, _ask: Ask, _rest: str) -> Answer:
+    async def _help(self, _ask: Interaction, _rest: str) -> Answer:
         return say(self._usage())
 
     def _usage(self) -> str:
@@ -197,17 +203,17 @@ class Command:
         """Return (open incident, what follows its id); PayloadError says which there are."""
         word, _, following = rest.partition(" ")
         if re.fullmatch(r"\d+-[0-9a-f]{16}-\d+", word):
-            return await self._desk.load(word), following.strip()
+            return await self._workspace.load(word), following.strip()
         wanted = word.lower()
         if len(wanted) >= HANDLE_MIN and re.fullmatch(r"[0-9a-f]+", wanted):
             # Among all that is open: among some, a handle might name the wrong one.
-            named = sorted(await self._desk.store.lists.open_ids(wanted))
+            named = sorted(await self._workspace.store.lists.open_ids(wanted))
             if len(named) == 1:
-                return await self._desk.load(named[0]), following.strip()
+                return await self._workspace.load(named[0]), following.strip()
             if named:
                 which = await self._listed(named[:LISTED])
                 raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
-        page = await self._desk.store.lists.page(Query(), LISTED)
+        page = await self._workspace.store.lists.page(Query(), LISTED)
         if not page.incidents:
             raise PayloadError("There is no open incident. 🎉")
         if page.total == 1:
@@ -217,11 +223,11 @@ class Command:
         raise PayloadError(f"Which one? {which}{more}")
 
     async def _open_count(self) -> int:
-        return await self._desk.store.lists.total(Query()) or 0
+        return await self._workspace.store.lists.total(Query()) or 0
 
     async def _listed(self, names: Sequence[str]) -> str:
         handles = handles_of(names, await self._open_count())
-        found = [await self._desk.store.find(name) for name in names]
+        found = [await self._workspace.store.find(name) for name in names]
         return ", ".join(
             f"`{handles.get(one.id, one.id)}` {one.priority} {mrkdwn(one.title, 60)}"
             for one in found

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from receiver.aio.background import end
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http_client import proxy_of
-from receiver.slack.interactions.router import Front
+from receiver.slack.interactions.router import Router
 
 log = logging.getLogger("slack")
 
@@ -49,8 +49,8 @@ _sdk_log.addFilter(_Brief())
 class SlackSocket:
     """Keeps one connection to Slack open while the service runs."""
 
-    def __init__(self, front: Front, app_token: str, base_url: str) -> None:
-        self.front = front
+    def __init__(self, router: Router, app_token: str, base_url: str) -> None:
+        self.router = router
         web_client = AsyncWebClient(base_url=base_url, retry_handlers=[], timeout=10)
         web_client.proxy = proxy_of(base_url)
         self._client = SocketModeClient(
@@ -78,7 +78,7 @@ class SlackSocket:
 
     async def _listen(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         try:
-            payload = await self.front.answer(request.type, request.payload)
+            payload = await self.router.answer(request.type, request.payload)
         except StoreUnavailableError as error:
             # Unanswered, so that Slack tells whoever asked that it did not work.
             log.warning("a request of Slack is not answered: %s", error)

@@ -20,7 +20,7 @@ from receiver.notify.notifier import Rejected
 from receiver.observability.audit import note_denial
 from receiver.slack.blocks.modals import notice
 from receiver.slack.client.web_api import SlackApi
-from receiver.slack.interactions.payload import Ask
+from receiver.slack.interactions.payload import Interaction
 from receiver.slack.interactions.permissions import Permissions
 from receiver.slack.mrkdwn import mrkdwn
 from routing.event import Denied
@@ -34,7 +34,7 @@ ANSWER_WITHIN_S = 2.5
 OPEN_WITHIN_S = 2.0
 
 
-class Desk:
+class Workspace:
     """Takes what people of one workspace ask for."""
 
     def __init__(
@@ -66,21 +66,23 @@ class Desk:
         if self._api is not None:
             await self._api.close()
 
-    async def refusal(self, action: str, ask: Ask, incident: str = "") -> str:
+    async def refusal(self, action: str, interaction: Interaction, incident: str = "") -> str:
         """Return why somebody may not do this, "" when they may; a refusal is in the audit."""
-        refused = await self._permissions.refusal(action, ask)
+        refused = await self._permissions.refusal(action, interaction)
         if refused:
-            note_denial(ask.actor, action, incident)
+            note_denial(interaction.actor, action, incident)
         if refused and incident:
-            event_id = f"slack:denied:{action}:{ask.moment}" if ask.moment else ""
-            await self.finish(self.dispatcher.submit(Denied(ask.actor, action), incident, event_id))
+            event_id = f"slack:denied:{action}:{interaction.moment}" if interaction.moment else ""
+            await self.finish(
+                self.dispatcher.submit(Denied(interaction.actor, action), incident, event_id)
+            )
         return refused
 
     async def perform(
-        self, name: str, ask: Ask, incident: str, body: Body, event_id: str = ""
+        self, name: str, interaction: Interaction, incident: str, body: Body, event_id: str = ""
     ) -> Outcome:
         """Do an action of the registry, as long as Slack waits; see ``Actions.perform``."""
-        done = self.actions.perform(name, incident, body, ask.actor, event_id)
+        done = self.actions.perform(name, incident, body, interaction.actor, event_id)
         return await self.finish(done)
 
     @staticmethod
@@ -100,12 +102,12 @@ class Desk:
             raise PayloadError(REFUSED[Reason.UNKNOWN_INCIDENT])
         return found
 
-    async def show(self, ask: Ask, view: dict[str, Any]) -> None:
+    async def show(self, interaction: Interaction, view: dict[str, Any]) -> None:
         """Open a window, or replace the one the question came from; PayloadError when not."""
-        if ask.view_id:
-            await self._view("views_update", view_id=ask.view_id, view=view)
+        if interaction.view_id:
+            await self._view("views_update", view_id=interaction.view_id, view=view)
         else:
-            await self._view("views_open", trigger_id=ask.trigger_id, view=view)
+            await self._view("views_open", trigger_id=interaction.trigger_id, view=view)
 
     async def publish(self, user_id: str, view: dict[str, Any]) -> None:
         """Show somebody their App Home; PayloadError when Slack does not take it."""
@@ -138,20 +140,22 @@ class Desk:
         again = "" if isinstance(answer, Rejected) else " Try again."
         raise PayloadError(f"Slack did not open the window: {mrkdwn(answer.reason, 300)}.{again}")
 
-    async def tell(self, ask: Ask, text: str, title: str = "Nothing changed") -> None:
+    async def tell(
+        self, interaction: Interaction, text: str, title: str = "Nothing changed"
+    ) -> None:
         """Say something where the question came from: in its window, or in private."""
-        if ask.view_id or ask.home:
-            await self.show(ask, notice(title, text))
+        if interaction.view_id or interaction.home:
+            await self.show(interaction, notice(title, text))
         else:
-            self.whisper(ask, text)
+            self.whisper(interaction, text)
 
-    def whisper(self, ask: Ask, text: str) -> None:
+    def whisper(self, interaction: Interaction, text: str) -> None:
         """Tell the one who asked, in private and without making them wait."""
-        if ask.response_url and self._is_slack(ask.response_url):
+        if interaction.response_url and self._is_slack(interaction.response_url):
             body = {"response_type": "ephemeral", "replace_original": False, "text": text}
-            self.later(self._post(ask.response_url, body))
-        elif ask.channel and self._api is not None:
-            self.later(self._ephemeral(self._api, ask, text))
+            self.later(self._post(interaction.response_url, body))
+        elif interaction.channel and self._api is not None:
+            self.later(self._ephemeral(self._api, interaction, text))
 
     def later(self, work: Any) -> None:
         """Go on with something after the answer."""
@@ -175,9 +179,9 @@ class Desk:
             log.info("a private answer was not delivered: %s", error)
 
     @staticmethod
-    async def _ephemeral(api: SlackApi, ask: Ask, text: str) -> None:
+    async def _ephemeral(api: SlackApi, interaction: Interaction, text: str) -> None:
         answer = await api.call(
-            "chat_postEphemeral", channel=ask.channel, user=ask.user_id, text=text
+            "chat_postEphemeral", channel=interaction.channel, user=interaction.user_id, text=text
         )
         if not isinstance(answer, dict):
             log.info("a private answer was not delivered: %s", answer.reason)

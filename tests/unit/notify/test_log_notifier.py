@@ -20,7 +20,7 @@ RULES = rules(PolicyStep(("log",)), PolicyStep(("log",)))
 ANN = Actor(name="ann", via="api")
 
 
-class Desk:
+class Workspace:
     """An incident that really happens, and the agenda's part of telling it."""
 
     def __init__(self) -> None:
@@ -60,24 +60,31 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 async def test_a_page_is_one_line_that_says_it_all(lines: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    await desk.settle()
+    workspace = Workspace()
+    await workspace.settle()
     [line] = lines.messages
     assert line.startswith("[P1] would page: HighErrorRate")
-    for part in (desk.incident.id, "https://wiki.example/x", "acknowledge by 2026-03-02T10:05:00"):
+    for part in (
+        workspace.incident.id,
+        "https://wiki.example/x",
+        "acknowledge by 2026-03-02T10:05:00",
+    ):
         assert part in line
-    assert (desk.receipt.paged_seq, desk.receipt.version) == (1, desk.incident.version)
-    await desk.settle()
+    assert (workspace.receipt.paged_seq, workspace.receipt.version) == (
+        1,
+        workspace.incident.version,
+    )
+    await workspace.settle()
     assert len(lines.messages) == 1
 
 
 async def test_each_change_is_told_once(lines: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    await desk.settle()
-    desk.happens(Acknowledged(ANN), after=1_000)
-    await desk.settle()
-    desk.happens(Resolved(ANN), after=2_000)
-    await desk.settle()
+    workspace = Workspace()
+    await workspace.settle()
+    workspace.happens(Acknowledged(ANN), after=1_000)
+    await workspace.settle()
+    workspace.happens(Resolved(ANN), after=2_000)
+    await workspace.settle()
     assert len(lines.messages) == 3
     assert "acknowledged" in lines.messages[1]
     assert "resolved" in lines.messages[2]
@@ -87,28 +94,28 @@ async def test_each_change_is_told_once(lines: pytest.LogCaptureFixture) -> None
 async def test_an_escalation_pages_again_and_says_what_was_missed(
     lines: pytest.LogCaptureFixture,
 ) -> None:
-    desk = Desk()
-    await desk.settle()
-    desk.happens(TimerDue("acknowledge", {"log": 1}), after=5 * MINUTE)
-    await desk.settle()
+    workspace = Workspace()
+    await workspace.settle()
+    workspace.happens(TimerDue("acknowledge", {"log": 1}), after=5 * MINUTE)
+    await workspace.settle()
     assert sum("would page" in line for line in lines.messages) == 2
     assert any("deadline_missed" in line for line in lines.messages)
     assert "acknowledge was due" in lines.messages[1]
-    assert desk.receipt.paged_seq == 2
+    assert workspace.receipt.paged_seq == 2
 
 
 async def test_an_acknowledge_before_the_page_is_told_and_pages_nobody(
     lines: pytest.LogCaptureFixture,
 ) -> None:
-    desk = Desk()
-    desk.happens(Acknowledged(ANN), after=1_000)
-    await desk.settle()
+    workspace = Workspace()
+    workspace.happens(Acknowledged(ANN), after=1_000)
+    await workspace.settle()
     assert not any("would page" in line for line in lines.messages)
     assert "acknowledged" in lines.text
 
 
 async def test_a_page_given_up_is_not_printed(lines: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    desk.receipt = msgspec.structs.replace(desk.receipt, failed_seq=1)
-    await desk.settle()
+    workspace = Workspace()
+    workspace.receipt = msgspec.structs.replace(workspace.receipt, failed_seq=1)
+    await workspace.settle()
     assert not any("would page" in line for line in lines.messages)

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from routing.calendar import HORIZON_YEARS, Calendar, Span, public_holidays
 from routing.config.base import Section
-from routing.config.calendar import CalendarConfig, WithinText, parse_spans
-from routing.deadline import Within, explain_due, parse_within
+from routing.config.calendar import CalendarConfig, TimeLimitText, parse_spans
+from routing.deadline import TimeLimit, explain_due, parse_within
 from tests.support.deadline_table import (
     BERLIN,
     BERLIN_ALWAYS,
@@ -57,9 +57,9 @@ MOMENTS = st.integers(ms("2024-01-01T00:00Z"), ms("2029-12-31T00:00Z"))
 WORKING = st.one_of(st.integers(0, 3 * DAY), st.integers(0, 60).map(lambda hours: hours * HOUR))
 ANY = st.sampled_from(CALENDARS)
 WITHINS = st.one_of(
-    st.builds(Within, st.just("elapsed"), st.integers(1, 30 * DAY)),
-    st.builds(Within, st.just("hours"), st.integers(1, 60 * HOUR)),
-    st.builds(Within, st.just("days"), st.integers(1, 20)),
+    st.builds(TimeLimit, st.just("elapsed"), st.integers(1, 30 * DAY)),
+    st.builds(TimeLimit, st.just("hours"), st.integers(1, 60 * HOUR)),
+    st.builds(TimeLimit, st.just("days"), st.integers(1, 20)),
 )
 
 
@@ -114,7 +114,7 @@ def test_hours_between_counts_what_was_added(calendar: Calendar, start: int, wor
 
 @given(ANY, MOMENTS, WITHINS, st.floats(0, 1), st.integers(0, 20 * DAY))
 def test_a_paused_clock_goes_on_where_it_was(
-    calendar: Calendar, start: int, within: Within, part: float, pause: int
+    calendar: Calendar, start: int, within: TimeLimit, part: float, pause: int
 ) -> None:
     due = within.due(start, calendar)
     assert due >= start
@@ -130,16 +130,16 @@ def test_a_paused_clock_goes_on_where_it_was(
 
 @given(ANY, MOMENTS)
 def test_opening_and_closing(calendar: Calendar, at: int) -> None:
-    opening = calendar.next_open(at)
-    assert opening >= at
-    assert calendar.is_open(opening)
-    assert calendar.is_open(at) == (opening == at) == (not calendar.why_closed(at))
+    open_incident = calendar.next_open(at)
+    assert open_incident >= at
+    assert calendar.is_open(open_incident)
+    assert calendar.is_open(at) == (open_incident == at) == (not calendar.why_closed(at))
     closing = calendar.next_close(at)
-    assert closing > opening
+    assert closing > open_incident
     assert calendar.is_open(closing - 1)
     if calendar not in (CALENDARS[1], CALENDARS[7]):
         assert not calendar.is_open(closing)
-        assert calendar.hours_between(opening, closing) == closing - opening
+        assert calendar.hours_between(open_incident, closing) == closing - open_incident
 
 
 @given(ANY, MOMENTS)
@@ -160,7 +160,7 @@ def test_business_days_add_up(calendar: Calendar, start: int, one: int, more: in
 
 
 @given(WITHINS)
-def test_a_time_allowed_is_read_back_from_its_text(within: Within) -> None:
+def test_a_time_allowed_is_read_back_from_its_text(within: TimeLimit) -> None:
     assert parse_within(str(within)) == within
 
 
@@ -307,7 +307,7 @@ def test_a_day_that_was_left_out_is_no_working_day() -> None:
     assert (skipped.begin, skipped.spans) == (skipped.end, ())
     assert skipped.closed == "left out by a change of the clocks"
     assert calendar.end_of_business_day(thursday, 1) == ms("2012-01-02T17:00+14:00")
-    texts = [line.words for line in explain_due(Within("days", 1), thursday, calendar)]
+    texts = [line.words for line in explain_due(TimeLimit("days", 1), thursday, calendar)]
     assert "Fri 2011-12-30: left out by a change of the clocks, closed" in texts
 
 
@@ -343,7 +343,7 @@ def test_ends_are_bounded() -> None:
     rare = made(hours={"mon": "09:00-09:01"})
     start = ms("2026-01-01T00:00Z")
     assert rare.add_hours(start, 500 * MINUTE) < start + HORIZON_YEARS * 366 * DAY
-    for within in (Within("hours", 600 * MINUTE), Within("days", 600)):
+    for within in (TimeLimit("hours", 600 * MINUTE), TimeLimit("days", 600)):
         with pytest.raises(ValueError, match="within 10 years"):
             within.due(start, rare)
     with pytest.raises(ValueError, match="within 10 years"):
@@ -372,22 +372,22 @@ def test_one_working_day_a_week_is_enough(weekday: int, zone: str) -> None:
 @pytest.mark.parametrize(
     ("text", "within", "shown"),
     [
-        ("5m", Within("elapsed", 5 * MINUTE), "5m"),
-        (" 1h30m ", Within("elapsed", 90 * MINUTE), "1h30m"),
-        ("1s500ms", Within("elapsed", 1_500), "1s500ms"),
-        ("250ms", Within("elapsed", 250), "250ms"),
-        ("8 business hours", Within("hours", 8 * HOUR), "8 business hours"),
-        ("1 Business  Hour", Within("hours", HOUR), "1 business hour"),
-        ("45 business minutes", Within("hours", 45 * MINUTE), "45 business minutes"),
-        ("90 business minutes", Within("hours", 90 * MINUTE), "1h30m business time"),
-        ("1h30m business time", Within("hours", 90 * MINUTE), "1h30m business time"),
-        ("30h5s business time", Within("hours", 30 * HOUR + 5_000), "30h5s business time"),
-        ("next business day", Within("days", 1), "1 business day"),
-        ("1 business day", Within("days", 1), "1 business day"),
-        ("5 business days", Within("days", 5), "5 business days"),
+        ("5m", TimeLimit("elapsed", 5 * MINUTE), "5m"),
+        (" 1h30m ", TimeLimit("elapsed", 90 * MINUTE), "1h30m"),
+        ("1s500ms", TimeLimit("elapsed", 1_500), "1s500ms"),
+        ("250ms", TimeLimit("elapsed", 250), "250ms"),
+        ("8 business hours", TimeLimit("hours", 8 * HOUR), "8 business hours"),
+        ("1 Business  Hour", TimeLimit("hours", HOUR), "1 business hour"),
+        ("45 business minutes", TimeLimit("hours", 45 * MINUTE), "45 business minutes"),
+        ("90 business minutes", TimeLimit("hours", 90 * MINUTE), "1h30m business time"),
+        ("1h30m business time", TimeLimit("hours", 90 * MINUTE), "1h30m business time"),
+        ("30h5s business time", TimeLimit("hours", 30 * HOUR + 5_000), "30h5s business time"),
+        ("next business day", TimeLimit("days", 1), "1 business day"),
+        ("1 business day", TimeLimit("days", 1), "1 business day"),
+        ("5 business days", TimeLimit("days", 5), "5 business days"),
     ],
 )
-def test_reads_and_writes_times_allowed(text: str, within: Within, shown: str) -> None:
+def test_reads_and_writes_times_allowed(text: str, within: TimeLimit, shown: str) -> None:
     assert parse_within(text) == within
     assert str(within) == shown
 
@@ -559,19 +559,19 @@ def test_a_calendar_made_directly_checks_itself() -> None:
 
 
 class _Sample(Section):
-    acknowledge_within: WithinText
+    acknowledge_within: TimeLimitText
 
 
 def test_a_time_allowed_in_the_configuration() -> None:
     config = _Sample.model_validate({"acknowledge_within": "8 business hours"})
-    assert config.acknowledge_within == Within("hours", 8 * HOUR)
+    assert config.acknowledge_within == TimeLimit("hours", 8 * HOUR)
     assert _Sample(**dict(config)) == config
 
 
 @pytest.mark.parametrize("value", [300, 0, 1.5, True, None, ["5m"]])
 def test_a_time_allowed_is_a_text(value: object) -> None:
     with pytest.raises(ValidationError, match=r"a time needs a unit.*next business day"):
-        TypeAdapter(WithinText).validate_python(value)
+        TypeAdapter(TimeLimitText).validate_python(value)
 
 
 # --- the steps in words ---
@@ -652,7 +652,7 @@ def test_very_many_steps_are_cut_in_the_middle() -> None:
 @settings(max_examples=50)
 @given(ANY, MOMENTS, WITHINS)
 def test_every_explanation_ends_at_the_deadline(
-    calendar: Calendar, start: int, within: Within
+    calendar: Calendar, start: int, within: TimeLimit
 ) -> None:
     lines = explain_due(within, start, calendar)
     assert lines[0].at == start

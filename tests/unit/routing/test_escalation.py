@@ -55,8 +55,10 @@ def test_a_page_still_on_its_way_is_not_doubled() -> None:
     found = rules(Step(("pagerduty", "slack")), Step(("pagerduty", "slack")))
     decision = decide(_open(found), TimerDue("acknowledge", {}), DEADLINE, found)
     assert {page.seq for page in _incident(decision).pages.values()} == {1}
-    deaf = frozenset({"pagerduty"})
-    found = rules(Step(("pagerduty",)), Step(("pagerduty",), mention="!here", deaf=deaf))
+    cannot_mention = frozenset({"pagerduty"})
+    found = rules(
+        Step(("pagerduty",)), Step(("pagerduty",), mention="!here", cannot_mention=cannot_mention)
+    )
     decision = decide(_open(found), TimerDue("acknowledge", {}), DEADLINE, found)
     assert _incident(decision).pages["pagerduty"].seq == 1
 
