@@ -5,10 +5,11 @@ import msgspec
 from routing.alert import Alert
 from routing.assignment import Assignment, Sender
 from routing.decide import decide
-from routing.event import Acknowledged, AlertsReceived, TimerDue
+from routing.event import AlertsReceived, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor
 from routing.meaning import Answer, Course, Recipient, Told
+from routing.person_event import Acknowledged
 from routing.rules import Rules
 
 ANN = Actor("U1", "ann", "slack")

@@ -4,26 +4,19 @@ How copies of one alert are joined is in ``interval``; a firing copy of what is 
 is known is an echo, or news, and waits (``echo``).
 """
 
-from collections.abc import Mapping
-from operator import attrgetter
-
 from routing import echo, interval, reach, status_page
 from routing.actions.merge import follow_merged, is_merged_open
-from routing.alert import Alert, is_summarized, summarized
+from routing.alert import Alert, summarized
+from routing.alerts_told import RESOLVED_KEPT, bounded, say_changes, say_summarized
 from routing.always_firing import REASON
 from routing.decision import Decision, Draft
 from routing.episode import begin, end, fires_on, firing_again, reopen
 from routing.event import AlertsReceived
 from routing.growth import page_growth
-from routing.incident import COMPLETE_KEPT, SCHEMA, Incident, describe
-from routing.incident_parts import Suspect
+from routing.incident import SCHEMA, Incident
 from routing.rules import Rules
 from routing.urgency import keep_priority, reprioritise
 from routing.vocabulary import Kind, Reason
-
-_RANK = attrgetter("resolved", "priority", "starts_at", "fingerprint")
-RESOLVED_KEPT = 500
-"""Resolved alerts an incident remembers, so that a group that lives for months stays bounded."""
 
 
 def decide_alerts(base: Incident | None, event: AlertsReceived, now: int, rules: Rules) -> Decision:
@@ -148,48 +141,15 @@ def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rul
     if start.is_open and any(key not in start.suspected for key in suspected):
         # Too many contradictions are no echoes: it comes and goes, and whoever tells is behind.
         told_again += echo.believe_flapping(draft, alerts, suspected, rules)
-    alerts = _bounded(alerts, suspected)
+    alerts = bounded(alerts, suspected)
     if alerts != start.alerts:
         draft.set(alerts=alerts)
-        _say_summarized(draft)
+        say_summarized(draft)
     if former != start.former:
         draft.set(former=former)
     echo.watch(draft, suspected, rules)
     echo.say_outcome(draft, told_again)
     return bool(draft.fields)
-
-
-def _say_summarized(draft: Draft) -> None:
-    """Say once that not all is kept of each alert."""
-    before, after = (len(of) > COMPLETE_KEPT for of in (draft.start.alerts, draft.incident.alerts))
-    if after and not before:
-        words = (
-            f"Over {COMPLETE_KEPT} alerts: of the less urgent ones only state and times are kept"
-        )
-        draft.say(Kind.SUMMARIZED, words)
-
-
-def _bounded(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
-    """Return the alerts without what is over for long, and of too many only the state.
-
-    Which ones depends on the alerts alone, not on the order they came in.
-    """
-    if len(alerts) <= RESOLVED_KEPT:
-        return alerts
-    alerts = _without_oldest(alerts, suspected)
-    if len(alerts) <= COMPLETE_KEPT:
-        return alerts
-    ranked = sorted(alerts.values(), key=_RANK)
-    return alerts | {
-        one.fingerprint: summarized(one) for one in ranked[COMPLETE_KEPT:] if not is_summarized(one)
-    }
-
-
-def _without_oldest(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
-    resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspected]
-    resolved.sort(key=lambda alert: (interval.last_end(alert), alert.fingerprint))
-    forgotten = {alert.fingerprint for alert in resolved[:-RESOLVED_KEPT]}
-    return {key: alert for key, alert in alerts.items() if key not in forgotten}
 
 
 def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> Reason:
@@ -211,7 +171,7 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> Reason:
         return end(draft, rules)
     draft.set(by_hand=False)
     fires_on(draft, rules)
-    joined = _say_changes(draft, firing)
+    joined = say_changes(draft, firing)
     reason = reprioritise(draft, rules, firing)
     if reason != "priority_raised":
         page_growth(draft, rules, after_silence=joined and draft.start.stale_at > 0)
@@ -250,32 +210,3 @@ def _forget_suppressed(draft: Draft, rules: Rules) -> None:
         draft.set(suppressed=quiet)
     if anew:
         draft.set(alerts={**alerts, **anew})
-
-
-def _say_changes(draft: Draft, firing: list[Alert]) -> bool:
-    """Say what joined and left, a line for all of it; return whether any joined.
-
-    Whoever has the incident is told in its thread of what joins; a storm is not a page of timeline.
-    """
-    before = {alert.fingerprint for alert in draft.start.firing()}
-    after = {alert.fingerprint: alert for alert in firing}
-    joined = [alert for key, alert in after.items() if key not in before]
-    left = len(before - after.keys())
-    parts = []
-    if joined:
-        names = ", ".join(describe(alert) for alert in joined[:3])
-        parts.append(f"{len(joined)} more firing: {names}" + (", ..." if len(joined) > 3 else ""))  # noqa: PLR2004 - as many as are named
-        draft.set(grown=draft.incident.grown + len(joined))
-    if left:
-        parts.append(f"{left} resolved")
-    if parts:
-        draft.say(Kind.JOINED if _is_news(draft, joined) else Kind.ALERTS_CHANGED, "; ".join(parts))
-    return bool(joined)
-
-
-def _is_news(draft: Draft, joined: list[Alert]) -> bool:
-    """Return whether whoever has the incident should hear of what joined."""
-    if draft.incident.flapping:
-        # That it comes and goes is said already.
-        joined = [alert for alert in joined if alert.fingerprint not in draft.start.alerts]
-    return bool(joined) and draft.incident.state in ("acknowledged", "snoozed")

@@ -8,9 +8,10 @@ from typing import get_args
 
 from routing.decision import Decision, Draft
 from routing.episode import retire
-from routing.event import Event, Forgotten, PersonEvent, Resolved, TimerDue
+from routing.event import Event, TimerDue
 from routing.forgetting import forget_by_person
 from routing.incident import Incident
+from routing.person_event import Forgotten, PersonEvent, Resolved
 from routing.rules import Rules
 from routing.timers import timer_due
 from routing.vocabulary import Kind, Reason

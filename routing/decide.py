@@ -15,29 +15,32 @@ import msgspec
 
 from routing import reach, status_page
 from routing.actions import action_items, person
+from routing.actions import status_page as status_actions
 from routing.actions.merge import hear_of_part, merge
 from routing.alerts_received import decide_alerts
 from routing.damage import decide_damaged
 from routing.decision import Decision, Draft
 from routing.event import (
-    ActionItemAdded,
-    ActionItemDone,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
     DeliveryRecovered,
     Event,
-    Forgotten,
     HeartbeatSeen,
-    Merged,
     MergeNews,
-    StatusHidden,
-    StatusUpdated,
     TimerDue,
 )
 from routing.forgetting import forget_by_person
 from routing.heartbeat import decide_heartbeat
 from routing.incident import Incident
+from routing.person_event import (
+    ActionItemAdded,
+    ActionItemDone,
+    Forgotten,
+    Merged,
+    StatusHidden,
+    StatusUpdated,
+)
 from routing.reach import delivery_recovered
 from routing.rules import Rules
 from routing.timers import delivery_failed, timer_due
@@ -122,8 +125,8 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
     ActionItemAdded: action_items.add,
     ActionItemDone: action_items.tick,
     Forgotten: forget_by_person,
-    StatusUpdated: status_page.update,
-    StatusHidden: status_page.hide,
+    StatusUpdated: status_actions.update,
+    StatusHidden: status_actions.hide,
     Merged: merge,
     MergeNews: hear_of_part,
     TimerDue: timer_due,

@@ -2,8 +2,8 @@
 
 from routing.actions.merge import is_merged_open
 from routing.decision import Draft
-from routing.event import Forgotten
 from routing.incident import Incident
+from routing.person_event import Forgotten
 from routing.rules import Rules
 from routing.vocabulary import Kind, Reason
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from routing.calendar import Calendar
-from routing.deadline import TimeLimit
 from routing.rules import Clock, Step
+from routing.time_limit import TimeLimit
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):

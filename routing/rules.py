@@ -7,8 +7,8 @@ import msgspec
 from routing.alert import Alert
 from routing.calendar import Calendar
 from routing.condition import Condition
-from routing.deadline import TimeLimit
 from routing.status_rule import StatusRule
+from routing.time_limit import TimeLimit
 
 
 class Step(msgspec.Struct, frozen=True):

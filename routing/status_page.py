@@ -10,16 +10,14 @@ from typing import Any
 
 import msgspec
 
-from routing import clocks
 from routing.actions.merge import UNTOLD
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.event import StatusHidden, StatusUpdated
-from routing.incident import OPEN_STATES, Incident, labelled
+from routing.incident import OPEN_STATES, labelled
 from routing.incident_parts import Publication, PublicUpdate
 from routing.rules import Rules
 from routing.status_rule import StatusRule, joined, listed
-from routing.vocabulary import Kind, Reason
+from routing.vocabulary import Kind
 
 UPDATES_KEPT = 50
 _TOLD_BY = frozenset({"state", "episode", "priority", "alerts", "parts", "merged_firing"})
@@ -55,8 +53,8 @@ def _open(draft: Draft, rule: StatusRule, published: Publication | None) -> None
 def _begin(draft: Draft, rule: StatusRule, found: dict[str, str]) -> None:
     if found:
         first = _by_rule(draft, rule, "investigating", "investigating", found)
-        fresh = Publication(_word(draft, rule, "title", found), draft.now, found, (first,))
-        _set(draft, fresh, episode=draft.incident.episode)
+        fresh = Publication(word_of(draft, rule, "title", found), draft.now, found, (first,))
+        change(draft, fresh, episode=draft.incident.episode)
         _tell(draft, fresh, f"On the status page: {_shown(found)}")
 
 
@@ -75,7 +73,7 @@ def _come_back(
         again = _by_rule(draft, rule, "investigating", "reopened", components)
         more |= {"resolved_at": 0, "updates": _with(published, again)}
         _tell(draft, published, f"Again on the status page: {_shown(components)}")
-    _set(draft, published, episode=draft.incident.episode, **more)
+    change(draft, published, episode=draft.incident.episode, **more)
 
 
 def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping[str, str]) -> None:
@@ -89,8 +87,8 @@ def _grow(draft: Draft, rule: StatusRule, published: Publication, found: Mapping
         found = _merged_now(draft)
     components = joined(published.components, found)
     if components != published.components:
-        title = published.title if published.titled else _word(draft, rule, "title", components)
-        _set(draft, published, components=components, title=title)
+        title = published.title if published.titled else word_of(draft, rule, "title", components)
+        change(draft, published, components=components, title=title)
         _tell(draft, published, f"On the status page: {_shown(components)}")
 
 
@@ -110,7 +108,7 @@ def _close(draft: Draft, rule: StatusRule | None, published: Publication | None)
     if rule is not None:
         last = _by_rule(draft, rule, "resolved", "resolved", published.components)
         updates = _with(published, last)
-    _set(draft, published, resolved_at=draft.now, updates=updates)
+    change(draft, published, resolved_at=draft.now, updates=updates)
     _tell(draft, published, "Resolved on the status page")
 
 
@@ -118,135 +116,7 @@ def _fold(draft: Draft, published: Publication | None) -> None:
     """Once the target shows what this one affects, this one says no more."""
     told = draft.incident.merged_firing != UNTOLD
     if published is not None and not published.resolved_at and told:
-        _set(draft, published, resolved_at=draft.now)
-
-
-def update(draft: Draft, event: StatusUpdated, rules: Rules) -> Reason:
-    """A person tells outsiders how it is; of what is over they may only word the end."""
-    incident, rule = draft.start, rules.status
-    refused = _refusal(incident, event)
-    if refused or rule is None:
-        return refused or Reason.NO_STATUS_PAGE
-    components = _chosen(draft, event, rule, incident.published)
-    if not components:
-        return Reason.NO_COMPONENT
-    text = event.text or _word(draft, rule, event.status, components)
-    said = PublicUpdate(draft.now, event.status, text, event.actor.name)
-    _publish(draft, event, rule, components, said)
-    words = f"Status page, {event.status}: {text}"
-    draft.say(Kind.STATUS_UPDATE, words, event.actor)
-    if incident.is_open and event.actor.ends == "human":
-        clocks.heard(draft, rules.clocks[draft.incident.priority])
-    return Reason.STATUS_UPDATED
-
-
-def _refusal(incident: Incident, event: StatusUpdated) -> Reason | None:
-    published = incident.published
-    if event.episode is not None and event.episode != incident.episode:
-        return Reason.STALE
-    if incident.merged_into:
-        return Reason.MERGED
-    if not incident.is_open and (published is None or event.status != "resolved"):
-        return Reason.ALREADY_RESOLVED
-    return Reason.HIDDEN if published is not None and published.hidden else None
-
-
-def _publish(
-    draft: Draft,
-    event: StatusUpdated,
-    rule: StatusRule,
-    components: dict[str, str],
-    said: PublicUpdate,
-) -> None:
-    """Add what a person said to what is published, or begin with it."""
-    known = draft.start.published
-    title = event.title or _word(draft, rule, "title", components)
-    if known is None:
-        known = Publication(title, draft.now, components, ())
-    elif not event.title and (known.titled or components == known.components):
-        title = known.title
-    over = event.status == "resolved"
-    updates = known.updates
-    if over and updates and updates[-1].status == "resolved" and not updates[-1].by:
-        # The end as a person words it stands in for the template's.
-        updates = updates[:-1]
-    _set(
-        draft,
-        known,
-        title=title,
-        titled=known.titled or bool(event.title),
-        components=components,
-        suffered=_suffered(known, components),
-        pinned=known.pinned or bool(event.components or event.impact),
-        episode=draft.start.episode,
-        resolved_at=(known.resolved_at or draft.now) if over else 0,
-        updates=(*updates, said)[-UPDATES_KEPT:],
-    )
-
-
-def _suffered(known: Publication, components: Mapping[str, str]) -> dict[str, str]:
-    """Return the impact before each component was declared operational."""
-    before = {**known.components, **known.suffered}
-    return {
-        name: before[name]
-        for name, impact in components.items()
-        if impact == "operational" and before.get(name, impact) != impact
-    }
-
-
-def _chosen(
-    draft: Draft, event: StatusUpdated, rule: StatusRule, published: Publication | None
-) -> dict[str, str]:
-    """Return the components a person named, else those known, else those the alerts are about."""
-    labels = [
-        alert.labels for alert in labelled(draft.start.alerts.values(), len(draft.start.alerts))
-    ]
-    hit = rule.hit(labels, draft.start.priority)
-    known = dict(published.components) if published is not None else {}
-    if event.components:
-        impacts = {of.name: of.impacts[draft.start.priority] for of in rule.components}
-        known = {name: known.get(name, impacts.get(name, "")) for name in event.components}
-    elif not known:
-        known = hit
-    if not all(known.values()):
-        return {}
-    return dict.fromkeys(known, event.impact) if event.impact else known
-
-
-def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> Reason:
-    """A person takes back what outsiders read, all of it or one update, or shows it again."""
-    incident, published = draft.start, draft.start.published
-    if event.episode is not None and event.episode != incident.episode:
-        return Reason.STALE
-    if published is None:
-        return Reason.NOT_PUBLISHED
-    if event.update > len(published.updates):
-        return Reason.NO_SUCH_UPDATE
-    updates = list(published.updates)
-    if event.update:
-        changed = msgspec.structs.replace(updates[event.update - 1], hidden=event.hidden)
-        updates[event.update - 1] = changed
-        after = msgspec.structs.replace(published, updates=tuple(updates))
-        goes_on = incident.is_open and published.episode == incident.episode
-        after = msgspec.structs.replace(after, resolved_at=_end_of(after, goes_on=goes_on))
-    else:
-        after = msgspec.structs.replace(published, hidden=event.hidden)
-    if after == published:
-        return Reason.UNCHANGED
-    draft.set(published=after)
-    what = f"update {event.update}" if event.update else "the incident"
-    how = "taken back" if event.hidden else "shown again"
-    actor = event.actor
-    draft.say(Kind.STATUS_HIDDEN, f"Status page: {what} {how} by {actor.name}", actor)
-    return Reason.STATUS_HIDDEN if event.hidden else Reason.STATUS_SHOWN
-
-
-def _end_of(published: Publication, *, goes_on: bool) -> int:
-    """Return when it is over for outsiders: with its incident, or when a person last said so."""
-    if not goes_on:
-        return published.resolved_at
-    shown = [update for update in published.updates if not update.hidden]
-    return shown[-1].at if shown and shown[-1].status == "resolved" else 0
+        change(draft, published, resolved_at=draft.now)
 
 
 def remind(draft: Draft) -> None:
@@ -277,7 +147,8 @@ def _of_parts(draft: Draft) -> dict[str, str]:
     return found
 
 
-def _word(draft: Draft, rule: StatusRule, name: str, components: Mapping[str, str]) -> str:
+def word_of(draft: Draft, rule: StatusRule, name: str, components: Mapping[str, str]) -> str:
+    """Return the wording of the rule for these components."""
     alerts = draft.incident.alerts.values()
     lead = min(alerts, key=lambda alert: (alert.resolved, alert.priority, alert.starts_at))
     return rule.word(name, components, lead.labels)
@@ -286,14 +157,15 @@ def _word(draft: Draft, rule: StatusRule, name: str, components: Mapping[str, st
 def _by_rule(
     draft: Draft, rule: StatusRule, status: str, wording: str, components: Mapping[str, str]
 ) -> PublicUpdate:
-    return PublicUpdate(draft.now, status, _word(draft, rule, wording, components))
+    return PublicUpdate(draft.now, status, word_of(draft, rule, wording, components))
 
 
 def _with(published: Publication, said: PublicUpdate) -> tuple[PublicUpdate, ...]:
     return (*published.updates, said)[-UPDATES_KEPT:]
 
 
-def _set(draft: Draft, published: Publication, **fields: Any) -> None:
+def change(draft: Draft, published: Publication, **fields: Any) -> None:
+    """Replace fields of what is published."""
     draft.set(published=msgspec.structs.replace(published, **fields))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from routing import clocks, echo, escalation, interval, reach, status_page
 from routing.actions.merge import told_target
-from routing.actions.person import wake
+from routing.actions.snooze import wake
 from routing.alerts_received import follow_alerts
 from routing.decision import Draft
 from routing.duration import format_duration

@@ -21,8 +21,9 @@ import msgspec
 from aiohttp import ClientError
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.embedded.append_only import FOLDER, MANIFEST
+from receiver.store.embedded.append_only import FOLDER
 from receiver.store.embedded.append_only_damage import How
+from receiver.store.embedded.manifest import MANIFEST
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
 from receiver.store.redis import connect

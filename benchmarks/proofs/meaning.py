@@ -24,9 +24,9 @@ from receiver.cli.root import main
 from receiver.settings.load import load_settings
 from receiver.settings.model import Settings
 from receiver.settings.rules import build_assignment
-from routing.deadline import parse_within
 from routing.duration import parse_duration
 from routing.meaning import Plan, PlannedStep, Recipient, answered, unanswered
+from routing.time_limit import parse_within
 
 NAME = "meaning"
 HOUR_MS = 3_600_000

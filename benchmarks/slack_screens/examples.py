@@ -15,28 +15,24 @@ from receiver.slack.blocks.buttons import menu
 from receiver.slack.blocks.digest_message import digest_message
 from receiver.slack.blocks.form import form
 from receiver.slack.blocks.home import Work, home
-from receiver.slack.blocks.incident_message import (
-    incident_message,
-    mention_block,
-    noteworthy,
-    page_text,
-    thread_note,
-)
+from receiver.slack.blocks.incident_message import incident_message, mention_block
 from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
+from receiver.slack.blocks.thread import noteworthy, page_text, thread_note
 from receiver.slack.client.directory import User
 from receiver.slack.interactions.listing import handles_of, incident_list
-from receiver.store.lists.read import ListPage
+from receiver.store.lists.legs import ListPage
 from routing.alert import Alert
 from routing.assignment import Sender
 from routing.decide import decide
-from routing.event import (
+from routing.event import DeliveryNoted, Event, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor, Entry, Finding, Publication, PublicUpdate, Silence
+from routing.person_event import (
     Acknowledged,
     ActionItemAdded,
     ActionItemDone,
-    DeliveryNoted,
     Escalated,
-    Event,
     Merged,
     Noted,
     PriorityChanged,
@@ -44,10 +40,7 @@ from routing.event import (
     Resolved,
     Silenced,
     Snoozed,
-    TimerDue,
 )
-from routing.incident import Incident
-from routing.incident_parts import Actor, Entry, Finding, Publication, PublicUpdate, Silence
 from routing.silence import default_matchers
 
 NOW = 1_772_532_600_000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from receiver.actions.row import check_text
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from routing.alert import PRIORITIES, Alert

@@ -8,11 +8,11 @@ from receiver.actions.silence import SilenceBody, UnsilenceBody, read_matchers
 from receiver.actions.silencer import Silencer
 from receiver.actions.status_page import refuse_no_component
 from receiver.clock import Clock
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
-from routing.event import Merged
 from routing.incident_parts import Actor
+from routing.person_event import Merged
 from routing.vocabulary import Reason
 
 

@@ -17,8 +17,15 @@ from receiver.actions.row import (
 )
 from receiver.errors import PayloadError
 from routing.actions.action_items import ITEMS_MAX
-from routing.event import ActionItemAdded, ActionItemDone, Forgotten, Merged, Noted, PersonEvent
 from routing.incident import Incident
+from routing.person_event import (
+    ActionItemAdded,
+    ActionItemDone,
+    Forgotten,
+    Merged,
+    Noted,
+    PersonEvent,
+)
 
 ITEM_MAX = 500
 

@@ -7,10 +7,12 @@ from receiver.actions.response import RESPONSE_ACTIONS
 from receiver.actions.row import Action
 from receiver.actions.silence import SILENCE_ACTIONS
 from receiver.actions.status_page import STATUS_ACTIONS
-from routing.event import StatusUpdated
+from receiver.actions.steering import STEERING_ACTIONS
+from routing.person_event import StatusUpdated
 
 REGISTRY: Mapping[str, Action] = {
     **RESPONSE_ACTIONS,
+    **STEERING_ACTIONS,
     **RECORD_ACTIONS,
     **SILENCE_ACTIONS,
     **STATUS_ACTIONS,

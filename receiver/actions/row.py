@@ -14,9 +14,9 @@ import msgspec
 from receiver.errors import PayloadError
 from receiver.text.numbers import whole
 from routing.duration import parse_duration
-from routing.event import PersonEvent
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import PersonEvent
 
 NAME_MAX = 80
 TEXT_MAX = 2_000

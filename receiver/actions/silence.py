@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from receiver.actions.row import Action, Body, Field, Input, is_open
 from receiver.errors import PayloadError
-from routing.event import Silenced, SilenceExpired
 from routing.incident import Incident
 from routing.matcher import Matcher, parse_matchers
+from routing.person_event import Silenced, SilenceExpired
 
 MATCHERS_MAX = 50
 LENGTH_MAX = 10_000

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from receiver.alertmanager.silences import Silences
 from receiver.clock import Clock
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from routing.duration import format_duration
-from routing.event import Silenced, SilenceExpired
 from routing.incident import Incident
 from routing.incident_parts import Actor, Silence
 from routing.matcher import Matcher
+from routing.person_event import Silenced, SilenceExpired
 from routing.silence import FOR_MAX_MS, FOR_MIN_MS, check_matchers, default_matchers
 from routing.vocabulary import Reason
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from receiver.actions.row import TEXT_MAX, Action, Body, Field, Input, Request, check_text
 from receiver.errors import PayloadError
-from routing.event import PersonEvent, StatusHidden, StatusUpdated
 from routing.incident import Incident
+from routing.person_event import PersonEvent, StatusHidden, StatusUpdated
 from routing.status_rule import IMPACT_WORDS, IMPACTS, STATUSES
 from routing.vocabulary import Reason
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from routing.vocabulary import Reason
 
 DONE: Mapping[str, str] = {

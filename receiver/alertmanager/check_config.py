@@ -6,18 +6,17 @@ both has to be less. A peer takes a late firing copy back with its next ``group_
 ``incidents.peer_window`` has to be longer.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from receiver.alertmanager.check_paths import Way, twice
+from receiver.alertmanager.check_route import Place, Route, called, matchers_of, no_route, parsed
 from receiver.errors import ConfigError
 from receiver.yaml_lines import Document, read_yaml
 from routing.config.base import IncidentsConfig
 from routing.duration import format_duration, parse_duration
-from routing.matcher import Matcher, parse_matchers
 
 WEBHOOK = "/v1/alerts/webhook"
 USUAL = {"group_interval": "5m", "repeat_interval": "4h"}
@@ -29,19 +28,7 @@ PEER_MS = 15_000
 """A peer waits so long for the one before it (Alertmanager, ``--cluster.peer-timeout``)."""
 NO_WEBHOOK = "no receiver has a webhook: no alert comes to the incident manager"
 
-Place = tuple[str | int, ...]
 _PLAIN = str.maketrans("", "", "[]'\"")
-
-
-class _Route(NamedTuple):
-    """A route whose own receiver alerts can reach; intervals in ms, inherited where not given."""
-
-    place: Place
-    name: str
-    receiver: str
-    matchers: tuple[Matcher, ...]
-    group_interval: int
-    repeat_interval: int
 
 
 def check_alertmanager(path: Path, incidents: IncidentsConfig) -> list[str]:
@@ -91,7 +78,7 @@ class _Check:
         if not hooks:
             return NO_WEBHOOK
         routes = self._routes(self._mapping(top.get("route"), ("route",)), ("route",))
-        return "" if any(route.receiver in hooks for route in routes) else _no_route(hooks)
+        return "" if any(route.receiver in hooks for route in routes) else no_route(hooks)
 
     def run(self, incidents: IncidentsConfig) -> list[tuple[int, str]]:
         """Return (line, warning)."""
@@ -104,11 +91,11 @@ class _Check:
         found = [self._stale(route, incidents.stale_after) for route in ours]
         found += [self._late(route, incidents.peer_window) for route in ours]
         found += [self._holds(route) for route in ours if route.place in self._held]
-        ways = [Way(one.place, _called(one), one.receiver, one.matchers) for one in ours]
+        ways = [Way(one.place, called(one), one.receiver, one.matchers) for one in ours]
         for place, words in twice(ways, self._continues):
             found.append((self._line((*place, "continue")), words))
         if not ours:
-            found.append((self._line(("route",)), _no_route(hooks)))
+            found.append((self._line(("route",)), no_route(hooks)))
         for places in hooks.values():
             for place, hook in places:
                 found += self._webhook(place, hook)
@@ -132,15 +119,15 @@ class _Check:
         return sure or every
 
     def _routes(
-        self, node: dict[str, Any], place: Place, above: _Route | None = None
-    ) -> Iterator[_Route]:
+        self, node: dict[str, Any], place: Place, above: Route | None = None
+    ) -> Iterator[Route]:
         """Go through the tree; leave out what no alert reaches."""
         if len(place) > 2 * MAX_DEPTH:
             raise self._problem(place, "routes are nested too deeply")
         route = self._inherit(node, place, above)
         children = self._list(node.get("routes"), (*place, "routes"))
         own = True
-        below: list[_Route] = []
+        below: list[Route] = []
         for number, item in enumerate(children):
             where = (*place, "routes", number)
             child = self._mapping(item, where)
@@ -155,7 +142,7 @@ class _Check:
             yield route
         yield from below
 
-    def _inherit(self, node: dict[str, Any], place: Place, above: _Route | None) -> _Route:
+    def _inherit(self, node: dict[str, Any], place: Place, above: Route | None) -> Route:
         intervals = [
             self._duration(
                 node.get(name, None if above else usual), (*place, name), getattr(above, name, 0)
@@ -166,17 +153,17 @@ class _Check:
         held = [f"{key}: {node[key]}" for key in HELD if node.get(key)]
         if held:
             self._held[place] = ", ".join(held).translate(_PLAIN)
-        shown = _matchers(node) or "everything"
+        shown = matchers_of(node) or "everything"
         name = f"{above.name} > {shown}" if above and above.name != "route" else shown
-        matchers = (*(above.matchers if above else ()), *_parsed(node))
-        return _Route(place, name if above else "route", str(receiver), matchers, *intervals)
+        matchers = (*(above.matchers if above else ()), *parsed(node))
+        return Route(place, name if above else "route", str(receiver), matchers, *intervals)
 
-    def _stale(self, route: _Route, stale_after_ms: int) -> tuple[int, str] | None:
+    def _stale(self, route: Route, stale_after_ms: int) -> tuple[int, str] | None:
         longest = route.repeat_interval + route.group_interval
         if not stale_after_ms or stale_after_ms > longest:
             return None
         words = (
-            f"{_called(route)} to {route.receiver} repeats a group after up to"
+            f"{called(route)} to {route.receiver} repeats a group after up to"
             f" {format_duration(longest)} (repeat_interval"
             f" {format_duration(route.repeat_interval)} + group_interval"
             f" {format_duration(route.group_interval)}), and incidents.stale_after is"
@@ -186,9 +173,9 @@ class _Check:
         )
         return self._line(route.place), words
 
-    def _holds(self, route: _Route) -> tuple[int, str]:
+    def _holds(self, route: Route) -> tuple[int, str]:
         words = (
-            f"{_called(route)} to {route.receiver} holds notifications back"
+            f"{called(route)} to {route.receiver} holds notifications back"
             f" ({self._held[route.place]}), and with them the news that an alert has ended: its"
             " incident stays open; leave that out here, and set quiet_hours of a priority"
         )
@@ -201,12 +188,12 @@ class _Check:
             words = "a second webhook of this receiver has another ?cluster=: each alert makes two"
             yield self._line(places[1][0]), f"{words} incidents; keep one of them"
 
-    def _late(self, route: _Route, peer_window: int) -> tuple[int, str] | None:
+    def _late(self, route: Route, peer_window: int) -> tuple[int, str] | None:
         longest = route.group_interval + PEER_MS
         if peer_window > longest:
             return None
         words = (
-            f"{_called(route)} to {route.receiver} has a group_interval of"
+            f"{called(route)} to {route.receiver} has a group_interval of"
             f" {format_duration(route.group_interval)}, and incidents.peer_window is"
             f" {format_duration(peer_window)}: a late copy of a peer would page before the peer"
             f" takes it back; set incidents.peer_window to more than {format_duration(longest)}, or"
@@ -250,36 +237,3 @@ class _Check:
         lines = self._document.lines
         near = (lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines)
         return next(near, 1)
-
-
-def _no_route(hooks: Iterable[str]) -> str:
-    return f"no route leads to the receiver {', '.join(sorted(hooks))}"
-
-
-def _called(route: _Route) -> str:
-    return "the root route" if route.name == "route" else f"the route {route.name}"
-
-
-def _parsed(node: dict[str, Any]) -> Iterator[Matcher]:
-    """Yield a route's matchers, as far as they can be read: without one it takes more."""
-    given = node.get("matchers")
-    for item in given if isinstance(given, list) else [given or ""]:
-        with suppress(ValueError):
-            yield from parse_matchers(str(item))
-    for key, operator in (("match", "="), ("match_re", "=~")):
-        pairs = node.get(key)
-        for name, value in pairs.items() if isinstance(pairs, dict) else ():
-            with suppress(ValueError):
-                yield Matcher(str(name), operator, str(value))
-
-
-def _matchers(node: dict[str, Any]) -> str:
-    """Return a route's matchers as one would write them."""
-    given = node.get("matchers")
-    shown = [str(item) for item in given] if isinstance(given, list) else [str(given or "")]
-    for key, operator in (("match", "="), ("match_re", "=~")):
-        pairs = node.get(key)
-        for name, value in pairs.items() if isinstance(pairs, dict) else ():
-            shown.append(f'{name}{operator}"{value}"')
-    text = ", ".join(item for item in shown if item)
-    return f"{{{text}}}" if text else ""

@@ -15,9 +15,10 @@ from receiver.settings.rules import effective
 from receiver.text.times import rfc3339
 from routing.calendar import Calendar
 from routing.config.calendar import CalendarConfig
-from routing.deadline import TimeLimit, explain_due, parse_within
+from routing.deadline import explain_due
 from routing.duration import format_duration
 from routing.route import RouteTree
+from routing.time_limit import TimeLimit, parse_within
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INLINE = "given inline"

@@ -63,7 +63,11 @@ COMMANDS = {
     ),
     "serve": Lazy("receiver.cli.serve:serve", "Receive alerts, page people, keep the clocks."),
     "slack": Lazy("receiver.cli.checks.slack:slack", "Look at what Slack needs."),
-    "store": Lazy("receiver.cli.store:store", "Check, repair, back up and restore what is stored."),
+    "store": Lazy(
+        "receiver.cli.store:store",
+        "Check, repair, back up and restore what is stored.",
+        ("receiver.cli.store_copies:COMMANDS",),
+    ),
     "validate-metrics": Lazy(
         "receiver.cli.checks.metrics.command:validate_metrics",
         "Check that every metric is there and can be true.",

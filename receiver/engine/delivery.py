@@ -27,7 +27,7 @@ from receiver.notify.notifier import (
     Wait,
 )
 from receiver.notify.rate_budget import level_of
-from receiver.observability.logs import correlation_id
+from receiver.observability.correlation import correlation_id
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing, delivering
 from receiver.store.budgets import BudgetStore

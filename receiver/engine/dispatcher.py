@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from receiver.aio.background import end
 from receiver.aio.off_the_loop import in_slices, off_the_loop
 from receiver.clock import Clock
-from receiver.engine.batch import Batch, Decided, Known, Outcome, Queue, Waiting, follow, is_large
+from receiver.engine.batch import Batch, Decided, Known, follow, is_large
+from receiver.engine.batch_queue import Outcome, Queue, Waiting
 from receiver.engine.decision_log import tell
 from receiver.engine.record_cache import RecordCache
 from receiver.errors import StoreUnavailableError
 from receiver.observability.audit import note_action
-from receiver.observability.logs import trace_context
+from receiver.observability.correlation import trace_context
 from receiver.observability.tracing import Tracing
-from receiver.store.incidents import Duplicate, IncidentStore, Refused, Result, Write, Written
+from receiver.store.commits import Duplicate, Refused, Write, Written
+from receiver.store.incidents import IncidentStore, Result
 from receiver.store.records.record import newer_error
 from routing.decision import Decision
 from routing.event import AlertsReceived, Event, HeartbeatSeen

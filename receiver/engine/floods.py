@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.http.config import CredentialConfig
 from receiver.notify.rate_budget import key_of

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
-from receiver.observability.logs import correlation_id
+from receiver.observability.correlation import correlation_id
 from receiver.templates import assets_version, read_asset, render, style_source
 
 RETRY_S = 5

@@ -12,7 +12,7 @@ from receiver.http.auth import bounded
 from receiver.http.error_pages import TRY_AGAIN, ErrorPages
 from receiver.http.same_origin import Browsers
 from receiver.observability.audit import note_refusal
-from receiver.observability.logs import correlation_id, correlation_id_of
+from receiver.observability.correlation import correlation_id, correlation_id_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.floods import Floods, quota_of
 from receiver.errors import PayloadError
 from receiver.http.routes import Who, credential_of, serves
@@ -24,7 +24,7 @@ from receiver.http.server import WEBHOOK
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
-from receiver.observability.logs import correlation_id
+from receiver.observability.correlation import correlation_id
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.text.visible import clean_text

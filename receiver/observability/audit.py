@@ -13,8 +13,9 @@ from aiohttp import web
 
 from receiver.observability.logs import AUDIT
 from routing.decision import Decision
-from routing.event import AlertsReceived, Denied, Event
+from routing.event import AlertsReceived, Event
 from routing.incident_parts import Actor
+from routing.person_event import Denied
 
 log = logging.getLogger(AUDIT)
 

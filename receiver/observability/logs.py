@@ -7,19 +7,17 @@ else follows. What happens once a webhook is logged at DEBUG: at INFO a webhook 
 check. No record can be more than one line of JSON, or imitate another, whatever it contains.
 """
 
-import itertools
 import json
 import logging
 import math
 import os
 import re
-import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, TextIO
 
+from receiver.observability.correlation import correlation_id, trace_context
 from receiver.secrets import hide
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -48,14 +46,7 @@ CLASSES = ("application", AUDIT, "debug", "error")
 MAX_DEPTH = 6
 """Levels of nesting shown of a value; also ends a value that contains itself."""
 
-correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
-"""What the current task works for: set per request, and per delivery from the incident."""
 
-trace_context: ContextVar[str] = ContextVar("trace_context", default="")
-"""The trace and span the current task works in, as a W3C traceparent; "" for none."""
-
-_CORRELATION_HEADERS = ("X-Request-ID", "X-Correlation-ID")
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-")
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "asctime", "message", "taskName"})
 _QUIET = ("aiohttp", "asyncio", "pdpyras", "slack_sdk", "urllib3")
@@ -63,30 +54,6 @@ _QUIET = ("aiohttp", "asyncio", "pdpyras", "slack_sdk", "urllib3")
 
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _OUR_HANDLER = "incident-manager"
-
-
-# Random once a process and counted from there: asking the system for randomness each time would
-# be a good part of what a webhook costs.
-_PROCESS = secrets.token_hex(4)
-_numbers = itertools.count(1)
-
-
-def new_correlation_id() -> str:
-    """Return a fresh id, such as ``req-3f9c0a1b2c3d4e5f``."""
-    return f"req-{_PROCESS}{next(_numbers):08x}"
-
-
-def correlation_id_of(headers: Mapping[str, str]) -> str:
-    """Return the id a request came with, when it has the shape of one, else a fresh one.
-
-    ``headers`` finds names in any case, as aiohttp's do. ``X-Request-ID`` goes before
-    ``X-Correlation-ID``; at most 64 letters, digits, dots, underscores and hyphens are accepted.
-    """
-    for header in _CORRELATION_HEADERS:
-        given = headers.get(header, "")
-        if _CORRELATION_ID.fullmatch(given):
-            return given
-    return new_correlation_id()
 
 
 def _message(record: logging.LogRecord) -> str:

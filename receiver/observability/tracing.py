@@ -11,15 +11,14 @@ Parts hold a ``Tracing``, or None where nothing is traced; then nothing is impor
 import contextlib
 import logging
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-import msgspec
 from aiohttp import web
 
 from receiver.notify.notifier import Step, View
-from receiver.observability.logs import trace_context
+from receiver.observability.correlation import trace_context
+from receiver.observability.trace_context import marked, other_traces, read_context
 from receiver.observability.tracing_config import (
     INSTALL,
     PROTOCOL,
@@ -34,14 +33,9 @@ from routing.incident import Incident
 
 log = logging.getLogger("tracing")
 
-TRACESTATE_MAX = 512
-"""W3C Trace Context, 3.3.1.5: a service should hand on at least so many characters."""
-LINKS_MAX = 64
 OUTSIDE = ("/v1/slack/", "/v1/pagerduty/")
 """Whose requests are others' business: what they say about their traces is not ours to follow."""
 
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_KNOWN_FLAGS = 0x03  # sampled, random
 
 Attributes = dict[str, str | int]
 
@@ -126,13 +120,13 @@ class Tracing:
         what: Attributes = {"incident_manager.event": type(event).__name__}
         if isinstance(event, AlertsReceived):
             what["incident_manager.alerts"] = len(event.alerts)
-        links = _other_traces(trace, [before.trace] if before is not None else [])
+        links = other_traces(trace, [before.trace] if before is not None else [])
         span = self._tracer.start(
             "decide", "internal", trace, attributes=about | what, links=links, began=began
         )
         span.end()
         commit = self._tracer.start("commit", "producer", trace or span.context, attributes=about)
-        return _marked(decision, before, commit.context), commit
+        return marked(decision, before, commit.context), commit
 
     @contextlib.contextmanager
     def delivering(
@@ -157,7 +151,7 @@ class Tracing:
             attributes["incident_manager.reason"] = first.page.reason if step.seq else "update"
         else:
             attributes["incident_manager.incidents"] = len(views)
-        links = _other_traces(parent, others)
+        links = other_traces(parent, others)
         name = f"deliver {notifier}"
         span = self._tracer.start(name, "consumer", parent, attributes=attributes, links=links)
         before = trace_context.set(span.context)
@@ -197,28 +191,6 @@ def delivering(
         yield span
 
 
-def read_context(headers: Mapping[str, str]) -> str:
-    """Return the trace context a request came with, "" where there is none that is well-formed.
-
-    W3C Trace Context, 3.2: one ``traceparent``; of a later version as much as is known here.
-    """
-    given = getattr(headers, "getall")("traceparent", [])  # noqa: B009 - of aiohttp's, not Mapping
-    found = _TRACEPARENT.fullmatch(given[0].strip(" \t")) if len(given) == 1 else None
-    if found is None:
-        return ""
-    version, trace, span, flags, more = found.groups()
-    if version == "ff" or (version == "00" and more) or not int(trace, 16) or not int(span, 16):
-        return ""
-    state = ",".join(getattr(headers, "getall")("tracestate", []))  # noqa: B009 - as above
-    parent = f"00-{trace}-{span}-{int(flags, 16) & _KNOWN_FLAGS:02x}"
-    return f"{parent} {state}" if 0 < len(state) <= TRACESTATE_MAX else parent
-
-
-def trace_id(context: str) -> str:
-    """Return the trace's id of a context, "" of none."""
-    return context[3:35]
-
-
 def build_tracing(config: TracingConfig) -> Tracing | None:
     """Return what traces, None where nothing asks for it. The extra is imported only here.
 
@@ -240,27 +212,3 @@ def build_tracing(config: TracingConfig) -> Tracing | None:
 
 def _cause(view: View, step: Step) -> str:
     return (view.page.trace if step.seq else "") or view.incident.trace
-
-
-def _other_traces(own: str, contexts: Iterable[str]) -> list[str]:
-    """Return the contexts that belong to other traces, each once."""
-    found = {
-        context: None for context in contexts if context and trace_id(context) != trace_id(own)
-    }
-    return list(found)[:LINKS_MAX]
-
-
-def _marked(decision: Decision, before: Incident | None, context: str) -> Decision:
-    """Return the decision with the trace that its change, and the pages it asks for, belong to."""
-    incident = decision.incident
-    if incident is None or not decision.changed:
-        return decision
-    known = before.pages if before is not None and before.id == incident.id else {}
-    pages = {
-        name: page
-        if name in known and known[name].seq == page.seq
-        else msgspec.structs.replace(page, trace=context)
-        for name, page in incident.pages.items()
-    }
-    marked: Any = msgspec.structs.replace(incident, trace=context, pages=pages)
-    return msgspec.structs.replace(decision, incident=marked)

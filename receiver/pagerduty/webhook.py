@@ -22,7 +22,8 @@ from receiver.pagerduty.webhook_payload import Told, is_signed, read_event
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.store.incidents import LONG_EVENT, LONG_EVENT_TTL
 from receiver.text.visible import clean_text
-from routing.event import (
+from routing.incident_parts import Actor
+from routing.person_event import (
     Acknowledged,
     Escalated,
     Noted,
@@ -32,7 +33,6 @@ from routing.event import (
     Resolved,
     Unacknowledged,
 )
-from routing.incident_parts import Actor
 from routing.vocabulary import Reason
 
 log = logging.getLogger("pagerduty_webhook")

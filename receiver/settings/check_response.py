@@ -9,9 +9,9 @@ from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
 from routing.calendar import Calendar
 from routing.config.response import PriorityConfig
-from routing.deadline import TimeLimit
 from routing.duration import format_duration
 from routing.route import RouteTree
+from routing.time_limit import TimeLimit
 
 _HOUR_MS = 3_600_000
 _A_MONDAY = 1_772_409_600_000

@@ -11,12 +11,13 @@ from receiver.settings.model import Settings
 from receiver.settings.places import nodes
 from receiver.settings.rules import clocks_of, effective
 from routing.alert import PRIORITIES
-from routing.config.calendar import DAY_NAMES, CalendarConfig
+from routing.config.calendar import CalendarConfig
+from routing.config.calendar_text import DAY_NAMES
 from routing.config.response import DOUBLED
-from routing.deadline import TimeLimit
 from routing.meaning import Plan, plan_of, unanswered
 from routing.route import RouteTree
 from routing.rules import Repage
+from routing.time_limit import TimeLimit
 
 
 class Row(msgspec.Struct, frozen=True):

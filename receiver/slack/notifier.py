@@ -13,14 +13,8 @@ import msgspec
 from receiver.notify.notifier import Absent, Delivered, Outcome, Rejected, Retry, Step, Tried, View
 from receiver.notify.rate_budget import Budget, key_of
 from receiver.slack.blocks.digest_message import DIGEST_MAX, digest_message
-from receiver.slack.blocks.incident_message import (
-    incident_message,
-    mention_block,
-    noteworthy,
-    page_text,
-    plain_message,
-    thread_note,
-)
+from receiver.slack.blocks.incident_message import incident_message, mention_block, plain_message
+from receiver.slack.blocks.thread import noteworthy, page_text, thread_note
 from receiver.slack.client.errors import Answer, confirmed, is_gone, is_layout
 from receiver.slack.client.mentions import SlackPeople
 from receiver.slack.client.probe import Checker

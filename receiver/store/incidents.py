@@ -10,18 +10,17 @@ import msgspec
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.incident_json import Whole
+from receiver.store.commits import Conflict, Duplicate, Refused, Write, Written, stored_form
 from receiver.store.daily_figures import KEPT_MS, day_of
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
 from receiver.store.lists.read import IncidentLists
 from receiver.store.records.counted import Sums
 from receiver.store.records.read import RecordReader
-from receiver.store.records.record import encode_incident
 from receiver.store.records.standing import encode_decision
 from receiver.store.records.whole import ENTRIES_SHOWN, read_whole
 from receiver.store.redis import Client, load_script, unavailable_is_503
 from receiver.store.repair.mending import mended
 from receiver.store.repair.register import wall_ms
-from routing.decision import Decision
 from routing.group import split_id
 from routing.vocabulary import Lane
 
@@ -36,57 +35,11 @@ REPLICA_TIMEOUT = 1_000
 """Milliseconds to wait for replicas before the sender is told to try again."""
 
 
-class Write(msgspec.Struct, frozen=True):
-    """A decision to commit. ``pointer``: the group's current generation must match too.
-
-    ``record``: its ``stored_form``, where that was made already.
-    """
-
-    decision: Decision
-    pointer: bool
-    event_ids: tuple[str, ...] = ()
-    record: bytes | None = None
-
-
-class Written(msgspec.Struct, frozen=True):
-    """The decision is durable; ``record`` is what was stored, b"" if nothing had to be."""
-
-    record: bytes
-
-
-class Conflict(msgspec.Struct, frozen=True):
-    """Something else is there now: ``record`` is the truth to decide from, b"" for nothing.
-
-    It can be read, and is of this ``generation`` of the group.
-    """
-
-    record: bytes
-    generation: int = 0
-
-
-class Duplicate(msgspec.Struct, frozen=True):
-    """Some of the events were applied before; their places in ``Write.event_ids``."""
-
-    places: tuple[int, ...]
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The decision cannot be stored, however often it is tried; the error says why."""
-
-    error: StoreUnavailableError
-
-
 Result = Written | Conflict | Duplicate | Refused
 FIGURES = 7
 """Place of the figures of the day among the commit's keys."""
 GROUP, BASE = 1, 2
 """Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
-
-
-def stored_form(decision: Decision) -> bytes:
-    """Return the record that a decision stores, b"" for one that changes nothing."""
-    incident = decision.incident
-    return encode_incident(incident) if decision.changed and incident is not None else b""
 
 
 class IncidentStore(RecordReader):

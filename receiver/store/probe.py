@@ -3,7 +3,8 @@
 import msgspec
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.incidents import IncidentStore, Write, Written
+from receiver.store.commits import Write, Written
+from receiver.store.incidents import IncidentStore
 from receiver.store.redis import unavailable_is_503
 from routing.decision import Decision
 from routing.group import Group

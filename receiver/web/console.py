@@ -20,7 +20,7 @@ from receiver.actions.words import DONE, REFUSED
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
 from receiver.conditions import Condition
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError
 from receiver.http.parameters import check_parameters, read_number, read_one
 from receiver.http.routes import Who, credential_of, serves
@@ -37,9 +37,9 @@ from receiver.web.console_forms import forms_of
 from receiver.web.console_list import asked_for, read_list
 from receiver.web.console_view import card, details, problem
 from routing.escalation import why
-from routing.event import ActionItemAdded, ActionItemDone
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import ActionItemAdded, ActionItemDone
 from routing.vocabulary import Reason
 
 NAME_MAX = 80

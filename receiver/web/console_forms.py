@@ -5,8 +5,8 @@ from typing import Any
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Action, Field, Input
 from receiver.actions.status_page import STATUS_ACTIONS
-from routing.event import Acknowledged, Resolved
 from routing.incident import Incident
+from routing.person_event import Acknowledged, Resolved
 from routing.silence import default_matchers
 
 _ON_THE_CARD = (Acknowledged.action, Resolved.action)

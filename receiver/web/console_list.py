@@ -10,8 +10,9 @@ from aiohttp import web
 
 from receiver.errors import PayloadError
 from receiver.http.parameters import read_one, read_query
+from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import CursorError, Query
-from receiver.store.lists.read import IncidentLists, ListPage
+from receiver.store.lists.read import IncidentLists
 from routing.alert import PRIORITIES
 
 SHOWN = 200

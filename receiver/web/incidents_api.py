@@ -17,7 +17,7 @@ from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Body, read_json
 from receiver.aio.off_the_loop import MANY_ALERTS, off_the_loop
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from receiver.http.parameters import (

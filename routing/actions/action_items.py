@@ -6,8 +6,8 @@ They may be named at any time, as learning begins while an incident is open and 
 import msgspec
 
 from routing.decision import Draft
-from routing.event import ActionItemAdded, ActionItemDone
 from routing.incident_parts import ActionItem
+from routing.person_event import ActionItemAdded, ActionItemDone
 from routing.rules import Rules
 from routing.vocabulary import Kind, Reason
 

@@ -8,10 +8,11 @@ two may live on different shards, so the telling is a task of the agenda that ma
 from routing import clocks
 from routing.decision import Draft
 from routing.episode import end, fires_on, reopen, retire, silence, watch_for_news
-from routing.event import Merged, MergeNews, TimerDue
+from routing.event import MergeNews, TimerDue
 from routing.growth import page_growth
 from routing.incident import Incident, firing_of
 from routing.incident_parts import Part
+from routing.person_event import Merged
 from routing.rules import Rules
 from routing.urgency import name_incident, raise_to_parts, reprioritise
 from routing.vocabulary import Ended, Kind, Reason, Timer

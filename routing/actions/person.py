@@ -6,19 +6,19 @@ from typing import Any
 import msgspec
 
 from routing import clocks
+from routing.actions.common import clock_of, refusal
+from routing.actions.silences import note_silence, note_silence_end
+from routing.actions.snooze import end_snooze, snooze
 from routing.decision import Draft
-from routing.duration import format_moment
 from routing.episode import observe_duration, reopen, retire, silence
 from routing.escalation import (
     answer_pages,
-    arm_next,
-    held_for,
-    page_again,
     page_by_hand,
-    page_next,
     start_clocks,
 )
-from routing.event import (
+from routing.incident_parts import Actor, Pin
+from routing.interval import end_now
+from routing.person_event import (
     Acknowledged,
     Denied,
     Escalated,
@@ -32,32 +32,12 @@ from routing.event import (
     Snoozed,
     Unacknowledged,
 )
-from routing.growth import page_growth
-from routing.incident import Incident, page_wanted
-from routing.incident_parts import Actor, Pin
-from routing.interval import end_now
-from routing.rules import Clock, Rules
+from routing.rules import Rules
 from routing.urgency import classified, follow_lower, raise_priority
 from routing.vocabulary import Ended, Kind, PageReason, Reason, Timer
 
-SILENCES_KEPT = 20
-SNOOZE_MAX = 30 * 86_400_000
-"""Milliseconds a snooze may last: beyond a month it is forgotten, not put off."""
 NOTES_MAX = 500
 """Notes of one incident; whoever has more to write keeps it elsewhere, and notes the link."""
-
-
-def refusal(incident: Incident, episode: int | None) -> Reason | None:
-    """Return why an event of a person changes nothing, None if it may."""
-    if episode is not None and episode != incident.episode:
-        return Reason.STALE
-    if incident.merged_into:
-        return Reason.MERGED
-    return Reason.ALREADY_RESOLVED if incident.state == "resolved" else None
-
-
-def _clock(draft: Draft, rules: Rules) -> Clock:
-    return rules.clocks[draft.incident.priority]
 
 
 def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> Reason:
@@ -70,16 +50,16 @@ def acknowledge(draft: Draft, event: Acknowledged, rules: Rules) -> Reason:
         return _still_on_it(draft, actor, rules)
     was_on_it = incident.state == "snoozed" and incident.snoozed_from == "acknowledged"
     if incident.state == "snoozed":
-        _wake(draft, rules)
+        end_snooze(draft, rules)
     draft.set(state="acknowledged", acknowledged_at=draft.now, acknowledged_by=actor)
     draft.set(held_reason="")
     answer_pages(draft)
     clocks.settle(draft, Timer.ACKNOWLEDGE, Ended.MET, actor.ends)
     draft.stop(Timer.DELIVERY, Timer.ESCALATE, Timer.QUIET)
-    clocks.resume(draft, _clock(draft, rules))
+    clocks.resume(draft, clock_of(draft, rules))
     if not was_on_it:
-        clocks.start(draft, _clock(draft, rules), Timer.RESOLVE)
-    clocks.remind_later(draft, _clock(draft, rules))
+        clocks.start(draft, clock_of(draft, rules), Timer.RESOLVE)
+    clocks.remind_later(draft, clock_of(draft, rules))
     draft.say(Kind.ACKNOWLEDGED, f"Acknowledged by {actor.shown}", actor)
     _count_answer(draft, actor, rules)
     return Reason.ACKNOWLEDGED
@@ -106,7 +86,7 @@ def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> Reason:
         return Reason.ALREADY_ACKNOWLEDGED
     answer_pages(draft)
     draft.stop(Timer.DELIVERY)
-    clocks.remind_later(draft, _clock(draft, rules))
+    clocks.remind_later(draft, clock_of(draft, rules))
     if takes_over:
         draft.set(acknowledged_at=draft.now, acknowledged_by=actor)
         _count_answer(draft, actor, rules)
@@ -123,7 +103,7 @@ def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> Reason:
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None, assigned_to=None)
     draft.set(unacknowledged_at=draft.now)
     draft.say(Kind.UNACKNOWLEDGED, f"Given back by {event.actor.name}", event.actor)
-    start_clocks(draft, _clock(draft, rules), PageReason.UNACKNOWLEDGED, skip=event.notifier)
+    start_clocks(draft, clock_of(draft, rules), PageReason.UNACKNOWLEDGED, skip=event.notifier)
     return Reason.UNACKNOWLEDGED
 
 
@@ -166,73 +146,13 @@ def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> Reason:
     return reopen(draft, rules, draft.incident.firing(), said, by=event.actor, skip=event.notifier)
 
 
-def snooze(draft: Draft, event: Snoozed, rules: Rules) -> Reason:
-    """All clocks stand still until a time, or until the calendar's next working hours."""
-    incident = draft.start
-    refused = refusal(incident, event.episode)
-    if refused:
-        return refused
-    clock = _clock(draft, rules)
-    until = event.until or _working_hours(draft, clock)
-    if until <= draft.now:
-        return Reason.NO_SUCH_TIME
-    until = min(until, draft.now + SNOOZE_MAX)
-    if incident.state != "snoozed":
-        draft.set(snoozed_from=incident.state, snoozed_at=draft.now)
-        clocks.pause(draft, clock)
-    draft.set(state="snoozed", snoozed_until=until)
-    draft.timer(Timer.SNOOZE, until)
-    text = f"Snoozed by {event.actor.name} until {format_moment(until)}"
-    draft.say(Kind.SNOOZED, text, event.actor)
-    return Reason.SNOOZED
-
-
-def _working_hours(draft: Draft, clock: Clock) -> int:
-    """Return when work begins next; during working hours, after their end. 0: it never pauses."""
-    calendar = clock.calendar
-    closing = calendar.next_close(draft.now) if calendar.is_open(draft.now) else draft.now
-    return 0 if closing is None else calendar.next_open(closing)
-
-
-def wake(draft: Draft, rules: Rules) -> Reason:
-    """The snooze is over: who had nobody on it pages again, who was on it is reminded."""
-    _wake(draft, rules)
-    draft.say(Kind.SNOOZE_ENDED, "The snooze is over", via="automatic")
-    clock = _clock(draft, rules)
-    if draft.incident.state == "triggered":
-        page_again(draft, clock, PageReason.SNOOZE_ENDED)
-    else:
-        clocks.remind_later(draft, clock)
-        if draft.incident.held_reason:
-            page_next(draft, clock, held_for(draft.incident))
-        elif any(page_wanted("acknowledged", page) for page in draft.incident.pages.values()):
-            # It asked somebody who is on it already, and nobody answered before the snooze.
-            page_again(draft, clock, PageReason.SNOOZE_ENDED)
-        else:
-            page_growth(draft, rules)
-    return Reason.SNOOZE_ENDED
-
-
-def _wake(draft: Draft, rules: Rules) -> None:
-    """Return to the state before the snooze, with all clocks running on."""
-    slept = draft.now - draft.incident.snoozed_at
-    draft.stop(Timer.SNOOZE)
-    answered = draft.incident.snoozed_from == "acknowledged"
-    draft.set(state="acknowledged" if answered else "triggered", snoozed_until=0, snoozed_from="")
-    draft.set(clock_started_at=draft.incident.clock_started_at + slept)
-    clock = _clock(draft, rules)
-    clocks.resume(draft, clock)
-    clocks.start_missing(draft, clock)
-    arm_next(draft, clock, draft.incident.step + 1)
-
-
 def reassign(draft: Draft, event: Reassigned, rules: Rules) -> Reason:
     """Somebody else is to work on it; that is a sign of life, not an acknowledgement."""
     refused = refusal(draft.start, event.episode)
     if refused:
         return refused
     draft.set(assigned_to=event.assignee)
-    clocks.remind_later(draft, _clock(draft, rules))
+    clocks.remind_later(draft, clock_of(draft, rules))
     text = f"Assigned to {event.assignee.name} by {event.actor.name}"
     draft.say(Kind.ASSIGNED, text, event.actor)
     return Reason.ASSIGNED
@@ -249,9 +169,9 @@ def escalate(draft: Draft, event: Escalated, rules: Rules) -> Reason:
     if event.elsewhere:
         return Reason.ESCALATED
     if incident.state == "snoozed":
-        _wake(draft, rules)
-        clocks.remind_later(draft, _clock(draft, rules))
-    page_by_hand(draft, _clock(draft, rules))
+        end_snooze(draft, rules)
+        clocks.remind_later(draft, clock_of(draft, rules))
+    page_by_hand(draft, clock_of(draft, rules))
     return Reason.ESCALATED
 
 
@@ -265,7 +185,7 @@ def note(draft: Draft, event: Noted, rules: Rules) -> Reason:
     draft.set(notes=incident.notes + 1)
     draft.say(Kind.NOTE, event.text, event.actor)
     if incident.is_open and event.actor.ends == "human":
-        clocks.heard(draft, _clock(draft, rules))
+        clocks.heard(draft, clock_of(draft, rules))
     return Reason.NOTED
 
 
@@ -291,30 +211,6 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> Reaso
     draft.say(Kind.PRIORITY_SET, f"{before} to {event.priority}: {reason}", event.actor)
     follow_lower(draft, rules)
     return Reason.PRIORITY_LOWERED
-
-
-def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> Reason:
-    """Keep what was silenced in Alertmanager from here, and until when."""
-    made, actor = event.silence, event.actor
-    others = tuple(known for known in draft.incident.silences if known.id != made.id)
-    draft.set(silences=(*others, made)[-SILENCES_KEPT:])
-    until = format_moment(made.until)
-    text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
-    draft.say(Kind.SILENCED, text, actor)
-    return Reason.SILENCED
-
-
-def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> Reason:
-    """A silence was ended before its time."""
-    silences = draft.incident.silences
-    ended = next((known for known in silences if known.id == event.silence_id), None)
-    if ended is None or ended.expired_at:
-        return Reason.ALREADY_EXPIRED if ended else Reason.UNKNOWN_SILENCE
-    over = msgspec.structs.replace(ended, expired_at=draft.now)
-    draft.set(silences=tuple(over if known is ended else known for known in silences))
-    text = f"Silence ended by {event.actor.name}: {ended.matchers}"
-    draft.say(Kind.SILENCE_EXPIRED, text, event.actor)
-    return Reason.SILENCE_EXPIRED
 
 
 def deny(draft: Draft, event: Denied, _rules: Rules) -> Reason:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from receiver.cli.root import main
 from receiver.observability import audit
 from receiver.observability.logs import setup_logging
-from routing.event import PersonEvent
+from routing.person_event import PersonEvent
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack

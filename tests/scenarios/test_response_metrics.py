@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.incidents import Write
+from receiver.store.commits import Write
 from receiver.store.keys import Keys
 from tests.support.app import App
 from tests.support.fakes.pagerduty import FakePagerDuty

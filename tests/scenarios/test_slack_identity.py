@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from routing.event import Acknowledged
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged
 from tests.support.app import App
 from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
 from tests.support.slack_work import Work

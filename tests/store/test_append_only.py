@@ -12,9 +12,10 @@ import pytest
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.embedded import append_only_damage, append_only_repair
-from receiver.store.embedded.append_only import FOLDER, MANIFEST, State, read_file
+from receiver.store.embedded.append_only import FOLDER, State, read_file
 from receiver.store.embedded.append_only_damage import CREATED, How, examine, refuse_missing_files
 from receiver.store.embedded.append_only_repair import COPIES, mend
+from receiver.store.embedded.manifest import MANIFEST
 from receiver.store.embedded.self_repair import SAID_FOR_MS, acknowledge, told
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect

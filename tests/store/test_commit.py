@@ -7,16 +7,18 @@ import msgspec
 import pytest
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.incidents import Conflict, Duplicate, IncidentStore, Write, Written
+from receiver.store.commits import Conflict, Duplicate, Write, Written
+from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.lists.query import Query
 from receiver.store.records.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
+from routing.event import Event, TimerDue
 from routing.incident import SCHEMA, Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Reopened, Resolved
 from routing.vocabulary import Lane
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 

@@ -7,11 +7,13 @@ import msgspec
 import pytest
 
 from receiver.clock import Clock
-from receiver.engine.batch import LARGE_ALERTS, Waiting
+from receiver.engine.batch import LARGE_ALERTS
+from receiver.engine.batch_queue import Waiting
 from receiver.engine.dispatcher import Dispatcher
 from receiver.store.incidents import IncidentStore
-from routing.event import Acknowledged, AlertsReceived, Noted, TimerDue
+from routing.event import AlertsReceived, TimerDue
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Noted
 from routing.rules import Rules
 from tests.support.builders import GROUP, MINUTE, NOW, alert, received, rules
 from tests.support.patience import PATIENCE_S

@@ -8,14 +8,15 @@ import pytest
 
 from receiver.aio.background import end
 from receiver.store.incidents import IncidentStore
+from receiver.store.lists.legs import ListPage
 from receiver.store.lists.order import BAND, open_score
 from receiver.store.lists.query import CursorError, Query
-from receiver.store.lists.read import EXAMINED_MAX, ListPage
+from receiver.store.lists.read import EXAMINED_MAX
 from receiver.store.lists.sorting import Sorting
-from routing.event import Acknowledged, PriorityChanged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.matcher import parse_matchers
+from routing.person_event import Acknowledged, PriorityChanged, Resolved
 from tests.support.builders import MINUTE, NOW
 from tests.support.many import arrival, happen, open_many
 from tests.support.patience import PATIENCE_S

@@ -6,17 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.store.incidents import IncidentStore, Write, Written
+from receiver.store.commits import Write, Written
+from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys
 from receiver.store.records.record import encode_incident
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.register import Judged
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
-from routing.event import Acknowledged, Event, Resolved
+from routing.event import Event
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Resolved
 from routing.vocabulary import Lane
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 

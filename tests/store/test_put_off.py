@@ -6,7 +6,8 @@ import pytest
 
 from receiver.clock import Clock
 from receiver.outgoing_heartbeat.self_checks import check_delivery
-from receiver.store.incidents import IncidentStore, Write
+from receiver.store.commits import Write
+from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys, member
 from receiver.store.repair.put_off import RETRY_MAX_MS, PutOff
 from receiver.store.tasks import Task, TaskStore

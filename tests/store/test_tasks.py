@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.incidents import IncidentStore, Write
+from receiver.store.commits import Write
+from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys, member
 from receiver.store.tasks import Settled, Task, TaskStore
 from routing.decide import decide
-from routing.event import Escalated, Resolved
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Escalated, Resolved
 from routing.receipt import AlertKey, Receipt, merge_receipts
 from routing.rules import Step
 from routing.vocabulary import Lane

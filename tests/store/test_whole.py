@@ -7,8 +7,8 @@ import pytest
 
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
-from routing.event import Noted
 from routing.incident_parts import Actor
+from routing.person_event import Noted
 from routing.receipt import Receipt
 from routing.vocabulary import Lane
 from tests.support.builders import NOW

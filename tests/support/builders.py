@@ -6,13 +6,13 @@ import msgspec
 
 from routing.alert import Alert
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import AlertsReceived, Event
 from routing.group import Group
 from routing.incident import Incident
 from routing.rules import Clock, Rules, Step
+from routing.time_limit import parse_within
 
 NOW = 1_772_445_600_000
 MINUTE = 60_000

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from receiver.store.incidents import IncidentStore, Write, Written
+from receiver.store.commits import Write, Written
+from receiver.store.incidents import IncidentStore
 from routing.decide import decide
 from routing.event import Event
 from routing.incident import Incident

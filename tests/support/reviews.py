@@ -4,10 +4,10 @@ from typing import Any
 
 from receiver.review.build import review_of
 from receiver.review.model import Review
-from routing.deadline import parse_within
 from routing.event import AlertsReceived, Event
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.time_limit import parse_within
 from tests.support.builders import MINUTE, NOW, alert, play, received, rules
 
 ANN = Actor("Ann", "api")

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 Key = tuple[str, ...]
+OWN = "incident_manager"
 
 
 class Closed(NamedTuple):

@@ -11,9 +11,9 @@ page stays under some 3,000 lines, and add others when they happen.
 
 from collections.abc import Mapping
 
-from receiver.conditions import Subject
 from receiver.observability.metrics.enrichment import enrichment_families
 from receiver.observability.metrics.family import (
+    OWN,
     Closed,
     Family,
     Key,
@@ -32,6 +32,7 @@ from receiver.observability.metrics.response import (
     Configured,
     response_families,
 )
+from receiver.observability.metrics.service_state import connections, events, health, resources
 from receiver.store.response_totals import LAG_BUCKETS
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.vocabulary import Lane, Reason
@@ -44,14 +45,6 @@ FIRST_STATUSES = ("200", "202", "400", "401", "404", "500", "503")
 STRATEGIES = ("fingerprint", "group", "regroup")
 RESULTS = ("new", "joined", "repeat", "reopened", "resolved", "echo", "orphan", "covered")
 DELIVERY_STATUSES = ("success", "retry", "unknown", "failed")
-REQUEST_LANES = ("intake", "people")
-PORTS = ("api", "metrics", "status")
-POOLS = ("redis",)
-POOL_STATES = ("in_use", "max")
-DISK_STATES = ("free", "total")
-DURABILITY = ("every_write", "every_second", "assured", "accepted_loss", "refused")
-"""As ``store.durability.Level``, which a leaf does not import."""
-CACHES = ("records", "enrichment")
 CAUSES = (
     "rate_limit",
     "timeout",
@@ -66,30 +59,6 @@ CAUSES = (
 )
 """Why an attempt failed."""
 PROCESSED = ("committed", "unchanged", "dead_letter", "failed")
-HEARTBEATS = ("sent", "failed", "withheld")
-PAGERDUTY_WEBHOOKS = (
-    "applied",
-    "unchanged",
-    "duplicate",
-    "echo",
-    "learned",
-    "unmapped",
-    "ignored",
-    "dead_letter",
-    "refused",
-    "unavailable",
-)
-DAMAGED = (
-    "incident",
-    "group",
-    "timeline",
-    "receipt",
-    "agenda",
-    "index",
-    "figures",
-    "other",
-)
-"""As ``KINDS`` of the store's register, which metrics know nothing of."""
 DEAD_LETTERS = ("payload", "alert", "alert_part", "event")
 
 RESULT_OF: Mapping[str, str] = {
@@ -113,9 +82,6 @@ FIRST_LAGS = 80
 """Series made at the start for the delivery lag: all priorities of the first 20 notifiers."""
 
 
-_OWN = "incident_manager"
-
-
 def families(config: Configured) -> tuple[Family, ...]:
     """Return every metric that has labels or events; see ``Metrics`` for the process's own."""
     return (
@@ -125,10 +91,10 @@ def families(config: Configured) -> tuple[Family, ...]:
         *_deliveries(config),
         *_service(),
         *_agenda(),
-        *_health(config),
-        *_connections(config),
-        *_resources(),
-        *_events(),
+        *health(config),
+        *connections(config),
+        *resources(),
+        *events(),
         *enrichment_families(config),
     )
 
@@ -198,12 +164,12 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
             (),
         ),
         gauge(
-            f"{_OWN}_notifier_up",
+            f"{OWN}_notifier_up",
             "0 while every attempt of the last minutes failed, as this replica sees it: use min()",
             {"channel": channel},
         ),
         counter(
-            f"{_OWN}_budget_waits_total",
+            f"{OWN}_budget_waits_total",
             "Calls put off: budget used up, others more urgent, or quiet asked for by the service",
             {"channel": channel},
         ),
@@ -227,23 +193,23 @@ def _service() -> tuple[Family, ...]:
     """Return the families of alerts taken."""
     return (
         counter(
-            f"{_OWN}_alerts_processed_total",
+            f"{OWN}_alerts_processed_total",
             "Alerts processed, by what became of them",
             {"result": Closed(PROCESSED)},
         ),
         counter(
-            f"{_OWN}_dead_letters_total",
+            f"{OWN}_dead_letters_total",
             "What could be parsed but not used, and was put aside",
             {"reason": Closed(DEAD_LETTERS)},
         ),
         counter(
-            f"{_OWN}_unknown_severity_alerts_total",
+            f"{OWN}_unknown_severity_alerts_total",
             "Alerts whose severity is a word that nobody listed: they are at least P2",
             {"source": SOURCE},
             every(SOURCES),
         ),
         counter(
-            f"{_OWN}_folded_groups_total",
+            f"{OWN}_folded_groups_total",
             "Groups beyond their sender's incidents_per_minute, folded into its flood",
             {},
         ),
@@ -254,164 +220,30 @@ def _agenda() -> tuple[Family, ...]:
     """Return the families of the agenda and the clocks."""
     return (
         gauge(
-            f"{_OWN}_processing_queue_size",
+            f"{OWN}_processing_queue_size",
             "Agenda entries that are due, the same on every replica: use max(), not sum()",
         ),
         gauge(
-            f"{_OWN}_agenda_entries",
+            f"{OWN}_agenda_entries",
             "Agenda entries, due or not, the same on every replica: use max(), not sum()",
             {"lane": Closed(tuple(Lane))},
         ),
         gauge(
-            f"{_OWN}_agenda_delay_seconds",
+            f"{OWN}_agenda_delay_seconds",
             "How long what is due longest has waited, the same on every replica: use max()",
             {"lane": Closed(tuple(Lane))},
         ),
         gauge(
-            f"{_OWN}_agenda_put_off_entries",
+            f"{OWN}_agenda_put_off_entries",
             "Agenda entries found further ahead than their kind allows; they are due at once",
         ),
         gauge(
-            f"{_OWN}_clock_offset_seconds",
+            f"{OWN}_clock_offset_seconds",
             "How far a clock is ahead of the service's: Redis's, and this machine's own",
             {"clock": Closed(("redis", "machine"))},
         ),
         gauge(
-            f"{_OWN}_clock_behind_seconds",
+            f"{OWN}_clock_behind_seconds",
             "How far the service's clock is behind what Redis and this machine agree on",
-        ),
-    )
-
-
-def _health(config: Configured) -> tuple[Family, ...]:
-    """Return the families of how this process and its store are."""
-    return (
-        gauge(
-            f"{_OWN}_runbooks",
-            "Runbooks in the catalogue, by system",
-            {"system": Closed(config.systems)},
-        ),
-        gauge(
-            f"{_OWN}_event_loop_lag_seconds",
-            "Longest time within the last minute for which this process did nothing else",
-        ),
-        gauge(
-            f"{_OWN}_condition",
-            "1 while something is wrong with this replica: see problems in /health",
-            {"subject": Closed(tuple(Subject))},
-        ),
-        gauge(
-            f"{_OWN}_redis_up", "1 while a commit like that of a webhook just worked, and will last"
-        ),
-        gauge(
-            f"{_OWN}_durability",
-            "1 for how durable the server is: see durability in /health",
-            {"level": Closed(DURABILITY)},
-        ),
-        gauge(
-            f"{_OWN}_disk_bytes",
-            "Disk of storage.path, where the embedded server keeps its file",
-            {"state": Closed(DISK_STATES)},
-            (),
-        ),
-        gauge(
-            f"{_OWN}_damaged_records",
-            "What is stored and cannot be read, the same on every replica: use max(), not sum()",
-            {"kind": Closed(DAMAGED)},
-        ),
-    )
-
-
-def _connections(config: Configured) -> tuple[Family, ...]:
-    """Return the families of connections and requests."""
-    return (
-        gauge(
-            f"{_OWN}_connection_pool_connections",
-            "Connections of a pool: in use, and how many there may be",
-            {"pool": Closed((*POOLS, *config.channels)), "state": Closed(POOL_STATES)},
-            every(POOLS, POOL_STATES),
-        ),
-        gauge(
-            f"{_OWN}_connections",
-            "Connections to a port of this process, and how many there may be",
-            {"port": Closed(PORTS), "state": Closed(POOL_STATES)},
-        ),
-        counter(
-            f"{_OWN}_connections_refused_total",
-            "Connections that a port had no room for, as all others were being answered",
-            {"port": Closed(PORTS)},
-        ),
-        gauge(
-            f"{_OWN}_requests_in_flight",
-            "Requests being answered, by what they are for",
-            {"lane": Closed(REQUEST_LANES)},
-        ),
-        counter(
-            f"{_OWN}_requests_refused_total",
-            "Requests that were sent away with 503 at once, as more came than can be answered",
-            {"lane": Closed(REQUEST_LANES)},
-        ),
-        gauge(
-            f"{_OWN}_listen_overflows",
-            "Connections the system dropped before a program accepted them, of all on this machine",
-        ),
-        gauge(
-            f"{_OWN}_circuit_breaker_open",
-            "1 while the circuit breaker of an integration that is told is open or half open",
-            {"channel": Closed(config.channels)},
-            (),
-        ),
-    )
-
-
-def _resources() -> tuple[Family, ...]:
-    """Return the families of caches and of the store's memory."""
-    return (
-        gauge(f"{_OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
-        gauge(
-            f"{_OWN}_cache_size_bytes",
-            "How large a cache is, of its entries alone",
-            {"cache": Closed(CACHES)},
-        ),
-        gauge(
-            f"{_OWN}_cache_hit_rate",
-            "Share of look-ups that a cache answered since the start",
-            {"cache": Closed(CACHES)},
-        ),
-        gauge(
-            f"{_OWN}_storage_used_bytes",
-            "Memory that Redis uses, the same on every replica: use max(), not sum()",
-        ),
-        gauge(
-            f"{_OWN}_storage_max_bytes",
-            "maxmemory of Redis, 0 for none, the same on every replica: use max(), not sum()",
-        ),
-    )
-
-
-def _events() -> tuple[Family, ...]:
-    """Return the families of what comes from elsewhere, heartbeats and reloads."""
-    return (
-        counter(
-            f"{_OWN}_pagerduty_webhooks_total",
-            "Webhooks of PagerDuty, by what became of them",
-            {"outcome": Closed(PAGERDUTY_WEBHOOKS)},
-        ),
-        counter(
-            f"{_OWN}_heartbeats_total",
-            "Heartbeats that were due, by whether they went out",
-            {"outcome": Closed(HEARTBEATS)},
-        ),
-        gauge(
-            f"{_OWN}_heartbeat_sent_timestamp_seconds",
-            "When a heartbeat last went out, in seconds since the epoch",
-        ),
-        gauge(
-            f"{_OWN}_config_last_reload_successful",
-            "1 if the last attempt to load the configuration succeeded",
-        ),
-        gauge(
-            f"{_OWN}_config_last_reload_success_timestamp_seconds",
-            "When the configuration was last loaded, in seconds since the epoch",
         ),
     )

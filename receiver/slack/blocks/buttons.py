@@ -9,7 +9,9 @@ from typing import Any
 from receiver.actions.registry import REGISTRY
 from receiver.notify.notifier import View
 from receiver.slack.blocks.verbs import asking, name_of
-from routing.event import (
+from routing.group import split_id
+from routing.incident import Incident
+from routing.person_event import (
     Acknowledged,
     ActionItemAdded,
     Escalated,
@@ -19,8 +21,6 @@ from routing.event import (
     Resolved,
     StatusUpdated,
 )
-from routing.group import split_id
-from routing.incident import Incident
 from routing.runbook import is_link
 
 Block = dict[str, Any]

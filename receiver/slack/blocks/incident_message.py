@@ -4,104 +4,26 @@ Limits: docs.slack.dev, "Block Kit" (header 150, section 3000, button 75 and val
 50 blocks); all text of a message stays well below the undocumented 12,000.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from receiver.config_types import is_user_id
 from receiver.notify.notifier import View
 from receiver.slack.blocks.buttons import controls
+from receiver.slack.blocks.findings import findings_text
 from receiver.slack.blocks.reach import unreached_line
-from receiver.slack.mrkdwn import escaped, mention, moment, mrkdwn, plain
-from receiver.templates import render
+from receiver.slack.blocks.spans import durations, whole_seconds
+from receiver.slack.blocks.thread import TEXT_MAX
+from receiver.slack.mrkdwn import escaped, moment, mrkdwn, plain
 from routing.alert import Alert
 from routing.duration import format_duration
-from routing.escalation import why
 from routing.incident import Incident
-from routing.incident_parts import Entry, Finding
 from routing.runbook import is_link
-from routing.vocabulary import Kind
 
 HEADER_MAX = 150
-TEXT_MAX = 300
 ALERTS_SHOWN = 5
 # Five alerts, each with a name (80), where (120), since and a summary, fit into one section.
 ALERT_MAX = 280
-NOTE_MAX = 2_500
 SUMMARY_NAMES = ("summary", "description", "message")
 WHERE_NAMES = ("cluster", "system", "namespace", "service", "job", "instance", "pod")
-NOTES_SHOWN = 20
-NOTEWORTHY: Mapping[str, str] = {
-    Kind.ESCALATED: "📣",
-    Kind.DEADLINE_MISSED: "⏰",
-    Kind.DELIVERY_FAILED: "⚠️",
-    Kind.DELIVERY_LATE: "⚠️",
-    Kind.DELIVERY_NOTE: "⚠️",
-    Kind.UNDELIVERABLE: "⚠️",
-    Kind.REACHED: "✅",
-    Kind.DELIVERY_RECOVERED: "✅",
-    Kind.EXHAUSTED: "⚠️",
-    Kind.ACKNOWLEDGED: "🟡",
-    Kind.RESOLVED: "🟢",
-    Kind.REOPENED: "🔴",
-    Kind.ECHO_BELIEVED: "🔴",
-    Kind.PRIORITY_RAISED: "🔺",
-    Kind.UNACKNOWLEDGED: "↩️",
-    Kind.SNOOZED: "💤",
-    Kind.SNOOZE_ENDED: "🔔",
-    Kind.ASSIGNED: "👤",
-    Kind.ESCALATED_BY: "📣",
-    Kind.NOTE: "📝",
-    Kind.ACTION_ITEM: "📌",
-    Kind.MERGED: "🔗",
-    Kind.MERGED_IN: "🔗",
-    Kind.PART_CHANGED: "🔗",
-    Kind.PRIORITY_SET: "🔻",
-    Kind.SILENCED: "🔕",
-    Kind.SILENCE_EXPIRED: "🔔",
-    Kind.FLAPPING: "〰️",
-    Kind.CALMED: "〰️",
-    Kind.JOINED: "🔴",
-    Kind.GROWN: "📈",
-    Kind.PUBLISHED: "🌐",
-    Kind.STATUS_UPDATE: "🌐",
-    Kind.STATUS_HIDDEN: "🌐",
-    Kind.STALE: "❔",
-    Kind.VANISHED: "❔",
-    Kind.CONTINUED: "🔗",
-}
-"""Timeline entries a thread is told, and how they look; a quiet thread is a feature."""
-_SAID_BY_PAGE = frozenset(
-    {
-        Kind.ACKNOWLEDGED,
-        Kind.DEADLINE_MISSED,
-        Kind.DELIVERY_FAILED,
-        Kind.DELIVERY_LATE,
-        Kind.DELIVERY_RECOVERED,
-        Kind.ECHO_BELIEVED,
-        Kind.ESCALATED,
-        Kind.ESCALATED_BY,
-        Kind.EXHAUSTED,
-        Kind.PRIORITY_RAISED,
-        Kind.REACHED,
-        Kind.REOPENED,
-        Kind.RESOLVED,
-        Kind.SNOOZE_ENDED,
-        Kind.UNACKNOWLEDGED,
-        Kind.UNDELIVERABLE,
-    }
-)
-"""What led to a page, which says enough of it; anything else a page tells the thread as well."""
-FINDING_MAX, FOUND_MAX = 220, 2_900
-# What does not fit into one section is left out: first a line's link, then the line.
-_FOUND = {
-    "summary": ("🧭", ""),
-    "prometheus": ("📈", "graph"),
-    "changes": ("🚀", "change"),
-    "similar": ("🕘", "incident"),
-    "runbook": ("📖", ""),
-    "on_call": ("📟", ""),
-}
-"""What was found out, in the order and with the looks of a message, and the word of its link."""
 _LOOKS = {
     "triggered": "🔴",
     "acknowledged": "🟡",
@@ -167,70 +89,9 @@ def plain_message(view: View) -> str:
     return "\n".join(lines)
 
 
-def page_text(view: View, people: str = "") -> str:
-    """Return the broadcast reply that pages again: whom, what and why.
-
-    ``people`` is mrkdwn that names who is on call.
-    """
-    incident, page = view.incident, view.page
-    deadline = incident.deadlines.get("acknowledge")
-    beside = [entry for entry in noteworthy(view.timeline) if entry.kind not in _SAID_BY_PAGE]
-    return render(
-        "slack/page.j2",
-        note=thread_note(view, beside) if beside else "",
-        who=f"{mention(page.mention)} {people}".strip(),
-        priority=incident.priority,
-        title=mrkdwn(incident.title, TEXT_MAX),
-        step=page.step + 1,
-        why=why(page.reason),
-        deadline_missed=bool(deadline and deadline.missed_at and incident.state == "triggered"),
-        due=moment(deadline.due) if deadline else "",
-    )
-
-
 def mention_block(view: View, who: str) -> list[Block]:
     """Return the block that rings ``who`` (as Slack parses it) in a new message; [] for nobody."""
     return [_section(view.incident, "mention", who)] if who else []
-
-
-def noteworthy(entries: tuple[Entry, ...]) -> list[Entry]:
-    """Return the timeline entries a thread is told."""
-    return [entry for entry in entries if entry.kind in NOTEWORTHY]
-
-
-def thread_note(view: View, entries: list[Entry]) -> str:
-    """Return one reply that tells several timeline entries; the end says how long it took."""
-    shown = entries[-NOTES_SHOWN:]
-    share = max(60, NOTE_MAX // len(shown))
-    texts = [_note_text(view, entry, share) for entry in shown]
-    ends = [place for place, entry in enumerate(shown) if entry.kind == Kind.RESOLVED]
-    if ends and view.incident.state == "resolved":
-        texts[ends[-1]] += f" ({_durations(view.incident)})"
-    looks = [NOTEWORTHY[entry.kind] for entry in shown]
-    return render("slack/note.j2", entries=list(zip(looks, texts, strict=True)))
-
-
-def _note_text(view: View, entry: Entry, limit: int) -> str:
-    """Return the words of an entry; whoever was assigned is told so."""
-    text, assignee = mrkdwn(entry.text, limit), view.incident.assigned_to
-    known = assignee is not None and is_user_id(assignee.id)
-    if (
-        assignee
-        and known
-        and entry.kind == Kind.ASSIGNED
-        and f" to {assignee.name} by" in entry.text
-    ):
-        return f"{text} <@{assignee.id}>"
-    return text
-
-
-def _durations(incident: Incident) -> str:
-    opened = incident.episode_opened_at
-    took = f"after {format_duration(_whole(incident.resolved_at - opened))}"
-    if not incident.acknowledged_at:
-        return took
-    answered = format_duration(_whole(incident.acknowledged_at - opened))
-    return f"{took}, acknowledged after {answered}"
 
 
 def _block_id(incident: Incident, part: str) -> str:
@@ -283,9 +144,9 @@ def _clock_line(view: View) -> str:
         who = f"*{mrkdwn(by.name, 80)}*" if by and by.via != "automatic" else "itself"
         if incident.merged_into:
             return f"Merged into `{incident.merged_into}` by {who}, {moment(incident.resolved_at)}"
-        return f"Resolved by {who} {_durations(incident)}, {moment(incident.resolved_at)}"
+        return f"Resolved by {who} {durations(incident)}, {moment(incident.resolved_at)}"
     if incident.state == "acknowledged" and incident.acknowledged_by:
-        took = format_duration(_whole(incident.acknowledged_at - opened))
+        took = format_duration(whole_seconds(incident.acknowledged_at - opened))
         name = mrkdwn(incident.acknowledged_by.name, 80)
         return f"Acknowledged by *{name}* after {took}{_next_deadline(incident, 'resolve')}"
     if incident.state == "snoozed":
@@ -303,11 +164,6 @@ def _next_deadline(incident: Incident, name: str) -> str:
     return f"  ⏱ {name.capitalize()} by *{moment(deadline.due)}*"
 
 
-def _whole(duration: int) -> int:
-    """Return a duration (ms) in whole seconds, never below zero."""
-    return max(0, duration) // 1000 * 1000
-
-
 def _context(view: View) -> Block:
     incident = view.incident
     step = f" · escalation step {incident.step + 1}" if incident.step > 0 else ""
@@ -322,29 +178,8 @@ def _context(view: View) -> Block:
 
 
 def _findings(incident: Incident) -> list[Block]:
-    """Return what was found out beside the alerts; it names who is on call, and rings nobody."""
-    lines: list[str] = []
-    left = FOUND_MAX
-    for found in incident.context:
-        text, link = _finding_line(found)
-        line = text + link if len(text + link) <= left else text
-        if text and len(line) <= left:
-            lines.append(line)
-            left -= len(line) + 1
-    return [_section(incident, "found", "\n".join(lines))] if lines else []
-
-
-def _finding_line(found: Finding) -> tuple[str, str]:
-    """Return a finding's words and its link, both as Slack parses them."""
-    if found.enricher not in _FOUND:
-        return "", ""
-    look, word = _FOUND[found.enricher]
-    text = mrkdwn(found.text, FINDING_MAX)
-    if found.enricher == "similar":
-        text = f"{moment(found.at)} {text}"
-    # A "|" or ">" in an address would end it.
-    url = found.url.replace("&", "&amp;").replace("|", "%7C").replace(">", "%3E")
-    return f"{look} {text}", f"  <{url}|{word}>" if word and url else ""
+    text = findings_text(incident)
+    return [_section(incident, "found", text)] if text else []
 
 
 def _ordinal(number: int) -> str:

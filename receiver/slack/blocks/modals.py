@@ -28,9 +28,9 @@ from receiver.slack.blocks.modal_parts import (
 from receiver.slack.blocks.verbs import asking
 from receiver.slack.mrkdwn import moment, mrkdwn, plain
 from routing.alert import PRIORITIES
-from routing.event import Acknowledged, Escalated, Reopened, StatusUpdated
 from routing.incident import Incident
 from routing.incident_parts import Silence
+from routing.person_event import Acknowledged, Escalated, Reopened, StatusUpdated
 
 _ON_THE_MESSAGE = {Acknowledged.action, Escalated.action, Reopened.action}
 _IN_MENUS = {verb for verb, _ in (*OPEN_MENU, *CLOSED_MENU)} - {"action_item"}

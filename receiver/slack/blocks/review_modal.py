@@ -12,7 +12,7 @@ from receiver.slack.blocks.modals import notice
 from receiver.slack.blocks.verbs import name_of
 from receiver.slack.mrkdwn import moment, mrkdwn
 from routing.duration import format_duration
-from routing.event import ActionItemDone
+from routing.person_event import ActionItemDone
 from routing.runbook import is_link
 
 LINES_SHOWN = 30

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from receiver.actions.registry import REGISTRY
-from receiver.actions.response import WORKING_HOURS
 from receiver.actions.row import Action, Field, Input
+from receiver.actions.steering import WORKING_HOURS
 
 
 class Verb(NamedTuple):

@@ -16,7 +16,8 @@ from receiver.slack.blocks.verbs import Verb, verb_of
 from receiver.slack.interactions.payload import Interaction, Json, table, text
 from receiver.slack.interactions.workspace import Workspace, said
 from receiver.store.lists.query import Query
-from routing.event import (
+from routing.incident import Incident
+from routing.person_event import (
     ActionItemDone,
     Merged,
     PriorityChanged,
@@ -25,7 +26,6 @@ from routing.event import (
     Snoozed,
     StatusUpdated,
 )
-from routing.incident import Incident
 from routing.silence import default_matchers
 from routing.vocabulary import Reason
 

@@ -9,8 +9,8 @@ from receiver.slack.blocks.buttons import button, target
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.blocks.reach import unreached_line
 from receiver.slack.mrkdwn import moment, mrkdwn, plain
+from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import Query
-from receiver.store.lists.read import ListPage
 from routing.alert import PRIORITIES
 from routing.group import split_id
 from routing.incident import OPEN_STATES, Incident

@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.registry import REGISTRY
-from receiver.actions.response import WORKING_HOURS
+from receiver.actions.steering import WORKING_HOURS
 from receiver.actions.words import DONE
 from receiver.errors import PayloadError
 from receiver.notify.notifier import Person, View
@@ -27,9 +27,9 @@ from receiver.slack.interactions.workspace import Workspace, said
 from receiver.slack.mrkdwn import mrkdwn
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
-from routing.event import Acknowledged, Noted, Resolved, Snoozed
 from routing.incident import Incident
 from routing.incident_parts import Page
+from routing.person_event import Acknowledged, Noted, Resolved, Snoozed
 
 Answer = dict[str, Any]
 LISTED = 8

@@ -11,7 +11,7 @@ from receiver.actions.registry import OPEN, permission_of
 from receiver.actions.row import Body, Input
 from receiver.actions.silence import SILENCE_ACTIONS
 from receiver.actions.words import REFUSED
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError, StoreUnavailableError
 from receiver.slack.blocks import modals
 from receiver.slack.blocks.modal_parts import Origin, read_origin

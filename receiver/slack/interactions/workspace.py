@@ -12,7 +12,7 @@ from receiver.actions.perform import Actions
 from receiver.actions.row import Body
 from receiver.actions.words import REFUSED, refusal_of
 from receiver.clock import Clock
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http_client import proxy_of
@@ -23,8 +23,8 @@ from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.payload import Interaction
 from receiver.slack.interactions.permissions import Permissions
 from receiver.slack.mrkdwn import mrkdwn
-from routing.event import Denied
 from routing.incident import Incident
+from routing.person_event import Denied
 from routing.vocabulary import Reason
 
 log = logging.getLogger("slack")

@@ -8,7 +8,6 @@ commit is one script call, so it is one such transaction: half of one is never c
 """
 
 import mmap
-import os
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -17,13 +16,10 @@ from pathlib import Path
 import msgspec
 
 FOLDER = "appendonlydir"
-MANIFEST = "appendonly.aof.manifest"
 
 _LONGEST = 512 * 1024 * 1024
 """Bytes of one argument, and number of arguments, at most (Valkey, ``proto-max-bulk-len``)."""
 _LINE_MAX = 32
-_NUMBERED = re.compile(r"appendonly\.aof\.(\d+)\.(?:base\.rdb|incr\.aof)")
-_LISTED = re.compile(r'file "?([^"/\s]+)"? seq (\d+) type ([bih])(?: .*)?')
 _INCIDENT = re.compile(rb"im:\{\d+\}:i:([0-9]+-[0-9a-f]{16}-[0-9]+)\r")
 _START = b"\r\n*"
 """How one command ends and the next begins. No word of ours has it inside: JSON breaks no line."""
@@ -67,17 +63,6 @@ class FileReading(msgspec.Struct, frozen=True):
         return f"of incident {', '.join(self.incidents[:_NAMED_MAX])}{rest}"
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """The files a manifest names, each of them a path; ``base`` None: there is none."""
-
-    base: Path | None
-    commands: tuple[Path, ...]
-
-
-class ManifestError(ValueError):
-    """The manifest cannot be read; the text says why."""
-
-
 class _CutError(Exception):
     """The bytes end in the middle of the command that begins ``at``."""
 
@@ -88,59 +73,6 @@ class _CutError(Exception):
 
 class _DamagedError(Exception):
     """What stands here is no command; the text says what it is."""
-
-
-def read_manifest(folder: Path) -> Listed:
-    """Return what the manifest of an ``appendonlydir`` lists. ManifestError, OSError."""
-    text = (folder / MANIFEST).read_bytes().decode(errors="replace")
-    if text and not text.endswith("\n"):
-        raise ManifestError("it ends in the middle of a line")
-    base, commands = None, []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line or line.startswith("#"):
-            continue
-        found = _LISTED.fullmatch(line)
-        if found is None:
-            raise ManifestError(f"line {number} is no entry")
-        if found[3] == "b":
-            base = folder / found[1]
-        elif found[3] == "i":
-            commands.append((int(found[2]), folder / found[1]))
-    if base is None and not commands:
-        raise ManifestError("it lists no file")
-    return Listed(base, tuple(path for _, path in sorted(commands)))
-
-
-def write_manifest(folder: Path, listed: Listed) -> None:
-    """Replace the manifest by one that lists these files, durably. OSError."""
-    files = [] if listed.base is None else [(listed.base, "b")]
-    files += [(path, "i") for path in listed.commands]
-    lines = [f"file {path.name} seq {sequence(path)} type {kind}\n" for path, kind in files]
-    temporary = folder / f"temp-{MANIFEST}"
-    with temporary.open("w") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / MANIFEST)
-
-
-def sequence(path: Path) -> int:
-    """Return the number in a file's name, as in ``appendonly.aof.2.incr.aof``; 0 without one."""
-    found = _NUMBERED.fullmatch(path.name)
-    return int(found[1]) if found else 0
-
-
-def found_by_name(folder: Path) -> Listed | None:
-    """Return the files a lost manifest must have listed; None when their names do not tell.
-
-    Two base files mean that a rewrite had just ended: which changes the newer one has already is
-    known to the manifest alone, and applying them twice would be wrong.
-    """
-    bases = list(folder.glob("appendonly.aof.*.base.rdb"))
-    commands = sorted(folder.glob("appendonly.aof.*.incr.aof"), key=sequence)
-    if len(bases) != 1:
-        return None
-    return Listed(bases[0], tuple(commands))
 
 
 def read_file(path: Path) -> FileReading:

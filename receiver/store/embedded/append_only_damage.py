@@ -11,16 +11,8 @@ from pathlib import Path
 import msgspec
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.embedded.append_only import (
-    FOLDER,
-    MANIFEST,
-    FileReading,
-    Listed,
-    ManifestError,
-    State,
-    read_file,
-    read_manifest,
-)
+from receiver.store.embedded.append_only import FOLDER, FileReading, State, read_file
+from receiver.store.embedded.manifest import MANIFEST, Listed, ManifestError, read_manifest
 from receiver.store.embedded.process import find_binary
 
 CREATED = "created"

@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.embedded.append_only import (
-    FOLDER,
+from receiver.store.embedded.append_only import FOLDER, FileReading
+from receiver.store.embedded.append_only_damage import Damage, How, Kind, refusal
+from receiver.store.embedded.manifest import (
     MANIFEST,
-    FileReading,
     Listed,
     ManifestError,
     found_by_name,
     read_manifest,
     write_manifest,
 )
-from receiver.store.embedded.append_only_damage import Damage, How, Kind, refusal
 
 COPIES = "damaged"
 COPIES_KEPT = 3

@@ -7,12 +7,19 @@ filters fit little, never keeps the event loop to itself.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from receiver.store.keys import Keys
-from receiver.store.lists.order import BAND, BANDS, UNSORTED, band_of
+from receiver.store.lists.legs import (
+    MOST,
+    Leg,
+    ListPage,
+    Source,
+    after_rows,
+    source_of,
+    span_of,
+)
+from receiver.store.lists.order import BANDS, UNSORTED, band_of
 from receiver.store.lists.query import Place, Query
 from receiver.store.records.read import RecordReader
 from receiver.store.redis import unavailable_is_503
@@ -24,41 +31,8 @@ CHUNK = 64
 """Records read in one round trip: some milliseconds of decoding at most."""
 EXAMINED_MAX = 2_000
 """Records that one page looks at: a filter that fits few gives a short page, and ``next``."""
-MOST = 9 * 10**15
-"""The greatest score, far from where doubles begin to skip whole numbers."""
 TIES = 128
 """Incidents that may share a score, as all do that one commit opens, at no further round trip."""
-
-
-class ListPage(msgspec.Struct, frozen=True):
-    """A page of a list: ``next`` is the cursor of the rest, "" at the end.
-
-    ``total``: how many the whole list has; None where only reading all of it would tell.
-    """
-
-    incidents: list[Incident]
-    next: str
-    total: int | None
-
-
-class Source(NamedTuple):
-    """A part of an index that is in order: scores from ``low`` to before ``high`` (0: no end).
-
-    What a score has beyond ``base`` is its key, by which sources are merged.
-    """
-
-    keys: Keys
-    key: str
-    base: int = 0
-    low: int = 0
-    high: int = 0
-
-
-class Leg(NamedTuple):
-    """Sources merged by (key, id), the greatest first if ``down``. One leg follows another."""
-
-    sources: list[Source]
-    down: bool = False
 
 
 Row = tuple[int, str]
@@ -127,7 +101,7 @@ class IncidentLists:
         pipeline = self._redis.pipeline(transaction=False)
         for keys in self._shards:
             for band in BANDS:
-                low, high = _span(_band(keys, band))
+                low, high = span_of(source_of(keys, band))
                 pipeline.zcount(keys.open, low, high)
         counts: list[int] = await pipeline.execute()
         return counts
@@ -200,10 +174,10 @@ class IncidentLists:
             return [Leg(closed, down=query.sort != "oldest")]
         bands = [UNSORTED, *map(band_of, query.priorities)] if query.priorities else list(BANDS)
         if query.sort != "urgent":
-            opened = [_band(keys, band) for band in bands for keys in self._shards]
+            opened = [source_of(keys, band) for band in bands for keys in self._shards]
             return [Leg([*opened, *closed], down=query.sort == "newest")]
         if query.priorities:
-            legs = [Leg([_band(keys, band) for keys in self._shards]) for band in bands]
+            legs = [Leg([source_of(keys, band) for keys in self._shards]) for band in bands]
         else:
             # The index is in this very order.
             legs = [Leg([Source(keys, keys.open) for keys in self._shards])]
@@ -217,7 +191,7 @@ class IncidentLists:
             read = partial(self._read_sources, sources, place, asked, down=leg.down)
             short = []
             for source, rows in zip(sources, await self._call(read), strict=True):
-                after = _after(source, rows, place, down=leg.down)
+                after = after_rows(source, rows, place, down=leg.down)
                 if len(after) < size and len(rows) == asked:
                     # More share the score of the place than were read: from the start again, for
                     # what is skipped by its number would be another after one of them has ended.
@@ -233,7 +207,7 @@ class IncidentLists:
     ) -> list[list[tuple[bytes, float]]]:
         pipeline = self._redis.pipeline(transaction=False)
         for source in sources:
-            low, high = _span(source)
+            low, high = span_of(source)
             if place is not None:
                 # Its own score as well: others may share it.
                 known = source.base + place.key
@@ -255,25 +229,3 @@ class IncidentLists:
             named |= set(await self._mending.members(source.keys, source.key, members))
         shown = [(key, name.decode("ascii", "replace")) for key, name, _ in rows]
         return [row for row in shown if row[1] in named]
-
-
-def _band(keys: Keys, band: int) -> Source:
-    base = band * BAND
-    return Source(keys, keys.open, base, base, base + BAND if band < BANDS[-1] else 0)
-
-
-def _span(source: Source) -> tuple[str, str]:
-    """Return the least and the greatest score of a source, as Redis reads them."""
-    low = str(source.low) if source.low else "-inf"
-    return low, f"({source.high}" if source.high else "+inf"
-
-
-def _after(
-    source: Source, rows: Sequence[tuple[bytes, float]], place: Place | None, *, down: bool
-) -> list[tuple[int, bytes]]:
-    # A score that nobody of ours wrote may be infinite.
-    found = [(int(min(max(score, 0), MOST)) - source.base, name) for name, score in rows]
-    if place is None:
-        return found
-    known = (place.key, place.id.encode())
-    return [row for row in found if (row < known if down else row > known)]

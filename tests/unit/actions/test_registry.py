@@ -19,10 +19,10 @@ from receiver.slack.blocks.form import form
 from receiver.slack.blocks.modals import more
 from receiver.slack.blocks.verbs import asking, form_of, name_of, verb_of
 from receiver.web.console_forms import forms_of
-from routing.event import Denied, PersonEvent, StatusHidden
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor, Publication
+from routing.person_event import Denied, PersonEvent, StatusHidden
 from tests.support.fakes.slack_views import ViewChecker
 
 ANN = Actor("ann", "api")

@@ -10,14 +10,14 @@ from receiver.actions.silencer import Silencer
 from receiver.alertmanager.config import AlertmanagerConfig
 from receiver.alertmanager.silences import Silences
 from receiver.clock import Clock
-from receiver.engine.batch import Outcome
+from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
-from routing.event import Silenced, SilenceExpired
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor, Silence
 from routing.matcher import parse_matchers
+from routing.person_event import Silenced, SilenceExpired
 from routing.vocabulary import Reason
 from tests.support.fakes.alertmanager import FakeAlertmanager
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from receiver.engine.batch import Queue, Waiting
-from routing.event import Acknowledged, TimerDue
+from receiver.engine.batch_queue import Queue, Waiting
+from routing.event import TimerDue
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged
 from tests.support.builders import alert, received
 
 

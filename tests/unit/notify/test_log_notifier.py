@@ -9,9 +9,10 @@ import pytest
 from receiver.notify.log import LogNotifier
 from receiver.notify.notifier import Delivered, Step, View
 from routing.decide import decide
-from routing.event import Acknowledged, Resolved, TimerDue
+from routing.event import TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor, Entry
+from routing.person_event import Acknowledged, Resolved
 from routing.receipt import Receipt
 from routing.rules import Step as PolicyStep
 from tests.support.builders import MINUTE, NOW, alert, received, rules

@@ -14,16 +14,13 @@ from multidict import CIMultiDict
 
 from receiver import secrets
 from receiver.observability import logs
-from receiver.observability.logs import (
-    CLASSES,
-    ConsoleFormatter,
-    JsonFormatter,
+from receiver.observability.correlation import (
     correlation_id,
     correlation_id_of,
     new_correlation_id,
-    setup_logging,
     trace_context,
 )
+from receiver.observability.logs import CLASSES, ConsoleFormatter, JsonFormatter, setup_logging
 from receiver.secrets import Secrets, redact
 from tests.support.places import ROOT
 

@@ -13,13 +13,14 @@ from multidict import CIMultiDict
 from receiver.cli.root import main
 from receiver.errors import ConfigError
 from receiver.observability import tracing
-from receiver.observability.tracing import Tracing, build_tracing, read_context
+from receiver.observability.trace_context import read_context
+from receiver.observability.tracing import Tracing, build_tracing
 from receiver.observability.tracing_config import TracingConfig, is_installed, is_wanted
 from receiver.settings.load import load_settings
 from routing.decision import Decision
-from routing.event import Noted
 from routing.incident import Incident
 from routing.incident_parts import AUTOMATIC, Page
+from routing.person_event import Noted
 from routing.vocabulary import Reason
 from tests.support.builders import GROUP
 from tests.support.places import ROOT

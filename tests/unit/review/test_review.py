@@ -10,24 +10,23 @@ from receiver.review.build import review_of
 from receiver.review.model import is_span, is_time, to_json
 from receiver.slack.blocks.review_modal import review_window
 from routing.actions.action_items import ITEMS_MAX
-from routing.deadline import parse_within
 from routing.decide import decide
-from routing.event import (
+from routing.event import AlertsReceived, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor
+from routing.person_event import (
     Acknowledged,
     ActionItemAdded,
     ActionItemDone,
-    AlertsReceived,
     Merged,
     Noted,
     PriorityChanged,
     Reopened,
     Resolved,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident import Incident
-from routing.incident_parts import Actor
 from routing.receipt import Receipt
+from routing.time_limit import parse_within
 from tests.support.builders import GROUP, KEY, MINUTE, NOW, alert, play, received, rules
 from tests.support.reviews import ANN, RULES, fire, reviewed
 

@@ -15,9 +15,9 @@ from receiver.review.build import review_of
 from receiver.review.render import ReviewPages, problem_of
 from receiver.text.markdown import escape_markdown
 from receiver.text.visible import visible
-from routing.event import Acknowledged, Resolved
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry
+from routing.person_event import Acknowledged, Resolved
 from tests.support.builders import alert, received
 from tests.support.odd_incidents import INCIDENTS
 from tests.support.reviews import ANN, fire, reviewed

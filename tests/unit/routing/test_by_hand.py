@@ -3,19 +3,18 @@
 import msgspec
 
 from routing.decision import Decision
-from routing.event import (
+from routing.event import Event, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor, Silence
+from routing.person_event import (
     Denied,
     Escalated,
-    Event,
     PriorityChanged,
     Reopened,
     Resolved,
     Silenced,
     SilenceExpired,
-    TimerDue,
 )
-from routing.incident import Incident
-from routing.incident_parts import Actor, Silence
 from routing.rules import Rules
 from tests.support import builders
 from tests.support.builders import MINUTE, NOW, alert, received, rules

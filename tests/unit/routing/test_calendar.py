@@ -10,8 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from routing.calendar import HORIZON_YEARS, Calendar, Span, public_holidays
 from routing.config.base import Section
-from routing.config.calendar import CalendarConfig, TimeLimitText, parse_spans
-from routing.deadline import TimeLimit, explain_due, parse_within
+from routing.config.calendar import CalendarConfig, TimeLimitText
+from routing.config.calendar_text import parse_spans
+from routing.deadline import explain_due
+from routing.time_limit import TimeLimit, parse_within
 from tests.support.deadline_table import (
     BERLIN,
     BERLIN_ALWAYS,

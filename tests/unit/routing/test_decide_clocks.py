@@ -2,21 +2,20 @@
 
 import pytest
 
-from routing.deadline import parse_within
 from routing.decision import Decision
-from routing.event import (
+from routing.event import Event, TimerDue
+from routing.incident_parts import Actor
+from routing.person_event import (
     Acknowledged,
-    Event,
     Merged,
     Noted,
     PriorityChanged,
     Resolved,
     Snoozed,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident_parts import Actor
 from routing.rules import Rules
+from routing.time_limit import parse_within
 from tests.support.builders import MINUTE, NOW, alert, clock, play, received, rules, rules_of
 
 ANN = Actor("ann", "slack", "U1")

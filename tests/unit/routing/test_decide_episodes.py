@@ -4,9 +4,10 @@ import pytest
 
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import Acknowledged, Event, Reopened, Resolved, TimerDue
+from routing.event import Event, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Reopened, Resolved
 from routing.rules import Rules
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 

@@ -9,40 +9,42 @@ from hypothesis import strategies as st
 
 from routing.actions.merge import UNTOLD
 from routing.condition import Condition
-from routing.deadline import parse_within
 from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision, Schedule
 from routing.event import (
-    Acknowledged,
-    ActionItemAdded,
-    ActionItemDone,
     AlertsReceived,
     DeliveryFailed,
     DeliveryNoted,
+    Event,
+    MergeNews,
+    Seen,
+    TimerDue,
+)
+from routing.incident import Incident
+from routing.incident_parts import INFORMED, Actor, Finding, Silence
+from routing.matcher import parse_matchers
+from routing.person_event import (
+    Acknowledged,
+    ActionItemAdded,
+    ActionItemDone,
     Denied,
     Escalated,
-    Event,
     Merged,
-    MergeNews,
     Noted,
     PriorityChanged,
     Reassigned,
     Reopened,
     Resolved,
-    Seen,
     Silenced,
     SilenceExpired,
     Snoozed,
     StatusHidden,
     StatusUpdated,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident import Incident
-from routing.incident_parts import INFORMED, Actor, Finding, Silence
-from routing.matcher import parse_matchers
 from routing.rules import Clock, Repage, Rules, Step
 from routing.status_rule import STATUSES, WORDINGS, Component, StatusRule
+from routing.time_limit import parse_within
 from routing.vocabulary import Timer
 from tests.support.builders import CALENDAR, KEY, MINUTE, NOW, alert, received
 from tests.support.histories import SNAPSHOTS, Snapshot

@@ -5,22 +5,20 @@ import msgspec
 from receiver.store.records.record import decode_incident, encode_incident
 from routing.actions.merge import news
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.decide import decide
-from routing.event import (
+from routing.event import HeartbeatSeen, Seen, TimerDue
+from routing.incident_parts import Actor
+from routing.person_event import (
     Acknowledged,
     Escalated,
-    HeartbeatSeen,
     Merged,
     Noted,
     Resolved,
-    Seen,
     Snoozed,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident_parts import Actor
 from routing.rules import Step
+from routing.time_limit import parse_within
 from tests.support.builders import (
     GROUP,
     KEY,

@@ -4,9 +4,10 @@ import pytest
 
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import Acknowledged, DeliveryFailed, Event, Resolved, TimerDue
+from routing.event import DeliveryFailed, Event, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Resolved
 from routing.rules import Clock, Rules, Step
 from tests.support.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
 

@@ -3,18 +3,10 @@
 from routing.alert import Alert
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import (
-    Acknowledged,
-    AlertsReceived,
-    Event,
-    MergeNews,
-    PriorityChanged,
-    Resolved,
-    Snoozed,
-    TimerDue,
-)
+from routing.event import AlertsReceived, Event, MergeNews, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, PriorityChanged, Resolved, Snoozed
 from routing.rules import Rules
 from tests.support.builders import MINUTE, NOW, alert, play, received, rules
 

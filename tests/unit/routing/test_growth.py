@@ -11,16 +11,10 @@ from routing.config.calendar import CalendarConfig
 from routing.config.response import EscalationConfig
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import (
-    Acknowledged,
-    Event,
-    Merged,
-    MergeNews,
-    Snoozed,
-    TimerDue,
-)
+from routing.event import Event, MergeNews, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Merged, Snoozed
 from routing.rules import Repage, Rules, Step
 from tests.support.builders import MINUTE, NOW, alert, clock, play, received, rules
 

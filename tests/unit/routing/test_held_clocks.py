@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.decide import decide
-from routing.event import Acknowledged, Escalated, Event, Noted, PriorityChanged, TimerDue
+from routing.event import Event, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged, Escalated, Noted, PriorityChanged
 from routing.rules import Rules, Step
+from routing.time_limit import parse_within
 from tests.support.builders import alert as usual_alert
 from tests.support.builders import clock, received, rules, rules_of
 

@@ -7,10 +7,11 @@ from receiver.store.records.record import decode_incident, encode_incident, vers
 from routing.alert import Alert, Past
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import AlertsReceived, Event, Resolved, Seen, TimerDue
+from routing.event import AlertsReceived, Event, Seen, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.interval import STARTS_KEPT, join
+from routing.person_event import Resolved
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 ANN = Actor("ann", "slack", "U1")

@@ -5,25 +5,22 @@ import pytest
 
 from routing.condition import Condition
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.decide import decide
 from routing.decision import Decision
-from routing.event import (
+from routing.event import DeliveryFailed, Event, Seen, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor
+from routing.person_event import (
     Acknowledged,
-    DeliveryFailed,
     Escalated,
-    Event,
     Noted,
     Reopened,
     Resolved,
-    Seen,
     Snoozed,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident import Incident
-from routing.incident_parts import Actor
 from routing.rules import Repage, Rules, Step
+from routing.time_limit import parse_within
 from tests.support import builders
 from tests.support.builders import MINUTE, NOW, alert, clock, received, rules, rules_of
 

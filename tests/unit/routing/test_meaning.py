@@ -15,8 +15,8 @@ from benchmarks.proofs.meaning import compare
 from receiver.cli.root import main
 from receiver.settings.meaning import hours
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.meaning import Plan, PlannedStep, Recipient, unanswered
+from routing.time_limit import parse_within
 
 BOTH = "slack: {token: xoxb-1, channel: C1}\npagerduty: {routing_key: " + "R" * 32 + "}\n"
 HOUR = 3_600_000

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from benchmarks.meaning_played import answered as play_answered
 from benchmarks.meaning_played import unanswered as play_unanswered
 from routing.config.calendar import CalendarConfig
-from routing.deadline import parse_within
 from routing.implied import covers, implies, impossible
 from routing.matcher import Matcher, matches_all
 from routing.meaning import answered, plan_of, unanswered
 from routing.rules import Clock, Step
+from routing.time_limit import parse_within
 from tests.support.builders import MINUTE, NOW, alert, received, rules_of
 
 CALENDARS = [

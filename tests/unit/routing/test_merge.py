@@ -4,8 +4,9 @@ import msgspec
 
 from routing.actions.merge import news
 from routing.decide import decide
-from routing.event import Merged, MergeNews, Resolved, TimerDue
+from routing.event import MergeNews, TimerDue
 from routing.incident_parts import Actor
+from routing.person_event import Merged, Resolved
 from tests.support.builders import MINUTE, NOW, rules
 from tests.support.merging import World, firing, over
 

@@ -6,21 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.decide import decide
-from routing.event import (
+from routing.event import DeliveryFailed, DeliveryRecovered, Event, TimerDue
+from routing.incident import Incident
+from routing.incident_parts import INFORMED, Actor
+from routing.person_event import (
     Acknowledged,
-    DeliveryFailed,
-    DeliveryRecovered,
     Escalated,
-    Event,
     PriorityChanged,
     Reopened,
     Resolved,
     Snoozed,
-    TimerDue,
     Unacknowledged,
 )
-from routing.incident import Incident
-from routing.incident_parts import INFORMED, Actor
 from routing.rules import Rules, Step
 from tests.support.builders import MINUTE, NOW, alert, play, received, rules
 

@@ -8,8 +8,10 @@ import pytest
 from receiver.web.status_page.config import StatusPageConfig
 from receiver.web.status_page.view import notices_of, page_of
 from routing.alert import Alert
-from routing.deadline import parse_within
-from routing.event import (
+from routing.event import TimerDue
+from routing.incident import Incident
+from routing.incident_parts import Actor
+from routing.person_event import (
     Merged,
     Noted,
     PriorityChanged,
@@ -17,11 +19,9 @@ from routing.event import (
     Resolved,
     StatusHidden,
     StatusUpdated,
-    TimerDue,
 )
-from routing.incident import Incident
-from routing.incident_parts import Actor
 from routing.status_rule import StatusRule
+from routing.time_limit import parse_within
 from tests.support.builders import MINUTE, NOW, rules
 from tests.support.builders import alert as any_alert
 from tests.support.merging import World

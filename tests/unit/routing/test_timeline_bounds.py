@@ -5,9 +5,10 @@ import msgspec
 from routing.actions.person import NOTES_MAX
 from routing.decide import decide
 from routing.decision import CHATTER_MAX, ENTRIES_MAX
-from routing.event import DeliveryNoted, Noted, Resolved
+from routing.event import DeliveryNoted
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Noted, Resolved
 from tests.support.builders import MINUTE, NOW, alert, play, received, rules
 
 ANN = Actor("ann", "api")

@@ -12,7 +12,7 @@ from receiver.notify.log import _PAGING
 from receiver.observability.metrics.service import RESULT_OF
 from receiver.pagerduty.webhook import APPLIED
 from receiver.review.build import _ESCALATION, TRIED
-from receiver.slack.blocks.incident_message import _SAID_BY_PAGE, NOTEWORTHY
+from receiver.slack.blocks.thread import _SAID_BY_PAGE, NOTEWORTHY
 from receiver.web.console import _SAID, _said
 from routing.clocks import _LATE, _MISSED
 from routing.escalation import WHY, held_for, why

@@ -1,10 +1,11 @@
 """A watched heartbeat: expected, beating, missing, returned."""
 
 from routing.decide import decide
-from routing.event import Acknowledged, HeartbeatSeen, TimerDue
+from routing.event import HeartbeatSeen, TimerDue
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Actor
+from routing.person_event import Acknowledged
 from tests.support.builders import KEY, MINUTE, NOW, rules
 
 GROUP = Group(cluster="", receiver="watch", group_key="backup", labels={"heartbeat": "backup"})

@@ -14,7 +14,7 @@ from receiver.paths import runbooks_folder
 from receiver.settings.load import load_settings
 from receiver.settings.model import Settings
 from receiver.yaml_lines import read_yaml
-from routing.deadline import parse_within
+from routing.time_limit import parse_within
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from receiver.notify.notifier import View
 from receiver.slack.blocks.digest_message import DIGEST_MAX, digest_message
-from receiver.slack.blocks.incident_message import (
-    incident_message,
-    message_text,
-    page_text,
-    plain_message,
-    thread_note,
-)
+from receiver.slack.blocks.incident_message import incident_message, message_text, plain_message
+from receiver.slack.blocks.thread import page_text, thread_note
 from receiver.slack.mrkdwn import escaped, mrkdwn, plain
 from routing.alert import Alert
 from routing.group import Group

@@ -12,9 +12,9 @@ from receiver.cli.checks import options
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import RulesError, load_rules
 from receiver.cli.checks.source import Deadline, Source, without_secrets
+from receiver.cli.checks.weekly.layout import markdown, simple
 from receiver.cli.checks.weekly.period import Week
 from receiver.cli.checks.weekly.report import Report, make_report, to_json
-from receiver.cli.checks.weekly.tables import markdown, simple
 from receiver.cli.client import print_json, token_option, url_option
 
 DAYS_MAX = 92
