@@ -1,6 +1,6 @@
 """Incidents as the API shows them: times RFC 3339 UTC, absent times null."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,9 @@ from routing.alert import Alert
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
+
+Shown = Callable[[str, Receipt], dict[str, Any]]
+"""What a notifier, by its name, shows of a receipt."""
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -155,7 +158,7 @@ def _published(published: Publication | None) -> dict[str, Any] | None:
     }
 
 
-def details(whole: Whole) -> dict[str, Any]:
+def details(whole: Whole, shown_by: Shown) -> dict[str, Any]:
     """Return everything there is to know of one incident."""
     incident, receipts = whole.incident, whole.receipts
     shown = incident.complete_alerts()
@@ -197,6 +200,7 @@ def details(whole: Whole) -> dict[str, Any]:
         "timeline_total": whole.entries,
         "deliveries": [
             _delivery(incident, name, receipts.get(name, Receipt()))
+            | shown_by(name, receipts.get(name, Receipt()))
             for name in sorted(incident.pages.keys() | receipts.keys())
         ],
     }
@@ -265,10 +269,4 @@ def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]
         "delivered_at": rfc3339(receipt.delivered_at),
         "failures": receipt.failures,
         "last_error": receipt.last_error or None,
-        "slack": {"channel": receipt.channel, "ts": receipt.ts} if receipt.ts else None,
-        "pagerduty": [
-            {"dedup_key": key.dedup_key, "state": key.state, "at": rfc3339(key.at)}
-            for key in receipt.keys
-        ]
-        or None,
     }

@@ -1,5 +1,7 @@
 """Receipts: what one notifier has of one incident, and what it may be in the middle of."""
 
+from typing import Any
+
 import msgspec
 
 from routing.alert import Time
@@ -18,21 +20,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     cursor: int = 0
 
 
-class AlertKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One PagerDuty alert: its dedup_key, how far it was brought, and when that was accepted.
-
-    ``state``: triggered, acknowledged or resolved; ``confirmed``: that state was sent once more.
-    """
-
-    dedup_key: str
-    seq: int
-    episode: int
-    state: str = ""
-    at: Time = 0
-    confirmed: bool = False
-
-
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one notifier has of one incident. Times in ms.
 
     ``version``: the incident version shown; ``paged_seq``: the last page delivered; ``failed_seq``:
@@ -40,7 +28,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``failures``: attempts failed in a row, from ``failed_since`` on; ``first_failed_at``: the same
     for what is still being tried; ``repairable``: of what somebody can put right; ``lost``: what
     was stored cannot be read, and has to be found out; ``doubted_seq``: the last page that was
-    refused oddly, and tried once more for it.
+    refused oddly, and tried once more for it; ``follows``: something has to be sent later, such as
+    a confirmation; ``state``: what only this kind of notifier knows, as plain values.
     """
 
     revision: int = 0
@@ -48,10 +37,6 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     paged_seq: int = 0
     failed_seq: int = 0
     cursor: int = 0
-    channel: str = ""
-    ts: str = ""
-    plain: bool = False
-    keys: tuple[AlertKey, ...] = ()
     attempt: Attempt | None = None
     failures: int = 0
     failed_since: Time = 0
@@ -61,31 +46,22 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     delivered_at: Time = 0
     lost: bool = False
     doubted_seq: int = 0
+    follows: bool = False
+    state: dict[str, Any] = {}
 
 
 def merge_receipts(stored: Receipt, ours: Receipt) -> Receipt:
-    """Join a receipt with one that somebody else saved meanwhile.
+    """Join a receipt with one that somebody else saved meanwhile; its state stays ours.
 
     Happens only when a lease was lost in the middle of a call. What was sent was sent: counters
-    take the greater value, and of two messages the first one stored stays the one to update.
+    take the greater value. What the notifier alone knows it joins itself.
     """
-    keys = {key.dedup_key: key for key in ours.keys}
-    for key in stored.keys:
-        known = keys.get(key.dedup_key)
-        if known is None or (key.at, key.state) > (known.at, known.state):
-            keys[key.dedup_key] = key
-    first = stored if stored.ts else ours
-    # What the message that is given up showed, the one that is kept does not show.
-    doubled = bool(stored.ts and ours.ts and stored.ts != ours.ts)
     return msgspec.structs.replace(
         ours,
         revision=stored.revision,
-        version=stored.version if doubled else max(stored.version, ours.version),
+        version=max(stored.version, ours.version),
         paged_seq=max(stored.paged_seq, ours.paged_seq),
         failed_seq=max(stored.failed_seq, ours.failed_seq),
         cursor=max(stored.cursor, ours.cursor),
-        channel=first.channel,
-        ts=first.ts,
-        plain=first.plain,
-        keys=tuple(sorted(keys.values(), key=lambda key: key.seq)),
+        follows=stored.follows or ours.follows,
     )

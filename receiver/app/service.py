@@ -57,6 +57,7 @@ from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.notify.config import BUILT_IN
+from receiver.notify.receipt_state import shown_by
 from receiver.notify.webhook import WebhookNotifier
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing, build_tracing
@@ -488,6 +489,7 @@ class Service:
             self.actions,
             self.reviews,
             People(settings.people, self._is_person, self.pagerduty.user_id),
+            shown_by(self.notifiers),
         )
 
     def _build_integrations(self) -> IntegrationEndpoint:

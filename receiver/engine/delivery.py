@@ -71,7 +71,9 @@ class Delivery:
         self._notifier_health = outages
         self._on_call = on_call
         self._tracing = tracing
-        self._settlement = Settlement(tasks, dispatcher, clock, metrics, budgets, outages)
+        self._settlement = Settlement(
+            notifiers, tasks, dispatcher, clock, metrics, budgets, outages
+        )
         self._digests = Digests(tasks, notifiers, digest_above, self._opening_view)
 
     async def deliver(self, task: Task, reading: Reading) -> None:
@@ -93,7 +95,7 @@ class Delivery:
         if notifier is None:
             await self._settlement.reject(job, receipt or Receipt(), "not configured any more")
             return
-        if receipt is not None and receipt.lost:
+        if receipt is not None and (receipt.lost or not notifier.state.reads(receipt)):
             found = notifier.recover(self._view(job, receipt))
             # What of the timeline was told is not known either: all of it is told again.
             receipt = msgspec.structs.replace(found, revision=receipt.revision)

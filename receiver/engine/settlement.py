@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Mapping
 
 import msgspec
 
@@ -9,15 +10,16 @@ from receiver.clock import Clock
 from receiver.engine.digest import Member
 from receiver.engine.dispatcher import Dispatcher
 from receiver.engine.notifier_health import NotifierHealth
-from receiver.notify.notifier import Delivered, Outcome, Rejected, Retry, View
+from receiver.notify.notifier import Delivered, Notifier, Outcome, Rejected, Retry, View
 from receiver.notify.rate_budget import Budget
+from receiver.notify.receipt_state import NO_STATE
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.budgets import BudgetStore
 from receiver.store.tasks import Task, TaskStore
 from routing.event import DeliveryFailed, DeliveryNoted, DeliveryRecovered
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Entry
-from routing.receipt import Receipt, merge_receipts
+from routing.receipt import Receipt
 from routing.vocabulary import Lane
 
 log = logging.getLogger("notify")
@@ -60,8 +62,9 @@ class Job(msgspec.Struct, frozen=True):
 class Settlement:
     """Ends what a delivery began, and counts how it went."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
+        notifiers: Mapping[str, Notifier],
         tasks: TaskStore,
         dispatcher: Dispatcher,
         clock: Clock,
@@ -69,6 +72,7 @@ class Settlement:
         budgets: BudgetStore,
         outages: NotifierHealth,
     ) -> None:
+        self._notifiers = notifiers
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._clock = clock
@@ -289,7 +293,9 @@ class Settlement:
             if not settled.clash:
                 saved = msgspec.structs.replace(receipt, revision=receipt.revision + 1)
                 return settled.held, saved
-            receipt = merge_receipts(settled.current or Receipt(), receipt)
+            name = task.task.removeprefix("notify:")
+            state = self._notifiers[name].state if name in self._notifiers else NO_STATE
+            receipt = state.merge(settled.current or Receipt(), receipt)
 
 
 def believed(outcome: Outcome, view: View, receipt: Receipt) -> Outcome:

@@ -5,6 +5,7 @@ import logging
 import msgspec
 
 from receiver.notify.notifier import Absent, Delivered, Outcome, Receipt, Step, Tried, View, Wait
+from receiver.notify.receipt_state import NO_STATE
 from receiver.text.times import rfc3339
 from routing.incident import Incident
 from routing.vocabulary import Kind
@@ -19,6 +20,7 @@ class LogNotifier:
     """Prints pages and changes of state as log records."""
 
     kind = "log"
+    state = NO_STATE
     timeout = 1.0
     steps = 4
 

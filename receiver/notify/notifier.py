@@ -6,19 +6,19 @@ Only the agenda retries, and it stores the attempt in the receipt before ``perfo
 that whoever finds an unfinished attempt asks ``find`` first.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from receiver.notify.rate_budget import Budget
+from receiver.notify.receipt_state import ReceiptState
 from receiver.secrets import hide
 from routing.incident import Incident
 from routing.incident_parts import Entry, Page
-from routing.receipt import AlertKey, Attempt, Receipt
+from routing.receipt import Attempt, Receipt
 
 __all__ = [
     "Absent",
-    "AlertKey",
     "Attempt",
     "Budget",
     "Check",
@@ -160,12 +160,20 @@ Outcome = Delivered | Retry | Rejected
 
 
 class Notifier(Protocol):
-    """One destination. ``timeout``: seconds a call may take; ``steps``: most steps per lease."""
+    """One destination. ``timeout``: seconds a call may take; ``steps``: most steps per lease.
+
+    ``state``: what it keeps in its receipts beside what all notifiers have.
+    """
 
     name: str
     kind: str
     timeout: float
     steps: int
+
+    @property
+    def state(self) -> ReceiptState[Any]:
+        """Return what reads, joins and shows its part of a receipt."""
+        ...
 
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
         """Return the next step, or None when the destination is up to date. Pure."""

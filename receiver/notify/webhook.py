@@ -34,6 +34,7 @@ from receiver.notify.notifier import (
     View,
     Wait,
 )
+from receiver.notify.receipt_state import NO_STATE
 from receiver.text.retry_after import retry_after
 
 log = logging.getLogger("notify")
@@ -50,6 +51,7 @@ class WebhookNotifier:
     """Posts incidents to the ``url`` of an integration."""
 
     kind = "webhook"
+    state = NO_STATE
     steps = 1
 
     def __init__(

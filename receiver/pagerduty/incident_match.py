@@ -12,12 +12,13 @@ import msgspec
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.pagerduty.incident_map import PagerDutyMap
+from receiver.pagerduty.receipt import STATE, AlertKey
 from receiver.pagerduty.rest_api import NoAnswer, PagerDutyRest
 from receiver.pagerduty.webhook_payload import Told, is_key, split_key
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import Task, TaskStore
 from routing.incident import Incident
-from routing.receipt import AlertKey, Receipt
+from routing.receipt import Receipt
 
 FOREIGN_MS = 60_000
 """How long an incident that held none of our alerts is not asked about again."""
@@ -168,9 +169,11 @@ class PagerDutyOrigin:
             receipt = (await self._tasks.receipts(incident.id)).get(notifier)
             if receipt is None:
                 return
-            changed = msgspec.structs.replace(receipt, keys=tuple(map(change, receipt.keys)))
-            if changed == receipt:
+            known = _held(receipt)
+            keys = tuple(map(change, known))
+            if keys == known:
                 return
+            changed = STATE.with_keys(receipt, keys)
             # No lease has this token: the receipt is saved, and nobody's lease is touched.
             settled = await self._tasks.settle(task, "hold", self._clock.now(), receipt=changed)
             if not settled.clash:
@@ -181,9 +184,14 @@ def _key(claim: str) -> str:
     return claim.partition("@")[0]
 
 
+def _held(receipt: Receipt) -> tuple[AlertKey, ...]:
+    """Return the alerts of a receipt; none of one that cannot be read."""
+    return STATE.of(receipt).keys if STATE.reads(receipt) else ()
+
+
 def _keys(receipt: Receipt) -> list[AlertKey]:
     """Return the alerts of a receipt as they will be once what is under way has arrived."""
-    keys = {key.dedup_key: key for key in receipt.keys}
+    keys = {key.dedup_key: key for key in _held(receipt)}
     attempt = receipt.attempt
     if attempt is not None and attempt.key and is_key(attempt.key):
         known = keys.get(attempt.key)

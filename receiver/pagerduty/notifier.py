@@ -26,8 +26,9 @@ from receiver.notify.notifier import (
 from receiver.notify.rate_budget import Budget, key_of
 from receiver.pagerduty.event import dedup_key, episode_of, is_of, trigger_event
 from receiver.pagerduty.events_api import EventsApi
+from receiver.pagerduty.receipt import STATE, AlertKey
 from routing.incident import Incident
-from routing.receipt import AlertKey, Attempt, Receipt
+from routing.receipt import Attempt, Receipt
 
 SETTLE_AFTER_MS = 5_000
 """An acknowledge that overtakes its trigger is dropped by PagerDuty."""
@@ -46,6 +47,7 @@ class PagerDutyNotifier:
     """Brings one PagerDuty service (one routing key) up to date."""
 
     kind = "pagerduty"
+    state = STATE
     steps = 1
 
     def __init__(  # noqa: PLR0913 - each of them is given by name
@@ -75,7 +77,8 @@ class PagerDutyNotifier:
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
         """Name the most urgent thing PagerDuty lacks: triggers, then what follows them."""
         incident, page, attempt = view.incident, view.page, receipt.attempt
-        known = {key.dedup_key for key in receipt.keys}
+        keys = STATE.of(receipt).keys
+        known = {key.dedup_key for key in keys}
         tried = attempt is not None and attempt.what == "trigger" and attempt.key not in known
         if tried and attempt is not None and is_of(attempt.key, incident):
             # It may have been accepted: the same key again is harmless, a forgotten alert is not.
@@ -83,9 +86,7 @@ class PagerDutyNotifier:
         if _page_is_wanted(view, receipt):
             return Step("trigger", seq=page.seq, key=dedup_key(incident, page.seq, page.since))
         lacking = [
-            (ready, key)
-            for key in receipt.keys
-            if (ready := self._ready(incident, key)) is not None
+            (ready, key) for key in keys if (ready := self._ready(incident, key)) is not None
         ]
         due = [key for ready, key in lacking if ready <= view.now]
         if due:
@@ -154,9 +155,9 @@ class PagerDutyNotifier:
             for seq in range(max(page.since, page.seq - FINISHED_KEPT), page.seq + 1)
         )
         if not incident.wants(page):
-            return Receipt(paged_seq=page.seq, keys=keys)
+            return STATE.with_keys(Receipt(paged_seq=page.seq), keys)
         again = Attempt("trigger", view.now, page.seq, keys[-1].dedup_key)
-        return Receipt(keys=keys[:-1], attempt=again)
+        return STATE.with_keys(Receipt(attempt=again), keys[:-1])
 
     async def check(self) -> Tried:
         """Resolve an alert that never was: PagerDuty validates the event and drops it.
@@ -216,7 +217,7 @@ def _wanted(incident: Incident, key: AlertKey, name: str) -> str:
 
 def _advance(view: View, receipt: Receipt, step: Step, accepted_at: int, name: str) -> Receipt:
     """Return the receipt after an accepted event."""
-    keys = {key.dedup_key: key for key in receipt.keys}
+    keys = {key.dedup_key: key for key in STATE.of(receipt).keys}
     state = _STATES[step.what]
     known = keys.get(step.key)
     if known is None:
@@ -226,14 +227,15 @@ def _advance(view: View, receipt: Receipt, step: Step, accepted_at: int, name: s
     keys[step.key] = msgspec.structs.replace(
         known, state=state, at=accepted_at, confirmed=confirmed
     )
-    told = msgspec.structs.replace(
+    kept = _kept(tuple(keys.values()))
+    told = STATE.with_keys(
         receipt,
-        keys=_kept(tuple(keys.values())),
+        kept,
         paged_seq=max(receipt.paged_seq, step.seq),
         delivered_at=accepted_at,
     )
     behind = _page_is_wanted(view, told) or any(
-        _wanted(view.incident, key, name) not in ("triggered", key.state) for key in told.keys
+        _wanted(view.incident, key, name) not in ("triggered", key.state) for key in kept
     )
     return told if behind else msgspec.structs.replace(told, version=view.incident.version)
 

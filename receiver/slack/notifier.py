@@ -29,6 +29,7 @@ from receiver.slack.posts import (
     metadata,
     told,
 )
+from receiver.slack.receipt import STATE
 from routing.receipt import Attempt, Receipt
 
 log = logging.getLogger("notify.slack")
@@ -46,6 +47,7 @@ class SlackNotifier:
     """Brings one Slack channel up to date."""
 
     kind = "slack"
+    state = STATE
     steps = 4
     digest_max = DIGEST_MAX
 
@@ -79,7 +81,7 @@ class SlackNotifier:
         """Post, page again, update, then tell the thread: in this order, each only if needed."""
         incident, page = view.incident, view.page
         unpaged = page.seq > max(receipt.paged_seq, receipt.failed_seq)
-        if not receipt.ts:
+        if not STATE.of(receipt).ts:
             # Paged without a message and nothing shown: somebody deleted it. Paged without one and
             # a version shown: its post was unknown and could not be looked up. Given up for a cause
             # that may be put right meanwhile: it is shown, and rings nobody.
@@ -105,15 +107,15 @@ class SlackNotifier:
             return await self._post(view, receipt, step)
         if step.what == "update":
             return await self._update(view, receipt)
-        entries = noteworthy(view.timeline)
+        entries, posted = noteworthy(view.timeline), STATE.of(receipt)
         if step.what == "page":
             text = page_text(view, await self._people.mention(view.on_call))
         else:
             text = thread_note(view, entries)
         answer = await self._call(
             "chat_postMessage",
-            channel=receipt.channel,
-            thread_ts=receipt.ts,
+            channel=posted.channel,
+            thread_ts=posted.ts,
             text=text,
             reply_broadcast=step.what == "page",
             metadata=metadata(view, step.what, step.seq, told(view, receipt)),
@@ -176,8 +178,9 @@ class SlackNotifier:
 
     async def _update(self, view: View, receipt: Receipt) -> Outcome:
         text, blocks = incident_message(view)
-        place = {"channel": receipt.channel, "ts": receipt.ts}
-        plain = receipt.plain
+        posted = STATE.of(receipt)
+        place = {"channel": posted.channel, "ts": posted.ts}
+        plain = posted.plain
         if plain:
             answer = await self._call("chat_update", text=plain_message(view), **place)
         else:
@@ -196,10 +199,10 @@ class SlackNotifier:
         if not view.incident.wants(view.page):
             paged = view.page.seq  # Nobody needs to be paged any more.
         shown = {"version": view.incident.version, "paged_seq": paged, "delivered_at": view.now}
-        shown["plain"] = plain
         if not noteworthy(view.timeline):
             shown["cursor"] = told(view, receipt)
-        return Delivered(msgspec.structs.replace(receipt, **shown))
+        posted = msgspec.structs.replace(posted, plain=plain)
+        return Delivered(STATE.put(receipt, posted, **shown))
 
     async def _call(self, method: str, **arguments: Any) -> Answer | Retry | Rejected:
         """Post or update; only an answer that names the message says that it is there."""
@@ -212,7 +215,8 @@ class SlackNotifier:
             done = {"version": view.incident.version, "cursor": told(view, receipt)}
             return Delivered(msgspec.structs.replace(receipt, **done))
         # Who was paged stays paged, and an update that was refused does not bar the new message.
-        gone = msgspec.structs.replace(receipt, ts="", version=0, failed_seq=0, plain=False)
+        posted = msgspec.structs.replace(STATE.of(receipt), ts="", plain=False)
+        gone = STATE.put(receipt, posted, version=0, failed_seq=0)
         return Delivered(gone, note="its message was deleted in Slack; posted again")
 
     async def find(self, view: View, receipt: Receipt) -> Delivered | Absent | Retry | Rejected:

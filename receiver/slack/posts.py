@@ -12,6 +12,7 @@ import msgspec
 
 from receiver.notify.notifier import Absent, Delivered, Rejected, Retry, View
 from receiver.slack.client.errors import Answer, is_gone, is_locked_out, is_ts
+from receiver.slack.receipt import STATE, Posted
 from routing.receipt import Attempt, Receipt
 from routing.vocabulary import Lane
 
@@ -33,11 +34,12 @@ async def find(
     search: dict[str, Any] = {"include_all_metadata": True, "limit": PAGE_SIZE}
     if attempt.what in ("post", "digest"):
         method = "conversations_history"
-        search |= {"channel": receipt.channel or channel}
+        search |= {"channel": STATE.of(receipt).channel or channel}
         search |= {"oldest": f"{attempt.at / 1000 - LOOK_BACK_S:.6f}"}
     else:
         method = "conversations_replies"
-        search |= {"channel": receipt.channel, "ts": receipt.ts}
+        posted = STATE.of(receipt)
+        search |= {"channel": posted.channel, "ts": posted.ts}
     found = await _search(call, method, search, view.incident.id, attempt)
     if found is None or is_gone(found):
         return Absent()
@@ -149,11 +151,9 @@ def after_post(
     view: View, receipt: Receipt, answer: Answer, channel: str, *, plain: bool
 ) -> Receipt:
     """Return the receipt after a message of its own in ``channel``; ``plain``: without blocks."""
-    return msgspec.structs.replace(
+    return STATE.put(
         receipt,
-        ts=str(answer["ts"]),
-        channel=channel,
-        plain=plain,
+        Posted(channel, str(answer["ts"]), plain),
         version=view.incident.version,
         paged_seq=view.page.seq,
         cursor=told(view, receipt),

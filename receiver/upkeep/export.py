@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from receiver import incident_json
 from receiver.incident_json import Whole
+from receiver.pagerduty.receipt import STATE as ALERTS
+from receiver.slack.receipt import STATE as MESSAGE
 from receiver.store.keys import Keys
 from receiver.store.records.receipts import read_receipts
 from receiver.store.records.record import decode_entries
 from receiver.store.redis import Client
 from receiver.upkeep.stored import StoredIncident, decoded, incident_names, read_incidents
 from routing.incident import Incident
+from routing.receipt import Receipt
 
 
 class Exported(msgspec.Struct):
@@ -20,6 +24,16 @@ class Exported(msgspec.Struct):
 
     incidents: int = 0
     unreadable: list[str] = []
+
+
+def _kept(_name: str, receipt: Receipt) -> dict[str, Any]:
+    """Return what its notifier would show, whichever it was: none is configured here."""
+    return {
+        name: value
+        for state in (MESSAGE, ALERTS)
+        if state.reads(receipt)
+        for name, value in state.shown(receipt).items()
+    }
 
 
 async def export(
@@ -52,6 +66,6 @@ def _write_one(
     seen = int(stored.seen) if stored.seen.isdigit() else 0
     seen_at = max(incident.seen_at, seen)
     whole = Whole(incident, receipts, tuple(timeline), 1, len(timeline), seen_at)
-    body = incident_json.details(whole)
+    body = incident_json.details(whole, _kept)
     write(json.dumps(body, ensure_ascii=False).encode() + b"\n")
     done.incidents += 1

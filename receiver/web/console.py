@@ -283,7 +283,7 @@ def _of_one(found: Whole, now: int, public: bool) -> dict[str, Any]:  # noqa: FB
 
     ``public``: there is a status page.
     """
-    body = incident_json.details(found)
+    body = incident_json.details(found, lambda _name, _receipt: {})
     ranked = sorted(body["alerts"], key=_urgency)
     return {
         "incident": details(found.incident, now),

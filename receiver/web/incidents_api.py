@@ -55,7 +55,7 @@ def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HT
 class ApiEndpoint:
     """``/v1/incidents`` and ``/v1/dead-letters``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
         dead_letters: DeadLetterStore,
@@ -63,7 +63,10 @@ class ApiEndpoint:
         actions: Actions,
         reviews: Reviews,
         people: People,
+        shown: incident_json.Shown,
     ) -> None:
+        """``shown(notifier, receipt)``: what the notifier shows of it."""
+        self._shown = shown
         self._reviews = reviews
         self._people = people
         self._open_incident = open_incident
@@ -94,8 +97,10 @@ class ApiEndpoint:
         if found is None:
             raise self._unknown(request)
         if len(found.incident.alerts) <= MANY_ALERTS:
-            return web.json_response(incident_json.details(found))
-        return await off_the_loop(lambda: web.json_response(incident_json.details(found)))
+            return web.json_response(incident_json.details(found, self._shown))
+        return await off_the_loop(
+            lambda: web.json_response(incident_json.details(found, self._shown))
+        )
 
     @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER)
     async def review(self, request: web.Request) -> web.Response:

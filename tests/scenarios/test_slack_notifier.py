@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 CHANNEL = "C0ALERTS"
 NOW = int(time.time() * 1000)
-POSTED = Receipt(version=3, paged_seq=1, channel=CHANNEL, ts="1700000000.000001")
+POSTED = Receipt(version=3, paged_seq=1, state={"channel": CHANNEL, "ts": "1700000000.000001"})
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 
 
@@ -123,7 +123,7 @@ async def test_a_post_is_known_by_its_time_and_metadata(
 ) -> None:
     receipt = await _post(notifier, _view(None, _entry("opened"), _entry("paged")))
     [message] = slack.messages
-    assert (receipt.ts, receipt.channel) == (message.ts, CHANNEL)
+    assert (receipt.state["ts"], receipt.state["channel"]) == (message.ts, CHANNEL)
     assert (receipt.version, receipt.paged_seq, receipt.cursor) == (3, 1, 2)
     assert message.metadata is not None
     assert message.metadata["event_type"] == "incident_manager"
@@ -165,13 +165,13 @@ async def test_a_page_rings_in_the_thread_and_the_channel(
     view = _view(None, *entries, seq=2, step=1, reason="deadline", mention=mention)
     done = await notifier.perform(view, receipt, Step("page", seq=2))
     assert isinstance(done, Delivered)
-    [reply] = slack.replies(receipt.ts)
+    [reply] = slack.replies(receipt.state["ts"])
     assert reply.reply_broadcast
     assert reply.pings == [f"<{mention}>"]
     assert "not acknowledged in time" in reply.text
     # What led to the page is told by it: no note follows.
     assert (done.receipt.paged_seq, done.receipt.cursor) == (2, 2)
-    assert done.receipt.ts == receipt.ts
+    assert done.receipt.state["ts"] == receipt.state["ts"]
 
 
 async def test_a_note_tells_several_entries_in_one_quiet_reply(
@@ -182,7 +182,7 @@ async def test_a_note_tells_several_entries_in_one_quiet_reply(
     done = await notifier.perform(_view(None, *entries), receipt, Step("note"))
     assert isinstance(done, Delivered)
     assert done.receipt.cursor == 3
-    [reply] = slack.replies(receipt.ts)
+    [reply] = slack.replies(receipt.state["ts"])
     assert not reply.reply_broadcast
     assert [word in reply.text for word in ("no", "one", "two")] == [False, True, True]
 
@@ -198,7 +198,7 @@ async def test_the_note_about_the_end_says_how_long_it_took(
         resolved_at=NOW + 4 * 60_000,
     )
     await notifier.perform(_view(over, _entry("resolved", "Done")), receipt, Step("note"))
-    [reply] = slack.replies(receipt.ts)
+    [reply] = slack.replies(receipt.state["ts"])
     assert "Done" in reply.text
     assert "after 5m, acknowledged after 1m" in reply.text
 
@@ -413,7 +413,7 @@ async def test_the_attempt_at_a_post_is_found_and_the_first_one_wins(
     await _post(notifier)
     found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
     assert isinstance(found, Delivered)
-    assert found.receipt.ts == slack.messages[1].ts
+    assert found.receipt.state["ts"] == slack.messages[1].ts
     assert found.receipt.paged_seq == 1
     # What it shows is not known: an update follows.
     assert notifier.plan(_view(), found.receipt) == Step("update")
@@ -431,10 +431,10 @@ async def test_the_attempt_at_a_reply_is_found_in_its_thread(
     assert trying.attempt is not None
     lost = await notifier.perform(view, receipt, Step(what, seq=trying.attempt.seq))
     assert isinstance(lost, Retry)
-    assert len(slack.replies(receipt.ts)) == 1
+    assert len(slack.replies(receipt.state["ts"])) == 1
     found = await notifier.find(view, trying)
     assert isinstance(found, Delivered)
-    assert (found.receipt.cursor, found.receipt.ts) == (1, receipt.ts)
+    assert (found.receipt.cursor, found.receipt.state["ts"]) == (1, receipt.state["ts"])
     assert found.receipt.paged_seq == (2 if what == "page" else 1)
 
 
@@ -471,7 +471,7 @@ async def test_a_look_up_follows_the_pages_and_owns_up_when_there_are_too_many(
         await _post(notifier, _view(_incident(id=f"0-other-{number}")))
     found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
     assert isinstance(found, Delivered)
-    assert found.receipt.ts == receipt.ts
+    assert found.receipt.state["ts"] == receipt.state["ts"]
     await _post(notifier, _view(_incident(id="0-other-x")))
     found = await notifier.find(_view(), _trying(Receipt(), "post", 1))
     assert isinstance(found, Absent)
@@ -527,7 +527,7 @@ async def test_a_refused_layout_is_sent_as_plain_text_that_rings_too(
     slack.faults.add("error:invalid_blocks", method="chat.postMessage")
     view = _view(_incident(title="Down <!channel> & out"), mention="!here")
     receipt = await _post(notifier, view)
-    assert receipt.plain
+    assert receipt.state["plain"]
     [message] = slack.messages
     assert message.pings == ["<!here>"]
     for word in ("P1", "Down &lt;!channel&gt; &amp; out", "wiki.example", "im.example"):
@@ -546,7 +546,7 @@ async def test_an_update_whose_layout_is_refused_stays_plain(
     slack.faults.add("error:msg_blocks_too_long", method="chat.update")
     done = await notifier.perform(_view(_incident(version=4)), receipt, Step("update"))
     assert isinstance(done, Delivered)
-    assert done.receipt.plain
+    assert done.receipt.state["plain"]
     assert not slack.messages[0].blocks
 
 

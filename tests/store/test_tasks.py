@@ -7,6 +7,9 @@ import msgspec
 import pytest
 
 from receiver.errors import StoreUnavailableError
+from receiver.pagerduty.receipt import STATE as ALERTS
+from receiver.pagerduty.receipt import AlertKey
+from receiver.slack.receipt import STATE as MESSAGE
 from receiver.store.commits import Write
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys, member
@@ -15,7 +18,7 @@ from routing.decide import decide
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.person_event import Escalated, Resolved
-from routing.receipt import AlertKey, Receipt, merge_receipts
+from routing.receipt import Receipt
 from routing.rules import Step
 from routing.vocabulary import Lane
 from tests.support.builders import MINUTE, NOW, alert, received, rules
@@ -173,9 +176,11 @@ async def test_a_receipt_is_saved_even_after_a_lost_lease(store: Any, tasks: Tas
     first = await _slack(tasks)
     await _slack(tasks, UNTIL, "two")
     assert first is not None
-    settled = await tasks.settle(first, "hold", UNTIL, receipt=Receipt(ts="1.1", channel="C"))
+    settled = await tasks.settle(
+        first, "hold", UNTIL, receipt=Receipt(state={"ts": "1.1", "channel": "C"})
+    )
     assert not settled.held
-    assert (await tasks.receipts(incident.id))["slack"].ts == "1.1"
+    assert (await tasks.receipts(incident.id))["slack"].state["ts"] == "1.1"
 
 
 async def test_a_receipt_somebody_else_changed_is_handed_back_to_be_merged(
@@ -184,22 +189,22 @@ async def test_a_receipt_somebody_else_changed_is_handed_back_to_be_merged(
     await _opened(store)
     task = await _slack(tasks)
     assert task is not None
-    await tasks.settle(task, "hold", NOW, receipt=Receipt(ts="1.1", paged_seq=1))
-    ours = Receipt(ts="2.2", paged_seq=2)
+    await tasks.settle(task, "hold", NOW, receipt=Receipt(state={"ts": "1.1"}, paged_seq=1))
+    ours = Receipt(state={"ts": "2.2"}, paged_seq=2)
     settled = await tasks.settle(task, "done", NOW, delivered=1, receipt=ours)
     assert settled.clash
     assert settled.current is not None
-    merged = merge_receipts(settled.current, ours)
-    assert (merged.ts, merged.paged_seq) == ("1.1", 2), "the first message stays the one"
+    merged = MESSAGE.merge(settled.current, ours)
+    assert (merged.state["ts"], merged.paged_seq) == ("1.1", 2), "the first message stays the one"
     assert not (await tasks.settle(task, "done", NOW, delivered=1, receipt=merged)).clash
 
 
 def test_merging_receipts_keeps_every_pagerduty_alert() -> None:
-    one = Receipt(keys=(AlertKey("a", 1, 0, "triggered", 5),))
-    two = Receipt(keys=(AlertKey("a", 1, 0, "acknowledged", 9), AlertKey("b", 2, 0)))
-    keys = {key.dedup_key: key.state for key in merge_receipts(one, two).keys}
+    one = ALERTS.with_keys(Receipt(), [AlertKey("a", 1, 0, "triggered", 5)])
+    two = ALERTS.with_keys(Receipt(), [AlertKey("a", 1, 0, "acknowledged", 9), AlertKey("b", 2, 0)])
+    keys = {key.dedup_key: key.state for key in ALERTS.of(ALERTS.merge(one, two)).keys}
     assert keys == {"a": "acknowledged", "b": ""}
-    back = {key.dedup_key: key.state for key in merge_receipts(two, one).keys}
+    back = {key.dedup_key: key.state for key in ALERTS.of(ALERTS.merge(two, one)).keys}
     assert back == keys
 
 
@@ -296,7 +301,7 @@ async def test_what_is_settled_at_once_shares_calls_and_keeps_its_own_answer(
                 msgspec.structs.replace(task, token="two") if place % 10 == 0 else task,
                 "hold",
                 NOW,
-                receipt=Receipt(ts=str(place)),
+                receipt=Receipt(state={"ts": str(place)}),
             )
             for place, task in enumerate(held)
         ]
@@ -304,7 +309,7 @@ async def test_what_is_settled_at_once_shares_calls_and_keeps_its_own_answer(
     assert [one.held for one in settled] == [place % 10 != 0 for place in range(100)]
     assert await _calls(redis) - before <= 3
     for place, task in enumerate(held):
-        assert (await tasks.receipts(task.incident))["slack"].ts == str(place)
+        assert (await tasks.receipts(task.incident))["slack"].state["ts"] == str(place)
 
 
 async def _calls(redis: Any) -> int:
@@ -320,12 +325,12 @@ async def test_a_task_whose_state_is_damaged_is_looked_at_again_and_costs_nobody
     await redis.set(Keys(0).receipts(broken.incident), "no hash")
     damaged, settled = await asyncio.gather(
         *[
-            tasks.settle(one, "done", NOW, delivered=9, receipt=Receipt(ts="1"))
+            tasks.settle(one, "done", NOW, delivered=9, receipt=Receipt(state={"ts": "1"}))
             for one in (broken, whole)
         ]
     )
     assert damaged == Settled(held=True), "its lease runs, and nobody else can have it"
-    assert (await tasks.receipts(broken.incident))["slack"].ts == "1"
+    assert (await tasks.receipts(broken.incident))["slack"].state["ts"] == "1"
     assert settled == Settled(held=True)
     again = await tasks.claim(0, Lane.URGENT, UNTIL, UNTIL + 30_000, "two", 10)
     assert broken.incident in {task.incident for task in again}

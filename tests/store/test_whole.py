@@ -85,11 +85,11 @@ async def test_receipts_and_the_last_payload_are_part_of_it(
     tasks = TaskStore(redis, 1)
     claimed = await tasks.claim(0, Lane.URGENT, NOW, NOW + 1000, "t", 9)
     slack = next(task for task in claimed if task.task == "notify:slack")
-    await tasks.settle(slack, "hold", NOW, receipt=Receipt(ts="1.1", channel="C"))
+    await tasks.settle(slack, "hold", NOW, receipt=Receipt(state={"ts": "1.1", "channel": "C"}))
     await redis.hset(store.keys[0].seen, incident.id, NOW + 5)
     found = await store.whole(incident.id)
     assert found is not None
-    assert found.receipts["slack"].ts == "1.1"
+    assert found.receipts["slack"].state["ts"] == "1.1"
     assert found.seen_at == NOW + 5
 
 

@@ -6,10 +6,11 @@ import msgspec
 
 from receiver.notify.notifier import Delivered, Outcome, Rejected, Step, View, Wait
 from receiver.pagerduty.notifier import PagerDutyNotifier
+from receiver.pagerduty.receipt import STATE, AlertKey
 from routing.group import Group
 from routing.incident import Incident
 from routing.incident_parts import Page
-from routing.receipt import AlertKey, Attempt, Receipt
+from routing.receipt import Attempt, Receipt
 from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY
 
 NOW = 1_772_445_600_000
@@ -85,7 +86,7 @@ class Work:
         return sent
 
     def key(self, dedup_key: str = KEY) -> AlertKey:
-        return next(key for key in self.receipt.keys if key.dedup_key == dedup_key)
+        return next(key for key in STATE.of(self.receipt).keys if key.dedup_key == dedup_key)
 
 
 def make(base_url: str, timeout: float = 3.0) -> PagerDutyNotifier:

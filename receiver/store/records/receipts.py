@@ -1,6 +1,7 @@
 """How receipts are written: 8 digits of revision, by which they are compared, then JSON."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -10,7 +11,8 @@ from receiver.store.records.record import UNREADABLE, said
 from routing.receipt import Receipt
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Receipt)
+_decoder = msgspec.json.Decoder(dict[str, Any])
+_COMMON = frozenset(Receipt.__struct_fields__) - {"state"}
 LOST = Receipt(revision=1, lost=True)
 """Takes the place of a receipt that cannot be read: what its notifier has must be found out."""
 
@@ -21,14 +23,18 @@ def revision_text(number: int) -> str:
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
-    """Return the stored form of a receipt."""
-    return revision_text(receipt.revision).encode() + _encoder.encode(receipt)
+    """Return the stored form of a receipt: what its notifier alone knows lies beside the rest."""
+    found = msgspec.to_builtins(receipt)
+    flat = {**found.pop("state", {}), **found}
+    return revision_text(receipt.revision).encode() + _encoder.encode(flat)
 
 
 def decode_receipt(raw: bytes) -> Receipt:
     """Return the receipt of a stored value; DamagedRecordError says what is wrong with it."""
     try:
-        receipt = _decoder.decode(raw[REVISION_DIGITS:])
+        found = _decoder.decode(raw[REVISION_DIGITS:])
+        state = {name: found.pop(name) for name in found.keys() - _COMMON}
+        receipt = msgspec.convert({**found, "state": state}, type=Receipt)
     except UNREADABLE as error:
         raise DamagedRecordError(said(error)) from None
     if raw[:REVISION_DIGITS] != revision_text(receipt.revision).encode():

@@ -196,5 +196,4 @@ def _is_settled(incident: Incident, name: str, receipt: Receipt | None) -> bool:
         return False
     page = incident.pages[name]
     paged = max(receipt.paged_seq, receipt.failed_seq) >= page.seq or not incident.wants(page)
-    told = all(key.confirmed or key.state == "triggered" for key in receipt.keys)
-    return paged and told and receipt.version >= incident.version
+    return paged and not receipt.follows and receipt.version >= incident.version
