@@ -229,7 +229,9 @@ async def _leave_unread(request: web.Request, response: web.StreamResponse) -> N
         return  # whoever asked has left
     if request.content.exception() is None:
         request.content.read_nowait()  # or it would be kept until the connection ends
-    request.protocol.pause_reading()
+    if not request.content.is_eof():
+        # Of a body that came whole meanwhile there is nothing left to hold back.
+        request.protocol.pause_reading()
     await asyncio.sleep(LINGER_S)
 
 
