@@ -117,7 +117,7 @@ def test_one_stale_copy_after_the_end_waits_as_long_as_a_peer_may_take() -> None
     calm, decisions = told((0, first), (1, end), (6, first), (80, TimerDue("nothing")))
     assert (calm.state, calm.episode, pages(decisions)) == ("resolved", 0, 1)
     (words,) = texts(decisions, "echo_suspected")
-    assert "a late copy of another Alertmanager? It counts in 6m unless" in words
+    assert "A late copy of another Alertmanager? It counts in 6m unless" in words
     taken_back, decisions = told((0, first), (1, end), (6, first), (306, end), LATER)
     assert (taken_back.state, taken_back.suspected, pages(decisions)) == ("resolved", {}, 1)
     assert texts(decisions, "echo_dropped") == ["Reported as resolved again: HighErrorRate"]
