@@ -79,9 +79,7 @@ def test_of_a_known_start_any_end_after_it_is_one(*, known: bool, contradicted: 
     assert echo.is_contradicted(one, late, before, after, NOW + 1) is contradicted
 
 
-def believed(
-    changes: int, found: Rules = FLAPS, **more: Any
-) -> tuple[Any, dict[str, Suspect], Any]:
+def believed(changes: int, found: Rules = FLAPS) -> tuple[Any, dict[str, Suspect], Any]:
     known = over()
     made = draft(known, changes=tuple(NOW - one for one in range(changes, 0, -1)))
     suspected = {"a": Suspect(fires(NOW - MINUTE), NOW)}
