@@ -149,6 +149,9 @@ def test_alertmanager_is_asked_now_and_what_is_awaited_is_not_put_off() -> None:
     assert "Alertmanager is asked; it counts in 1m" in said(watched({"a": SUSPECT}, ASKS))[0][1]
     sooner = watched({"a": SUSPECT, "b": PEER}, suspected={"b": PEER}, timers={"echo": NOW - 5})
     assert sooner.incident.timers == {"echo": NOW - 5}
+    # Of what was there before it was asked already.
+    fewer = watched({"b": PEER}, ASKS, suspected={"a": SUSPECT, "b": PEER})
+    assert fewer.incident.timers == {"echo": NOW + 6 * MINUTE}
 
 
 def test_without_a_suspect_nothing_is_awaited() -> None:

@@ -62,7 +62,8 @@ def test_a_flood_has_a_group_that_no_sender_can_be_in() -> None:
 def test_without_an_incident_of_its_own_it_does_not_belong_there() -> None:
     assert not belongs(event(minor()), None)
     damaged = incident(minor(), state="damaged", damage=Damage("gone", NOW))
-    assert not belongs(event(minor()), damaged)
+    for told in ((minor(),), (minor(resolved=True),), ()):
+        assert not belongs(event(*told), damaged)
 
 
 @pytest.mark.parametrize("state", ["triggered", "acknowledged", "snoozed"])

@@ -110,5 +110,7 @@ def test_the_end_of_what_was_over_stays_as_it_was() -> None:
 
 
 def test_a_decision_of_a_person_says_that_everything_goes() -> None:
-    found = decide(incident(alert()), Forgotten(ANN, force=True), NOW, rules())
+    base = incident(alert(), pages=PAGES)
+    found = decide(base, Forgotten(ANN, force=True), NOW, rules())
     assert (found.reason, found.forget, found.changed) == ("forgotten", True, True)
+    assert found.schedule == ()

@@ -26,7 +26,7 @@ def proposed(*alerts: Alert, **more: object) -> str:
     [
         ([{}], ""),
         ([{"alertname": "A"}], 'alertname="A"'),
-        ([{"zone": "z", "alertname": "A", "app": "b"}], 'alertname="A", app="b", zone="z"'),
+        ([{"zone": "z", "alertname": "A", "Abc": "b"}], 'alertname="A", Abc="b", zone="z"'),
         ([{"alertname": "A", "pod": "1"}, {"alertname": "A", "pod": "2"}], 'alertname="A"'),
         ([{"alertname": "A"}, {"alertname": "B"}], ""),
         ([{"alertname": "A", "app": "x"}, {"alertname": "B", "app": "x"}], 'app="x"'),
