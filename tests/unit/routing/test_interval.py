@@ -402,6 +402,14 @@ def test_clocks_may_differ_by_a_minute(ahead: float, *, plain: bool) -> None:
     assert over.resolved is (not plain or ahead <= 1)
 
 
+@pytest.mark.parametrize(("since", "ahead"), [(60, False), (60.001, True)])
+def test_of_what_is_known_too_they_may_differ_by_a_minute(since: float, *, ahead: bool) -> None:
+    known = join(firing(-60), firing(since), NOW)
+    assert known.past is not None
+    newest = next(one for one in known.past.starts if one.at == at(since))
+    assert (newest.ahead, newest.began) == (ahead, NOW if ahead else at(since))
+
+
 @pytest.mark.parametrize(
     ("copy", "starts", "ends"),
     [

@@ -128,6 +128,14 @@ TWO = pages(pagerduty=Page(1, 1, 0, "opened", at=NOW))
         # What rings nobody, and what is of another episode, is not waited for.
         ({"x": Page(1, 1, INFORMED, "opened", at=NOW)}, {}, "triggered", "delivered_in_time", 0),
         ({"x": Page(1, 1, 0, "opened", at=NOW - 1)}, {}, "triggered", "delivered_in_time", 0),
+        # One of an earlier step is late, and has moved on for that.
+        (
+            pages(pagerduty=Page(1, 1, -1, "opened", at=NOW)),
+            {"slack": 1},
+            "triggered",
+            "delivered_in_time",
+            0,
+        ),
         # What has failed moved on already.
         ({"x": Page(1, 1, 0, "opened", at=NOW, failed_seq=1)}, {}, "triggered", "delivery_late", 1),
     ],
@@ -242,6 +250,12 @@ def test_what_is_closed_is_forgotten_when_nothing_needs_it(
     assert made.forget is (reason == "forgotten")
     left = {} if again is None else {"forget": NOW + again * MINUTE}
     assert made.incident.timers == left
+
+
+def test_to_the_millisecond_it_is_kept() -> None:
+    made = due("forget", state="resolved", resolved_at=NOW - 60 * MINUTE + 1)
+    assert fires(made, "forget") == "kept"
+    assert made.incident.timers == {"forget": NOW + 1}
 
 
 def test_what_is_open_by_mistake_is_kept() -> None:
