@@ -310,11 +310,21 @@ def integration(total: int, success: float = 100, p95: float = 0) -> dict[str, A
         (integration(0, 0, 9_999), "ok", "no request since the start", ""),
         (integration(1, 100, 2_000), "ok", "1 request, 0 % failed, P95 2000 ms", ""),
         (integration(200, 95), "ok", "200 requests, 5 % failed, P95 0 ms", ""),
-        (integration(200, 94.5), "warning", "200 requests, 5.5 % failed, P95 0 ms", "HighErrorRate"),
-        (integration(2, 100, 2_001), "warning", "2 requests, 0 % failed, P95 2001 ms", "HighLatency"),
-        (integration(2, 50, 2_001), "warning", "2 requests, 50 % failed, P95 2001 ms", "HighErrorRate"),
+        (integration(9, 94.5), "warning", "9 requests, 5.5 % failed, P95 0 ms", "HighErrorRate"),
+        (
+            integration(2, 100, 2_001),
+            "warning",
+            "2 requests, 0 % failed, P95 2001 ms",
+            "HighLatency",
+        ),
+        (
+            integration(2, 50, 9_999),
+            "warning",
+            "2 requests, 50 % failed, P95 9999 ms",
+            "HighErrorRate",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_an_integration_at_its_limits(
     row: dict[str, Any], state: str, words: str, advice: str
 ) -> None:
