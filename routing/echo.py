@@ -101,11 +101,12 @@ def _say_suspected(draft: Draft, fresh: list[Suspect], rules: Rules) -> None:
     late = "it counts"
     if any(suspect.known for suspect in fresh):
         late = "a late copy of another Alertmanager? It counts"
-    asked = "Alertmanager is asked; " if rules.asks else ""
+    if rules.asks:
+        late = f"Alertmanager is asked; {late}"
     draft.say(
         Kind.ECHO_SUSPECTED,
-        f"Reported as firing after its end: {names}. {asked}{late} in {wait} unless it is reported"
-        " as resolved again",
+        f"Reported as firing after its end: {names}. {late[0].upper()}{late[1:]} in {wait} unless"
+        " it is reported as resolved again",
     )
 
 

@@ -45,7 +45,8 @@ def _flood_title(group: Group, shown: list[Alert]) -> str:
     # Of alerts that are only counted nobody knows which group they are of.
     more = "" if len(known) == len(shown) else " or more"
     alerts = f"{len(shown)} alert{'s' * (len(shown) > 1)}"
-    return f"Flood from {group.group_key}: {alerts} of {groups}{more} group{'s' * (groups > 1)}"
+    of = f"{groups}{more} group{'s' * (groups > 1 or bool(more))}"
+    return f"Flood from {group.group_key}: {alerts} of {of}"
 
 
 def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str]:

@@ -90,7 +90,8 @@ class PagerDutyOrigin:
         new = {claim for claim in claimed - known if split_key(_key(claim))[0] in ours}
         await self._known.learn(told.incident, new)
         if not matches:
-            self._foreign[told.incident] = self._clock.now()
+            # It counts from when it was asked about, however often it is told of.
+            self._foreign.setdefault(told.incident, self._clock.now())
             while len(self._foreign) > FOREIGN_MAX:
                 self._foreign.popitem(last=False)
         return matches
@@ -127,7 +128,7 @@ class PagerDutyOrigin:
         if self._rest is None:
             return set()
         asked_at = self._foreign.pop(incident, None)
-        if asked_at is not None and not sure and self._clock.now() - asked_at < FOREIGN_MS:
+        if asked_at is not None and not sure and abs(self._clock.now() - asked_at) < FOREIGN_MS:
             self._foreign[incident] = asked_at
             return set()
         answer = await self._rest.dedup_keys(incident)

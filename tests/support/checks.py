@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 from click.testing import CliRunner, Result
 
+from receiver.cli.checks.finding import Finding
+from receiver.cli.checks.source import Deadline, Source
 from receiver.cli.root import main
 
 
@@ -50,3 +52,38 @@ async def page(_request: web.Request) -> web.Response:
 async def hanging(_request: web.Request) -> web.Response:
     await asyncio.sleep(60)
     return web.Response()
+
+
+def by_path(answers: Mapping[str, Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Answer a path with the JSON or the text that is here for it, or 404.
+
+    A pair is a status and that; a function is asked with the request.
+    """
+
+    async def answer(request: web.Request) -> web.Response:
+        found = answers.get(request.path, (404, {"error": "there is none"}))
+        if callable(found):
+            found = found(request)
+        status, body = found if isinstance(found, tuple) else (200, found)
+        if isinstance(body, str):
+            return web.Response(text=body, status=status)
+        return web.json_response(body, status=status)
+
+    return answer
+
+
+@asynccontextmanager
+async def asked(
+    answers: Mapping[str, Any], name: str = "the service", seconds: float = 30, token: str = ""
+) -> AsyncIterator[Source]:
+    """A source of a server that answers by path."""
+    async with (
+        answering(by_path(answers)) as url,
+        Source(name, url, Deadline(seconds), token) as source,
+    ):
+        yield source
+
+
+def by_name(found: list[Finding]) -> dict[str, Finding]:
+    """Findings by their names."""
+    return {one.name: one for one in found}

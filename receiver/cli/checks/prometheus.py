@@ -33,7 +33,9 @@ class Prometheus:
         try:
             if data["resultType"] != "vector":
                 raise SourceError(f"Prometheus answers a {data['resultType']} to {expression}")
-            samples = [Sample(row["metric"], float(row["value"][1])) for row in data["result"]]
+            samples = [
+                Sample(dict(row["metric"]), float(row["value"][1])) for row in data["result"]
+            ]
         except (KeyError, TypeError, ValueError, IndexError):
             raise self._odd("query") from None
         return [sample for sample in samples if math.isfinite(sample.value)]

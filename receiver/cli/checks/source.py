@@ -20,6 +20,8 @@ from receiver.http_client import open_session
 MOST_BYTES = 64 << 20
 AT_ONCE = 6
 """Prometheus answers 20 queries at a time (``--query.max-concurrency``) and has others to serve."""
+OTHER_FORM = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading JSON raises that is of another form than was expected."""
 _OK, _REDIRECT, _WRONG = 200, 300, 400
 
 

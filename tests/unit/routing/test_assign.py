@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from routing.alert import Alert
+from routing.always_firing import REASON
 from routing.assignment import Assignment, Sender
 from routing.config.base import ClassifyConfig
 from routing.config.route import RouteConfig
 from routing.event import AlertsReceived
 from routing.group import group_stem, split_id
+from routing.incident_parts import Actor
 from routing.matcher import label_finder
 from routing.priority import Classifier
 from routing.route import RouteTree
@@ -249,3 +252,91 @@ def test_what_looks_urgent_as_bytes(body: str, *, urgent: bool) -> None:
 
 def test_without_values_nothing_looks_urgent() -> None:
     assert not label_finder({"severity": set()})(b'"severity":""')
+
+
+ANN = Actor("ann", "api")
+BY_HAND = msgspec.structs.replace(SENDER, by=ANN, kind="manual", group_key="hand")
+TWICE = {
+    "group_by": ["team"],
+    "routes": [{"name": "audit", "matchers": ["team=~.+"], "continue": True}, {"name": "all"}],
+}
+
+
+def test_what_a_person_opens_is_one_incident_in_their_own_group() -> None:
+    (event,) = assignment(TWICE).assign((raw("a", team="db"), raw("b", team="web")), BY_HAND, 1)
+    assert (event.by, event.kind, event.group.group_key) == (ANN, "manual", "hand")
+    assert (event.group.route, members(event)) == ("audit", ["a", "b"])
+    assert [one.source_group for one in event.alerts] == ["", ""]
+    # Whoever sends the same is regrouped, and takes both routes.
+    assert len(assign(assignment(TWICE), raw("a", team="db"), raw("b", team="web"))) == 4
+
+
+WATCHDOG = {"alertname": "Watchdog", "severity": "none"}
+
+
+@pytest.mark.parametrize(
+    ("resolved", "starts_at", "ends_at", "end"),
+    [
+        (False, NOW, 0, NOW + 1),
+        (False, 0, 0, 0),
+        (True, NOW, NOW + 9, NOW + 9),
+        (True, NOW, NOW - 9, NOW + 1),
+        (True, 0, NOW, 0),
+    ],
+)
+def test_what_always_fires_is_told_as_over(
+    resolved: bool, starts_at: int, ends_at: int, end: int
+) -> None:
+    sent = Alert("a", WATCHDOG, starts_at=starts_at, resolved=resolved, ends_at=ends_at)
+    found = assignment()
+    assert found.always_fires(sent)
+    ((one,),) = [event.alerts for event in assign(found, sent)]
+    assert (one.resolved, one.starts_at, one.ends_at) == (True, starts_at, end)
+    assert (one.priority, one.priority_reason) == ("P4", REASON)
+
+
+def test_a_person_may_open_what_always_fires() -> None:
+    (event,) = assignment().assign((Alert("a", WATCHDOG, starts_at=NOW),), BY_HAND, 1)
+    assert not event.alerts[0].resolved
+    assert event.alerts[0].priority_reason != REASON
+
+
+@pytest.mark.parametrize(
+    ("severity", "known"),
+    [("critical", True), ("SEV-1", True), ("", True), ("blocker", False), ("ours", True)],
+)
+def test_which_severities_are_known(severity: str, *, known: bool) -> None:
+    found = assignment(severities={"ours": "P2"})
+    assert found.knows_severity(severity) is known
+
+
+@pytest.mark.parametrize("number", [1, 500])
+def test_every_alert_is_in_one_event_and_in_the_order_it_came(number: int) -> None:
+    alerts = [raw(str(n), team=f"t{n % 7}") for n in range(number)]
+    events = assign(assignment({"group_by": ["team"]}), *alerts)
+    assert len(events) == min(number, 7)
+    assert len({event.key for event in events}) == len(events)
+    for event in events:
+        assert members(event) == sorted(members(event), key=int)
+    assert sorted(name for event in events for name in members(event)) == sorted(
+        one.fingerprint for one in alerts
+    )
+
+
+def test_values_that_look_like_others_make_groups_of_their_own() -> None:
+    found = assignment({"group_by": ["team", "env"]})
+    events = assign(
+        found,
+        raw("a", team='x","env":"y'),
+        raw("b", team="x", env="y"),
+        raw("c", team="", env="xy"),
+        raw("d", env="xy"),
+        raw("e", team="\u202ex", env="y"),
+    )
+    assert [members(event) for event in events] == [["a"], ["b"], ["c", "d"], ["e"]]
+
+
+def test_rules_are_made_once_a_route() -> None:
+    found = assignment({"routes": [{"name": "db", "matchers": ["a=b"], "team": "dba"}]})
+    assert found.rules("db") is found.rules("db")
+    assert found.rules("db") is not found.rules("")

@@ -1,14 +1,18 @@
 """What changes too often: it is held open and at its most urgent priority, and pages nobody."""
 
+import pytest
+
 from routing.alert import Alert
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import AlertsReceived, Event, MergeNews, TimerDue
+from routing.flapping import count_change, wait_for_quiet
 from routing.incident import Incident
 from routing.incident_parts import Actor
 from routing.person_event import Acknowledged, PriorityChanged, Resolved, Snoozed
 from routing.rules import Rules
 from tests.support.builders import MINUTE, NOW, alert, play, received, rules
+from tests.support.drafts import draft, observed, said
 
 ANN = Actor("ann", "slack", "U1")
 FLAPS = rules(flap_changes=5, flap_hold=10 * MINUTE)
@@ -199,3 +203,64 @@ def test_late_copies_of_one_start_are_no_flapping() -> None:
     quiet, decisions = play(*moves, (0, beside(over)), found=FLAPS)
     assert (quiet.flapping, quiet.priority) == (False, "P3")
     assert kinds(decisions).count("paged") <= 2
+
+
+# One call at a time.
+
+WINDOW = FLAPS.flap_window
+
+
+@pytest.mark.parametrize(
+    ("known", "fell_at", "changes", "flaps"),
+    [
+        ((), 0, 1, False),
+        ((NOW - 3, NOW - 2, NOW - 1), 0, 4, False),
+        ((NOW - 4, NOW - 3, NOW - 2, NOW - 1), 0, 5, True),
+        # A fall that is taken back is one more.
+        ((NOW - 3, NOW - 2, NOW - 1), NOW - 4, 5, True),
+        ((NOW - 3, NOW - 2, NOW - 1), NOW - WINDOW, 4, False),
+        # What is older than the window does not count, to the millisecond.
+        ((NOW - WINDOW, NOW - 3, NOW - 2, NOW - 1), 0, 4, False),
+        ((NOW - WINDOW + 1, NOW - 3, NOW - 2, NOW - 1), 0, 5, True),
+        # Of more the newest are kept.
+        (tuple(range(NOW - 9, NOW)), 0, 5, True),
+        # A clock that was set back forgets none.
+        ((NOW + 4, NOW + 3, NOW + 2, NOW + 1), 0, 5, True),
+    ],
+)
+def test_so_many_changes_within_the_window(
+    known: tuple[int, ...], fell_at: int, changes: int, *, flaps: bool
+) -> None:
+    made = draft(changes=known)
+    count_change(made, FLAPS, fell_at)
+    assert len(made.incident.changes) == changes
+    assert made.incident.changes == tuple(sorted(made.incident.changes))
+    assert made.incident.flapping is flaps
+    assert made.incident.timers == ({"flap": NOW + 10 * MINUTE} if flaps else {})
+    assert len(observed(made)) == len(said(made)) == flaps
+
+
+def test_that_it_flaps_is_said_once_and_each_change_puts_its_end_off() -> None:
+    made = draft(changes=tuple(range(NOW - 4, NOW)))
+    count_change(made, FLAPS)
+    ((kind, text),) = said(made)
+    assert kind == "flapping"
+    assert text.startswith("Flapping (5 changes within 30m): it stays open and at P1")
+    assert text.endswith("until nothing changes for 10m")
+    made.now += MINUTE
+    count_change(made, FLAPS)
+    assert made.incident.timers == {"flap": NOW + 11 * MINUTE}
+    assert len(said(made)) == 1
+
+
+def test_where_it_is_off_nothing_is_remembered() -> None:
+    made = draft(changes=(NOW - 1,) * 500)
+    count_change(made, rules(flap_changes=0))
+    assert made.fields == {}
+
+
+@pytest.mark.parametrize(("flapping", "timers"), [(True, {"flap": NOW + 10 * MINUTE}), (False, {})])
+def test_only_what_flaps_waits_for_quiet(timers: dict[str, int], *, flapping: bool) -> None:
+    made = draft(flapping=flapping)
+    wait_for_quiet(made, FLAPS)
+    assert made.incident.timers == timers

@@ -1,5 +1,7 @@
 """A group that grows: what joins is said, and when it is much, whoever has it is paged."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,16 +9,19 @@ from receiver.settings.check import complete
 from receiver.settings.model import Settings
 from receiver.settings.rules import build_assignment
 from routing.alert import Alert
+from routing.condition import Condition
 from routing.config.calendar import CalendarConfig
 from routing.config.response import EscalationConfig
 from routing.decide import decide
 from routing.decision import Decision
 from routing.event import Event, MergeNews, TimerDue
+from routing.growth import page_growth
 from routing.incident import Incident
-from routing.incident_parts import Actor
+from routing.incident_parts import Actor, Part
 from routing.person_event import Acknowledged, Merged, Snoozed
 from routing.rules import Repage, Rules, Step
 from tests.support.builders import MINUTE, NOW, alert, clock, play, received, rules
+from tests.support.drafts import draft, said
 
 ANN = Actor("ann", "slack", "U1")
 DOUBLED = rules(repage=Repage(doubled=True))
@@ -180,3 +185,93 @@ def test_a_condition_of_new_alerts_and_what_is_none() -> None:
     for wrong in ("value > 1", "often", "10"):
         with pytest.raises(ValidationError, match="write doubled, off, or for example new_alerts"):
             EscalationConfig.model_validate({"steps": steps, "repage_when": wrong})
+
+
+# One call at a time.
+
+HAD: dict[str, Any] = {"state": "acknowledged", "step": 0}
+
+
+@pytest.mark.parametrize(
+    ("firing", "told", "grown", "again"),
+    [
+        (2, 1, 1, False),
+        (3, 1, 2, True),
+        (199, 100, 99, False),
+        (200, 100, 100, True),
+        # Of a record that does not know how many were told, those that joined are counted off.
+        (4, 0, 2, True),
+        (3, 0, 1, False),
+        (3, 0, 3, True),
+        (1, 5, 0, False),
+    ],
+)
+def test_it_has_doubled_and_is_at_least_two_more(
+    firing: int, told: int, grown: int, *, again: bool
+) -> None:
+    made = draft(*some(firing), told_firing=told, grown=grown, **HAD)
+    page_growth(made, DOUBLED)
+    assert [kind for kind, _ in said(made)] == (["grown", "paged"] if again else [])
+    if again:
+        before = told or max(firing - grown, 1)
+        words = f"{firing} alerts fire now, {before} when it was last paged"
+        assert said(made)[0] == ("grown", words)
+        assert (made.incident.told_firing, made.incident.grown) == (firing, 0)
+
+
+def test_alerts_of_merged_incidents_count_and_silenced_ones_do_not() -> None:
+    parts = {"x": Part("t", "P1", 3)}
+    quiet = {"0000": NOW - MINUTE}
+    made = draft(*some(2), parts=parts, told_firing=2, suppressed=quiet, **HAD)
+    page_growth(made, DOUBLED)
+    assert said(made)[0] == ("grown", "4 alerts fire now, 2 when it was last paged")
+    fewer = draft(*some(2), parts={}, told_firing=1, suppressed=quiet, **HAD)
+    page_growth(fewer, DOUBLED)
+    assert said(fewer) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "again"),
+    [
+        ({}, True),
+        ({"state": "snoozed"}, False),
+        ({"timers": {"quiet": NOW + MINUTE}}, False),
+        ({"flapping": True}, False),
+        ({"state": "triggered"}, True),
+        # Somebody's phone rings already.
+        ({"state": "triggered", "timers": {"acknowledge": NOW + MINUTE}}, False),
+        ({"state": "triggered", "timers": {"escalate": NOW + MINUTE}}, False),
+        ({"state": "triggered", "timers": {"delivery": NOW + MINUTE}}, True),
+        ({"timers": {"acknowledge": NOW + MINUTE}}, True),
+    ],
+)
+def test_when_growth_pages(more: dict[str, Any], *, again: bool) -> None:
+    made = draft(*some(4), told_firing=2, **{**HAD, **more})
+    page_growth(made, DOUBLED)
+    assert bool(made.incident.pages) is again
+
+
+@pytest.mark.parametrize(("limit", "words"), [(3, "3 more alerts since the last page"), (4, "")])
+def test_a_condition_asks_for_how_many_joined(limit: int, words: str) -> None:
+    found = rules(repage=Repage(when=Condition(f"new_alerts >= {limit}")))
+    made = draft(*some(9), grown=3, state="triggered", timers={"acknowledge": NOW + MINUTE})
+    page_growth(made, found)
+    assert [text for kind, text in said(made) if kind == "grown"] == ([words] if words else [])
+
+
+def test_without_a_rule_only_what_comes_after_silence_pages() -> None:
+    for found, pages_again in ((rules(), False), (rules(repage=Repage()), True)):
+        made = draft(*some(500), told_firing=1, **HAD)
+        page_growth(made, found)
+        assert said(made) == []
+        page_growth(made, found, after_silence=True)
+        assert bool(made.incident.pages) is pages_again
+    assert made.incident.pages["slack"].reason == "after_silence"
+    assert said(made)[0] == ("grown", "Something new fires after a long silence")
+
+
+@pytest.mark.parametrize(("calm", "changes"), [(False, 1), (True, 0)])
+def test_what_flapping_held_back_is_no_further_change(changes: int, *, calm: bool) -> None:
+    made = draft(*some(4), told_firing=2, **HAD)
+    page_growth(made, rules(repage=Repage(doubled=True), flap_changes=5), calm=calm)
+    assert len(made.incident.changes) == changes

@@ -1,7 +1,11 @@
 """When an alert fires and when it is over, however its start moves and whatever clocks say."""
 
+from typing import Any
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from receiver.store.records.record import decode_incident, encode_incident, version_text
 from routing.alert import Alert, Past
@@ -10,7 +14,19 @@ from routing.decision import Decision
 from routing.event import AlertsReceived, Event, Seen, TimerDue
 from routing.incident import Incident
 from routing.incident_parts import Actor
-from routing.interval import STARTS_KEPT, join
+from routing.interval import (
+    ENDS_KEPT,
+    STARTS_KEPT,
+    begun_after,
+    believe,
+    covers,
+    end_now,
+    goes_on,
+    join,
+    knows_start,
+    last_end,
+    takes_back,
+)
 from routing.person_event import Resolved
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 
@@ -118,7 +134,7 @@ def test_one_stale_copy_after_the_end_waits_as_long_as_a_peer_may_take() -> None
     calm, decisions = told((0, first), (1, end), (6, first), (80, TimerDue("nothing")))
     assert (calm.state, calm.episode, pages(decisions)) == ("resolved", 0, 1)
     (words,) = texts(decisions, "echo_suspected")
-    assert "a late copy of another Alertmanager? It counts in 6m unless" in words
+    assert "A late copy of another Alertmanager? It counts in 6m unless" in words
     taken_back, decisions = told((0, first), (1, end), (6, first), (306, end), LATER)
     assert (taken_back.state, taken_back.suspected, pages(decisions)) == ("resolved", {}, 1)
     assert texts(decisions, "echo_dropped") == ["Reported as resolved again: HighErrorRate"]
@@ -364,3 +380,202 @@ def test_a_late_copy_is_taken_back_by_the_other_half_too() -> None:
     moves = ((0, fires(-60)), (300, over(-60, 290)), (310, fires(-60)))
     taken_back, _ = told(*moves, (340, over(100, 290)), (900, TimerDue("nothing")))
     assert taken_back.state == "resolved"
+
+
+# One call at a time. Times in seconds after NOW; what is told is told at NOW.
+
+
+def firing(since: float, **more: Any) -> Alert:
+    return alert(starts_at=at(since), **more)
+
+
+def ended(since: float, end: float, **more: Any) -> Alert:
+    return alert(starts_at=at(since), ends_at=at(end), resolved=True, **more)
+
+
+@pytest.mark.parametrize(("ahead", "plain"), [(0, True), (60, True), (60.001, False), (600, False)])
+def test_clocks_may_differ_by_a_minute(ahead: float, *, plain: bool) -> None:
+    known = join(None, firing(ahead), NOW)
+    assert (known.past is None) is plain
+    assert (known.starts_at, known.resolved) == (at(ahead), False)
+    # What began when it was told is over by an end that is told later.
+    over = join(known, ended(-600, 1), at(2))
+    assert over.resolved is (not plain or ahead <= 1)
+
+
+@pytest.mark.parametrize(("since", "ahead"), [(60, False), (60.001, True)])
+def test_of_what_is_known_too_they_may_differ_by_a_minute(since: float, *, ahead: bool) -> None:
+    known = join(firing(-60), firing(since), NOW)
+    assert known.past is not None
+    newest = next(one for one in known.past.starts if one.at == at(since))
+    assert (newest.ahead, newest.began) == (ahead, NOW if ahead else at(since))
+
+
+@pytest.mark.parametrize(
+    ("copy", "starts", "ends"),
+    [
+        (firing(-60), at(-60), 0),
+        (ended(-60, -1), at(-60), at(-1)),
+        # Without a start it begins now, and without an end nobody knows since when it is over.
+        (alert(starts_at=0), NOW, 0),
+        (alert(starts_at=at(-60), ends_at=0, resolved=True), at(-60), 0),
+        (alert(starts_at=0, ends_at=at(-1), resolved=True), 0, at(-1)),
+        # An end before the start counts from the start on.
+        (ended(-60, -90), 0, at(-60)),
+        (ended(-60, -60), 0, at(-60)),
+        # An end far ahead is of a clock that is wrong: it is kept as it was told.
+        (ended(-60, 600), at(-60), at(600)),
+    ],
+)
+def test_what_a_first_copy_says(copy: Alert, starts: int, ends: int) -> None:
+    known = join(None, copy, NOW)
+    assert (known.starts_at, known.ends_at, known.resolved) == (starts, ends, copy.resolved)
+    assert join(known, copy, at(1)).ends_at == ends
+
+
+def test_a_repeat_is_the_same_value_and_keeps_the_most_urgent_priority() -> None:
+    urgent = firing(-60, priority="P1", priority_reason="disk 99 %")
+    minor = firing(-60, priority="P3", priority_reason="disk 80 %", annotations={"a": "b"})
+    assert join(urgent, firing(-60, priority="P1", priority_reason="disk 99 %"), NOW) is urgent
+    lowered = join(urgent, minor, NOW)
+    assert (lowered.priority, lowered.priority_reason) == ("P1", "disk 99 %")
+    assert lowered.annotations == {"a": "b"}
+    raised = join(minor, urgent, NOW)
+    assert (raised.priority, raised.priority_reason, raised.annotations) == ("P1", "disk 99 %", {})
+
+
+def test_what_fires_again_is_as_urgent_as_this_firing_alone() -> None:
+    known = join(join(None, firing(-60), NOW), ended(-60, -30), NOW)
+    assert known.priority == "P1"
+    again = join(known, firing(-10, priority="P4"), NOW)
+    assert (again.resolved, again.priority, again.starts_at) == (False, "P4", at(-10))
+    over = join(again, ended(-10, -1, priority="P4"), NOW)
+    assert (over.resolved, over.priority) == (True, "P4")
+
+
+@pytest.mark.parametrize("since", [-600.0, -60.0, -31.0, -30.0])
+def test_what_is_believed_fires_whatever_its_start(since: float) -> None:
+    known = join(None, ended(-60, -30), NOW)
+    copy = firing(since)
+    assert join(known, copy, NOW).resolved
+    found = believe(known, copy, at(-5), NOW)
+    assert (found.resolved, found.starts_at, found.ends_at) == (False, at(since), 0)
+    # The end that was known, told again, is of it only where it spans it; a later one is.
+    assert join(found, ended(-60, -30), NOW).resolved is (-60 <= since < -30)
+    assert join(found, ended(-60, 10), at(10)).resolved
+
+
+def test_what_is_believed_of_nothing_known_is_what_was_told() -> None:
+    found = believe(None, firing(-60), at(-5), NOW)
+    assert (found.resolved, found.starts_at) == (False, at(-60))
+
+
+def test_what_began_later_stays_and_what_was_quiet_is_gone() -> None:
+    known = join(join(None, firing(-60, priority="P1"), NOW), firing(-10, priority="P3"), NOW)
+    assert (known.starts_at, known.priority) == (at(-10), "P1")
+    later = begun_after(known, at(-60))
+    assert (later.starts_at, later.priority, later.resolved) == (at(-10), "P3", False)
+    assert not knows_start(later, at(-60))
+    assert knows_start(known, at(-60))
+
+
+@pytest.mark.parametrize(("known", "ends_at"), [(True, NOW), (False, 0)])
+def test_what_ends_now_ends_since_when_is_known(ends_at: int, *, known: bool) -> None:
+    several = join(join(None, firing(-60), NOW), firing(-10), NOW)
+    for one in (firing(-60), several, alert(starts_at=0), join(None, firing(600), NOW)):
+        over = end_now(join(None, one, NOW), at(700), known=known)
+        assert over.resolved
+        assert over.ends_at == (at(700) if ends_at else 0)
+        assert last_end(over) >= at(700) or not known
+
+
+@pytest.mark.parametrize(
+    ("start", "over"), [(0, False), (at(-60), True), (at(-30), True), (at(-30) + 1, False)]
+)
+def test_what_began_up_to_a_known_end_is_covered(start: int, *, over: bool) -> None:
+    assert covers(ended(-60, -30), start) is over
+    again = join(ended(-60, -30), firing(-10), NOW)
+    assert not covers(again, start)
+
+
+def test_the_last_end_is_the_latest_that_counts() -> None:
+    assert (last_end(None), last_end(firing(-60))) == (0, 0)
+    known = join(ended(-60, -30), ended(-200, -100), NOW)
+    assert last_end(known) == at(-30)
+    assert last_end(join(known, ended(-20, -10), NOW)) == at(-10)
+    # An end that a wrong clock told counts from when it came.
+    assert last_end(join(known, ended(-20, 6_000), NOW)) == NOW
+
+
+def test_which_starts_are_known() -> None:
+    assert not knows_start(None, NOW)
+    assert knows_start(firing(-60), at(-60))
+    assert not knows_start(firing(-60), at(-59))
+    assert knows_start(ended(-60, -30), at(-60))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "on"),
+    [
+        (None, firing(-60), True),
+        (None, ended(-60, -30), False),
+        (firing(-60), firing(-60), True),
+        (firing(-60), ended(-60, -30), False),
+        # Both fire: the start alone has moved.
+        (firing(-60), join(firing(-60), firing(-30), NOW), True),
+        # The one that fired is over, and another fires.
+        (firing(-60), join(join(firing(-60), ended(-60, -40), NOW), firing(-30), NOW), False),
+        (firing(-60), firing(-30), False),
+    ],
+)
+def test_whether_it_is_still_the_same_firing(before: Alert, after: Alert, *, on: bool) -> None:
+    assert goes_on(before, after) is on
+
+
+@pytest.mark.parametrize(
+    ("resolved", "start", "taken"),
+    [
+        (ended(-60, -30), -60, True),
+        (ended(-60, -30), -40, True),
+        (ended(-60, -30), -30, False),
+        (ended(-60, -30), -61, False),
+        # Without an end it is over now, whatever began before.
+        (alert(starts_at=at(-60), ends_at=0, resolved=True), -1, True),
+        (alert(starts_at=at(-60), ends_at=0, resolved=True), 1, False),
+        # The end in the place of the start is no start.
+        (ended(-30, -30), -40, True),
+        (ended(-30, -30), -30, False),
+    ],
+)
+def test_which_firing_a_resolved_copy_is_of(resolved: Alert, start: float, *, taken: bool) -> None:
+    assert takes_back(firing(-600), resolved, at(start), NOW) is taken
+    assert takes_back(None, resolved, at(start), NOW) is taken
+
+
+def _counts(known: Alert) -> tuple[bool, int, str]:
+    return known.resolved, known.ends_at, known.priority
+
+
+COPIES = st.builds(
+    lambda start, length, resolved: ended(start, start + length) if resolved else firing(start),
+    st.integers(-500, 700),
+    st.integers(0, 600),
+    st.booleans(),
+)
+
+
+@given(st.lists(COPIES, min_size=1, max_size=30))
+@settings(max_examples=50)
+def test_whatever_is_told_little_is_kept_and_an_end_now_ends_it(copies: list[Alert]) -> None:
+    known: Alert | None = None
+    for number, copy in enumerate(copies):
+        known = join(known, copy, at(number))
+        assert known.resolved or known.ends_at == 0
+        if known.past is not None:
+            assert len(known.past.starts) <= 2 * STARTS_KEPT
+            assert len(known.past.ends) <= ENDS_KEPT + 1
+        again = join(known, copy, at(number))
+        assert (again.resolved, again.ends_at, again.priority) == _counts(known)
+        assert join(again, copy, at(number)) == again
+    assert known is not None
+    assert end_now(known, at(2_000)).resolved

@@ -1,10 +1,11 @@
+import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.matcher import Matcher, matches_all, parse_matchers
+from routing.matcher import Matcher, label_finder, matches_all, parse_matchers
 
 
 def one(text: str) -> Matcher:
@@ -164,3 +165,95 @@ def test_what_is_written_is_read_back(name: str, value: str, other: str) -> None
     assert hash(again) == hash(matcher)
     assert again.matches({name: value})
     assert again.matches({name: other}) == (value == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "refused"),
+    [
+        ('a="x"', {"x"}, None),
+        ('a=""', {""}, None),
+        ('a!="x"', None, {"x"}),
+        ('a=~"x|y|"', {"x", "y", ""}, None),
+        ('a=~""', {""}, None),
+        ('a=~"a b/c:d"', {"a b/c:d"}, None),
+        ('a=~"x.*"', None, None),
+        ('a=~"(x|y)"', None, None),
+        ('a=~"x|y."', None, None),
+        ('a=~"x+"', None, None),
+        ('a!~"x|y"', None, {"x", "y"}),
+        ('a!~"x?"', None, None),
+    ],
+)
+def test_the_values_that_are_known(
+    text: str, values: set[str] | None, refused: set[str] | None
+) -> None:
+    assert one(text).values == values
+    assert one(text).refused_values == refused
+
+
+@given(st.sampled_from(["=", "!=", "=~", "!~"]), st.text("ab|./ é", max_size=8))
+@settings(max_examples=50)
+def test_what_is_known_of_values_is_what_matches(operator: str, value: str) -> None:
+    matcher = Matcher("a", operator, value)
+    for known, holds in ((matcher.values, True), (matcher.refused_values, False)):
+        for each in known or ():
+            assert matcher.matches({"a": each}) is holds
+        if known is not None:
+            assert matcher.matches({"a": "none of them\n"}) is not holds
+
+
+def test_matchers_are_equal_by_what_they_say() -> None:
+    same, other = Matcher("a", "=", "b"), Matcher("a", "=~", "b")
+    assert one("a=b") == one('"a"="b"') == same
+    assert len({one("a=b"), same, other, Matcher("b", "=", "b"), Matcher("a", "=", "c")}) == 4
+    assert same != 'a="b"'
+    assert (str(same), repr(same)) == ('a="b"', '<Matcher a="b">')
+    assert str(Matcher("é x", "!~", 'a"\\\n')) == r'"é x"!~"a\"\\\n"'
+
+
+@pytest.mark.parametrize("number", [0, 1, 500])
+def test_as_many_as_are_written(number: int) -> None:
+    found = parse_matchers(",".join(f'l{n}="v{n}"' for n in range(number)))
+    assert len(found) == number
+    assert matches_all(found, {f"l{n}": f"v{n}" for n in range(number)})
+
+
+@pytest.mark.parametrize(
+    ("labels", "body", "found"),
+    [
+        ({}, '{"a":"b"}', False),
+        ({"a": []}, '{"a":""}', False),
+        ({"a": ["b"]}, '{"a":"b"}', True),
+        ({"a": ["b"]}, '{"A" \t:\r\n"B"}', True),
+        ({"a": ["b"]}, '{"a":"bb"}', False),
+        ({"a": ["b"]}, '{"xa":"b"}', False),
+        ({"a": ["b", "c"]}, '{"a":"c"}', True),
+        ({"a": ["x"], "z": ["y"]}, '{"z":"y"}', True),
+        ({"a": ["x"], "z": ["y"]}, '{"a":"y","z":"x"}', False),
+        # What is special in a pattern is text here.
+        ({"a.b": ["c+(d)|e"]}, '{"a.b":"c+(d)|e"}', True),
+        ({"a.b": ["c.d"]}, '{"axb":"c.d"}', False),
+        ({"a.b": ["c.d"]}, '{"a.b":"cxd"}', False),
+        ({"a": ['q"\\']}, r'{"a":"q\"\\"}', True),
+        ({"a": ["größe"]}, '{"a":"größe"}', True),
+        ({"a": [""]}, '{"a":""}', True),
+        ({"a": [""]}, '{"a":"b"}', False),
+    ],
+)
+def test_labels_are_found_without_reading_the_json(
+    labels: dict[str, list[str]], body: str, *, found: bool
+) -> None:
+    finder = label_finder(labels)
+    assert finder(body.encode()) is found
+    assert finder(b"[" + b"{}," * 5_000 + body.encode() + b"]") is found
+    assert not finder(b"")
+
+
+@given(st.text('ab"\\/. é\n', max_size=8), st.text('ab"\\/. é\n', min_size=1, max_size=8))
+@settings(max_examples=50)
+def test_what_is_there_is_found(value: str, name: str) -> None:
+    body = json.dumps({name: value}, ensure_ascii=False)
+    # A name is looked for as JSON escapes it.
+    escaped = json.dumps(name)
+    if escaped == json.dumps(name, ensure_ascii=False):
+        assert label_finder({name: [value]})(body.encode())

@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from receiver.web.status_page.config import StatusPageConfig
 from receiver.web.status_page.view import notices_of, page_of
+from routing.actions.status_page import hide, update
 from routing.alert import Alert
 from routing.event import TimerDue
 from routing.incident import Incident
-from routing.incident_parts import Actor
+from routing.incident_parts import Actor, Publication, PublicUpdate
 from routing.person_event import (
     Merged,
     Noted,
@@ -20,10 +22,12 @@ from routing.person_event import (
     StatusHidden,
     StatusUpdated,
 )
+from routing.status_page import UPDATES_KEPT, follow, remind
 from routing.status_rule import StatusRule
 from routing.time_limit import parse_within
 from tests.support.builders import MINUTE, NOW, rules
 from tests.support.builders import alert as any_alert
+from tests.support.drafts import draft, said
 from tests.support.merging import World
 
 ANN = Actor("ann", "api")
@@ -441,3 +445,238 @@ def test_a_label_that_a_template_tells_stays_short_and_on_its_line() -> None:
     assert text.startswith("Problem in eu <b> xxx")
     assert text.endswith("x… with Shop and Search")
     assert len(text) < 200
+
+
+# One call at a time, of a publication as it may be.
+
+BOB = Actor("bob", "api")
+RULE = config().rule()
+OPEN = Publication("t", NOW, {"Checkout": "degraded"}, (PublicUpdate(NOW, "investigating", "i"),))
+FOUND = rules(status=RULE, update_within=parse_within("30m"))
+
+
+def known(published: Publication | None = OPEN, *alerts: Alert, **more: Any) -> Any:
+    return draft(*(alerts or (alert(),)), published=published, now=NOW + MINUTE, **more)
+
+
+def changed(**more: Any) -> Publication:
+    return msgspec.structs.replace(OPEN, **more)
+
+
+@pytest.mark.parametrize(
+    ("made", "event", "reason"),
+    [
+        (known(), {"episode": 1}, "stale"),
+        (known(merged_into="x"), {}, "merged"),
+        (known(state="resolved"), {}, "already_resolved"),
+        (known(None, state="resolved"), {"status": "resolved"}, "already_resolved"),
+        (known(changed(hidden=True)), {}, "hidden"),
+        (known(None, alert("billing")), {}, "no_component"),
+        (known(None), {"components": ("Nowhere",)}, "no_component"),
+        (known(), {"components": ("Checkout", "Nowhere")}, "no_component"),
+    ],
+)
+def test_what_is_refused_changes_nothing(made: Any, event: dict[str, Any], reason: str) -> None:
+    asked = StatusUpdated(ANN, **{"status": "identified", **event})
+    assert update(made, asked, FOUND) == reason
+    assert (made.fields, made.timeline) == ({}, [])
+
+
+def test_without_a_status_page_nothing_can_be_said() -> None:
+    made = known(None)
+    assert update(made, StatusUpdated(ANN, "identified"), rules()) == "no_status_page"
+    assert made.fields == {}
+
+
+@pytest.mark.parametrize("number", [UPDATES_KEPT - 1, UPDATES_KEPT, UPDATES_KEPT + 7])
+def test_the_newest_updates_are_kept(number: int) -> None:
+    before = tuple(PublicUpdate(NOW + n, "identified", str(n), "bob") for n in range(number))
+    made = known(changed(updates=before))
+    assert update(made, StatusUpdated(ANN, "monitoring", "last"), FOUND) == "status_updated"
+    kept = made.incident.published.updates
+    assert len(kept) == min(number + 1, UPDATES_KEPT)
+    assert kept[-1] == PublicUpdate(NOW + MINUTE, "monitoring", "last", "ann")
+    assert said(made)[0] == ("status_update", "Status page, monitoring: last")
+
+
+@pytest.mark.parametrize(
+    ("last", "texts"),
+    [
+        (PublicUpdate(NOW, "resolved", "by rule"), ["i", "mended"]),
+        # What a person said stays, and so does what is no end.
+        (PublicUpdate(NOW, "resolved", "by bob", "bob"), ["i", "by bob", "mended"]),
+        (PublicUpdate(NOW, "monitoring", "by rule"), ["i", "by rule", "mended"]),
+    ],
+)
+def test_the_end_in_a_persons_words_replaces_the_templates(
+    last: PublicUpdate, texts: list[str]
+) -> None:
+    ended = changed(updates=(*OPEN.updates, last), resolved_at=NOW + 5)
+    made = known(ended, state="resolved")
+    update(made, StatusUpdated(ANN, "resolved", "mended"), FOUND)
+    published = made.incident.published
+    assert [one.text for one in published.updates] == texts
+    assert published.resolved_at == NOW + 5
+    # What is over asks for no further update.
+    assert made.incident.timers == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "components", "suffered", "pinned"),
+    [
+        ({}, {"Checkout": "degraded"}, {}, False),
+        ({"impact": "operational"}, {"Checkout": "operational"}, {"Checkout": "degraded"}, True),
+        ({"impact": "major_outage"}, {"Checkout": "major_outage"}, {}, True),
+        # One that was not published has the impact of the priority.
+        ({"components": ("Search",)}, {"Search": "degraded"}, {}, True),
+        (
+            {"components": ("Search", "Checkout"), "impact": "operational"},
+            {"Search": "operational", "Checkout": "operational"},
+            {"Checkout": "degraded"},
+            True,
+        ),
+    ],
+)
+def test_components_and_impact_as_a_person_says(
+    event: dict[str, Any], components: dict[str, str], suffered: dict[str, str], *, pinned: bool
+) -> None:
+    made = known()
+    assert update(made, StatusUpdated(ANN, "identified", "x", **event), FOUND) == "status_updated"
+    published = made.incident.published
+    assert (published.components, published.suffered) == (components, suffered)
+    assert published.pinned is pinned
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "title", "titled"),
+    [
+        (OPEN, {}, "t", False),
+        (OPEN, {"title": "Payments"}, "Payments", True),
+        (OPEN, {"components": ("Search",)}, "Problem with Search", False),
+        (changed(titled=True), {"components": ("Search",)}, "t", True),
+        (None, {}, "Problem with Checkout", False),
+    ],
+)
+def test_the_title_follows_the_components_until_a_person_chose_it(
+    before: Publication | None, event: dict[str, Any], title: str, *, titled: bool
+) -> None:
+    made = known(before)
+    update(made, StatusUpdated(ANN, "identified", "x", **event), FOUND)
+    assert (made.incident.published.title, made.incident.published.titled) == (title, titled)
+
+
+TOLD = changed(
+    updates=(
+        PublicUpdate(NOW, "investigating", "1"),
+        PublicUpdate(NOW + 1, "monitoring", "2", "bob"),
+        PublicUpdate(NOW + 2, "resolved", "3", "bob"),
+    ),
+    resolved_at=NOW + 2,
+)
+
+
+@pytest.mark.parametrize(
+    ("published", "event", "reason"),
+    [
+        (OPEN, {"episode": 3}, "stale"),
+        (None, {}, "not_published"),
+        (OPEN, {"update": 2}, "no_such_update"),
+        (OPEN, {"hidden": False}, "unchanged"),
+        (OPEN, {"hidden": False, "update": 1}, "unchanged"),
+        (changed(hidden=True), {}, "unchanged"),
+        (OPEN, {}, "status_hidden"),
+        (OPEN, {"update": 1}, "status_hidden"),
+        (changed(hidden=True), {"hidden": False}, "status_shown"),
+    ],
+)
+def test_what_is_taken_back_and_shown_again(
+    published: Publication | None, event: dict[str, Any], reason: str
+) -> None:
+    made = known(published)
+    assert hide(made, StatusHidden(BOB, **event), FOUND) == reason
+    assert bool(made.fields) is reason.startswith("status_")
+
+
+@pytest.mark.parametrize(
+    ("update_number", "state", "episode", "ends"),
+    [
+        (3, "triggered", 0, 0),
+        # Without the one before it the end stands.
+        (2, "triggered", 0, NOW + 2),
+        # The incident itself is over, or goes on in another episode.
+        (3, "resolved", 0, NOW + 2),
+        (3, "triggered", 1, NOW + 2),
+    ],
+)
+def test_an_end_that_is_taken_back_is_none_while_the_incident_goes_on(
+    update_number: int, state: str, episode: int, ends: int
+) -> None:
+    made = known(TOLD, state=state, episode=episode)
+    assert hide(made, StatusHidden(BOB, update=update_number), FOUND) == "status_hidden"
+    assert made.incident.published.resolved_at == ends
+    assert said(made) == [
+        ("status_hidden", f"Status page: update {update_number} taken back by bob")
+    ]
+    assert hide(made, StatusHidden(BOB), FOUND) == "status_hidden"
+
+
+def test_all_of_it_is_taken_back_without_its_updates() -> None:
+    made = known(TOLD)
+    hide(made, StatusHidden(BOB), FOUND)
+    assert made.incident.published == msgspec.structs.replace(TOLD, hidden=True)
+    assert said(made) == [("status_hidden", "Status page: the incident taken back by bob")]
+
+
+@pytest.mark.parametrize(
+    ("published", "words"),
+    [
+        (OPEN, ["Outsiders still read: investigating, since 2026-03-02 10:00 UTC"]),
+        (TOLD, []),
+        (changed(hidden=True), []),
+        (None, []),
+        # Nothing is shown of it: since it began.
+        (
+            changed(updates=(PublicUpdate(NOW + MINUTE, "identified", "x", hidden=True),)),
+            ["Outsiders still read: investigating, since 2026-03-02 10:00 UTC"],
+        ),
+    ],
+)
+def test_who_forgot_outsiders_is_told_what_they_read(
+    published: Publication | None, words: list[str]
+) -> None:
+    made = known(published)
+    remind(made)
+    assert [text for _, text in said(made)] == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "publishes"),
+    [({"priority": "P1"}, True), ({"title": "x", "notes": 1}, False), ({}, False)],
+)
+def test_only_what_outsiders_could_notice_is_looked_at(
+    fields: dict[str, Any], *, publishes: bool
+) -> None:
+    made = known(None)
+    made.set(**fields)
+    follow(made, FOUND)
+    assert (made.incident.published is not None) is publishes
+
+
+def test_what_is_over_is_closed_though_there_is_no_rule_any_more() -> None:
+    for rule, updates in ((rules(), 1), (FOUND, 2)):
+        made = known()
+        made.set(state="resolved")
+        follow(made, rule)
+        published = made.incident.published
+        assert (published.resolved_at, len(published.updates)) == (NOW + MINUTE, updates)
+        follow(made, rule)
+        assert made.incident.published == published
+
+
+@pytest.mark.parametrize(("told", "ends"), [(-1, 0), (0, NOW + MINUTE), (3, NOW + MINUTE)])
+def test_what_was_merged_is_silent_once_the_target_shows_it(told: int, ends: int) -> None:
+    made = known(merged_into="x")
+    made.set(merged_firing=told)
+    follow(made, FOUND)
+    assert made.incident.published.resolved_at == ends
+    assert said(made) == []

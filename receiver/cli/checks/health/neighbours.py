@@ -11,7 +11,7 @@ from receiver.cli.checks.finding import Finding, State
 from receiver.cli.checks.metrics_page import read_page
 from receiver.cli.checks.prometheus import Prometheus, Sample
 from receiver.cli.checks.rule_files import OWN, SystemRules
-from receiver.cli.checks.source import Source, SourceError
+from receiver.cli.checks.source import OTHER_FORM, Source, SourceError
 from receiver.errors import ConfigError
 from receiver.text.units import counted, span
 
@@ -45,6 +45,9 @@ async def _guarded(area: str, name: str, question: Any) -> Finding:
         finding: Finding = await question
     except SourceError as error:
         return Finding(area, name, "unknown", str(error))
+    except OTHER_FORM:
+        words = "the answer is JSON of another form: is this the right address?"
+        return Finding(area, name, "unknown", words)
     return finding
 
 
@@ -95,7 +98,7 @@ async def _system(
     prometheus: Prometheus, system: SystemRules, targets: list[dict[str, Any]]
 ) -> list[Finding]:
     area = f"system {system.system}"
-    mine = [one for one in targets if one.get("labels", {}).get("job") == system.job]
+    mine = [one for one in targets if _job_of(one) == system.job]
     if not mine:
         words = f"Prometheus has no target of job {system.job}"
         if system.system == OWN:
@@ -105,6 +108,11 @@ async def _system(
     found.append(await _guarded(area, "alerts", _alerts(prometheus, system, area)))
     found.append(await _guarded(area, "figures", _figures(prometheus, system, area)))
     return found
+
+
+def _job_of(target: dict[str, Any]) -> Any:
+    labels = target.get("labels")
+    return labels.get("job") if isinstance(labels, dict) else None
 
 
 def _targets(area: str, mine: list[dict[str, Any]]) -> Finding:
@@ -171,21 +179,28 @@ async def check_alertmanager(source: Source) -> list[Finding]:
     area = f"Alertmanager {source.shown}"
     try:
         status = await source.json("/api/v2/status")
-        version = status["versionInfo"]["version"]
+        found = [_member(area, status)]
         original = status["config"]["original"]
-        cluster = status["cluster"]
+        if not isinstance(original, str):
+            raise TypeError
     except SourceError as error:
         return [Finding(area, "alertmanager", "failed", str(error))]
-    except (KeyError, TypeError):
+    except OTHER_FORM:
         words = "/api/v2/status is not Alertmanager's: is this the right address?"
         return [Finding(area, "alertmanager", "failed", words)]
-    peers = len(cluster.get("peers") or [])
-    words = f"version {version}, {cluster.get('status')}, {counted(peers, 'peer')}"
-    settled = cluster.get("status") in ("ready", "disabled")
-    found = [Finding(area, "alertmanager", "ok" if settled else "warning", words)]
     found.append(_routes(area, original))
     found.append(await _guarded(area, "webhook", _webhook(source, area)))
     return found
+
+
+def _member(area: str, status: Any) -> Finding:
+    """Return what one says of its version and its cluster."""
+    cluster = status["cluster"]
+    peers = len(cluster.get("peers") or [])
+    version = status["versionInfo"]["version"]
+    words = f"version {version}, {cluster.get('status')}, {counted(peers, 'peer')}"
+    settled = cluster.get("status") in ("ready", "disabled")
+    return Finding(area, "alertmanager", "ok" if settled else "warning", words)
 
 
 def _routes(area: str, original: str) -> Finding:

@@ -8,7 +8,7 @@ from receiver.cli.checks.finding import Finding, State, judged
 from receiver.cli.checks.health.figures import SHARED_LIST, caches, figures, integrations, shared
 from receiver.cli.checks.health.metrics import AREA, from_page
 from receiver.cli.checks.metrics_page import read_page
-from receiver.cli.checks.source import Source, SourceError
+from receiver.cli.checks.source import OTHER_FORM, Source, SourceError
 from receiver.text.units import span
 from routing.alert import PRIORITIES
 
@@ -37,7 +37,7 @@ async def check_service(source: Source, metrics: Source, storage_limit: int) -> 
             found += await ask(source)
         except SourceError as error:
             found.append(_unasked(name, error))
-        except (KeyError, TypeError, ValueError):
+        except OTHER_FORM:
             words = "the answer is JSON of another form: is the service of another version?"
             found.append(Finding(AREA, name, "unknown", words))
     return found
@@ -65,17 +65,20 @@ async def _alive(source: Source) -> list[Finding]:
 async def _health(source: Source) -> list[Finding]:
     """Read /health, which answers 503 with the same JSON when something is wrong."""
     try:
-        body = source.parse(await source.get("/health"), "/health")
-        parts, notifiers = dict(body["components"]), dict(body["notifiers"])
-        problems = list(body["problems"])
+        return _of_health(source.parse(await source.get("/health"), "/health"))
     except SourceError as error:
         return [_unasked("health", error)]
-    except (KeyError, TypeError, ValueError):
+    except OTHER_FORM:
         words, advice = (
             "/health has no components, notifiers and problems",
             "give --token (web.credentials)",
         )
         return [Finding(AREA, "health", "unknown", words, advice=advice)]
+
+
+def _of_health(body: Any) -> list[Finding]:
+    parts, notifiers = dict(body["components"]), dict(body["notifiers"])
+    problems = list(body["problems"])
     found = [_problem(row) for row in problems]
     # What a server may lose that was taken knowingly is shown, and no news each morning; what is
     # wrong with it is among the problems.

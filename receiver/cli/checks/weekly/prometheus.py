@@ -125,10 +125,10 @@ def _wanted(system: SystemRules) -> list[_Wanted]:
         if over == expression or name in {"request_rate", "error_rate", "success_percent"}:
             continue
         if end in QUANTILES:
-            base = name.removesuffix("_seconds")
-            if any(one.name.startswith(f"{base} ") for one in found):
-                continue
-            found += _quantiles(base, over, system.recorded, record.removesuffix(end))
+            base, prefix = name.removesuffix("_seconds"), record.removesuffix(end)
+            made = _quantiles(base, over, system.recorded, prefix)
+            # Of several quantiles that are recorded the first brings all.
+            found += [one for one in made if all(one.name != other.name for other in found)]
         else:
             found.append(_ratio(record, name, over, per_second=end.startswith("rate")))
     if system.system == OWN:

@@ -8,7 +8,7 @@ import msgspec
 
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import SystemRules
-from receiver.cli.checks.source import Source, SourceError
+from receiver.cli.checks.source import OTHER_FORM, Source, SourceError
 from receiver.cli.checks.weekly import alerts as week_alerts
 from receiver.cli.checks.weekly.alerts import Rule, read_fired, read_opened
 from receiver.cli.checks.weekly.capacity import Trend, read_trends
@@ -83,7 +83,7 @@ async def _asked(question: Awaitable[Any], what: str, failed: list[str]) -> Any:
     except SourceError as error:
         words = f"{error}: give --token (web.credentials)" if " 401 " in str(error) else str(error)
         failed.append(words)
-    except (KeyError, TypeError, ValueError):
+    except OTHER_FORM:
         failed.append(f"{what}: the service answers JSON of another form; is it another version?")
     return None
 
