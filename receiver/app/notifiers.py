@@ -4,7 +4,9 @@ from receiver.app.pagerduty import PagerDuty
 from receiver.notify.log import LogNotifier
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
+from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.settings.model import Settings
+from receiver.slack.config import SlackNotifierConfig
 
 
 def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> dict[str, Notifier]:
@@ -13,23 +15,23 @@ def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> dict[str, Notif
     budgets = settings.budgets
     for name, config in settings.notifiers.items():
         # Imported only when used: each brings an HTTP library that takes a while to load.
-        if config.type == "slack" and config.token and config.channel and config.base_url:
+        if isinstance(config, SlackNotifierConfig) and config.token and config.channel:
             from receiver.slack.notifier import SlackNotifier  # noqa: PLC0415
 
             made[name] = SlackNotifier(
                 name,
                 token=config.token.get_secret_value(),
                 channel=config.channel,
-                base_url=config.base_url,
+                base_url=config.base_url or "",
                 per_minute=(budgets.slack_channel_per_minute, budgets.slack_update_per_minute),
             )
-        elif config.type == "pagerduty" and config.routing_key and config.base_url:
+        elif isinstance(config, PagerDutyNotifierConfig) and config.routing_key:
             from receiver.pagerduty.notifier import PagerDutyNotifier  # noqa: PLC0415
 
             made[name] = PagerDutyNotifier(
                 name,
                 routing_key=config.routing_key.get_secret_value(),
-                base_url=config.base_url,
+                base_url=config.base_url or "",
                 nobody=pagerduty.nobody(name),
                 per_minute=budgets.pagerduty_per_minute,
             )

@@ -8,7 +8,7 @@ from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.notify.notifier import Person
 from receiver.observability.metrics.registry import Metrics
-from receiver.pagerduty.config import PagerDutyConfig
+from receiver.pagerduty.config import PagerDutyConfig, PagerDutyNotifierConfig
 from receiver.pagerduty.incident_map import PagerDutyMap
 from receiver.pagerduty.incident_match import PagerDutyOrigin
 from receiver.pagerduty.on_call import OnCallEndpoint, OnCallWatch
@@ -28,7 +28,11 @@ class PagerDuty:
         config = settings.pagerduty
         self._config = config
         self._clock = clock
-        ours = {name: of for name, of in settings.notifiers.items() if of.type == "pagerduty"}
+        ours = {
+            name: of
+            for name, of in settings.notifiers.items()
+            if isinstance(of, PagerDutyNotifierConfig)
+        }
         self._notifiers = tuple(ours)
         token = config.rest_token
         self._rest = (

@@ -8,9 +8,9 @@ how long a call may take) stays as it is.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from receiver.notify.config import IntegrationConfig, IntegrationsConfig
+from receiver.notify.config import IntegrationConfig, IntegrationsConfig, NotifierConfig
 from receiver.settings.model import Settings
-from routing.config.base import NotifierConfig, Section
+from routing.config.base import Section
 
 WHOLE = (
     "route",
@@ -53,18 +53,9 @@ def later(held: Settings, new: Settings) -> tuple[str, ...]:
 
 def is_alike(running: NotifierConfig, new: NotifierConfig) -> bool:
     """Return whether a notifier can take another's place: what sized the agenda stays the same."""
-    return (
-        running.type == new.type
-        and delivers(running) == delivers(new)
-        and running.escalation_policy == new.escalation_policy
-    )
-
-
-def delivers(config: NotifierConfig) -> bool:
-    """Return whether it has what it needs, else it only logs."""
-    if config.type == "slack":
-        return bool(config.token and config.channel and config.base_url)
-    return config.type == "pagerduty" and bool(config.routing_key and config.base_url)
+    policies = [getattr(config, "escalation_policy", None) for config in (running, new)]
+    lacks = [any(config.lacks()) for config in (running, new)]
+    return running.type == new.type and lacks[0] == lacks[1] and policies[0] == policies[1]
 
 
 def _integrations(running: IntegrationsConfig, new: IntegrationsConfig) -> IntegrationsConfig:

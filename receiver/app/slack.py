@@ -13,6 +13,7 @@ from receiver.settings.model import Settings
 from receiver.slack.client.directory import PagerDutyId, SlackUsers
 from receiver.slack.client.mentions import SlackPeople
 from receiver.slack.client.web_api import SlackApi
+from receiver.slack.config import SlackNotifierConfig
 from receiver.slack.interactions.block_actions import BlockActions
 from receiver.slack.interactions.permissions import Permissions
 from receiver.slack.interactions.router import Router
@@ -83,7 +84,10 @@ def build_socket(settings: Settings, router: Router) -> SlackSocket | None:
 
 def _api(settings: Settings) -> SlackApi | None:
     """Return the API of the first token there is: an app has one in its workspace."""
-    tokens = [settings.slack.token, *(of.token for of in settings.notifiers.values())]
+    tokens = [settings.slack.token]
+    tokens += [
+        of.token for of in settings.notifiers.values() if isinstance(of, SlackNotifierConfig)
+    ]
     token = next((token for token in tokens if token is not None), None)
     if token is None:
         return None

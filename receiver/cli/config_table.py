@@ -49,7 +49,8 @@ def lines(settings: Settings) -> Iterator[str]:
 def _notifiers(settings: Settings) -> Iterator[str]:
     yield "notifiers"
     for name, config in settings.notifiers.items():
-        yield f"  {name}: {config.type}{' ' + config.channel if config.channel else ''}"
+        channel = getattr(config, "channel", None)
+        yield f"  {name}: {config.type}{f' {channel}' if channel else ''}"
 
 
 def _calendars(settings: Settings) -> Iterator[str]:

@@ -1,10 +1,35 @@
-"""The services this one talks with beside its notifiers, as they are configured."""
+"""The destinations of incidents, as they are configured, and how often they are called."""
 
-from typing import Annotated, Self
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from routing.config.base import Name, OptionalSecret, Priority, Section, Url
+
+
+class NotifierConfig(Section):
+    """A destination; each kind has its own model, told apart by ``type``.
+
+    What is left out comes from the section of that name, where there is one.
+    """
+
+    type: str
+
+    def filled(self, section: Any) -> Self:  # noqa: ARG002 - this kind has no section
+        """Return it with what it takes from its section."""
+        return self
+
+    def lacks(self) -> Iterable[str]:
+        """Yield what it cannot do without, in words; it is asked once it is filled."""
+        return ()
+
+
+class LogNotifierConfig(NotifierConfig):
+    """Pages are printed."""
+
+    type: Literal["log"] = "log"
+
 
 BUILT_IN = ("alertmanager", "slack", "pagerduty")
 """Integrations that are there without being configured."""

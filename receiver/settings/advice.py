@@ -10,6 +10,7 @@ from receiver.settings.check_unused import Given, check_unused
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
+from receiver.slack.config import SlackNotifierConfig
 from routing.config.base import is_channel_id
 from routing.implied import impossible
 from routing.matcher import Matcher
@@ -75,7 +76,7 @@ def _named_channels(settings: Settings) -> Iterator[Problem]:
     named += [
         (("notifiers", name, "channel"), config.channel)
         for name, config in settings.notifiers.items()
-        if config.channel != settings.slack.channel
+        if isinstance(config, SlackNotifierConfig) and config.channel != settings.slack.channel
     ]
     for place, channel in named:
         if channel is not None and not is_channel_id(channel):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
+from receiver.notify.config import NotifierConfig
 from receiver.observability.tracing_config import INSTALL, is_installed
+from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.people.config import check_people
 from receiver.review.render import problem_of
 from receiver.settings.check_times import check_times
@@ -19,7 +21,7 @@ from receiver.settings.usual import (
     effective_notifiers,
 )
 from receiver.store.config import RedisConfig
-from routing.config.base import NotifierConfig, Priority, RunbooksConfig
+from routing.config.base import Priority, RunbooksConfig
 from routing.config.calendar import CalendarConfig
 from routing.config.response import EscalationConfig, PriorityConfig
 from routing.config.route import RouteConfig
@@ -118,7 +120,11 @@ def _check_services(settings: Settings) -> Iterable[Problem]:
         message = f"OpenTelemetry is not installed: {INSTALL}, or set tracing.enabled to false"
         yield Problem(("tracing",), message)
     policies = [settings.pagerduty.escalation_policy]
-    policies += [config.escalation_policy for config in settings.notifiers.values()]
+    policies += [
+        config.escalation_policy
+        for config in settings.notifiers.values()
+        if isinstance(config, PagerDutyNotifierConfig)
+    ]
     if settings.pagerduty.rest_token is None and any(policies):
         message = "needed with escalation_policy: PagerDuty is asked who is on call"
         yield Problem(("pagerduty", "rest_token"), message)

@@ -7,6 +7,7 @@ from receiver.config_problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.places import FIELDS, Node, deciding, nodes
 from receiver.settings.rules import effective
+from receiver.slack.config import SlackNotifierConfig
 from routing.alert import PRIORITIES
 from routing.route import Route, RouteTree
 
@@ -118,7 +119,11 @@ def _hears_slack(settings: Settings) -> bool:
 
 
 def _speaks_slack(settings: Settings) -> bool:
-    tokens = (config.token for config in settings.notifiers.values())
+    tokens = (
+        config.token
+        for config in settings.notifiers.values()
+        if isinstance(config, SlackNotifierConfig)
+    )
     return bool(settings.slack.token) or any(tokens)
 
 

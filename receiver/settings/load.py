@@ -31,7 +31,7 @@ from receiver.settings.schema import (
     child_of,
     is_container,
     keys_of,
-    model_of,
+    models_of,
     secrets_of,
     type_at,
 )
@@ -223,7 +223,7 @@ class _Loader:
             for number, item in enumerate(data):
                 self._walk(item, child_of(annotation, number), (*path, number))
         elif isinstance(data, dict):
-            if model_of(annotation) is not None:
+            if models_of(annotation):
                 self._tidy(data, annotation, path)
             for key, value in data.items():
                 self._walk(value, child_of(annotation, key), (*path, key))

@@ -89,7 +89,7 @@ def to_json(settings: Settings, warnings: Sequence[str]) -> dict[str, Any]:
     return {
         "warnings": list(warnings),
         "notifiers": [
-            {"name": name, "type": config.type, "channel": config.channel}
+            {"name": name, "type": config.type, "channel": getattr(config, "channel", None)}
             for name, config in settings.notifiers.items()
         ],
         "calendars": {

@@ -16,6 +16,7 @@ from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 from receiver.pagerduty.config import PagerDutyConfig
 from receiver.people.config import People
 from receiver.review.config import ReviewConfig
+from receiver.settings.notifiers import AnyNotifier
 from receiver.slack.config import SlackConfig
 from receiver.slack.permission_config import Permissions
 from receiver.store.config import RedisConfig, StorageConfig
@@ -25,7 +26,6 @@ from routing.config.base import (
     HeartbeatConfig,
     IncidentsConfig,
     Name,
-    NotifierConfig,
     RunbooksConfig,
     Section,
 )
@@ -57,7 +57,7 @@ class Settings(Section):
     integrations: IntegrationsConfig = IntegrationsConfig.model_validate({})
     enrichment: EnrichmentConfig = EnrichmentConfig()
     outgoing_heartbeat: OutgoingHeartbeatConfig = OutgoingHeartbeatConfig()
-    notifiers: dict[Name, NotifierConfig] = Field(default={})
+    notifiers: dict[Name, AnyNotifier] = Field(default={})
     roles: dict[Name, tuple[Name, ...]] = Field(default={})
     route: RouteConfig = RouteConfig()
     classify: ClassifyConfig = ClassifyConfig()

@@ -18,24 +18,42 @@ def plain(annotation: Any) -> Any:
     return annotation
 
 
-def model_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model a type stands for, or None."""
-    kind = plain(annotation)
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models a type stands for: none, one, or those of a union."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return models_of(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [model for kind in get_args(annotation) for model in models_of(kind)]
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return [annotation] if is_model else []
 
 
 def fields_of(annotation: Any) -> dict[str, Any]:
     """Return name (as written in a configuration) -> type of a model's fields."""
-    model = model_of(annotation)
-    fields = model.model_fields if model else {}
-    return {field.alias or name: field.annotation for name, field in fields.items()}
+    return {
+        field.alias or name: field.annotation
+        for model in reversed(models_of(annotation))
+        for name, field in model.model_fields.items()
+    }
 
 
 def extra_of(annotation: Any) -> Any:
     """Return the type of what a model holds beside its fields, by any name; None for none."""
-    model = model_of(annotation)
-    found = model.__annotations__.get("__pydantic_extra__") if model else None
-    return get_args(found)[1] if found is not None else None
+    for model in models_of(annotation):
+        found = model.__annotations__.get("__pydantic_extra__")
+        if found is not None:
+            return get_args(found)[1]
+    return None
+
+
+def member_of(annotation: Any, tag: str | int) -> type[BaseModel] | None:
+    """Return the model of a union that has this ``type``; None where there is no such choice."""
+    models = models_of(annotation)
+    if len(models) < 2:  # noqa: PLR2004 - one is no choice
+        return None
+    tags = {str(model.model_fields["type"].default): model for model in models}
+    return tags.get(str(tag))
 
 
 def child_of(annotation: Any, key: str | int) -> Any:
@@ -45,7 +63,7 @@ def child_of(annotation: Any, key: str | int) -> Any:
         return get_args(kind)[1]
     if get_origin(kind) is tuple:
         return get_args(kind)[0]
-    return fields_of(kind).get(str(key), extra_of(kind))
+    return fields_of(annotation).get(str(key), extra_of(annotation))
 
 
 def type_at(annotation: Any, path: tuple[str | int, ...]) -> Any:
@@ -58,7 +76,7 @@ def type_at(annotation: Any, path: tuple[str | int, ...]) -> Any:
 def is_container(annotation: Any) -> bool:
     """Return whether a type is a mapping or a list."""
     kind = plain(annotation)
-    return model_of(kind) is not None or get_origin(kind) in (dict, tuple)
+    return bool(models_of(annotation)) or get_origin(kind) in (dict, tuple)
 
 
 def secrets_of(annotation: Any) -> list[str]:
@@ -66,10 +84,10 @@ def secrets_of(annotation: Any) -> list[str]:
 
     A secret is a SecretStr, or a text kept out of the representation: a URL with a password.
     """
-    model = model_of(annotation)
     return [
         field.alias or name
-        for name, field in (model.model_fields if model else {}).items()
+        for model in models_of(annotation)
+        for name, field in model.model_fields.items()
         if plain(field.annotation) is SecretStr or not field.repr
     ]
 
@@ -104,9 +122,9 @@ def _of_url(url: str) -> Iterator[str]:
 def keys_of(annotation: Any) -> list[str]:
     """Return the keys a configuration may have here; [] where any are allowed."""
     kind = plain(annotation)
-    if extra_of(kind) is not None:
+    if extra_of(annotation) is not None:
         return []
     if get_origin(kind) is dict:
         names = plain(get_args(kind)[0])
         return list(get_args(names)) if get_origin(names) is Literal else []
-    return sorted([*fields_of(kind), *(f"{name}_file" for name in secrets_of(kind))])
+    return sorted({*fields_of(annotation), *(f"{name}_file" for name in secrets_of(annotation))})

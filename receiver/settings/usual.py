@@ -7,11 +7,11 @@ policy names them, so that adding one takes nobody's page away.
 
 from collections.abc import Iterable, Mapping
 
-from pydantic import SecretStr
-
 from receiver.config_problem import Problem
+from receiver.notify.config import LogNotifierConfig, NotifierConfig
+from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.settings.model import Settings
-from routing.config.base import NotifierConfig
+from receiver.slack.config import SlackNotifierConfig
 from routing.config.response import EscalationConfig, StepConfig
 
 URGENT, NORMAL = "urgent", "normal"
@@ -28,35 +28,16 @@ def effective_notifiers(settings: Settings) -> dict[str, NotifierConfig]:
 
     ``log`` is made where there is nobody else: pages are printed until people can be reached.
     """
-    given = dict(settings.notifiers)
+    given: dict[str, NotifierConfig] = dict(settings.notifiers)
     if settings.pagerduty.routing_key is not None:
-        given.setdefault("pagerduty", NotifierConfig(type="pagerduty"))
+        given.setdefault("pagerduty", PagerDutyNotifierConfig())
     if settings.slack.token is not None and settings.slack.channel is not None:
-        given.setdefault("slack", NotifierConfig(type="slack"))
+        given.setdefault("slack", SlackNotifierConfig())
     if all(config.type == "log" for config in given.values()):
-        given.setdefault(LOG, NotifierConfig(type="log"))
-    return {name: _filled(config, settings) for name, config in given.items()}
-
-
-def _filled(config: NotifierConfig, settings: Settings) -> NotifierConfig:
-    update: dict[str, SecretStr | str | None] = {}
-    if config.type == "slack":
-        own = None if config.base_url is None else config.base_url.rstrip("/") + "/"
-        update = {
-            "token": config.token or settings.slack.token,
-            "channel": config.channel or settings.slack.channel,
-            "base_url": own or settings.slack.base_url,
-        }
-    elif config.type == "pagerduty":
-        own = None if config.base_url is None else config.base_url.rstrip("/")
-        update = {
-            "routing_key": config.routing_key or settings.pagerduty.routing_key,
-            "base_url": own or settings.pagerduty.base_url,
-            # Behind another routing key there is another service, with a policy of its own.
-            "escalation_policy": config.escalation_policy
-            or (None if config.routing_key else settings.pagerduty.escalation_policy),
-        }
-    return config.model_copy(update=update)
+        given.setdefault(LOG, LogNotifierConfig())
+    return {
+        name: config.filled(getattr(settings, config.type, None)) for name, config in given.items()
+    }
 
 
 def effective_escalations(
@@ -166,15 +147,8 @@ def _check_notifier(name: str, config: NotifierConfig) -> Iterable[Problem]:
     if name in (*PEOPLE, LOG) and config.type != name:
         message = f"is the notifier that the usual policies page as {name}, and has to be of it"
         yield Problem((*path, "type"), f"{name} {message}: give this one another name", (name,))
-    if config.type == "slack":
-        if config.token is None:
-            words = "a slack notifier without a token: set slack.token or its own token"
-            yield Problem(path, words)
-        if config.channel is None:
-            yield Problem(path, "a slack notifier without a channel: set channel here or in slack")
-    if config.type == "pagerduty" and config.routing_key is None:
-        where = "pagerduty.routing_key or its own routing_key"
-        yield Problem(path, f"a pagerduty notifier without a routing key: set {where}")
+    for words in config.lacks():
+        yield Problem(path, words)
 
 
 def _check_sections(

@@ -1,11 +1,14 @@
 """The configuration of Slack."""
 
 import re
+from collections.abc import Iterator
+from typing import Literal, Self
 
 from pydantic import SecretStr, field_validator
 
 from receiver.config_types import SlackUrl
-from routing.config.base import OptionalChannel, OptionalSecret, Section
+from receiver.notify.config import NotifierConfig
+from routing.config.base import OptionalChannel, OptionalSecret, Section, Url
 
 
 class SlackConfig(Section):
@@ -36,3 +39,29 @@ class SlackConfig(Section):
         if not re.fullmatch(r"/[a-z0-9_-]{1,31}", value):
             raise ValueError("not a slash, then 1 to 31 small letters, digits, _ or - (/incident)")
         return value
+
+
+class SlackNotifierConfig(NotifierConfig):
+    """A channel of Slack; what is left out comes from the section ``slack``."""
+
+    type: Literal["slack"] = "slack"
+    channel: OptionalChannel = None
+    token: OptionalSecret = None
+    base_url: Url | None = None
+
+    def filled(self, section: SlackConfig) -> Self:
+        """Return it with what it takes from its section."""
+        own = None if self.base_url is None else self.base_url.rstrip("/") + "/"
+        update = {
+            "token": self.token or section.token,
+            "channel": self.channel or section.channel,
+            "base_url": own or section.base_url,
+        }
+        return self.model_copy(update=update)
+
+    def lacks(self) -> Iterator[str]:
+        """Yield what it cannot do without."""
+        if self.token is None:
+            yield "a slack notifier without a token: set slack.token or its own token"
+        if self.channel is None:
+            yield "a slack notifier without a channel: set channel here or in slack"

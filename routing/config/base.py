@@ -6,7 +6,7 @@ the whole configuration is loaded.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -273,29 +273,3 @@ class RunbooksConfig(Section):
         if value:
             check_template(value)
         return value
-
-
-class NotifierConfig(Section):
-    """A destination. What is left out comes from the section ``slack`` or ``pagerduty``.
-
-    ``escalation_policy`` is PagerDuty's, the one behind the routing key.
-    """
-
-    type: Literal["slack", "pagerduty", "log"]
-    channel: OptionalChannel = None
-    token: OptionalSecret = None
-    base_url: Url | None = None
-    routing_key: OptionalRoutingKey = None
-    escalation_policy: OptionalPolicyId = None
-
-    @model_validator(mode="after")
-    def _only_its_own(self) -> Self:
-        own = {
-            "slack": {"channel", "token", "base_url"},
-            "pagerduty": {"routing_key", "base_url", "escalation_policy"},
-        }
-        allowed = own.get(self.type, set())
-        for field in ("channel", "token", "base_url", "routing_key", "escalation_policy"):
-            if getattr(self, field) is not None and field not in allowed:
-                raise ValueError(f"{field} has no meaning for the type {self.type}")
-        return self

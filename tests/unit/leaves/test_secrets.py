@@ -15,7 +15,7 @@ from receiver.errors import ConfigError
 from receiver.observability import logs
 from receiver.settings.load import load_settings
 from receiver.settings.model import Settings
-from receiver.settings.schema import extra_of, model_of, secret_values, secrets_of
+from receiver.settings.schema import extra_of, models_of, secret_values, secrets_of
 
 EVERYTHING: dict[str, Any] = {
     "web.credentials": [
@@ -53,9 +53,10 @@ def _possible(annotation: Any, seen: frozenset[Any] = frozenset()) -> set[tuple[
     """Return (model, field) of every secret that a type can hold."""
     if get_args(annotation):
         return set().union(*(_possible(one, seen) for one in get_args(annotation)))
-    kind = model_of(annotation)
-    if kind is None or kind in seen:
+    kinds = models_of(annotation)
+    if not kinds or kinds[0] in seen:
         return set()
+    (kind,) = kinds
     below = [*(field.annotation for field in kind.model_fields.values()), extra_of(kind)]
     own = {(kind.__name__, name) for name in secrets_of(kind)}
     return own.union(*(_possible(one, seen | {kind}) for one in below if one is not None))

@@ -327,9 +327,9 @@ notifiers:
     notifiers = config.load(text).notifiers
     shown = {
         name: (
-            entry.channel,
+            getattr(entry, "channel", None),
             entry.base_url,
-            (entry.token or entry.routing_key).get_secret_value(),
+            (getattr(entry, "token", None) or entry.routing_key).get_secret_value(),
         )
         for name, entry in notifiers.items()
     }
