@@ -9,15 +9,22 @@ NO_PROXY, and requests sends calls of this machine to the proxy.
 import base64
 import ipaddress
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
 
 import requests
-from aiohttp import ClientResponse, ClientSession
+from aiohttp import (
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
+from yarl import URL
 
 PROXIES = ("http_proxy", "https_proxy")
 
@@ -48,9 +55,62 @@ def proxy_secrets() -> Iterator[str]:
         yield from {password, unquote(password)} if password else ()
 
 
-def open_session(url: str, **options: Any) -> ClientSession:
-    """Return a session for calls of one service, at ``url``; ``options`` are aiohttp's."""
-    return ClientSession(proxy=proxy_of(url), **options)
+class HttpAnswer(NamedTuple):
+    """``body`` as far as it was read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class TooLongError(Exception):
+    """An answer is longer than may be read; the text says so."""
+
+
+class HttpClient:
+    """How services are asked: no redirect is followed, no cookie kept, no answer read for ever.
+
+    Credentials go where they belong or nowhere: a redirect is an answer like any other.
+    """
+
+    def __init__(self, *, timeout: float | None, connections: int = 100) -> None:
+        """``timeout``: seconds for the whole of a request, None where the caller sees to it."""
+        self._timeout = timeout
+        self._connections = connections
+        self._session: ClientSession | None = None
+
+    async def ask(
+        self, method: str, url: str | URL, *, most: int, cut: bool = False, **more: Any
+    ) -> HttpAnswer:
+        """Return an answer of at most ``most`` bytes; ``more`` is aiohttp's.
+
+        TooLongError for a longer one, of which ``cut`` leaves the rest unread instead; else what
+        aiohttp raises.
+        """
+        more.setdefault("proxy", proxy_of(str(url)))
+        session = self._connected()
+        async with session.request(method, url, allow_redirects=False, **more) as answer:
+            if cut:
+                body: bytes | None = await answer.content.read(most)
+            else:
+                body = await read_at_most(answer, most)
+            if body is None:
+                raise TooLongError(f"an answer of more than {most} bytes")
+            return HttpAnswer(answer.status, answer.headers, body)
+
+    def _connected(self) -> ClientSession:
+        if self._session is None:
+            self._session = ClientSession(
+                connector=TCPConnector(limit=self._connections),
+                cookie_jar=DummyCookieJar(),
+                timeout=ClientTimeout(total=self._timeout),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
 
 
 def follow_proxies(session: requests.Session) -> None:

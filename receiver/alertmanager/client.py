@@ -9,10 +9,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-
 from receiver.alertmanager.config import AlertmanagerConfig
-from receiver.http_client import authorization, proxy_of, read_at_most
+from receiver.http_client import HttpClient, TooLongError, authorization, proxy_of
 
 
 class UnusableError(Exception):
@@ -56,8 +54,7 @@ class AlertmanagerHttp:
 
     def __init__(self, connections: int = 8) -> None:
         """``connections``: how many at once, to all peers together."""
-        self._connections = connections
-        self._session: ClientSession | None = None
+        self._client = HttpClient(timeout=None, connections=connections)
 
     async def ask(
         self,
@@ -74,31 +71,24 @@ class AlertmanagerHttp:
         UnusableError for one of more than ``most`` bytes; else what aiohttp raises. The caller
         sets how long it may take.
         """
-        if self._session is None:
-            self._session = ClientSession(
-                connector=TCPConnector(limit=self._connections),
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=None),
-            )
         kind = {"Content-Type": "application/json"} if body else {}
-        async with self._session.request(
-            method,
-            f"{peer.url}/api/v2/{path}",
-            params=query,
-            data=body or None,
-            headers=peer.headers | kind,
-            allow_redirects=False,
-            proxy=peer.proxy,
-        ) as answer:
-            read = await read_at_most(answer, most)
-            if read is None:
-                raise UnusableError(f"/api/v2/{path} answers more than {most} bytes")
-            return Answer(answer.status, read, _date(answer.headers.get("Date", "")))
+        try:
+            answer = await self._client.ask(
+                method,
+                f"{peer.url}/api/v2/{path}",
+                most=most,
+                params=query,
+                data=body or None,
+                headers=peer.headers | kind,
+                proxy=peer.proxy,
+            )
+        except TooLongError:
+            raise UnusableError(f"/api/v2/{path} answers more than {most} bytes") from None
+        return Answer(answer.status, answer.body, _date(answer.headers.get("Date", "")))
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
 
 def _date(text: str) -> datetime:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError
 
 from receiver.errors import EnrichmentError
-from receiver.http_client import open_session, read_at_most
+from receiver.http_client import HttpClient, TooLongError
 
 ANSWER_MAX = 4 << 20
 SENT_MAX = 65_536
@@ -38,8 +38,7 @@ class JsonClient:
         self._base_url = base_url
         self._headers = dict(headers)
         self._timeout = timeout
-        self._connections = connections
-        self._session: ClientSession | None = None
+        self._client = HttpClient(timeout=timeout, connections=connections)
 
     async def ask(
         self, method: str, path: str, *, form: Sequence[tuple[str, str]] = (), body: Any = None
@@ -47,29 +46,21 @@ class JsonClient:
         """Return the decoded answer; EnrichmentError for anything but a 200 with JSON."""
         sent = b"" if body is None else msgspec.json.encode(body)
         self._allow(len(sent) + sum(len(name) + len(value) for name, value in form))
-        if self._session is None:
-            self._session = open_session(
-                self._base_url,
-                connector=TCPConnector(limit=self._connections),
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=self._timeout),
-            )
         try:
-            async with self._session.request(
+            answer = await self._client.ask(
                 method,
                 self._base_url + path,
+                most=ANSWER_MAX,
                 data=sent or list(form) or None,
                 headers=self._headers | ({"Content-Type": "application/json"} if sent else {}),
-                allow_redirects=False,
-            ) as answer:
-                raw = await read_at_most(answer, ANSWER_MAX)
-                if raw is None:
-                    raise EnrichmentError(f"an answer of more than {ANSWER_MAX} bytes")
-                if answer.status != 200:  # noqa: PLR2004 - HTTP
-                    said = raw[:SAID_MAX].decode("utf-8", "replace")
-                    shown = "".join(char if char.isprintable() else " " for char in said)
-                    raise EnrichmentError(f"HTTP {answer.status}: {' '.join(shown.split())}")
-                return msgspec.json.decode(raw)
+            )
+            if answer.status != 200:  # noqa: PLR2004 - HTTP
+                said = answer.body[:SAID_MAX].decode("utf-8", "replace")
+                shown = "".join(char if char.isprintable() else " " for char in said)
+                raise EnrichmentError(f"HTTP {answer.status}: {' '.join(shown.split())}")
+            return msgspec.json.decode(answer.body)
+        except TooLongError as error:
+            raise EnrichmentError(str(error)) from None
         except TimeoutError:
             raise EnrichmentError(f"no answer within {self._timeout:g} s") from None
         except (ClientError, OSError) as error:
@@ -89,5 +80,4 @@ class JsonClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()

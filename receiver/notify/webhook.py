@@ -9,17 +9,9 @@ import uuid
 from typing import Any
 
 import msgspec
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TCPConnector,
-)
+from aiohttp import ClientConnectorError, ClientError, ClientResponseError
 
-from receiver.http_client import A_PAGE, is_web_page, open_session
+from receiver.http_client import A_PAGE, HttpClient, is_web_page
 from receiver.incident_json import entries, summary
 from receiver.notify.circuit_breaker import CircuitBreaker
 from receiver.notify.notifier import (
@@ -60,12 +52,12 @@ class WebhookNotifier:
         """``timeout``: seconds for the whole call; ``connections``: at once, at most."""
         self.name = name
         self.timeout = timeout
-        self.connections = connections
         self.in_use = 0
         self.breaker = CircuitBreaker(probe_ms=int(timeout * 1000))
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._session: ClientSession | None = None
+        self.connections = connections
+        self._client = HttpClient(timeout=timeout, connections=connections)
 
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
         """Tell it what it does not know; while its circuit breaker is open, wait.
@@ -105,12 +97,12 @@ class WebhookNotifier:
     async def check(self) -> Tried:
         """Ask for nothing but an answer (HEAD); whether it takes incidents only one shows."""
         try:
-            async with self._connected().head(
-                self._url, headers=self._headers, allow_redirects=False
-            ):
-                return Tried(untried="it answers; whether it takes incidents shows the first one")
+            await self._client.ask(
+                "HEAD", self._url, most=SAID_MAX, cut=True, headers=self._headers
+            )
         except (TimeoutError, ClientError, OSError, ValueError) as error:
             return Tried(problem=self._unanswered(error).reason)
+        return Tried(untried="it answers; whether it takes incidents shows the first one")
 
     async def send_test(self, text: str) -> str:
         """Post ``{"test": true, "text": ...}``, without an incident."""
@@ -121,8 +113,7 @@ class WebhookNotifier:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def _post(self, view: View, receipt: Receipt) -> Outcome:
         incident = view.incident
@@ -146,17 +137,21 @@ class WebhookNotifier:
         """Post a body once; None: it was taken."""
         headers = self._headers | {"Content-Type": "application/json"} | more
         try:
-            async with self._connected().post(
-                self._url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
-            ) as answer:
-                raw = await answer.content.read(SAID_MAX)
-                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
-                    said = raw.decode("utf-8", "replace")
-                    return _refused(answer.status, said, retry_after(answer.headers))
-                if is_web_page(raw):
-                    return Retry(A_PAGE.format(answer.status), cause="server", unknown=True)
+            answer = await self._client.ask(
+                "POST",
+                self._url,
+                most=SAID_MAX,
+                cut=True,
+                data=msgspec.json.encode(body),
+                headers=headers,
+            )
         except (TimeoutError, ClientError, OSError, ValueError) as error:
             return self._unanswered(error)
+        if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+            said = answer.body.decode("utf-8", "replace")
+            return _refused(answer.status, said, retry_after(answer.headers))
+        if is_web_page(answer.body):
+            return Retry(A_PAGE.format(answer.status), cause="server", unknown=True)
         return None
 
     def _unanswered(self, error: Exception) -> Retry:
@@ -170,16 +165,6 @@ class WebhookNotifier:
             return Retry(f"not an answer of HTTP: {error.message}", cause="network", unknown=True)
         words = str(error).replace(self._url, "its url")
         return Retry(words or type(error).__name__, cause="network", unknown=True)
-
-    def _connected(self) -> ClientSession:
-        if self._session is None:
-            self._session = open_session(
-                self._url,
-                connector=TCPConnector(limit=self.connections),
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=self.timeout),
-            )
-        return self._session
 
 
 def _refused(status: int, said: str, after: int | None) -> Retry | Rejected:

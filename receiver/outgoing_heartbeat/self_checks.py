@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError
 
 from receiver.clock import Clock
 from receiver.conditions import Conditions
@@ -10,6 +10,7 @@ from receiver.config_types import split_address
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.notifier_health import LONG_MS
 from receiver.http.config import WebConfig
+from receiver.http_client import HttpClient
 from receiver.store.repair.put_off import PutOff
 from receiver.store.tasks import TaskStore
 from routing.duration import format_duration
@@ -18,6 +19,7 @@ from routing.vocabulary import Lane
 OVERDUE_MS = 120_000
 """A task of the urgent lane that waits so long: nobody works, or far too few."""
 
+ANSWER_MAX = 1_000
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
 
@@ -31,11 +33,14 @@ def intake_url(web: WebConfig, port: int) -> str:
 
 async def check_intake(url: str) -> str:
     """Ask ourselves through the listening socket, over a connection of its own."""
+    client = HttpClient(timeout=None)  # of the caller
     try:
-        async with ClientSession() as session, session.get(url, allow_redirects=False) as answer:
-            return "" if answer.status == 200 else f"answers {answer.status}"  # noqa: PLR2004
+        answer = await client.ask("GET", url, most=ANSWER_MAX, cut=True)
     except (ClientError, OSError) as error:
         return str(error) or type(error).__name__
+    finally:
+        await client.close()
+    return "" if answer.status == 200 else f"answers {answer.status}"  # noqa: PLR2004
 
 
 async def check_redis(health: CommitHealth, conditions: Conditions) -> str:

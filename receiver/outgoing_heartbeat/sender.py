@@ -9,13 +9,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import ClientConnectorError, ClientError
 from yarl import URL
 
 from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.http_client import A_PAGE, is_web_page, open_session
+from receiver.http_client import A_PAGE, HttpClient, is_web_page
 from receiver.observability.metrics.registry import Metrics
 from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 
@@ -49,7 +49,7 @@ class OutgoingHeartbeat:
         self._checks = dict(checks)
         self._metrics = metrics
         self._clock = clock
-        self._session: ClientSession | None = None
+        self._client = HttpClient(timeout=SEND_WITHIN_S)
         self._task: asyncio.Task[None] | None = None
         self._said = ("sent", "")
         self.status = "waiting for the first" if self._url else "off"
@@ -66,8 +66,7 @@ class OutgoingHeartbeat:
     async def stop(self) -> None:
         """Send nothing more."""
         await end([self._task])
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def beat(self) -> str:
         """Run the checks and send, or do not; return ``sent``, ``failed`` or ``withheld``."""
@@ -105,25 +104,18 @@ class OutgoingHeartbeat:
 
     async def _send(self) -> str:
         """Return "" when it was received, else why not; never the URL, which is a secret."""
-        if self._session is None:
-            self._session = open_session(
-                self._url, timeout=ClientTimeout(total=SEND_WITHIN_S), cookie_jar=DummyCookieJar()
-            )
         try:
             # A redirect may end at a page that answers 200 to everybody.
-            async with self._session.request(
-                self._method, self._target, allow_redirects=False
-            ) as answer:
-                if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
-                    return f"answers {answer.status}"
-                page = is_web_page(await answer.content.read(BEGINNING))
-                return A_PAGE.format(answer.status) if page else ""
+            answer = await self._client.ask(self._method, self._target, most=BEGINNING, cut=True)
         except TimeoutError:
             return f"no answer within {SEND_WITHIN_S:g} s"
         except ClientConnectorError as error:
             return f"cannot connect: {error.os_error.strerror or type(error).__name__}"
         except (ClientError, OSError, ValueError) as error:
             return type(error).__name__
+        if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+            return f"answers {answer.status}"
+        return A_PAGE.format(answer.status) if is_web_page(answer.body) else ""
 
     def _say(self, outcome: str, subject: str, reason: str) -> None:
         """Keep the outcome for people, and log it when it is another than the last one."""

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import ClientError
 
 from receiver.clock import Clock
-from receiver.http_client import open_session, read_at_most
+from receiver.http_client import HttpClient, TooLongError
 from receiver.notify.notifier import Person
 from receiver.store.changes import Change
 
@@ -61,12 +61,11 @@ class PagerDutyRest:
         """``timeout`` in seconds, for the whole of one request."""
         self._base_url = base_url
         self._clock = clock
-        self._timeout = timeout
+        self._client = HttpClient(timeout=timeout)
         self._headers = {
             "Authorization": f"Token token={token}",
             "Accept": "application/vnd.pagerduty+json;version=2",
         }
-        self._session: ClientSession | None = None
         self._silent_until = 0
 
     async def dedup_keys(self, incident: str) -> list[str] | NoAnswer:
@@ -162,29 +161,23 @@ class PagerDutyRest:
         """Make one request; every way it can end is a value."""
         if self._clock.now() < self._silent_until:
             return NoAnswer("HTTP 429: rate limited")
-        if self._session is None:
-            self._session = open_session(
-                self._base_url,
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=self._timeout),
-            )
         try:
-            async with self._session.get(
+            answer = await self._client.ask(
+                "GET",
                 f"{self._base_url}/{path}",
+                most=ANSWER_MAX,
                 params=list(query),
                 headers=self._headers,
-                allow_redirects=False,
-            ) as answer:
-                if answer.status == 429:  # noqa: PLR2004 - HTTP
-                    reset = _reset_ms(answer.headers.get("ratelimit-reset", ""))
-                    self._silent_until = self._clock.now() + reset
-                if answer.status != 200:  # noqa: PLR2004 - HTTP
-                    passing = answer.status in (408, 429) or answer.status >= 500  # noqa: PLR2004
-                    return NoAnswer(f"HTTP {answer.status}", passing)
-                body = await read_at_most(answer, ANSWER_MAX)
-                if body is None:
-                    return NoAnswer("an answer beyond all bounds", passing=False)
-                found = msgspec.json.decode(body)
+            )
+            if answer.status == 429:  # noqa: PLR2004 - HTTP
+                reset = _reset_ms(answer.headers.get("ratelimit-reset", ""))
+                self._silent_until = self._clock.now() + reset
+            if answer.status != 200:  # noqa: PLR2004 - HTTP
+                passing = answer.status in (408, 429) or answer.status >= 500  # noqa: PLR2004
+                return NoAnswer(f"HTTP {answer.status}", passing)
+            found = msgspec.json.decode(answer.body)
+        except TooLongError:
+            return NoAnswer("an answer beyond all bounds", passing=False)
         except (ClientError, TimeoutError, OSError) as error:
             return NoAnswer(f"network: {str(error)[:200] or type(error).__name__}")
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -193,8 +186,7 @@ class PagerDutyRest:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
 
 def _objects(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL
+from aiohttp import ClientError, InvalidURL
 
 from receiver.cli.client import AGENT
 from receiver.errors import IncidentManagerError
-from receiver.http_client import open_session
+from receiver.http_client import HttpClient, TooLongError
 
 MOST_BYTES = 64 << 20
 AT_ONCE = 6
@@ -56,21 +56,14 @@ class Source:
         self._headers = {"User-Agent": AGENT}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._session: ClientSession | None = None
+        self._client = HttpClient(timeout=None)
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
-        self._session = open_session(
-            self.url,
-            cookie_jar=DummyCookieJar(),
-            timeout=ClientTimeout(total=None),
-            headers=self._headers,
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def get(self, path: str = "", params: Mapping[str, str] | None = None) -> Answer:
         """Return the answer, whatever its status; SourceError when there is none."""
@@ -90,22 +83,19 @@ class Source:
             ) from None
 
     async def _get(self, path: str, params: Mapping[str, str] | None) -> Answer:
-        assert self._session is not None  # noqa: S101 - entered before it is used
         started = time.perf_counter()
-        async with self._session.get(
-            self.url + path, params=params, allow_redirects=False
-        ) as answer:
-            if _REDIRECT <= answer.status < _WRONG:
-                to = without_secrets(answer.headers.get("Location", "elsewhere"))
-                raise SourceError(f"{self.name} at {self.shown} redirects to {to}: give that URL")
-            read = bytearray()
-            async for chunk in answer.content.iter_any():
-                read += chunk
-                if len(read) > MOST_BYTES:
-                    raise SourceError(
-                        f"{self.name} at {self.shown} answers over {MOST_BYTES} bytes"
-                    )
-            return Answer(answer.status, read.decode(errors="replace"), _since(started))
+        try:
+            answer = await self._client.ask(
+                "GET", self.url + path, most=MOST_BYTES, params=params, headers=self._headers
+            )
+        except TooLongError:
+            raise SourceError(
+                f"{self.name} at {self.shown} answers over {MOST_BYTES} bytes"
+            ) from None
+        if _REDIRECT <= answer.status < _WRONG:
+            to = without_secrets(answer.headers.get("Location", "elsewhere"))
+            raise SourceError(f"{self.name} at {self.shown} redirects to {to}: give that URL")
+        return Answer(answer.status, answer.body.decode(errors="replace"), _since(started))
 
     async def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the JSON of a 200; SourceError with the answer's own words for anything else."""

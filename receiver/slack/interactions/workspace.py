@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError
 
 from receiver.actions.perform import Actions
 from receiver.actions.row import Body
@@ -15,7 +15,7 @@ from receiver.clock import Clock
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.http_client import proxy_of
+from receiver.http_client import HttpClient
 from receiver.notify.notifier import Rejected
 from receiver.observability.audit import note_denial
 from receiver.slack.blocks.modals import notice
@@ -32,6 +32,7 @@ log = logging.getLogger("slack")
 ANSWER_WITHIN_S = 2.5
 """Slack shows an error to whoever asked after 3 s."""
 OPEN_WITHIN_S = 2.0
+ANSWER_MAX = 1_000
 
 
 class Workspace:
@@ -54,15 +55,14 @@ class Workspace:
         self._permissions = permissions
         self._api = api
         self._base_url = base_url
-        self._session: ClientSession | None = None
+        self._client = HttpClient(timeout=5)
         self._background: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Finish the private answers under way."""
         if self._background:
             await asyncio.wait(self._background, timeout=5)
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
         if self._api is not None:
             await self._api.close()
 
@@ -170,11 +170,8 @@ class Workspace:
         return parts.scheme == "https" and parts.hostname == "hooks.slack.com"
 
     async def _post(self, url: str, body: dict[str, Any]) -> None:
-        if self._session is None:
-            self._session = ClientSession(timeout=ClientTimeout(total=5))
         try:
-            async with self._session.post(url, json=body, proxy=proxy_of(url)):
-                pass
+            await self._client.ask("POST", url, most=ANSWER_MAX, cut=True, json=body)
         except (ClientError, TimeoutError, OSError) as error:
             log.info("a private answer was not delivered: %s", error)
 
