@@ -1,5 +1,6 @@
 """A message that says it is a test."""
 
+import getpass
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ import pytest
 import yaml
 from click.testing import Result
 
-from receiver.cli.checks import notify
 from tests.support.checks import run
 from tests.support.fakes.slack import FakeSlack
 
@@ -35,7 +35,7 @@ async def sent(config: Path, slack: FakeSlack, name: str = "slack", **more: Any)
 async def test_it_says_who_tries_what_from_where(
     config: Path, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify.getpass, "getuser", lambda: "ann\x1b[2J\u202e")
+    monkeypatch.setattr(getpass, "getuser", lambda: "ann\x1b[2J\u202e")
     web = {"external_url": "https://im.example/x"}
     result = await sent(config, slack, web=web)
     assert (result.exit_code, result.output) == (0, "slack: delivered\n")
@@ -54,7 +54,7 @@ async def test_without_a_user_it_is_somebody(
     def nobody() -> str:
         raise error
 
-    monkeypatch.setattr(notify.getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", nobody)
     assert (await sent(config, slack)).exit_code == 0
     assert slack.messages[0].text.startswith("TEST, nothing to do: somebody tries")
 

@@ -31,7 +31,7 @@ BUSINESS = clock(
 
 def ends(made: Draft) -> list[tuple[str, str, str, str]]:
     return [
-        tuple(labels[name] for name in ("clock", "outcome", "by", "priority"))  # type: ignore[misc]
+        tuple(labels[name] for name in ("clock", "outcome", "by", "priority"))
         for name, _, labels in observed(made)
         if name == "incident_deadlines_total"
     ]

@@ -141,7 +141,7 @@ def test_a_person_who_reopens_is_named_is_no_change_and_is_not_rung() -> None:
     made = draft(state="resolved")
     episode.reopen(made, FULL, [], "Reopened", by=ANN, skip="slack")
     assert (made.timeline[0].by, made.timeline[0].via) == ("ann", "slack")
-    assert (made.incident.changes, made.incident.pages.keys()) == ((), {"pagerduty"})
+    assert (made.incident.changes, set(made.incident.pages)) == ((), {"pagerduty"})
     assert made.incident.title == "HighErrorRate"
 
 

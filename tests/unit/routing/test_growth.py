@@ -195,7 +195,7 @@ def test_a_condition_of_new_alerts_and_what_is_none() -> None:
 
 # One call at a time.
 
-HAD = {"state": "acknowledged", "step": 0}
+HAD: dict[str, Any] = {"state": "acknowledged", "step": 0}
 
 
 @pytest.mark.parametrize(

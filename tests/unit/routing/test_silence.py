@@ -1,5 +1,7 @@
 """What is proposed to be silenced for an incident, and what Alertmanager would refuse."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +15,8 @@ from tests.support.builders import MINUTE, NOW, alert
 from tests.support.drafts import incident
 
 
-def labelled(fingerprint: str, *, resolved: bool = False, **labels: str) -> Alert:
-    return alert(fingerprint, resolved=resolved, labels=labels)
+def labelled(fingerprint: str, *, over: Any = False, **labels: str) -> Alert:
+    return alert(fingerprint, resolved=over, labels=labels)
 
 
 def proposed(*alerts: Alert, **more: object) -> str:
@@ -44,7 +46,7 @@ def test_only_what_all_have_alike_is_proposed(labels: list[dict[str, str]], matc
 
 def test_what_is_over_does_not_narrow_what_fires() -> None:
     fires = labelled("a", alertname="A", pod="1")
-    over = labelled("b", alertname="A", pod="2", resolved=True)
+    over = labelled("b", alertname="A", pod="2", over=True)
     assert proposed(fires, over) == 'alertname="A", pod="1"'
     assert proposed(over) == 'alertname="A", pod="2"'
     quiet = {"a": fires.starts_at}

@@ -456,4 +456,4 @@ def test_a_step_that_names_nobody_is_no_step() -> None:
     found = rules(Step(("slack",)), Step(()), Step(("phone",), after=10 * MINUTE))
     made = due("escalate", alert(), step=0)
     assert fires(made, "escalate", found) == "escalated"
-    assert (made.incident.step, made.incident.pages.keys()) == (2, {"phone"})
+    assert (made.incident.step, set(made.incident.pages)) == (2, {"phone"})
