@@ -9,6 +9,8 @@ import pytest
 import yaml
 from click.testing import Result
 
+from receiver.cli.checks import notify
+from receiver.settings.load import load_settings
 from tests.support.checks import run
 from tests.support.fakes.slack import FakeSlack
 
@@ -44,7 +46,8 @@ async def test_it_says_who_tries_what_from_where(
     assert message.text.endswith(
         "tries whether the incident manager at https://im.example/x can notify here"
     )
-    assert not {"\x1b", "\u202e"} & set(message.text)
+    text = notify._text(load_settings(None, {}, {}))
+    assert not {"\x1b", "\u202e"} & set(message.text + text)
 
 
 @pytest.mark.parametrize("error", [OSError("no user"), KeyError("uid 12345")])
@@ -59,7 +62,7 @@ async def test_without_a_user_it_is_somebody(
     assert slack.messages[0].text.startswith("TEST, nothing to do: somebody tries")
 
 
-@pytest.mark.parametrize("name", ["nobody", "SLACK", "", "\x1b[2J"])
+@pytest.mark.parametrize("name", ["nobody", "SLACK", "", "\x1b[2J\u202e"])
 async def test_a_notifier_that_there_is_not_is_a_wrong_word(
     config: Path, slack: FakeSlack, name: str
 ) -> None:
@@ -68,7 +71,7 @@ async def test_a_notifier_that_there_is_not_is_a_wrong_word(
     assert "there is no notifier" in result.output
     assert "(allowed: " in result.output
     assert "slack" in result.output
-    assert "\x1b" not in result.output
+    assert not {"\x1b", "\u202e"} & set(result.output)
     assert slack.messages == []
 
 

@@ -102,7 +102,7 @@ async def test_whom_mentions_and_permissions_name_is_looked_for_once(slack: Fake
     slack.workspace.groups["S0SRE"] = []
     found = await listed(
         slack,
-        escalations=policy("!subteam^S0SRE", "@U0ANN", "!subteam^S0GONE", "!here"),
+        escalations=policy("!subteam^S0SRE", "@U0BOB", "!subteam^S0GONE", "!here"),
         permissions={"resolve": {"groups": ["S0SRE"], "users": ["U0ANN", "nobody@example.com"]}},
     )
     people = {one.what: one.state for one in found if one.what.startswith(("user ", "group "))}
@@ -110,6 +110,7 @@ async def test_whom_mentions_and_permissions_name_is_looked_for_once(slack: Fake
         "user group S0GONE": "missing",
         "user group S0SRE": "ok",
         "user U0ANN": "missing",
+        "user U0BOB": "missing",
         "user nobody@example.com": "missing",
     }
     assert len([one for one in found if one.what == "user U0ANN"]) == 1
