@@ -1,5 +1,6 @@
 """What the commands of the daily and weekly checks have in common."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,11 +59,22 @@ prometheus_token_option = click.option(
 )
 
 
+class Amount(click.FloatRange):
+    """A number within bounds: what is none (nan) is below and above nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; a usage error for anything else."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
 def timeout_option(seconds: int) -> Option:
     """Return the option of the time limit, with its default."""
     return click.option(
         "--timeout",
-        type=click.FloatRange(0.1, 3_600),
+        type=Amount(0.1, 3_600),
         default=seconds,
         show_default=True,
         help="Seconds for everything together.",

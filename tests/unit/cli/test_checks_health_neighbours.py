@@ -53,7 +53,7 @@ async def looked(
     firing: Any = (),
     recorded: Any = (),
     counted: Any = (),
-    also_alertmanager: bool = False,
+    also_alertmanager: Any = False,
     **changed: Any,
 ) -> dict[str, Finding]:
     def queried(request: web.Request) -> Any:

@@ -43,7 +43,7 @@ WELL: dict[str, Any] = {
 
 
 async def looked(changed: Mapping[str, Any], limit: int = 1 << 30) -> dict[str, Finding]:
-    answers = {**WELL, **changed}
+    answers = WELL | dict(changed)
     async with asked(answers) as source, asked({"": None} | answers, "the metrics") as metrics:
         metrics.url += "/metrics"
         return by_name(await check_service(source, metrics, limit))

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import SystemRules
+from receiver.cli.checks.source import Deadline, Source
 from receiver.cli.checks.weekly.alerts import Rule
 from receiver.cli.checks.weekly.capacity import Trend
 from receiver.cli.checks.weekly.period import Pair, Week
@@ -100,9 +101,14 @@ async def test_when_nobody_answers_the_exit_code_says_so() -> None:
     report = await made({}, (503, {"error": "busy"}))
     assert (report.exit_code, report.response, report.rules) == (2, None, None)
     assert len(report.failed) == 3
-    # One that says the same twice is one line.
-    same = await made({"/v1/figures": (500, "x"), "/v1/incidents": (500, "x")})
-    assert (same.exit_code, len(same.failed)) == (2, 2)
+
+
+async def test_who_says_the_same_twice_is_one_line() -> None:
+    async with Source("the service", "http://127.0.0.1:9", Deadline(30)) as nowhere:
+        report = await make_report(nowhere, None, [SHOP], WEEK)
+    assert report.exit_code == 2
+    (words,) = report.failed
+    assert words.startswith("no answer from the service at http://127.0.0.1:9: is it running?")
 
 
 async def test_what_prometheus_has_a_part_of_is_said() -> None:

@@ -382,6 +382,16 @@ def test_what_we_sent_ourselves(states: tuple[str, ...], asked: str, sent: bool)
     assert match_of(*states).is_sent(asked) is sent
 
 
+def test_one_of_several_holders_that_sent_it_is_enough() -> None:
+    two = {
+        state: (AlertKey("k", 1, 0, state), AlertKey("l", 2, 0, state))
+        for state in ("resolved", "triggered")
+    }
+    incident: Any = None
+    assert Match(incident, two).is_sent("acknowledged")
+    assert not Match(incident, {"x": two["triggered"]}).is_sent("acknowledged")
+
+
 def test_of_several_holders_the_notifier_is_not_known_and_the_episode_is_the_newest() -> None:
     assert (match_of("", "").notifier, match_of("", "").episode) == ("n0", 1)
     assert match_of("", holders=2).notifier == ""

@@ -183,6 +183,8 @@ def test_who_has_it(data: dict[str, Any], names: str) -> None:
         ("\u202eevil\x00\x1b[31m", "evil [31m"),
         ("x" * (TEXT_MAX + 1), "x" * TEXT_MAX),
         ("é" * 100_000, "é" * TEXT_MAX),
+        # Of a text without end no more is looked at than could be shown.
+        (" " * 4 * TEXT_MAX + "x", ""),
         (7, "7"),
     ],
 )

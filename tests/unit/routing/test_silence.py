@@ -15,8 +15,8 @@ from tests.support.builders import MINUTE, NOW, alert
 from tests.support.drafts import incident
 
 
-def labelled(fingerprint: str, *, resolved: bool = False, **labels: str) -> Alert:
-    return alert(fingerprint, resolved=resolved, labels=labels)
+def labelled(fingerprint: str, *, over: Any = False, **labels: str) -> Alert:
+    return alert(fingerprint, resolved=over, labels=labels)
 
 
 def proposed(*alerts: Alert, **more: object) -> str:
@@ -46,7 +46,7 @@ def test_only_what_all_have_alike_is_proposed(labels: list[dict[str, Any]], matc
 
 def test_what_is_over_does_not_narrow_what_fires() -> None:
     fires = labelled("a", alertname="A", pod="1")
-    over = labelled("b", alertname="A", pod="2", resolved=True)
+    over = labelled("b", alertname="A", pod="2", over=True)
     assert proposed(fires, over) == 'alertname="A", pod="1"'
     assert proposed(over) == 'alertname="A", pod="2"'
     quiet = {"a": fires.starts_at}

@@ -14,7 +14,7 @@ from receiver.cli.checks.health.neighbours import check_alertmanager, check_prom
 from receiver.cli.checks.health.service import check_service
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import RulesError, load_rules
-from receiver.cli.checks.source import Deadline, Source
+from receiver.cli.checks.source import Deadline, Source, without_secrets
 from receiver.cli.client import print_json, token_option, url_option
 
 _MIB = 1 << 20
@@ -76,7 +76,7 @@ async def _run(given: dict[str, Any]) -> list[Finding]:
 )
 @click.option(
     "--backup-age",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Amount(min=0, min_open=True),
     default=26,
     show_default=True,
     metavar="HOURS",
@@ -97,7 +97,7 @@ def health_check(context: click.Context, /, output: str, **given: Any) -> None:
     except RulesError as error:
         raise click.ClickException(str(error)) from None
     if output == "json":
-        print_json(to_json(found, service=given["url"]))
+        print_json(to_json(found, service=without_secrets(given["url"])))
     else:
         show(found)
     context.exit(EXIT_CODES[worst(found)])

@@ -19,7 +19,7 @@ from receiver.cli.checks.metrics.validate import (
 from receiver.cli.checks.metrics_page import read_page
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import OWN, RulesError, load_rules
-from receiver.cli.checks.source import Deadline, SourceError
+from receiver.cli.checks.source import Deadline, SourceError, without_secrets
 from receiver.cli.client import print_json, token_option, url_option
 from receiver.paths import dashboards_folder
 
@@ -75,7 +75,8 @@ def validate_metrics(context: click.Context, /, output: str, **given: Any) -> No
     except RulesError as error:
         raise click.ClickException(str(error)) from None
     if output == "json":
-        print_json(to_json(found, metrics=given["metrics_url"] or f"{given['url']}/metrics"))
+        page = given["metrics_url"] or f"{given['url']}/metrics"
+        print_json(to_json(found, metrics=without_secrets(page)))
     else:
         show(found)
     context.exit(EXIT_CODES[worst(found)])

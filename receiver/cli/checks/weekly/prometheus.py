@@ -124,6 +124,8 @@ def _wanted(system: SystemRules) -> list[_Wanted]:
         name, _, end = record.partition(":")[2].partition(":")
         if over == expression or name in {"request_rate", "error_rate", "success_percent"}:
             continue
+        if end == "month":
+            continue  # what a day would come to in a month says nothing of a week
         if end in QUANTILES:
             base, prefix = name.removesuffix("_seconds"), record.removesuffix(end)
             made = _quantiles(base, over, system.recorded, prefix)
