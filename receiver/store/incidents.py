@@ -21,8 +21,8 @@ from receiver.store.records.whole import ENTRIES_SHOWN, read_whole
 from receiver.store.redis import Client, load_script, unavailable_is_503
 from receiver.store.repair.mending import mended
 from receiver.store.repair.register import wall_ms
+from receiver.store.script_keys import FIXED, fixed
 from routing.group import split_id
-from routing.vocabulary import Lane
 
 _packer = msgspec.msgpack.Encoder()
 EVENT_TTL = 600_000
@@ -36,7 +36,8 @@ REPLICA_TIMEOUT = 1_000
 
 
 Result = Written | Conflict | Duplicate | Refused
-FIGURES = 7
+COMMIT = "commit_decisions"
+FIGURES = FIXED[COMMIT].index("day")
 """Place of the figures of the day among the commit's keys."""
 GROUP, BASE = 1, 2
 """Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
@@ -61,7 +62,7 @@ class IncidentStore(RecordReader):
         self.lists = IncidentLists(self)
         self._wait = wait_replicas
         self._tombstone_ttl = tombstone_ttl
-        self._commit = load_script(redis, "commit_decisions")
+        self._commit = load_script(redis, COMMIT)
         self.on_commit: Callable[[str], None] = lambda _problem: None
         """Called after each commit with "", or with why it failed."""
 
@@ -71,9 +72,7 @@ class IncidentStore(RecordReader):
         Returns one result per write. StoreUnavailableError: the outcome of all is unknown.
         """
         keys = self.keys[shard]
-        names = [keys.open, keys.closed, keys.due[Lane.URGENT], keys.due[Lane.NORMAL]]
-        names += [keys.task, keys.seen, keys.active, keys.figures(day_of(now))]
-        names += [keys.published, keys.due[Lane.BACKGROUND], keys.unreached, keys.total, keys.heal]
+        names = fixed(COMMIT, keys, day=keys.figures(day_of(now)))
         payload, sums = [], Sums()
         bodies = []
         for write in writes:

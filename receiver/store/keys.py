@@ -65,6 +65,16 @@ class Keys:
         self.changes = f"{base}changes"
         self.damaged = f"{base}damaged"
         self.heal = f"{base}heal"
+        self.named = {
+            **self.indexes,
+            **{f"due_{lane}": name for lane, name in self.due.items()},
+            "task": self.task,
+            "seen": self.seen,
+            "active": self.active,
+            "total": self.total,
+            "damaged": self.damaged,
+            "heal": self.heal,
+        }
 
     @property
     def indexes(self) -> dict[str, str]:

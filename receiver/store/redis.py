@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from receiver.errors import StoreUnavailableError
+from receiver.store.script_keys import places
 
 Client: TypeAlias = Any
 """A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""
@@ -39,7 +40,7 @@ def connect(url: str, connections: int = 32) -> Client:
 
 def load_script(redis: Client, name: str) -> Any:
     """Return a callable for one of the .lua files beside this module."""
-    return redis.register_script((_SCRIPTS / f"{name}.lua").read_text())
+    return redis.register_script(places(name) + (_SCRIPTS / f"{name}.lua").read_text())
 
 
 _REFUSALS = {

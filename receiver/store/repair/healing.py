@@ -17,6 +17,7 @@ from receiver.store.records.record import version_text
 from receiver.store.records.standing import Standing, standing_of
 from receiver.store.redis import load_script, unavailable_is_503
 from receiver.store.repair.mending import RECOUNT, REINDEX, RESUME
+from receiver.store.script_keys import fixed
 from routing.incident import Incident
 from routing.receipt import Receipt
 from routing.vocabulary import Lane
@@ -113,8 +114,7 @@ class Healing:
             _row(incident, receipts[incident.id], self._store.mending.register.now())
             for incident in incidents
         ]
-        wanted = [keys.open, keys.closed, keys.published, keys.unreached, keys.seen, keys.task]
-        wanted += [keys.due[lane] for lane in Lane]
+        wanted = fixed("reindex", keys)
         wanted += [keys.incident(incident.id) for incident in incidents]
         now = self._store.mending.register.now()
         async with unavailable_is_503():
@@ -153,7 +153,7 @@ class Healing:
                     name: (version_text(found.version), standing_of(found).counts_in)
                     for name, found in read.items()
                 }
-            names = [keys.open, keys.active, keys.heal, *map(keys.incident, counted)]
+            names = [*fixed("recount", keys), *map(keys.incident, counted)]
             args = [part for name, pair in counted.items() for part in (name, *pair)]
             async with unavailable_is_503():
                 again = await self._recount(keys=names, args=[RECOUNT, *args])

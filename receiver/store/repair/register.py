@@ -15,6 +15,7 @@ import msgspec
 
 from receiver.store.keys import Keys
 from receiver.store.redis import Client, load_script, unavailable_is_503
+from receiver.store.script_keys import FIXED, fixed
 
 log = logging.getLogger("store")
 
@@ -93,11 +94,15 @@ class Register:
         ``instead`` takes its place, ``job`` is left for ``healing``. ``named_by`` (key of the
         group, generation): an incident's record, which is missed only while something names it.
         """
-        names = [found.key, found.kept or keys.kept(found.place), keys.damaged, keys.heal]
+        group, generation = named_by or ("-", "")
+        kept = found.kept or keys.kept(found.place)
+        names = fixed("put_aside", keys, key=found.key, kept=kept, group=group)
         args = [judged.type, judged.raw, found.place, _encode(found), instead, job]
-        if named_by is not None:
-            names += [keys.open, keys.closed, keys.unreached, named_by[0]]
-            args += [found.incident, named_by[1]]
+        if named_by is None:
+            # Nothing else is looked at.
+            names = names[: FIXED["put_aside"].index("open")]
+        else:
+            args += [found.incident, generation]
         async with unavailable_is_503():
             done = await self._key(keys=names, args=args)
         if done:
@@ -127,7 +132,7 @@ class Register:
         found = Found(kind, key, at, why, len(raw), keys.kept(place), incident, place)
         async with unavailable_is_503():
             done = await self._part(
-                keys=[key, found.kept, keys.damaged, keys.heal],
+                keys=fixed("put_aside_part", keys, key=key, kept=found.kept),
                 args=[sort, name, raw, place, _encode(found), instead, job],
             )
         if done:

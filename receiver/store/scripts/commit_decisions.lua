@@ -1,6 +1,5 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS 1-13: open, closed, due:urgent, due:normal, task, seen, active, figures of the day, published,
---      due:background, unreached, total, heal
+-- KEYS: the fixed ones (K, from script_keys.py: "day" are the figures of the day),
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
 -- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
@@ -12,8 +11,8 @@
 -- Fails with WRONGTYPE before anything is written when one of the first keys is of another type.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
 -- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
-local open, closed, task, seen, active = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
-local due = {urgent = KEYS[3], normal = KEYS[4], background = KEYS[10]}
+local open, closed, task, seen, active = KEYS[K.open], KEYS[K.closed], KEYS[K.task], KEYS[K.seen], KEYS[K.active]
+local due = {urgent = KEYS[K.due_urgent], normal = KEYS[K.due_normal], background = KEYS[K.due_background]}
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call, pcall = redis.call, redis.pcall
 
@@ -24,7 +23,8 @@ local of_day, of_total, decisions = unpack(cmsgpack.unpack(ARGV[1]))
 
 -- What is written for a decision is written as a whole: a key of another type would end it half-way.
 -- Each key that the batch writes is looked at once, before all.
-local HASHES = {[5] = true, [6] = true, [7] = true, [8] = true, [12] = true}
+local HASHES = {[K.task] = true, [K.seen] = true, [K.active] = true, [K.day] = true,
+  [K.total] = true}
 local looked_at = {}
 local function check(wanted, ...)
   if not wanted then return end
@@ -38,16 +38,16 @@ local function check(wanted, ...)
     end
   end
 end
-check(next(of_day), 8)
-check(next(of_total), 12)
+check(next(of_day), K.day)
+check(next(of_total), K.total)
 for _, d in ipairs(decisions) do
-  check(#d.counts > 0, 7)
-  check(d.open or d.closed, 1, 2)
-  check(d.seen, 6)
-  check(d.published, 9)
-  check(d.unreached, 11)
-  check(d.forget, 1, 2, 6, 9, 11)
-  check(#d.schedule + #d.cancel + #d.moves > 0, 3, 4, 10, 5)
+  check(#d.counts > 0, K.active)
+  check(d.open or d.closed, K.open, K.closed)
+  check(d.seen, K.seen)
+  check(d.published, K.published)
+  check(d.unreached, K.unreached)
+  check(d.forget, K.open, K.closed, K.seen, K.published, K.unreached)
+  check(#d.schedule + #d.cancel + #d.moves > 0, K.due_urgent, K.due_normal, K.due_background, K.task)
 end
 
 local function add(sums, changes)
@@ -100,7 +100,7 @@ local function forget(d, record, timeline, receipts, group)
   call('DEL', record, timeline, receipts)
   if pcall('GET', group) == d.next then call('DEL', group) end
   call('ZREM', open, d.id) call('ZREM', closed, d.id) call('HDEL', seen, d.id)
-  call('ZREM', KEYS[9], d.id) call('ZREM', KEYS[11], d.id)
+  call('ZREM', KEYS[K.published], d.id) call('ZREM', KEYS[K.unreached], d.id)
 end
 
 local function write(d, body, next_key, timeline, receipts, group)
@@ -123,9 +123,9 @@ local function write(d, body, next_key, timeline, receipts, group)
     if d.open then call('ZADD', open, d.open, id) end
     if d.open and d.version ~= '' then call('ZREM', closed, id) end
     if d.closed then call('ZREM', open, id) call('ZADD', closed, d.closed, id) end
-    if d.published then call('ZADD', KEYS[9], d.published, id) end
-    if d.unreached == 0 then call('ZREM', KEYS[11], id) end
-    if d.unreached and d.unreached > 0 then call('ZADD', KEYS[11], d.unreached, id) end
+    if d.published then call('ZADD', KEYS[K.published], d.published, id) end
+    if d.unreached == 0 then call('ZREM', KEYS[K.unreached], id) end
+    if d.unreached and d.unreached > 0 then call('ZADD', KEYS[K.unreached], d.unreached, id) end
     if d.expire then
       call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
     end
@@ -154,13 +154,13 @@ local function count(key, field, number)
   if type(pcall('HINCRBY', key, field, number)) ~= 'table' then return end
   if key == active then
     call('HDEL', key, field)
-    pcall('SADD', KEYS[13], 'recount')
+    pcall('SADD', KEYS[K.heal], 'recount')
   else
     call('HSET', key, field .. '|unreadable', call('HGET', key, field), field, number)
   end
 end
 
-local results, at = {}, 13
+local results, at = {}, FIXED
 for i, d in ipairs(decisions) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
@@ -179,7 +179,7 @@ for i, d in ipairs(decisions) do
 end
 for field, number in pairs(counts) do count(active, field, number) end
 for n, number in pairs(figures) do
-  if n < 0 then count(KEYS[8], of_day[-n], number) else count(KEYS[12], of_total[n], number) end
+  if n < 0 then count(KEYS[K.day], of_day[-n], number) else count(KEYS[K.total], of_total[n], number) end
 end
-if next(figures) then call('PEXPIRE', KEYS[8], kept_for) end
+if next(figures) then call('PEXPIRE', KEYS[K.day], kept_for) end
 return results

@@ -7,7 +7,7 @@
 --       incident and its generation
 -- Returns 1 when it was put aside, 0 when something else is there now.
 local call, pcall = redis.call, redis.pcall
-local key, kept, damaged, heal = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local key, kept, damaged, heal = KEYS[K.key], KEYS[K.kept], KEYS[K.damaged], KEYS[K.heal]
 local found = call('TYPE', key).ok
 if found ~= ARGV[1] then return 0 end
 if found == 'string' and call('GET', key) ~= ARGV[2] then return 0 end
@@ -21,11 +21,11 @@ end
 if found ~= 'none' then
   call('RENAME', key, kept)
   call('PERSIST', kept)
-elseif KEYS[5] then
-  local named = ask('ZSCORE', KEYS[5], ARGV[7]) or ask('ZSCORE', KEYS[6], ARGV[7])
-  if not named and ask('GET', KEYS[8]) ~= ARGV[8] then return 0 end
+elseif KEYS[K.open] then
+  local named = ask('ZSCORE', KEYS[K.open], ARGV[7]) or ask('ZSCORE', KEYS[K.closed], ARGV[7])
+  if not named and ask('GET', KEYS[K.group]) ~= ARGV[8] then return 0 end
 end
-if KEYS[7] then pcall('ZREM', KEYS[7], ARGV[7]) end
+if KEYS[K.unreached] then pcall('ZREM', KEYS[K.unreached], ARGV[7]) end
 if ARGV[5] ~= '' then call('SET', key, ARGV[5]) end
 for name, wanted in pairs({[damaged] = 'hash', [heal] = 'set'}) do
   local is = call('TYPE', name).ok

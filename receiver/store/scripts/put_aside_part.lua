@@ -5,14 +5,14 @@
 --       takes its place ('': nothing), job for heal ('': none)
 -- Returns 1 when it was put aside, 0 when something else is there now.
 local call = redis.call
-local key, damaged, heal = KEYS[1], KEYS[3], KEYS[4]
+local key, damaged, heal = KEYS[K.key], KEYS[K.damaged], KEYS[K.heal]
 if ARGV[1] == 'field' then
   if call('HGET', key, ARGV[2]) ~= ARGV[3] then return 0 end
   if ARGV[6] ~= '' then call('HSET', key, ARGV[2], ARGV[6]) else call('HDEL', key, ARGV[2]) end
 elseif call('ZREM', key, ARGV[2]) == 0 then
   return 0
 end
-call('SET', KEYS[2], ARGV[3])
+call('SET', KEYS[K.kept], ARGV[3])
 for name, wanted in pairs({[damaged] = 'hash', [heal] = 'set'}) do
   local is = call('TYPE', name).ok
   if is ~= wanted and is ~= 'none' then call('RENAME', name, name .. ':unreadable') end
