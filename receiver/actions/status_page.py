@@ -161,7 +161,7 @@ STATUS_ACTIONS: Mapping[str, Action] = {
         answers=(
             "`status_updated`: public, word for word, at once; it counts as the status "
             "update. Without `text` and `title` the templates' wording, without "
-            "`components` those the alerts are about. `hidden`: taken back, show it "
+            "`components` those the alerts are about. `hidden`: withdrawn, show it "
             "first"
         ),
     ),

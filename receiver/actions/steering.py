@@ -167,6 +167,6 @@ STEERING_ACTIONS: Mapping[str, Action] = {
             ),
         ),
         when=is_open,
-        answers="`snoozed`: all clocks stand still; `no_such_time`",
+        answers="`snoozed`: all clocks pause; `no_such_time`",
     ),
 }

@@ -61,4 +61,7 @@ def refusal_of(outcome: Outcome, shown: str = "") -> str:
     """
     if outcome.reason == Reason.ALREADY_ACKNOWLEDGED and shown:
         return f"Already acknowledged by {shown}."
+    into = outcome.incident.merged_into if outcome.incident is not None else ""
+    if outcome.reason == Reason.MERGED and into:
+        return f"Merged into {into}: go on there."
     return REFUSED.get(outcome.reason, "")

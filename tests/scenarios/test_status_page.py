@@ -269,7 +269,7 @@ async def test_the_console_shows_what_outsiders_read(site: App) -> None:
     incident = await site.fire()
     await say(site, incident, "identified", text="A bad release.")
     _, shown = await site.get(f"/incidents/{incident}")
-    for text in ("public: identified", "Outsiders read: ", "Problem with Checkout", "(<bdi>Ann"):
+    for text in ("public: identified", "Everybody reads: ", "Problem with Checkout", "(<bdi>Ann"):
         assert text in shown
     await site.post({}, f"/v1/incidents/{incident}/status-hide")
     _, shown = await site.get(f"/incidents/{incident}")
