@@ -44,7 +44,8 @@ class Browsers:
     def _is_of_another(self, site: str | None, origin: str | None, host: str) -> bool:
         if site is not None:
             return site not in ("same-origin", "none")
-        return origin is not None and _netloc(origin) not in (host, self._own)
+        # What names no site (null, of a sandbox) is not ours, although we may have no name either.
+        return origin is not None and (_netloc(origin) or "?") not in (host, self._own)
 
     def _is_called(self, request: web.Request, host: str) -> bool:
         """Return whether a host is ours for certain: nobody else can have such a name, or is us."""
