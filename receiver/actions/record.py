@@ -14,6 +14,7 @@ from receiver.actions.row import (
     Request,
     check_text,
     is_open,
+    never,
 )
 from receiver.errors import PayloadError
 from routing.actions.action_items import ITEMS_MAX
@@ -87,10 +88,6 @@ def _merge(body: Any, request: Request) -> PersonEvent:
 
 def _forget(body: Any, request: Request) -> PersonEvent:
     return Forgotten(request.actor, body.force, body.episode)
-
-
-def _never(_incident: Incident) -> bool:
-    return False
 
 
 def _what_forgetting_means(_incident: Incident) -> str:
@@ -170,7 +167,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
                 option="--done/--undo",
             ),
         ),
-        when=_never,
+        when=never,
         of_episode=False,
         answers=(
             "`action_item_done`, `action_item_open`, `already_done`, `not_done`, "
@@ -191,7 +188,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
                 form=False,
             ),
         ),
-        when=_never,
+        when=never,
         confirm=Confirm("Forget it for good?", _what_forgetting_means, "Forget"),
         answers=(
             "`forgotten`: record, timeline and deliveries are removed for good. Without"

@@ -104,6 +104,11 @@ def is_open(incident: Incident) -> bool:
     return incident.is_open
 
 
+def never(_incident: Incident) -> bool:
+    """Return False: it is asked for by name, or from a list of its own."""
+    return False
+
+
 class Action(NamedTuple):
     """What a person may ask, once for all faces.
 

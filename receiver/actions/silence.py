@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from receiver.actions.row import Action, Body, Field, Input, is_open
+from receiver.actions.row import Action, Body, Field, Input, is_open, never
 from receiver.errors import PayloadError
-from routing.incident import Incident
 from routing.matcher import Matcher, parse_matchers
 from routing.person_event import Silenced, SilenceExpired
 
@@ -26,10 +25,6 @@ class UnsilenceBody(Body):
     """``silence``: the id of a silence of the incident."""
 
     silence: str = ""
-
-
-def _never(_incident: Incident) -> bool:
-    return False
 
 
 SILENCE_ACTIONS: Mapping[str, Action] = {
@@ -67,7 +62,7 @@ SILENCE_ACTIONS: Mapping[str, Action] = {
         "End a silence that was made from the incident (its id is in `incidents show`).",
         "end silences",
         fields=(Field("silence", "Silence", needed=True, positional=True, form=False),),
-        when=_never,
+        when=never,
         done="The silence is over: Alertmanager notifies again.",
         answers=(
             "`silence_expired`; `already_expired`, also when it was ended in "
