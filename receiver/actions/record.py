@@ -98,7 +98,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
     Noted.action: Action(
         NoteBody,
         "Add a note",
-        "Write something into the timeline.",
+        "Write down what you saw, tried or decided.",
         "add notes",
         _note,
         (
@@ -118,7 +118,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
     Merged.action: Action(
         MergeBody,
         "Merge",
-        "It is the same trouble as another incident, which goes on for both.",
+        "Let another open incident go on for both: it is the same trouble.",
         "merge incidents",
         _merge,
         (Field("into", "Goes on as", Input.INCIDENT, needed=True, positional=True),),
@@ -129,7 +129,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
     ActionItemAdded.action: Action(
         ActionItemBody,
         "Add an action item",
-        "What is to be done so that it does not happen again.",
+        "Keep what is to be done so that it does not happen again.",
         "change action items",
         _action_item,
         (
@@ -162,7 +162,7 @@ RECORD_ACTIONS: Mapping[str, Action] = {
                 "done",
                 "Done",
                 Input.FLAG,
-                help="It is not done, after all.",
+                help="Whether it is done, or not after all.",
                 form=False,
                 option="--done/--undo",
             ),

@@ -101,7 +101,7 @@ RESPONSE_ACTIONS: Mapping[str, Action] = {
     Unacknowledged.action: Action(
         Body,
         "Give back",
-        "Nobody is on it any more: the policy starts again.",
+        "Nobody is on it any more: the escalation policy starts again.",
         "give incidents back",
         _unacknowledge,
         when=_is_taken,

@@ -111,7 +111,7 @@ STATUS_ACTIONS: Mapping[str, Action] = {
     StatusUpdated.action: Action(
         StatusUpdateBody,
         "Status page",
-        "Say how it is to everybody outside, in public.",
+        "Tell everybody outside how it is.",
         "write on the status page",
         _update,
         (
