@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from receiver.aio import off_the_loop as module
 from receiver.aio.off_the_loop import SLICE_S, SWITCH_S, give_way_soon, in_slices, off_the_loop
 
 WHO = contextvars.ContextVar("WHO", default="nobody")
@@ -149,7 +148,7 @@ async def test_others_have_their_turn_after_each_slice(
     async def sleep(seconds: float) -> None:
         given.append(seconds)
 
-    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     assert await in_slices(ticking.pieces(number, takes)) == list(range(number))
     assert given == [0] * turns
 

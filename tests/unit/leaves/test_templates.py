@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
-from jinja2.sandbox import SecurityError
+from jinja2.exceptions import SecurityError
 
 from receiver import templates
 from receiver.paths import templates_folder

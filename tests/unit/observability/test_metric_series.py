@@ -53,7 +53,11 @@ def test_every_combination_is_given_in_order(
     assert every(*lists) == wanted
 
 
-@pytest.mark.parametrize("make", [counter, gauge, lambda *a, **b: histogram(*a, (1,), **b)])
+def _histogram(name: str, text: str, labels: Any, first: Any = None) -> Family:
+    return histogram(name, text, labels, (1,), first)
+
+
+@pytest.mark.parametrize("make", [counter, gauge, _histogram])
 @pytest.mark.parametrize(
     ("more", "first"),
     [
