@@ -162,7 +162,8 @@ def page_by_hand(draft: Draft, clock: Clock) -> None:
 def ask_again(draft: Draft, clock: Clock) -> None:
     """Ask whoever acknowledged and fell silent; the policy itself moves no further."""
     by = draft.incident.assigned_to or draft.incident.acknowledged_by
-    mention = f"@{by.id}" if by is not None and by.via == "slack" and by.id else ""
+    # Each notifier mentions whom it knows by that id.
+    mention = f"@{by.id}" if by is not None and by.id else ""
     for name in clock.remind:
         page(draft, name, mention, PageReason.FORGOTTEN, None)
     who = by.name if by is not None else "somebody"

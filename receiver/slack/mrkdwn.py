@@ -4,6 +4,7 @@ docs.slack.dev, "Formatting message text": exactly ``&``, ``<`` and ``>`` are es
 the escaped form, and nothing is cut inside an escape.
 """
 
+from receiver.config_types import is_user_id
 from receiver.text.visible import visible
 from routing.duration import format_moment
 
@@ -46,7 +47,12 @@ def _cut(text: str, limit: int, pieces: dict[str, str]) -> str:
 
 
 def mention(text: str) -> str:
-    """Return a configured mention (``!here``, ``@U1``, ``!subteam^S1``) as Slack parses it."""
+    """Return a mention (``!here``, ``@U1``, ``!subteam^S1``) as Slack parses it.
+
+    An id of somebody elsewhere, such as PagerDuty's, means nobody here.
+    """
+    if text.startswith("@") and not is_user_id(text[1:]):
+        return ""
     return f"<{text}>" if text else ""
 
 
