@@ -7,6 +7,7 @@ import msgspec
 
 from receiver.observability.response_figures import PriorityFigures
 from receiver.slack.blocks.buttons import button, menu, target
+from receiver.slack.blocks.looks import LOOKS
 from receiver.slack.blocks.reach import unreached_line
 from receiver.slack.client.directory import User
 from receiver.slack.mrkdwn import moment, mrkdwn
@@ -16,7 +17,6 @@ from routing.incident import Incident
 
 View = dict[str, Any]
 SHOWN = 15
-_LOOKS = {"triggered": "🔴", "acknowledged": "🟡", "snoozed": "💤", "damaged": "⚠️", "newer": "⚠️"}
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ def _rows(incidents: Sequence[Incident], total: int, url: str) -> list[View]:
 
 
 def _row(incident: Incident) -> View:
-    line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
+    line = f"{LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
     text = f"{line}\n{_clock(incident)}"
     if incident.is_unreached:
         text += f"\n{unreached_line(incident)}"

@@ -9,6 +9,7 @@ from typing import Any
 from receiver.notify.notifier import View
 from receiver.slack.blocks.buttons import controls
 from receiver.slack.blocks.findings import findings_text
+from receiver.slack.blocks.looks import LOOKS
 from receiver.slack.blocks.reach import unreached_line
 from receiver.slack.blocks.spans import durations, whole_seconds
 from receiver.slack.blocks.thread import TEXT_MAX
@@ -24,14 +25,6 @@ ALERTS_SHOWN = 5
 ALERT_MAX = 280
 SUMMARY_NAMES = ("summary", "description", "message")
 WHERE_NAMES = ("cluster", "system", "namespace", "service", "job", "instance", "pod")
-_LOOKS = {
-    "triggered": "🔴",
-    "acknowledged": "🟡",
-    "snoozed": "💤",
-    "resolved": "🟢",
-    "damaged": "⚠️",
-    "newer": "⚠️",
-}
 
 Block = dict[str, Any]
 
@@ -73,7 +66,7 @@ def _over_line(incident: Incident) -> str:
 def message_text(incident: Incident) -> str:
     """Return the one line that a phone shows of the message."""
     line = f"{incident.priority} {incident.state}: {incident.title}"
-    return f"{_LOOKS[incident.state]} {escaped(line, TEXT_MAX)}"
+    return f"{LOOKS[incident.state]} {escaped(line, TEXT_MAX)}"
 
 
 def plain_message(view: View) -> str:
@@ -108,7 +101,7 @@ def _section(incident: Incident, part: str, text: str) -> Block:
 
 
 def _header(incident: Incident) -> Block:
-    line = f"{_LOOKS[incident.state]} {incident.priority} {incident.state.upper()} {incident.title}"
+    line = f"{LOOKS[incident.state]} {incident.priority} {incident.state.upper()} {incident.title}"
     return {
         "type": "header",
         "block_id": _block_id(incident, "header"),

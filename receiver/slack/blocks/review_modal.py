@@ -8,6 +8,7 @@ from typing import Any
 
 from receiver.review.model import Episode, Item, Line, Review
 from receiver.slack.blocks.buttons import URL_MAX, button
+from receiver.slack.blocks.modal_parts import section
 from receiver.slack.blocks.modals import notice
 from receiver.slack.blocks.verbs import name_of
 from receiver.slack.mrkdwn import moment, mrkdwn
@@ -30,11 +31,11 @@ def review_window(review: Review, episode: int, url: str) -> Block:
     more: list[Block] = []
     lines = [line for line in review.timeline if line.kind not in UNTOLD]
     if lines:
-        more.append(_section(_newest(lines)))
+        more.append(section(_newest(lines)))
     more += [_item(review, episode, item) for item in review.action_items[:ITEMS_SHOWN]]
     hidden = len(review.action_items) - ITEMS_SHOWN
     if hidden > 0:
-        more.append(_section(f"_and {hidden} more action items_"))
+        more.append(section(f"_and {hidden} more action items_"))
     buttons = [button("Add an action item…", "action_item", value=f"{review.id} {episode}")]
     if is_link(url) and len(url) <= URL_MAX:
         buttons.insert(0, button("The whole review", "open_review", url=url, style="primary"))
@@ -89,12 +90,8 @@ def _newest(lines: Sequence[Line]) -> str:
 def _item(review: Review, episode: int, item: Item) -> Block:
     mark = "☑️" if item.done_at else "📌"
     owner = f"  ({mrkdwn(item.owner, 80)})" if item.owner else ""
-    block = _section(f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}")
+    block = section(f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}")
     if not item.done_at:
         value = f"{review.id} {episode} number:{item.number}"
         block["accessory"] = button("Done", name_of(ActionItemDone.action), value=value)
     return block
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}

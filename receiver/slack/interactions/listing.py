@@ -6,6 +6,8 @@ from typing import Any
 
 from receiver.errors import PayloadError
 from receiver.slack.blocks.buttons import button, target
+from receiver.slack.blocks.looks import LOOKS
+from receiver.slack.blocks.modal_parts import section
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.blocks.reach import unreached_line
 from receiver.slack.mrkdwn import moment, mrkdwn, plain
@@ -21,14 +23,6 @@ HANDLE_MIN = 4
 DIGEST_SIZE = 16
 DISTINCT = 1_000
 TEXT_MAX = 200
-_LOOKS = {
-    "triggered": "🔴",
-    "acknowledged": "🟡",
-    "snoozed": "💤",
-    "resolved": "🟢",
-    "damaged": "⚠️",
-    "newer": "⚠️",
-}
 
 
 def read_list(text: str) -> Query:
@@ -53,7 +47,7 @@ def incident_list(page: ListPage, handles: Mapping[str, str], url: str) -> Answe
     """
     blocks = []
     for incident in page.incidents[:SHOWN]:
-        line = f"{_LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
+        line = f"{LOOKS[incident.state]} *{incident.priority}* {mrkdwn(incident.title, 200)}"
         place = f"`{handles.get(incident.id, incident.id)}` · {_state(incident)}"
         if incident.is_unreached:
             place += f"\n{unreached_line(incident)}"
@@ -67,10 +61,10 @@ def incident_list(page: ListPage, handles: Mapping[str, str], url: str) -> Answe
     shown = len(blocks)
     if page.total is None:
         # To find the few that fit, many have to be read, and whoever asked waits 3 s at most.
-        blocks.append(_section(f"There may be more: <{url}|go on in the console>"))
+        blocks.append(section(f"There may be more: <{url}|go on in the console>"))
         return say(f"{shown} found so far", blocks)
     if page.total > shown:
-        blocks.append(_section(f"and {page.total - shown:,} more: <{url}|all of them>"))
+        blocks.append(section(f"and {page.total - shown:,} more: <{url}|all of them>"))
     return say(f"{page.total:,} open {'incident' if page.total == 1 else 'incidents'}", blocks)
 
 
@@ -106,13 +100,9 @@ def _state(incident: Incident) -> str:
     return f"since {moment(incident.episode_opened_at)}{due}{late}"
 
 
-def _section(text: str) -> Answer:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
 def say(text: str, blocks: list[Answer] | None = None) -> Answer:
     """Return a private answer; ``text`` is mrkdwn, and what is shown where blocks are not."""
-    shown = blocks if blocks is not None else [_section(text)]
+    shown = blocks if blocks is not None else [section(text)]
     if blocks is not None and not any(block["type"] == "header" for block in blocks):
         head = {"type": "plain_text", "text": plain(text, 150), "emoji": False}
         shown = [{"type": "header", "text": head}, *blocks]
