@@ -46,7 +46,10 @@ class RedisConfig(Section):
         if value and not re.match(r"(rediss?|unix)://\S+\Z", value):
             raise ValueError("not a redis://, rediss:// or unix:// URL")
         try:
-            urlsplit(value).port  # noqa: B018 - raises ValueError for a port that is none
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - raises ValueError for a port that is none
+            if parts.scheme != "unix" and ("@" in parts.path or parts.fragment):
+                raise ValueError("the host is behind a password that was cut off")
         except ValueError:
             # Its own words would repeat a part of the password.
             raise ValueError(
