@@ -50,7 +50,8 @@ class ChangeStore:
     async def _add(self, change: Change, now: int) -> None:
         pipeline = self._redis.pipeline()
         pipeline.zadd(self._key, {_encode(change): change.at})
-        pipeline.zremrangebyscore(self._key, "-inf", now - KEPT_MS)
+        # One of exactly a week ago is taken, and so kept.
+        pipeline.zremrangebyscore(self._key, "-inf", f"({now - KEPT_MS}")
         pipeline.zremrangebyrank(self._key, 0, -KEPT - 1)
         await pipeline.execute()
 

@@ -45,12 +45,20 @@ class RedisConfig(Section):
     def _scheme(cls, value: str) -> str:
         if value and not re.match(r"(rediss?|unix)://\S+\Z", value):
             raise ValueError("not a redis://, rediss:// or unix:// URL")
-        try:
-            urlsplit(value).port  # noqa: B018 - raises ValueError for a port that is none
-        except ValueError:
-            # Its own words would repeat a part of the password.
+        if not _is_whole(value):
+            # The parser's own words would repeat a part of the password.
             raise ValueError(
                 "host and port cannot be read; in a user's name and password write / # ? @ :"
                 " as %2F %23 %3F %40 %3A"
-            ) from None
+            )
         return value
+
+
+def _is_whole(url: str) -> bool:
+    """Return whether nothing cuts a URL off: what follows a password's / or # is no host."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError for a port that is none
+    except ValueError:
+        return False
+    return parts.scheme == "unix" or not (parts.fragment or "@" in parts.path)
