@@ -3,8 +3,9 @@
 Records, not incidents: as objects they take ten times the memory, and new memory is what costs.
 """
 
-from collections import OrderedDict
 from typing import Any
+
+from cachetools import LRUCache
 
 CACHE_BYTES = 24 << 20
 """What 10,000 groups of a few alerts take. A record that is not here costs its webhook one more
@@ -19,9 +20,7 @@ class RecordCache:
 
     def __init__(self, most: int = CACHE_BYTES) -> None:
         """``most``: bytes that it may take."""
-        self._most = most
-        self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
-        self._bytes = 0
+        self._known: LRUCache[str, tuple[int, bytes]] = LRUCache(most, getsizeof=_size)
         self._hits = 0
         self._misses = 0
 
@@ -36,28 +35,25 @@ class RecordCache:
 
     def forget(self, stem: str) -> None:
         """Drop a group: what is known of it is old."""
-        known = self._known.pop(stem, None)
-        if known is not None:
-            self._bytes -= _size(known)
+        self._known.pop(stem, None)
 
     def remember(self, stem: str, generation: int, record: bytes) -> None:
         """Keep the newest generation of a group; what was not used for longest makes room."""
         known = self._known.get(stem, NOTHING)
-        self.forget(stem)
         # A click on an incident of an older generation must not hide the current one.
         kept = known if known[0] > generation else (generation, record)
-        self._known[stem] = kept
-        self._bytes += _size(kept)
-        while self._bytes > self._most:
-            self._bytes -= _size(self._known.popitem(last=False)[1])
+        if _size(kept) <= self._known.maxsize:
+            self._known[stem] = kept
+        else:
+            self.forget(stem)
 
     def shown(self) -> dict[str, Any]:
         """Return how full it is and how often it helped, for programs."""
         asked = self._hits + self._misses
         return {
             "entries": len(self._known),
-            "size_bytes": self._bytes,
-            "max_size_bytes": self._most,
+            "size_bytes": int(self._known.currsize),
+            "max_size_bytes": int(self._known.maxsize),
             "hits": self._hits,
             "misses": self._misses,
             "hit_rate": round(self._hits / asked, 4) if asked else None,

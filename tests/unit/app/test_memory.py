@@ -113,3 +113,16 @@ def test_long_texts_are_not_remembered() -> None:
     for number in range(200):
         assert not http_url(f"http://{number}" + "x" * 1_000_000)
     assert memory_usage() - before < 50 << 20
+
+
+def test_what_was_used_last_stays_and_what_fits_nowhere_is_not_kept() -> None:
+    cache = RecordCache(most=3 * (ENTRY_BYTES + 10))
+    for name in "abc":
+        cache.remember(name, 1, b"x" * 10)
+    cache.get("a")
+    cache.remember("d", 1, b"x" * 10)
+    assert cache.get("a") == (1, b"x" * 10)
+    assert cache.get("b") == NOTHING
+    cache.remember("a", 2, b"x" * 3 * (ENTRY_BYTES + 10))
+    assert cache.get("a") == NOTHING
+    assert cache.shown()["entries"] == 2
