@@ -1,6 +1,7 @@
 """Every endpoint, and the applications of the three ports made of their rows."""
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -28,6 +29,8 @@ from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
+
+T = TypeVar("T")
 
 ENDPOINTS: tuple[type, ...] = (
     WebhookEndpoint,
@@ -67,6 +70,12 @@ class Endpoints:
         missing = [kind.__name__ for kind in ENDPOINTS if kind not in self._of]
         if missing:
             raise ValueError(f"not built: {', '.join(missing)}")
+
+    def one(self, kind: type[T]) -> T:
+        """Return the endpoint of this kind."""
+        endpoint = self._of[kind]
+        assert isinstance(endpoint, kind)  # noqa: S101 - by construction
+        return endpoint
 
     def on(self, port: str) -> Iterator[tuple[Route, Handler]]:
         """Return the rows of a port, each with its guarded handler."""

@@ -64,6 +64,7 @@ class WebhookEndpoint:
         metrics: Metrics,
         heartbeats: Heartbeats,
         hints: Hints,
+        max_alerts: int,
     ) -> None:
         self._hints = hints
         self._heartbeats = heartbeats
@@ -73,7 +74,7 @@ class WebhookEndpoint:
         self._clock = clock
         self._metrics = metrics
         self._shards = shards
-        self.max_alerts = 10_000
+        self._max_alerts = max_alerts
 
     @serves("POST", WEBHOOK, Who.SENDER, durable=True)
     # A slash too many must not cost an alert, and a redirect would.
@@ -120,7 +121,7 @@ class WebhookEndpoint:
 
         PayloadError, and JunkPayloadError for what is no notification.
         """
-        payload = parse_payload(body, now, max_alerts=self.max_alerts)
+        payload = parse_payload(body, now, max_alerts=self._max_alerts)
         alerts, beaten = self._heartbeats.split_heartbeats(payload.alerts)
         sender = Sender(
             cluster,

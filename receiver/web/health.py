@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -31,6 +31,15 @@ FRESH_S = 0.5
 """How old a page of metrics may be. Prometheus asks every few seconds; strangers as they like."""
 
 
+class Beside(NamedTuple):
+    """What of a service is beside its store."""
+
+    components: Callable[[], dict[str, str]]
+    notifiers: Callable[[], dict[str, State]]
+    look: Callable[[], Awaitable[None]]
+    """Brings those conditions up to date that are read from Redis."""
+
+
 class StatusEndpoint:
     """Everything that asks how the service is."""
 
@@ -44,8 +53,10 @@ class StatusEndpoint:
         conditions: Conditions,
         health: CommitHealth,
         figures: FigureStore,
-        metrics_token: str = "",
+        metrics_token: str,
+        beside: Beside,
     ) -> None:
+        self._beside = beside
         self._access = access
         self._health = health
         self._conditions = conditions
@@ -60,10 +71,6 @@ class StatusEndpoint:
         self.fresh_s = FRESH_S
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
-        self.components: Callable[[], dict[str, str]] = dict
-        self.notifiers: Callable[[], dict[str, State]] = dict
-        self.look: Callable[[], Awaitable[None]] = _nothing
-        """Brings those conditions up to date that are read from Redis."""
 
     @serves("GET", "/-/healthy", Who.OPEN)
     async def healthy(self, _request: web.Request) -> web.Response:
@@ -102,14 +109,14 @@ class StatusEndpoint:
                 }
                 for item in conditions
             ]
-            found["components"] = {"redis": store or "ok", **self.components()}
+            found["components"] = {"redis": store or "ok", **self._beside.components()}
             found["notifiers"] = self._notifiers()
         return web.json_response(found, status=503 if problem else 200)
 
     def _notifiers(self) -> dict[str, Any]:
         """Return how each notifier does; one that fails makes nothing unhealthy but itself."""
         found: dict[str, Any] = {}
-        for name, state in self.notifiers().items():
+        for name, state in self._beside.notifiers().items():
             found[name] = {"state": state.name}
             if state.outage is not None:
                 since, problem = rfc3339(state.outage.first), state.outage.problem
@@ -121,7 +128,7 @@ class StatusEndpoint:
     async def _look_anew(self) -> None:
         """Look at what is looked at now and then."""
         with contextlib.suppress(StoreUnavailableError):
-            await self.look()
+            await self._beside.look()
 
     def _problem(self, store: str) -> str:
         return "stopping" if self.stopping else store or self._conditions.unready()
@@ -168,11 +175,11 @@ class StatusEndpoint:
         store = await self._health.check()
         lost = self._conditions.refuses(Subject.DURABILITY)
         self._metrics.set_redis_up(up=not (store or lost))
-        states = self.notifiers().items()
+        states = self._beside.notifiers().items()
         self._metrics.set_notifiers({name: state.outage is None for name, state in states})
         # A server without room for writes still tells what it has.
         with contextlib.suppress(StoreUnavailableError):
-            await self.look()
+            await self._beside.look()
             self._metrics.set_active(await self._store.lists.active())
             self._metrics.response.set(await self._figures.totals())
             now = self._clock.now()
@@ -199,7 +206,3 @@ def _takes_gzip(accepted: str) -> bool:
         name, _, options = part.partition(";")
         given[name.strip()] = re.fullmatch(r"q=0(\.0*)?", options.replace(" ", "")) is None
     return given.get("gzip", given.get("*", False))
-
-
-async def _nothing() -> None:
-    """Look at nothing."""

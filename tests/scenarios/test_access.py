@@ -153,7 +153,7 @@ def test_the_other_ports_serve_scrapers_and_what_is_public() -> None:
 
 async def test_nothing_is_answered_that_is_no_row(guarded: App) -> None:
     service = guarded.service
-    endpoints, metrics = service._endpoints, service.metrics
+    endpoints, metrics = service.endpoints, service.metrics
     applications = {
         API: build_application(service.settings, endpoints, metrics),
         METRICS: build_metrics_application(service.settings, endpoints, service.status),
@@ -203,7 +203,7 @@ async def test_a_browser_is_asked_for_name_and_password_where_people_read(guarde
 
 
 async def test_health_tells_its_details_to_those_who_may_know(guarded: App) -> None:
-    guarded.service._notifier_health.failed("slack", "channel_not_found: C0ALERTS")
+    guarded.service.notifier_health.failed("slack", "channel_not_found: C0ALERTS")
     assert await guarded.get("/health") == (200, {"status": "ok"})
     _, known = await guarded.get("/health", headers=BEARER)
     assert known["notifiers"]["slack"]["problem"] == "channel_not_found: C0ALERTS"

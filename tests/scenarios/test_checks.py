@@ -65,9 +65,9 @@ async def test_a_notifier_that_fails_and_a_page_that_reached_nobody_are_failures
 
 
 async def test_redis_that_is_away_is_a_failure_and_the_rest_is_still_told(plain: App) -> None:
-    await plain.service._redis.aclose(close_connection_pool=True)
-    assert plain.service._embedded is not None
-    await plain.service._embedded.stop()
+    await plain.service.redis.aclose(close_connection_pool=True)
+    assert plain.service.embedded is not None
+    await plain.service.embedded.stop()
     await plain.until_ready(503)
     code, found = await checks("health-check", "--url", plain.url, "--timeout", "10")
     assert code == 2

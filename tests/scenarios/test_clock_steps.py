@@ -211,13 +211,13 @@ async def test_what_a_wrong_clock_put_off_is_taken_up(
     key = f"{name}|notify:slack"
 
     async def retried() -> bool:
-        state = await service._redis.hget("im:{0}:task", key)
+        state = await service.redis.hget("im:{0}:task", key)
         return state is not None and b"||" in state
 
     await until(retried)
     tomorrow = service.clock.now() + 86_400_000
-    await service._redis.zadd("im:{0}:due:urgent", {key: tomorrow})
-    await service._redis.hset("im:{0}:task", key, f"1||0|{tomorrow}")
+    await service.redis.zadd("im:{0}:due:urgent", {key: tomorrow})
+    await service.redis.hset("im:{0}:task", key, f"1||0|{tomorrow}")
     app.slack.faults.clear()
     await service.timekeeper.mend()
     assert await app.metric("incident_manager_agenda_put_off_entries") == 1

@@ -63,7 +63,7 @@ async def test_a_layout_that_cannot_be_read_is_found_out_from_the_incidents(plai
     name = await plain.fire()
     await _layout(plain, b"\xffjunk", 1)
     assert (await plain.incident(name))["state"] == "triggered"
-    assert await plain.service._redis.get(LAYOUT) == b"1"
+    assert await plain.service.redis.get(LAYOUT) == b"1"
 
 
 async def test_and_refused_when_they_are_elsewhere(plain: App) -> None:
@@ -120,7 +120,7 @@ async def test_commands_show_it(plain: App) -> None:
 
 async def test_another_replica_that_remembers_the_record_begins_anew_too(start: Start) -> None:
     first = await start()
-    embedded: Any = first.service._embedded
+    embedded: Any = first.service.embedded
     second = await start(redis__url=embedded.url)
     name = await second.fire(alert("Broken"))
     await first.fire(alert("Broken"))
@@ -135,7 +135,7 @@ async def test_of_many_shards_only_the_one_is_made_anew(start: Start) -> None:
     app = await start(redis__shards=4, **NO_ACCOUNTS)
     names = [await app.fire(alert(f"A{n}"), group=f"g{n}") for n in range(12)]
     shard = int(names[0][0])
-    redis: Any = app.service._redis
+    redis: Any = app.service.redis
     await redis.set(Keys(shard).open, b"junk")
     await redis.set(Keys(shard).active, b"junk")
 

@@ -30,7 +30,7 @@ async def test_junk_in_a_key_costs_nobody_a_page(app: App, kind: str, way: Any) 
     name = await app.fire(minor, group="own")
     stem = name.rpartition("-")[0]
     await until(lambda: paged(app, stem) == 1 and len(app.slack.top_level("C0ALERTS")) == 1)
-    redis = app.service._redis
+    redis = app.service.redis
     await way(redis, EVERY[kind](name, app.clock.now()), name)
 
     bodies = [app.fire(alert(f"Other{n}"), group=f"other{n}") for n in range(3)]

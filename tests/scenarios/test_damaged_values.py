@@ -100,7 +100,7 @@ async def full(app: App) -> str:
 @pytest.mark.timeout(240)
 async def test_no_value_of_one_record_fails_what_shows_it(site: App) -> None:
     name = await full(site)
-    redis: Any = site.service._redis
+    redis: Any = site.service.redis
     raw = await redis.get(KEYS.incident(name))
     record = msgspec.json.decode(raw[16:])
     assert len(record) > 25, sorted(record)
@@ -124,7 +124,7 @@ async def test_no_value_of_one_record_keeps_its_group_from_being_taken_in(
     site: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = await full(site)
-    redis: Any = site.service._redis
+    redis: Any = site.service.redis
     raw = await redis.get(KEYS.incident(name))
     record = msgspec.json.decode(raw[16:])
     failed = []
@@ -154,7 +154,7 @@ async def test_no_value_of_a_receipt_stops_what_is_told(
     site: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = await full(site)
-    redis: Any = site.service._redis
+    redis: Any = site.service.redis
     key = KEYS.receipts(name)
     await until(lambda: _has_two(redis, key))
     stored = await redis.hgetall(key)

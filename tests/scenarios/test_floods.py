@@ -176,7 +176,7 @@ async def test_an_integration_has_a_quota_of_its_own(limited: App) -> None:
 
 
 async def test_without_a_quota_nothing_more_is_asked_of_redis(limited: App) -> None:
-    redis = limited.service._redis
+    redis = limited.service.redis
     await send(limited, body(1), "quiet")
     await redis.config_resetstat()
     await send(limited, body(2), "quiet")
@@ -192,7 +192,7 @@ async def replicas(folder: Path) -> AsyncIterator[tuple[App, App]]:
     await pagerduty.start()
     first, second = App(folder, slack, pagerduty), App(folder, slack, pagerduty)
     await first.start(**SETTINGS)
-    embedded: Any = first.service._embedded
+    embedded: Any = first.service.embedded
     await second.start(**{"redis.url": embedded.url, **SETTINGS})
     try:
         yield first, second
@@ -247,7 +247,7 @@ async def test_what_fires_is_open_somewhere_whatever_the_replicas_do(tmp_path: P
         # Asked twice the quota lets the same groups open, and no more.
         assert len(answer["incidents"]) == QUOTA + 1
         assert (
-            await apps[0].service._redis.pttl((await apps[0].service._redis.keys("im:folded:*"))[0])
+            await apps[0].service.redis.pttl((await apps[0].service.redis.keys("im:folded:*"))[0])
             < KEPT_MS
         )
 

@@ -28,8 +28,8 @@ async def _forget(app: App, name: str, *words: str, answer: str | None = None) -
 
 async def _traces(app: App, name: str) -> list[str]:
     """Where the store still mentions an incident, applied events aside."""
-    assert app.service._embedded is not None
-    redis: Any = connect(app.service._embedded.url)
+    assert app.service.embedded is not None
+    redis: Any = connect(app.service.embedded.url)
     found = []
     try:
         async for key in redis.scan_iter(match="im:*"):
@@ -149,8 +149,8 @@ async def test_an_older_episode_is_not_forgotten(plain: App) -> None:
 async def test_what_stands_for_a_damaged_record_goes_with_what_was_kept_of_it(plain: App) -> None:
     name = await plain.fire()
     await _settled(plain, name)
-    assert plain.service._embedded is not None
-    redis: Any = connect(plain.service._embedded.url)
+    assert plain.service.embedded is not None
+    redis: Any = connect(plain.service.embedded.url)
     await redis.setrange(f"im:{{0}}:i:{name}", 40, "\0\0\0")
     await redis.aclose(close_connection_pool=True)
     assert (await plain.incident(name))["state"] == "damaged"

@@ -137,7 +137,7 @@ async def _damage_watch(app: App, name: str) -> None:
     """Make a heartbeat's watch unreadable, and have somebody meet it."""
     event = app.service.heartbeats._event(name, app.service.settings.heartbeats[name])
     watch = f"{event.key}-0"
-    await app.service._redis.set(Keys(0).incident(watch), b"\xff{junk")
+    await app.service.redis.set(Keys(0).incident(watch), b"\xff{junk")
     app.service.dispatcher.cache.forget(event.key)
     found = await app.service.dispatcher.store.load(watch)
     assert found is not None

@@ -89,10 +89,10 @@ async def watched(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> Asy
 async def test_what_was_configured_since_is_no_hint(watched: App) -> None:
     names = ["unknown_severity|Blocker", "unwatched_heartbeat|Watchdog", "unknown_severity|bad"]
     now = watched.clock.now()
-    await watched.service._redis.zadd(HINTS, dict.fromkeys(names, now))
+    await watched.service.redis.zadd(HINTS, dict.fromkeys(names, now))
     _, answer = await watched.get("/v1/hints")
     assert [hint["name"] for hint in answer["hints"]] == ["bad"]
-    await watched.service._redis.zadd(HINTS, {"unknown_severity|bad": now - 8 * 86_400_000})
+    await watched.service.redis.zadd(HINTS, {"unknown_severity|bad": now - 8 * 86_400_000})
     assert (await watched.get("/v1/hints"))[1] == {"hints": []}
 
 
@@ -104,13 +104,13 @@ async def test_made_up_words_fill_nothing(plain: App) -> None:
         ]
         status, _ = await plain.post(notification(*alerts, group=f"g{start}"))
         assert status == 202
-    assert 0 < await plain.service._redis.zcard(HINTS) <= KEPT
+    assert 0 < await plain.service.redis.zcard(HINTS) <= KEPT
     counted = 'incident_manager_unknown_severity_alerts_total{source="alertmanager"}'
     assert await plain.metric(counted) == len(words)
 
 
 async def test_junk_in_place_of_the_hints_costs_no_alert(plain: App) -> None:
-    await plain.service._redis.set(HINTS, b"junk")
+    await plain.service.redis.set(HINTS, b"junk")
     assert (await plain.get("/v1/hints"))[1] == {"hints": []}
     await plain.fire(blocker())
     _, answer = await plain.get("/v1/hints")

@@ -120,7 +120,7 @@ async def test_caches_and_breakers(app: App) -> None:
         "slack": "closed",
         "pagerduty": "closed",
     }
-    app.service._notifier_health.failed("slack", "token_revoked: reinstall the app")
+    app.service.notifier_health.failed("slack", "token_revoked: reinstall the app")
     _, body = await app.get("/v1/health/circuit-breakers")
     found = {one["name"]: one for one in body["circuit_breakers"]}
     assert found["slack"]["state"] == "open"

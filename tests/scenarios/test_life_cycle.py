@@ -19,7 +19,7 @@ def _service(path: Path) -> Service:
 def _watch(service: Service, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> list[str]:
     """Note which part is stopped when; ``fails``: the one that raises."""
     stopped: list[str] = []
-    plain = service._on_stop
+    plain = service.life.on_stop
 
     def on_stop(name: str, stop: Any) -> None:
         async def noted() -> None:
@@ -30,7 +30,7 @@ def _watch(service: Service, monkeypatch: pytest.MonkeyPatch, fails: str = "") -
 
         plain(name, noted)
 
-    monkeypatch.setattr(service, "_on_stop", on_stop)
+    monkeypatch.setattr(service.life, "on_stop", on_stop)
     return stopped
 
 

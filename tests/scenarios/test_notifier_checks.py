@@ -83,7 +83,7 @@ async def test_what_is_wrong_is_said_before_anybody_needs_it_and_ends_when_repai
     app = App(tmp_path, *fakes)
     await app.start(**ON)
     try:
-        await until(lambda: len(app.service._notifier_health.present()) == 2)
+        await until(lambda: len(app.service.notifier_health.present()) == 2)
         found = await health(app)
         assert found["status"] == "degraded"
         assert found["notifiers"]["slack"]["state"] == "failing"
@@ -97,7 +97,7 @@ async def test_what_is_wrong_is_said_before_anybody_needs_it_and_ends_when_repai
         assert await app.metric('incident_manager_condition{subject="notifiers"}') == 1
         assert (await app.get("/-/ready"))[0] == 200
         slack.token, pagerduty.routing_keys = "xoxb-test", {OTHER_KEY, "R" * 32}
-        await until(lambda: not app.service._notifier_health.present())
+        await until(lambda: not app.service.notifier_health.present())
         assert (await health(app))["status"] == "ok"
         assert await app.metric('incident_manager_notifier_up{channel="slack"}') == 1
     finally:
@@ -108,7 +108,7 @@ async def test_a_try_that_works_hides_no_delivery_that_fails(app: App) -> None:
     assert {one["state"] for one in (await notifiers(app)).values()} == {"untried"}
     app.slack.faults.add("error:restricted_action", method="chat.postMessage", times=20)
     await app.fire()
-    await until(lambda: "slack" in app.service._notifier_health.present())
+    await until(lambda: "slack" in app.service.notifier_health.present())
     await app.service.notifier_checks.look(["slack"])
     assert (await notifiers(app))["slack"]["state"] == "failing"
 
@@ -186,7 +186,7 @@ async def test_a_login_page_in_an_integrations_place_is_no_delivery(
     try:
         integration.faults.add("answer", body="\n<!DOCTYPE html><title>Sign in</title>")
         await app.fire()
-        await until(lambda: "sentinel" in app.service._notifier_health.present())
+        await until(lambda: "sentinel" in app.service.notifier_health.present())
         assert "web page" in (await notifiers(app))["sentinel"]["problem"]
         await app.pass_until(lambda: integration.told, 5)
         # What frameworks answer by default is no page, whatever its type.

@@ -163,7 +163,7 @@ async def test_silence_while_a_notifier_only_fails(
     await app.start(**flags)
     app.slack.faults.add("500", times=None)
     await app.fire()
-    await until(lambda: "slack" in app.service._notifier_health.present())
+    await until(lambda: "slack" in app.service.notifier_health.present())
     await watcher.beats_again()
 
     async def reported() -> bool:
@@ -174,7 +174,7 @@ async def test_silence_while_a_notifier_only_fails(
         )
 
     await until(reported)
-    assert app.service._notifier_health.present().keys() == {"slack"}
+    assert app.service.notifier_health.present().keys() == {"slack"}
     assert await watcher.is_silent()
     app.slack.faults.clear()
     app.clock.move(120)
@@ -185,7 +185,7 @@ async def test_silence_while_a_notifier_only_fails(
 
 async def test_one_failure_for_ever_is_no_reason(start: Start, watcher: Watcher) -> None:
     app = await start()
-    notifier_health = app.service._notifier_health
+    notifier_health = app.service.notifier_health
     for seconds in (0, 901, 240):
         app.clock.move(seconds)
         notifier_health.failed("log", "away")

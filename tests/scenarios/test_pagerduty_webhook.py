@@ -352,7 +352,7 @@ async def test_copies_count_once(work: Work) -> None:
 
 async def test_copies_at_two_replicas_count_once(work: Work, tmp_path: Path, fakes: Any) -> None:
     name = await work.page()
-    embedded = work.app.service._embedded
+    embedded = work.app.service.embedded
     assert embedded is not None
     other = App(tmp_path / "other", *fakes)
     await other.start(pagerduty__webhook_secret=SECRET, redis__url=embedded.url)
@@ -381,7 +381,7 @@ async def test_a_copy_counts_as_one_days_later(work: Work) -> None:
 
 async def test_nothing_is_lost_while_redis_is_down(work: Work) -> None:
     name = await work.page()
-    redis = work.app.service._embedded
+    redis = work.app.service.embedded
     assert redis is not None
     await redis.stop()
     webhook = work.webhooks.make("incident.acknowledged", PD)

@@ -139,7 +139,7 @@ async def test_wrong_credentials_are_found_right_after_the_reload(app: App) -> N
 
 def _state(app: App, name: str) -> str:
     service = app.service
-    return service._notifier_health.states(service.notifiers)[name].name
+    return service.notifier_health.states(service.notifiers)[name].name
 
 
 @pytest.mark.parametrize("transport", ["http", "socket"])

@@ -119,7 +119,7 @@ async def test_while_redis_is_away_the_last_values_stay(plain: App) -> None:
 
 async def test_junk_in_what_is_counted_harms_neither_the_page_nor_a_webhook(plain: App) -> None:
     await plain.fire()
-    key, redis = Keys(0).total, plain.service._redis
+    key, redis = Keys(0).total, plain.service.redis
     field = "incidents_total|severity=critical|type=alert|source=alertmanager|priority=P1"
     assert await redis.hget(key, field) == b"1"
     assert await plain.metric(OPENED) == 1
@@ -136,7 +136,7 @@ async def test_junk_in_what_is_counted_harms_neither_the_page_nor_a_webhook(plai
 
 
 async def test_a_key_of_another_type_is_put_aside_and_nothing_waits(plain: App) -> None:
-    key, redis = Keys(0).total, plain.service._redis
+    key, redis = Keys(0).total, plain.service.redis
     await redis.delete(key)
     await redis.set(key, "of somebody else")
     assert await plain.metric("incident_manager_redis_up") == 1

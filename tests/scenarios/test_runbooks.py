@@ -10,6 +10,7 @@ import pytest
 
 from receiver.app.addresses import addresses_of
 from receiver.settings.load import load_settings
+from receiver.web.runbooks import RunbookEndpoint
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.external import DURABLE, external
 from tests.support.fakes.pagerduty import FakePagerDuty
@@ -158,7 +159,7 @@ async def test_runbooks_are_found_by_words_of_their_text(shelf: tuple[App, Path]
 async def test_a_page_says_who_took_it_and_how_long_it_took(plain: App) -> None:
     labels = {"system": "incident-manager", "severity": "critical"}
     assert "opened none of the incidents" in await page(plain, BOOK)
-    plain.service._runbooks._history._found._at = float("-inf")
+    plain.service.endpoints.one(RunbookEndpoint)._history._found._at = float("-inf")
     first = await plain.fire(alert("RedisDown", labels=labels), group="a")
     plain.clock.move(120)
     await plain.post({"by": "Ann"}, f"/v1/incidents/{first}/acknowledge")
@@ -205,12 +206,12 @@ async def test_another_site_cannot_answer(plain: App) -> None:
 async def test_a_count_that_cannot_be_read_is_put_aside(plain: App) -> None:
     total = plain.service.figures._keys[0].total
     field = "incident_manager_runbook_feedback_total|runbook=incident-manager/RedisDown|helped=yes"
-    await plain.service._redis.hset(total, field, "many")
+    await plain.service.redis.hset(total, field, "many")
     assert '"count">0<' in await page(plain, BOOK)
     assert (await say(plain, "yes"))[0] == 303
     assert 'Yes <span class="count">1<' in await page(plain, BOOK)
-    await plain.service._redis.delete(total)
-    await plain.service._redis.set(total, "no hash")
+    await plain.service.redis.delete(total)
+    await plain.service.redis.set(total, "no hash")
     assert '"count">0<' in await page(plain, BOOK)
     assert (await say(plain, "no"))[0] == 303
     assert 'No <span class="count">1<' in await page(plain, BOOK)

@@ -231,7 +231,7 @@ def subjects(app: App) -> list[str]:
 
 
 async def test_memory_that_is_nearly_full_is_told_before_it_is_full(plain: App) -> None:
-    redis = plain.service._redis
+    redis = plain.service.redis
     await redis.setrange("x", 20_000_000, "x")
     used: float = int((await redis.info("memory"))["used_memory"])
     await redis.config_set("maxmemory", int(used / 0.94))
@@ -250,7 +250,7 @@ async def test_the_embedded_server_keeps_to_its_memory_and_loses_nothing(
 ) -> None:
     app = App(tmp_path, *fakes)
     await app.start(**NO_ACCOUNTS, **{"storage.max_memory": "64mb"})
-    redis = app.service._redis
+    redis = app.service.redis
     assert await post(app, "A") == 202
     await redis.setrange("half", 50 << 20, "x")
     await until(lambda: "memory" in subjects(app))
@@ -302,14 +302,14 @@ async def test_strangers_cost_one_probe_a_second(plain: App) -> None:
 
 async def commands(app: App) -> int:
     """How many commits the server has run: nothing else calls this script."""
-    stats = await app.service._redis.info("commandstats")
+    stats = await app.service.redis.info("commandstats")
     return sum(
         int(row["calls"]) for name, row in stats.items() if name in ("cmdstat_set", "cmdstat_del")
     )
 
 
 async def test_a_probe_leaves_nothing_behind(plain: App) -> None:
-    redis, store = plain.service._redis, plain.service.dispatcher.store
+    redis, store = plain.service.redis, plain.service.dispatcher.store
     before = {key: await redis.dump(key) for key in await redis.keys("*")}
     await probing.probe(store, 0, plain.clock.now())
     assert {key: await redis.dump(key) for key in await redis.keys("*")} == before
@@ -328,10 +328,10 @@ async def test_a_server_that_hangs_is_no_server(
     monkeypatch.setattr(commit_health, "PROBE_WITHIN_S", 0.3)
     monkeypatch.setattr(server_watch, "LOOK_EVERY_S", 60)
     await asyncio.sleep(commit_health.FRESH_S)
-    await plain.service._redis.client_pause(3_000)
+    await plain.service.redis.client_pause(3_000)
     status, text = await plain.get("/-/ready")
     assert (status, text) == (503, "not ready: Redis: no answer within 0.3 s\n")
-    await plain.service._redis.client_unpause()
+    await plain.service.redis.client_unpause()
     await plain.until_ready()
 
 

@@ -145,7 +145,7 @@ async def test_a_page_on_which_nothing_happened_is_not_made_again(site: App) -> 
 async def test_it_is_served_while_redis_is_away_and_says_since_when(site: App) -> None:
     await site.fire()
     good = await page(site)
-    embedded = site.service._embedded
+    embedded = site.service.embedded
     assert embedded is not None
     os.kill(embedded.pid, signal.SIGSTOP)
     site.clock.move(3600)
@@ -336,7 +336,7 @@ async def test_what_is_forgotten_leaves_the_page(tmp_path: Path, fakes: Fakes) -
         running.service.agenda.wake()
         await until(lambda: _is_gone(running, incident))
         assert (await page(running))["history"] == []
-        redis = running.service._redis
+        redis = running.service.redis
         keys = running.service.dispatcher.store.keys[0]
         assert await redis.zcard(keys.published) == 0
     finally:

@@ -103,7 +103,7 @@ async def test_damage_is_refused_and_repaired_on_request(
 
 async def test_files_that_are_in_use_are_left_alone(plain: App) -> None:
     """A service whose server is down holds its files: nobody repairs them under it."""
-    embedded = plain.service._embedded
+    embedded = plain.service.embedded
     assert embedded is not None
     original = embedded.socket_path
     try:

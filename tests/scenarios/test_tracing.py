@@ -327,7 +327,7 @@ async def test_another_replica_delivers_into_the_same_trace(
     with monkeypatch.context() as patched:
         patched.setattr("receiver.engine.agenda.Agenda.start", lambda _self: None)
         await first.start(tracing__endpoint=collector.base_url, tracing__service_name="first")
-    embedded: Any = first.service._embedded
+    embedded: Any = first.service.embedded
     await second.start(
         tracing__endpoint=collector.base_url,
         tracing__service_name="second",

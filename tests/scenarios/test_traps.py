@@ -151,7 +151,7 @@ async def test_a_clock_that_differs_from_the_shared_one_makes_a_replica_unready(
 
     with monkeypatch.context() as patch:
         patch.setattr(keeper._reference, "store", refused)
-        await plain.service._redis.set("im:clock", "8000|1|another")
+        await plain.service.redis.set("im:clock", "8000|1|another")
         await keeper.measure()
         status, text = await plain.get("/-/ready")
         assert status == 503
@@ -246,7 +246,7 @@ async def test_a_record_that_cannot_be_read_costs_nobody_else(plain: App) -> Non
     name = await plain.fire(group="broken")
     store = plain.service.dispatcher.store
     key = store.of(name).incident(name)
-    await plain.service._redis.set(key, b"%016d{" % 99)
+    await plain.service.redis.set(key, b"%016d{" % 99)
     bodies = [notification(alert(), group=group) for group in ("a", "broken", "b")]
     answers = await asyncio.gather(*[plain.post(body) for body in bodies])
     assert [status for status, _ in answers] == [202, 202, 202]
@@ -259,7 +259,7 @@ async def test_a_receipt_that_cannot_be_read_stops_no_other_page(
     name = await app.fire(group="broken")
     await until(lambda: len(app.slack.top_level(CHANNEL)) == 1)
     key = app.service.dispatcher.store.of(name).receipts(name)
-    await app.service._redis.hset(key, "slack", b"00000009{")
+    await app.service.redis.hset(key, "slack", b"00000009{")
     await app.post({"text": "x"}, f"/v1/incidents/{name}/note")
     await until(lambda: any("cannot be read" in message for message in caplog.messages))
     other = await app.fire(group="other")

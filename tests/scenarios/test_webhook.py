@@ -43,13 +43,13 @@ async def test_what_was_answered_2xx_is_there_after_a_restart(plain: App) -> Non
 
 
 async def test_redis_away_is_503_and_nothing_is_lost_after_it(plain: App) -> None:
-    await plain.service._redis.config_set("maxmemory", "1")
+    await plain.service.redis.config_set("maxmemory", "1")
     status, answer = await plain.post(notification(alert()))
     assert status == 503
     assert "try again" in answer["error"]
     ready, _ = await plain.get("/-/ready")
     assert ready == 503
-    await plain.service._redis.config_set("maxmemory", "0")
+    await plain.service.redis.config_set("maxmemory", "0")
     await plain.fire()
     assert (await plain.get("/-/ready"))[0] == 200
 

@@ -13,7 +13,7 @@ CHANNEL = "C0ALERTS"
 
 
 def redis_of(app: App) -> Any:
-    return app.service._redis
+    return app.service.redis
 
 
 async def paged(app: App, name: str) -> None:

@@ -53,7 +53,7 @@ async def two_replicas(folder: Path, transport: str) -> AsyncIterator[tuple[App,
     first, second = App(folder, slack, pagerduty), App(folder, slack, pagerduty)
     settings = settings_for(transport)
     await first.start(**settings)
-    embedded: Any = first.service._embedded
+    embedded: Any = first.service.embedded
     await second.start(**{"redis.url": embedded.url, **settings})
     try:
         yield first, second

@@ -1,0 +1,172 @@
+"""Makes every endpoint of a service from its parts."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from receiver.app.routes import Endpoints
+from receiver.conditions import Subject
+from receiver.engine.floods import Floods
+from receiver.http.routes import Guard
+from receiver.intake.alertmanager_webhook import WebhookEndpoint
+from receiver.intake.changes import ChangeEndpoint
+from receiver.intake.hints import Hints
+from receiver.intake.integration_events import IntegrationEventEndpoint
+from receiver.notify.receipt_state import shown_by
+from receiver.people.actor import People
+from receiver.runbooks.feedback import RunbookFeedback
+from receiver.runbooks.history import RunbookHistory
+from receiver.slack.interactions.http_endpoint import SlackEndpoint
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.floods import FloodStore
+from receiver.store.hints import HintStore
+from receiver.web.console import ConsoleEndpoint
+from receiver.web.damaged import DamagedEndpoint
+from receiver.web.health import Beside, StatusEndpoint
+from receiver.web.incidents_api import ApiEndpoint
+from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.reload import ReloadEndpoint
+from receiver.web.runbooks import RunbookEndpoint
+from receiver.web.shared_alerts import SharedAlertsEndpoint
+
+if TYPE_CHECKING:
+    from receiver.app.service import Service
+
+
+def build_endpoints(service: "Service") -> Endpoints:
+    """Return one endpoint of each kind, behind its guard."""
+    settings = service.settings
+    dead_letters = DeadLetterStore(service.redis)
+    floods = Floods(
+        service.dispatcher, FloodStore(service.redis), service.metrics, service.clock.now
+    )
+    hints = Hints(
+        HintStore(service.redis),
+        lambda: service.assignment,
+        service.heartbeats,
+        service.metrics,
+        service.clock.now,
+    )
+    built = (
+        _webhook(service, floods, hints, dead_letters),
+        SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
+        service.pagerduty.webhook(
+            service.dispatcher, service.tasks, dead_letters, service.redis, service.metrics
+        ),
+        service.pagerduty.on_call(),
+        ReloadEndpoint(service.reload),
+        DamagedEndpoint(service.dispatcher.store.mending.register, service.damaged),
+        _api(service, dead_letters),
+        _status(service),
+        _runbooks(service),
+        _console(service),
+        _integrations(service),
+        _integration_events(service, floods, hints),
+        hints,
+        ChangeEndpoint(service.changes, service.clock),
+        SharedAlertsEndpoint(service.shared_alerts),
+        service.status_page,
+    )
+    forgets = partial(service.conditions.refuses, Subject.DURABILITY)
+    return Endpoints(built, Guard(service.access, forgets))
+
+
+def _webhook(
+    service: "Service", floods: Floods, hints: Hints, dead_letters: DeadLetterStore
+) -> WebhookEndpoint:
+    settings = service.settings
+    return WebhookEndpoint(
+        floods,
+        settings.redis.shards,
+        lambda: service.assignment,
+        dead_letters,
+        service.clock,
+        service.metrics,
+        service.heartbeats,
+        hints,
+        settings.web.max_alerts,
+    )
+
+
+def _integration_events(
+    service: "Service", floods: Floods, hints: Hints
+) -> IntegrationEventEndpoint:
+    settings = service.settings
+    return IntegrationEventEndpoint(
+        settings.integrations.named,
+        floods,
+        settings.redis.shards,
+        lambda: service.assignment,
+        service.access,
+        hints,
+    )
+
+
+def _runbooks(service: "Service") -> RunbookEndpoint:
+    settings, catalogue = service.settings, service.catalogue
+    lists = service.dispatcher.store.lists
+    return RunbookEndpoint(
+        catalogue,
+        RunbookHistory(lists, catalogue.names, settings.runbooks.system_label),
+        RunbookFeedback(service.figures),
+        service.clock,
+        settings.web.link_path,
+    )
+
+
+def _api(service: "Service", dead_letters: DeadLetterStore) -> ApiEndpoint:
+    settings = service.settings
+    return ApiEndpoint(
+        service.dispatcher,
+        dead_letters,
+        service.open_incident,
+        service.actions,
+        service.reviews,
+        People(settings.people, service.is_person, service.pagerduty.user_id),
+        shown_by(service.notifiers),
+    )
+
+
+def _integrations(service: "Service") -> IntegrationEndpoint:
+    return IntegrationEndpoint(
+        service.metrics.integrations,
+        service.clock,
+        service.notifiers,
+        service.notifier_health.present,
+        {
+            "records": service.dispatcher.cache.shown,
+            "enrichment": lambda: service.enrichment.shown(),  # noqa: PLW0108 - a reload replaces it
+        },
+    )
+
+
+def _console(service: "Service") -> ConsoleEndpoint:
+    return ConsoleEndpoint(
+        service.actions,
+        service.dispatcher.store,
+        service.figures,
+        service.clock,
+        service.settings.web.link_path,
+        service.reviews,
+        service.watch.problems,
+    )
+
+
+def _status(service: "Service") -> StatusEndpoint:
+    settings = service.settings
+    token = settings.web.metrics_token
+    return StatusEndpoint(
+        service.dispatcher.store,
+        service.tasks,
+        service.clock,
+        service.metrics,
+        service.access,
+        service.conditions,
+        service.health,
+        service.figures,
+        token.get_secret_value() if token else "",
+        Beside(
+            service.watch.components,
+            lambda: service.notifier_health.states(service.notifiers),
+            service.watch.look,
+        ),
+    )

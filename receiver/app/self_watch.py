@@ -1,0 +1,89 @@
+"""How the service itself is: its gauges, its conditions, and the signal that all is well."""
+
+from typing import TYPE_CHECKING
+
+from receiver.conditions import Condition, Subject
+from receiver.notify.webhook import WebhookNotifier
+from receiver.outgoing_heartbeat.self_checks import (
+    check_delivery,
+    check_intake,
+    check_redis,
+    intake_url,
+)
+from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
+
+if TYPE_CHECKING:
+    from receiver.app.service import Service
+
+
+class SelfWatch:
+    """Asks the parts of a service how they are."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+
+    def measure(self) -> None:
+        """Set the gauges of what this process holds."""
+        service = self._service
+        service.load.measure(service.metrics)
+        pool = service.redis.connection_pool
+        # redis-py has no public word for it.
+        service.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
+        for name, notifier in service.notifiers.items():
+            if isinstance(notifier, WebhookNotifier):
+                service.metrics.set_pool(name, notifier.in_use, notifier.connections)
+                service.metrics.set_breaker(name, notifier.breaker.state(service.clock.now()))
+        clock = service.clock
+        service.metrics.set_clock(clock.redis_ahead, clock.machine_ahead, clock.behind)
+        service.metrics.set_put_off(service.timekeeper.put_off)
+        service.metrics.set_cache("records", service.dispatcher.cache.shown())
+        service.metrics.set_cache("enrichment", service.enrichment.shown())
+
+    async def look(self) -> None:
+        """Bring up to date what nobody reports by himself."""
+        service = self._service
+        self.report_notifiers()
+        await service.unreached.look()
+        service.metrics.set_damaged(await service.damaged.look())
+
+    def report_notifiers(self) -> None:
+        """Say which notifiers fail."""
+        service = self._service
+        words, since = service.notifier_health.condition()
+        service.conditions.report(Subject.NOTIFIERS, words, since=since)
+
+    async def problems(self) -> list[Condition]:
+        """Return what is wrong, for the console."""
+        service = self._service
+        await self.look()
+        return service.conditions.present()
+
+    def components(self) -> dict[str, str]:
+        """Return how what is beside Redis is, for /health."""
+        service = self._service
+        found = {
+            "durability": service.server_watch.durability.shown,
+            "outgoing_heartbeat": service.outgoing_heartbeat.status,
+        }
+        if service.slack_socket is not None:
+            found["slack_socket"] = service.slack_socket.status
+        return found
+
+    def heartbeat(self) -> OutgoingHeartbeat:
+        """Return what tells others for as long as all is well."""
+        service = self._service
+        return OutgoingHeartbeat(
+            service.settings.outgoing_heartbeat,
+            {
+                "intake": lambda: check_intake(intake_url(service.settings.web, service.api_port)),
+                "redis": lambda: check_redis(service.health, service.conditions),
+                "delivery": lambda: check_delivery(
+                    service.tasks,
+                    service.clock,
+                    lambda: service.notifier_health.lengths(service.settings.notifiers),
+                    service.put_off,
+                ),
+            },
+            service.metrics,
+            service.clock,
+        )
