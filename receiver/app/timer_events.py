@@ -51,7 +51,7 @@ class StoredTimerEvents:
         plain = TimerDue(task.task, reading.paged, errors=reading.errors)
         if task.task not in ASKS:
             return plain
-        incident = await self._store.load(task.incident)
+        incident = await self._store.load(task.incident, reading.record)
         if incident is None or incident.damage is not None:
             return plain
         if task.task == "merge":
