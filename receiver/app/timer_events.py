@@ -12,7 +12,8 @@ from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.enrichment.run import Enrichment
 from receiver.intake.heartbeats import Heartbeats
-from receiver.store.tasks import Reading, Task
+from receiver.store.records.claimed import Reading
+from receiver.store.tasks import Task
 from receiver.web.shared_alerts import SharedAlerts
 from routing.actions.merge import news
 from routing.event import Seen, TimerDue
