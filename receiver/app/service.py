@@ -194,6 +194,7 @@ class Service:
         self.metrics.set_reloaded(successful=worked, now=self.clock.now())
 
     def _committed(self) -> None:
+        self.tasks.entered(self.dispatcher.earliest)
         self.agenda.wake()
         self.status_page.wake()
 

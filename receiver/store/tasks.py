@@ -11,6 +11,7 @@ import msgspec
 from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.store.keys import Keys, member, split_member, split_state
 from receiver.store.records.claimed import ClaimedReader, Reading
+from receiver.store.records.claiming import Claiming
 from receiver.store.records.receipts import LOST, decode_receipt, encode_receipt, revision_text
 from receiver.store.records.settling import Settling
 from receiver.store.redis import Client, load_script, unavailable_is_503
@@ -21,8 +22,7 @@ from routing.receipt import Receipt
 from routing.vocabulary import Lane
 
 PASSED_OVER = 5_000
-"""Due tasks without room that a claim looks behind; it bounds how long the script runs. The next
-claim goes on from there."""
+"""Due tasks without room that a claim looks behind; the next claim goes on from there."""
 T = TypeVar("T")
 
 
@@ -54,8 +54,9 @@ class TaskStore:
         self.redis = redis
         self.keys = [Keys(shard) for shard in range(shards)]
         self._mending = Mending(redis, self.keys, now)
-        self._behind: dict[tuple[int, str], int] = {}
-        self._claim = load_script(redis, "claim_tasks")
+        self._claiming = [
+            {lane: Claiming(redis, keys, lane) for lane in keys.due} for keys in self.keys
+        ]
         self._claim_named = load_script(redis, "claim_members")
         self._wake = load_script(redis, "wake_tasks")
         self._settling = [Settling(redis, keys) for keys in self.keys]
@@ -76,13 +77,15 @@ class TaskStore:
         Of a task named in ``room`` at most so many; the others of that name stay due.
         """
         keys = self.keys[shard]
-        bounds = [part for name, most in room.items() for part in (name, most)]
-        behind = self._behind.get((shard, lane), 0)
-        names = [keys.due[lane], keys.task]
-        args = [now, token, until, limit, PASSED_OVER, behind, *bounds]
-        raw = await self._mended(lambda: self._claim(keys=names, args=args))
-        self._behind[shard, lane] = int(raw[0])
-        return await self._leased(keys, raw[1:], lane, token, until)
+        claiming, lease = self._claiming[shard][lane], (now, token, until)
+        raw = await self._mended(lambda: claiming.claim(lease, limit, PASSED_OVER, room))
+        return await self._leased(keys, raw, lane, token, until)
+
+    def entered(self, due: int) -> None:
+        """Have claims look from this time on (ms): a task that is due then was entered just now."""
+        for lanes in self._claiming:
+            for claiming in lanes.values():
+                claiming.entered(due)
 
     async def _mended(self, call: Callable[[], Awaitable[T]]) -> T:
         async with unavailable_is_503():
@@ -156,6 +159,7 @@ class TaskStore:
         further than ``not_before``.
         ``receipt.revision`` is the one it was made from; it is stored with the next one.
         """
+        self.entered(now)
         shard = split_id(task.incident)[0]
         before, body = "", b""
         if receipt is not None:
@@ -194,6 +198,7 @@ class TaskStore:
 
         Looks at the entries that are due next, ``PASSED_OVER`` of each lane and shard.
         """
+        self.entered(now)
         woken, args = 0, [now, task, PASSED_OVER]
         for keys in self.keys:
             names = [keys.task, *keys.due.values()]
