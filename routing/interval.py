@@ -114,7 +114,9 @@ def _is_of(start: Start, at: int, end: End) -> bool:
 
 def last_end(alert: Alert | None) -> int:
     """Return when the alert was over for the last time as far as is known (ms), 0 for never."""
-    return _last(_told(alert)[1]).by
+    if alert is None or alert.past is not None:
+        return _last(_told(alert)[1]).by
+    return max(alert.ends_at, alert.starts_at) if alert.resolved else _NEVER.by
 
 
 def _own_start(resolved: Alert) -> int:

@@ -3,7 +3,7 @@
 | key | type | content |
 | --- | --- | --- |
 | ``g:<digest>`` | string | generation of the group's current incident |
-| ``i:<id>`` | string | 16 digits of version, then the incident as JSON |
+| ``i:<id>`` | string | 16 digits of version, then the incident as JSON (see ``large``) |
 | ``t:<id>`` | list | timeline entries as JSON; an entry's number is its index + 1 |
 | ``r:<id>`` | hash | notifier -> receipt (8 digits of revision, then JSON) |
 | ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |

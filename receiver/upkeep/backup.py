@@ -9,10 +9,10 @@ import msgspec
 from receiver.errors import StoreUnavailableError
 from receiver.store.keys import LAYOUT, PREFIX, Keys
 from receiver.store.layout import HALF_RESTORED, RESTORING
+from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.archive import ArchiveWriter, Header, StoredKey
 from receiver.upkeep.stored import SCANNED, decoded, incident_names, is_shown, read_incidents
-from routing.incident import SCHEMA
 
 
 class BackedUp(msgspec.Struct):
@@ -66,7 +66,7 @@ async def back_up(redis: Client, writer: ArchiveWriter, layout: str) -> BackedUp
 
 def header(layout: str, release: str) -> Header:
     """Return the header of a backup made now."""
-    return Header(1, int(time.time() * 1000), release, layout, SCHEMA)
+    return Header(1, int(time.time() * 1000), release, layout, NEWEST_SCHEMA)
 
 
 async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[StoredKey]:

@@ -4,7 +4,8 @@
 --      receipts, then its event keys
 -- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
 --      figures of a day are kept (ms)
---      then the record of each decision, '' for one that changes nothing
+--      then the record of each decision, '' for one that changes nothing; of one with a "size" what is
+--      added to the record of so many bytes: its new version, then what goes before its last "]}"
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
 --      that is of another type, or that says what it cannot: nothing was written for it.
@@ -67,7 +68,7 @@ local function conflict(d, group, base)
   end
   local version = pcall('GETRANGE', base, 0, 15)
   if type(version) == 'table' then return {3, 2} end
-  if version == d.version then return nil end
+  if version == d.version and (d.size == 0 or call('STRLEN', base) == d.size) then return nil end
   return {0, d.generation, call('GET', base) or ''}
 end
 
@@ -117,7 +118,12 @@ local function write(d, body, next_key, timeline, receipts, group)
       if string.find(pushed.err, 'WRONGTYPE') then return {3, 4} end
       error(pushed)
     end
-    call('SET', next_key, body)
+    if d.size > 0 then
+      call('SETRANGE', next_key, d.size - 2, string.sub(body, 17))
+      call('SETRANGE', next_key, 0, string.sub(body, 1, 16))
+    else
+      call('SET', next_key, body)
+    end
     if d.pointer then call('SET', group, d.next) end
     add(counts, d.counts)
     if d.open then call('ZADD', open, d.open, id) end
