@@ -68,6 +68,7 @@ COMMANDS = {
         "Check, repair, back up and restore what is stored.",
         ("receiver.cli.store_copies:COMMANDS",),
     ),
+    "token": Lazy("receiver.cli.token:token", "Draw tokens for web.credentials."),
     "validate-metrics": Lazy(
         "receiver.cli.checks.metrics.command:validate_metrics",
         "Check that every metric is there and can be true.",

@@ -4,6 +4,7 @@ Flags win over the environment, the environment over the file, the file over the
 """
 
 import copy
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,7 +168,9 @@ class _Loader:
                 *check_strength(self._secrets),
                 *check_file(self._file, self._inline()),
             ]
-            self.warnings += map(self._words, [*advise(settings, given), *found])
+            self.warnings += map(
+                self._words, [*advise(settings, given, time.time_ns() // 1_000_000), *found]
+            )
         return settings
 
     def _inline(self) -> list[Secret]:

@@ -22,11 +22,13 @@ from receiver.clock import Clock
 from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError
+from receiver.http.auth import demand
 from receiver.http.parameters import check_parameters, read_number, read_one
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.routes import Who, credential_of, role_of, serves
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
+from receiver.roles import Role, may
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.templates import assets_version, read_asset, render
@@ -122,7 +124,8 @@ class ConsoleEndpoint:
         if found is None:
             raise self._missing(request)
         public = bool(self._actions.components)
-        values = await off_the_loop(partial(_of_one, found, self._clock.now(), public))
+        role = role_of(request)
+        values = await off_the_loop(partial(_of_one, found, self._clock.now(), role, public=public))
         return await self._page(request, "console/incident.html.j2", **values)
 
     @serves("GET", "/incidents/{id}/review", Who.VIEWER, page=True)
@@ -142,12 +145,13 @@ class ConsoleEndpoint:
         action = request.match_info["action"]
         if action not in REGISTRY:
             raise web.HTTPNotFound(text="there is no such button\n")
+        credential = credential_of(request)
+        demand(credential, REGISTRY[action].role)
         form = await _form(request)
         incident = await self._load(request)
-        credential = credential_of(request)
         name = credential.name if credential else self._given_name(request, form)
         # A browser is a person's, unless its credential is a machine's.
-        human = credential is None or credential.human
+        human = credential is None or credential.is_human
         actor = Actor(name or "somebody", "console", human=human)
         reason = await self._perform(action, incident, form, actor, name)
         answer = web.Response(status=303, headers={"Location": self._back(action, form, reason)})
@@ -273,12 +277,13 @@ class ConsoleEndpoint:
             "problems": [problem(found) for found in await self._problems()],
             "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
+            "responds": may(role_of(request), Role.RESPONDER),
             "name": _cookie(request.cookies.get(COOKIE, "")),
             "now": rfc3339(self._clock.now()),
         }
 
 
-def _of_one(found: Whole, now: int, public: bool) -> dict[str, Any]:  # noqa: FBT001
+def _of_one(found: Whole, now: int, role: Role | None, *, public: bool) -> dict[str, Any]:
     """Return what the page of one incident shows; of many alerts the most urgent ones.
 
     ``public``: there is a status page.
@@ -287,7 +292,7 @@ def _of_one(found: Whole, now: int, public: bool) -> dict[str, Any]:  # noqa: FB
     ranked = sorted(body["alerts"], key=_urgency)
     return {
         "incident": details(found.incident, now),
-        "forms": forms_of(found.incident, public=public),
+        "forms": forms_of(found.incident, role, public=public),
         "body": body | {"alerts": ranked[:ALERTS_SHOWN]},
         "more": len(ranked) - ALERTS_SHOWN,
     }

@@ -20,6 +20,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
 from receiver.http.routes import METRICS, Who, serves
 from receiver.observability.metrics.registry import Metrics, content_type_of
+from receiver.roles import Role
 from receiver.store.daily_figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
@@ -144,7 +145,7 @@ class StatusEndpoint:
     async def metrics_beside(self, request: web.Request) -> web.Response:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):
-            self._access.check(request)
+            self._access.check(request, Role.VIEWER)
             if self.token and self._access.open:
                 raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)

@@ -20,6 +20,7 @@ from receiver.aio.off_the_loop import MANY_ALERTS, off_the_loop
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
+from receiver.http.auth import demand
 from receiver.http.parameters import (
     LIST,
     check_parameters,
@@ -133,6 +134,7 @@ class ApiEndpoint:
         if action not in REGISTRY:
             known = ", ".join(REGISTRY)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
+        demand(credential_of(request), REGISTRY[action].role)
         body = read_json(REGISTRY[action].body, await request.read())
         actor = await self._actor(request, body)
         key = _idempotency_key(request)

@@ -16,8 +16,9 @@ from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.parameters import check_parameters, read_one
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.routes import Who, credential_of, role_of, serves
 from receiver.observability.audit import note_feedback
+from receiver.roles import Role, may
 from receiver.runbooks.catalogue import Catalogue, heading_of
 from receiver.runbooks.feedback import ANSWERS, RunbookFeedback
 from receiver.runbooks.history import Histories, RunbookHistory, Use, Uses
@@ -118,6 +119,7 @@ class RunbookEndpoint:
                 _page,
                 text,
                 **self._base(),
+                responds=may(role_of(request), Role.RESPONDER),
                 name=name,
                 address=quote(name),
                 cut=len(raw) > RENDERED_MAX,
