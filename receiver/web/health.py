@@ -68,7 +68,7 @@ class StatusEndpoint:
         self._metrics = metrics
         self.token = metrics_token
         self._looked = Spared(self._look_anew)
-        self._pages: dict[str, Spared[tuple[bytes, bytes]]] = {}
+        self._pages: dict[str, Spared[tuple[bytes, bytes, bool]]] = {}
         self.fresh_s = FRESH_S
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
@@ -162,20 +162,26 @@ class StatusEndpoint:
         if content_type not in self._pages and len(self._pages) >= FORMS_MAX:
             accept, content_type = "", content_type_of("")
         page = self._pages.setdefault(content_type, Spared(partial(self._made, accept)))
-        plain, packed = await page.get(self.fresh_s)
+        plain, packed, up = await page.get(self.fresh_s)
+        if up is not await self._is_up():
+            # Of what tells whether alerts are taken, nobody is told what was.
+            plain, packed, _ = await page.get(0)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if not _takes_gzip(request.headers.get("Accept-Encoding", "")):
             return web.Response(body=plain, headers=headers)
         return web.Response(body=packed, headers=headers | {"Content-Encoding": "gzip"})
 
-    async def _made(self, accept: str) -> tuple[bytes, bytes]:
-        """Make the page, plain and packed.
+    async def _is_up(self) -> bool:
+        store = await self._health.check()
+        return not (store or self._conditions.refuses(Subject.DURABILITY))
+
+    async def _made(self, accept: str) -> tuple[bytes, bytes, bool]:
+        """Make the page, plain and packed, and say whether Redis was up then.
 
         Gauges come from Redis, so that every replica says the same.
         """
-        store = await self._health.check()
-        lost = self._conditions.refuses(Subject.DURABILITY)
-        self._metrics.set_redis_up(up=not (store or lost))
+        up = await self._is_up()
+        self._metrics.set_redis_up(up=up)
         states = self._beside.notifiers().items()
         self._metrics.set_notifiers({name: state.outage is None for name, state in states})
         # A server without room for writes still tells what it has.
@@ -192,7 +198,7 @@ class StatusEndpoint:
             )
         self._metrics.set_conditions(item.subject for item in self._conditions.present())
         # Rendering takes some 8 ms at 3,000 lines: too long to keep webhooks waiting.
-        return await asyncio.to_thread(self._rendered, accept)
+        return (*await asyncio.to_thread(self._rendered, accept), up)
 
     def _rendered(self, accept: str) -> tuple[bytes, bytes]:
         body, _ = self._metrics.render(accept)
