@@ -10,6 +10,7 @@ from receiver.config_types import Size, lower
 from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20
+SHARDS_MAX = 1_024
 
 
 class StorageConfig(Section):
@@ -35,7 +36,7 @@ class RedisConfig(Section):
     """
 
     url: str = Field(default="", repr=False)
-    shards: int = Field(default=1, ge=1, le=1024)
+    shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
     wait_replicas: int = Field(default=0, ge=0, le=16)
     accept_loss: bool = False
     durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
