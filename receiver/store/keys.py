@@ -191,6 +191,11 @@ def is_time(raw: bytes) -> bool:
     return is_number(raw) and int(raw) <= TIME_MAX
 
 
+def time_of(score: float) -> int:
+    """Return the time (ms) that a score is; of one that has no date the nearest that has."""
+    return int(min(max(score, 0), TIME_MAX))
+
+
 def is_number(raw: bytes) -> bool:
     """Return whether the bytes are a whole number of ours."""
     return raw.isdigit() and len(raw) <= NUMBER_DIGITS
