@@ -11,6 +11,8 @@ from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20
 SHARDS_MAX = 1_024
+_TAKES_AT = re.compile(r"(client_name|lib_name|username|password|ssl_\w+)=").match
+"""Options of a URL whose value may have an @: any other is what a password's ? cut off."""
 
 
 class StorageConfig(Section):
@@ -56,10 +58,12 @@ class RedisConfig(Section):
 
 
 def _is_whole(url: str) -> bool:
-    """Return whether nothing cuts a URL off: what follows a password's / or # is no host."""
+    """Return whether nothing cuts a URL off: what follows a password's / # or ? is no host."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError for a port that is none
     except ValueError:
+        return False
+    if any("@" in option and not _TAKES_AT(option) for option in parts.query.split("&")):
         return False
     return parts.scheme == "unix" or not (parts.fragment or "@" in parts.path)
