@@ -7,6 +7,7 @@ from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
 from receiver.roles import Role
 from receiver.settings.check_routes import check_routes, check_rules
+from receiver.settings.check_steps import check_steps_of_some
 from receiver.settings.check_unused import Given, check_unused
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
@@ -32,6 +33,7 @@ def advise(settings: Settings, given: Given, now: int) -> Iterator[Problem]:
     yield from _never_match(settings)
     yield from check_unused(settings, lost, given)
     yield from _never_quiet(settings, given)
+    yield from check_steps_of_some(settings)
     yield from _exposed(settings)
     yield from _credentials(settings, now)
     yield from _named_channels(settings)

@@ -12,7 +12,7 @@ from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.incident_json import Whole
 from receiver.store.commits import Conflict, Duplicate, Refused, Write, Written
 from receiver.store.daily_figures import KEPT_MS, day_of
-from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
+from receiver.store.keys import VERSION_DIGITS, Keys, is_generation, time_of
 from receiver.store.lists.read import IncidentLists
 from receiver.store.records.counted import Sums
 from receiver.store.records.read import RecordReader
@@ -202,8 +202,10 @@ class IncidentStore(RecordReader):
             rows = await self._unreached(keys)
             names = await self.mending.members(keys, keys.unreached, [name for name, _ in rows])
             number += len(names)
-            if names and (not since or rows[0][1] < since):
-                since, first = int(rows[0][1]), names[0]
+            # The first of the rows may be none of an incident.
+            began = time_of(dict(rows)[names[0].encode()]) if names else 0
+            if names and (not since or began < since):
+                since, first = began, names[0]
         return number, since, first
 
     async def _unreached(self, keys: Keys) -> list[tuple[bytes, float]]:

@@ -55,11 +55,16 @@ local function add(sums, changes)
   for _, c in ipairs(changes) do sums[c[1]] = (sums[c[1]] or 0) + c[2] end
 end
 
+-- What keys.is_generation says, so that what is junk here is put aside there.
+local function is_generation(found)
+  return type(found) == 'string' and #found <= 18 and string.match(found, '^[1-9]%d*$') ~= nil
+end
+
 local function conflict(d, group, base)
   if d.pointer then
     local generation = pcall('GET', group)
     if generation then
-      if type(generation) == 'table' or not string.match(generation, '^[1-9]%d*$') then return {3, 1} end
+      if not is_generation(generation) then return {3, 1} end
       if generation ~= d.generation then return {0, generation, ''} end
     elseif d.generation == '0' then
       -- The newest generation was forgotten and an older one was not: its id is not free.
