@@ -64,9 +64,9 @@ COMMANDS = {
     "serve": Lazy("receiver.cli.serve:serve", "Receive alerts, page people, keep the clocks."),
     "slack": Lazy("receiver.cli.checks.slack:slack", "Look at what Slack needs."),
     "store": Lazy(
-        "receiver.cli.store:store",
+        "receiver.cli.store.command:store",
         "Check, repair, back up and restore what is stored.",
-        ("receiver.cli.store_copies:COMMANDS",),
+        ("receiver.cli.store.copies:COMMANDS",),
     ),
     "token": Lazy("receiver.cli.token:token", "Draw tokens for web.credentials."),
     "validate-metrics": Lazy(
