@@ -19,9 +19,9 @@ from receiver.cli.client import DEFAULT_URL
 from receiver.cli.config_option import chosen_file, file_option
 from receiver.cli.hangups import Hangups
 from receiver.errors import ConfigError, IncidentManagerError
-from receiver.http_client import proxy_secrets
 from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
 from receiver.observability.logs import LEVELS, setup_logging
+from receiver.proxies import proxy_secrets
 from receiver.secrets import redact
 from receiver.settings.load import Loaded, read_settings
 from receiver.settings.model import Settings

@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from receiver.config_types import is_user_id
 from receiver.people.config import PersonConfig, known_names
+from receiver.text.ids import is_user_id
 from routing.incident_parts import Actor
 
 WITHIN_S = 1.2

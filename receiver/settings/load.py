@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from receiver.config_problem import Problem
 from receiver.config_types import PORT_MAX
 from receiver.errors import ConfigError
-from receiver.http_client import proxy_problems
+from receiver.proxies import proxy_problems
 from receiver.settings.advice import advise
 from receiver.settings.check import complete
 from receiver.settings.check_response import check_response

@@ -10,8 +10,8 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from receiver.http_client import proxy_of
 from receiver.notify.notifier import Check, Tried
+from receiver.proxies import proxy_of
 from receiver.slack.client.errors import NOT_SLACK, repair_of
 
 TIMEOUT_S = 10
