@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from receiver.aio.off_the_loop import off_the_loop
-from receiver.observability.metrics.registry import memory_usage
+from receiver.observability.metrics.process import memory_usage
 
 GROWN_BYTES = 8 << 20
 """Less than that is not worth the look; a quiet service stays below it for hours."""

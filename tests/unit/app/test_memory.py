@@ -5,7 +5,7 @@ import ctypes
 from receiver.app.memory import GROWN_BYTES, Memory, find_trim
 from receiver.engine.record_cache import ENTRY_BYTES, NOTHING, RecordCache
 from receiver.intake.payload_fields import http_url
-from receiver.observability.metrics.registry import memory_usage
+from receiver.observability.metrics.process import memory_usage
 from routing.remembered import MOST, SHORT, remembered
 
 IDLE = 100 << 20
