@@ -9,6 +9,7 @@ other programs took is not the service's.
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 from unittest import mock
@@ -57,10 +58,13 @@ def _times(schedule: FileIO) -> tuple[float, float, float]:
     return time.monotonic(), time.process_time(), int(waited) / 1e9
 
 
-def longest(file: Path, since: float, until: float) -> float:
-    """Return the longest time (s) that the loop was held between two moments (monotonic, s)."""
-    rows = [line.split() for line in file.read_text().splitlines()]
-    return max((float(held) for at, held in rows if since <= float(at) <= until), default=0.0)
+def longest(file: Path, spans: Iterable[tuple[float, float]]) -> list[float]:
+    """Return the longest time (s) that the loop was held in each span (monotonic, s)."""
+    rows = [(float(at), float(held)) for at, held in map(str.split, file.read_text().splitlines())]
+    return [
+        max((held for at, held in rows if since <= at <= until), default=0.0)
+        for since, until in spans
+    ]
 
 
 if __name__ == "__main__":
