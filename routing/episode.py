@@ -165,7 +165,8 @@ def watch_for_news(draft: Draft, rules: Rules) -> None:
 def _look_around(draft: Draft, rules: Rules) -> None:
     """Have more found out about the episode: the page does not wait for it."""
     draft.set(context=())
-    if rules.enrich:
+    worth_asking = rules.worth_asking
+    if rules.enrich and (worth_asking is None or worth_asking(draft.incident)):
         draft.timer(Timer.ENRICH, draft.now)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from routing.alert import Alert
 from routing.condition import Condition
+from routing.incident import Incident
 from routing.status_rule import StatusRule
 from routing.time_limit import TimeLimit
 
@@ -96,8 +97,9 @@ class Rules(msgspec.Struct, frozen=True):
     believed after ``flap_hold`` without a firing alert. ``resolve_gone``: an alert that a stale
     check finds gone from Alertmanager counts as resolved. ``stale_after`` 0: nobody looks whether
     it is still reported; ``retention`` 0: nothing is forgotten. ``enrich``: more is found out about
-    each episode; ``summarize``: and put into words. ``status``: what the public status page is
-    told, None without one.
+    each episode, but for those of which ``worth_asking`` says that nothing is known anywhere;
+    ``summarize``: and put into words. ``status``: what the public status page is told, None without
+    one.
     """
 
     clocks: dict[str, Clock]
@@ -114,5 +116,6 @@ class Rules(msgspec.Struct, frozen=True):
     resolve_gone: bool = True
     retention: int = 90 * 86_400_000
     enrich: bool = False
+    worth_asking: Callable[[Incident], bool] | None = None
     summarize: bool = False
     status: StatusRule | None = None

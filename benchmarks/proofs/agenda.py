@@ -1,4 +1,8 @@
-"""100,000 pending deadlines cost next to nothing, and 1,000 due at once are handled at once."""
+"""100,000 pending deadlines cost next to nothing, and 1,000 due at once are handled at once.
+
+Then 30,000 incidents wait for places to be enriched, for Prometheus hangs: claims go on beside them
+as if there were none.
+"""
 
 import asyncio
 import statistics
@@ -10,10 +14,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.ingest import Measured
+from benchmarks.bodies import all_new
+from benchmarks.ingest import CONNECTIONS, Measured
+from benchmarks.load import run_load
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.keys import Keys
 from routing.vocabulary import Lane
+from tests.support.fakes.json_service import FakeJson
 from tests.support.notification import alert, notification
 from tests.support.rig import Rig, until
 
@@ -26,10 +33,56 @@ HANDLED_WITHIN_S = 2.0
 ROUNDS = 3
 FAR_MS = 30 * 86_400_000
 
+WAITING = 30_000
+BESIDE_PER_S, BESIDE_S = 50, 20
+VALKEY_SHARE = 0.12
+"""Of a core: 50 commits a second and their deliveries take half of that."""
+
 Report = Callable[[str, str, str, bool], None]
 
 
 async def run(report: Report) -> None:
+    """Measure the agenda idle, with many deadlines at once, and with many that wait for a place."""
+    await _deadlines(report)
+    await _waiting(report)
+
+
+async def _waiting(report: Report) -> None:
+    """Have incidents wait to be enriched, and time the deliveries of others meanwhile."""
+    prometheus = FakeJson(time.monotonic)
+    await prometheus.start()
+    prometheus.faults.add("hang", times=None, seconds=3_600)
+    with TemporaryDirectory() as folder:
+        rig = Rig(Path(folder))
+        await rig.start(
+            LLM_IM__SLACK__TOKEN="",
+            LLM_IM__SLACK__CHANNEL="",
+            LLM_IM__PAGERDUTY__ROUTING_KEY="",
+            LLM_IM__LOG__LEVEL="critical",
+            LLM_IM__ENRICHMENT__PROMETHEUS__URL=prometheus.base_url,
+        )
+        path = EmbeddedValkey(rig.storage / "valkey").socket_path
+        redis: Any = Redis(unix_socket_path=str(path))
+        valkey = Measured(rig.port, [rig.valkey_pid()])
+        try:
+            for number in (0, WAITING):
+                await run_load(rig.port, all_new(f"waits-{number}", 1), number, CONNECTIONS)
+                await asyncio.sleep(10)
+                before = valkey.cpu()[0]
+                beside = all_new(f"beside-{number}", 1)
+                total = BESIDE_PER_S * BESIDE_S
+                await run_load(rig.port, beside, total, CONNECTIONS, rate=BESIDE_PER_S)
+                share = (valkey.cpu()[0] - before) / BESIDE_S
+                waiting = await redis.zcount(Keys(0).due[Lane.BACKGROUND], "-inf", "+inf")
+                name = f"Valkey, {BESIDE_PER_S} webhooks a second, {waiting:,} waiting"
+                report(name, f"{share:.1%} of a core", f"{VALKEY_SHARE:.0%}", share <= VALKEY_SHARE)
+        finally:
+            await redis.aclose()
+            await rig.stop()
+            await prometheus.stop()
+
+
+async def _deadlines(report: Report) -> None:
     """Fill the agenda, measure it idle, then let many deadlines pass together."""
     with TemporaryDirectory() as folder:
         rig = Rig(Path(folder))

@@ -1,6 +1,6 @@
 """Makes the configured enrichers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from receiver.enrichment.changes import ChangeEnricher, Elsewhere
 from receiver.enrichment.config import EnrichmentConfig, PrometheusConfig, SummaryConfig
@@ -29,6 +29,7 @@ def build_enrichment(  # noqa: PLR0913 - the sources it puts together
     changes_elsewhere: Elsewhere | None,
     read_runbook: Callable[[str, int], bytes | None],
     people: Callable[[Iterable[str]], tuple[Person, ...]],
+    notifiers: Collection[str],
     base_url: str,
 ) -> Enrichment:
     """Return the enrichment; ``base_url``: where this service is seen, without a slash."""
@@ -39,7 +40,7 @@ def build_enrichment(  # noqa: PLR0913 - the sources it puts together
         ChangeEnricher(changes, config.changes_within, changes_elsewhere),
         SimilarEnricher(store, lambda incident: f"{base_url}/incidents/{incident}", ttl),
         RunbookEnricher(read_runbook, base_url, ttl),
-        OnCallEnricher(people),
+        OnCallEnricher(people, notifiers),
     ]
     return Enrichment(
         enrichers if config.enabled else (),

@@ -182,7 +182,11 @@ class Service:
 
     def hold(self, settings: Settings) -> None:
         """Decide by these settings from now on."""
-        self.assignment = build_assignment(settings, self.catalogue.names)
+        self.assignment = build_assignment(
+            settings,
+            self.catalogue.names,
+            lambda incident: self.enrichment.may_find(incident),  # noqa: PLW0108 - a reload replaces it
+        )
         self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
         self.settings = settings
 
@@ -190,6 +194,7 @@ class Service:
         self.metrics.set_reloaded(successful=worked, now=self.clock.now())
 
     def _committed(self) -> None:
+        self.tasks.entered(self.dispatcher.earliest)
         self.agenda.wake()
         self.status_page.wake()
 
@@ -322,6 +327,7 @@ class Service:
             changes_elsewhere=self.pagerduty.changes,
             read_runbook=self.catalogue.read,
             people=self.pagerduty.people,
+            notifiers=self.notifiers.keys(),
             base_url=address,
         )
 

@@ -12,7 +12,8 @@ from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.enrichment.run import Enrichment
 from receiver.intake.heartbeats import Heartbeats
-from receiver.store.tasks import Reading, Task
+from receiver.store.records.claimed import Reading
+from receiver.store.tasks import Task
 from receiver.web.shared_alerts import SharedAlerts
 from routing.actions.merge import news
 from routing.event import Seen, TimerDue
@@ -51,7 +52,7 @@ class StoredTimerEvents:
         plain = TimerDue(task.task, reading.paged, errors=reading.errors)
         if task.task not in ASKS:
             return plain
-        incident = await self._store.load(task.incident)
+        incident = await self._store.load(task.incident, reading.record)
         if incident is None or incident.damage is not None:
             return plain
         if task.task == "merge":

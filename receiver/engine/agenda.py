@@ -19,7 +19,8 @@ from receiver.engine.delivery import LEASE_MARGIN_MS, Delivery
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.notify.notifier import Notifier
-from receiver.store.tasks import Reading, Task, TaskStore
+from receiver.store.records.claimed import Reading
+from receiver.store.tasks import Task, TaskStore
 from routing.event import TimerDue
 from routing.vocabulary import Lane, Reason
 

@@ -1,7 +1,7 @@
 """One delivery: bring one notifier up to date with one incident, under a lease.
 
-The attempt is stored before the call. Whoever finds an unfinished attempt asks the notifier to find
-it first. A receipt is saved even after a lost lease.
+The attempt is stored before the call, and whoever finds an unfinished one asks the notifier to find
+it first: unless the same may come twice. A receipt is saved even after a lost lease.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ from receiver.observability.correlation import correlation_id
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing, delivering
 from receiver.store.budgets import BudgetStore
-from receiver.store.tasks import Reading, Task, TaskStore
+from receiver.store.records.claimed import Reading
+from receiver.store.tasks import Task, TaskStore
 from routing.incident import Incident
 from routing.receipt import Attempt, Receipt
 
@@ -79,8 +80,7 @@ class Delivery:
     async def deliver(self, task: Task, reading: Reading) -> None:
         """Do as many steps as the lease allows, then settle the task.
 
-        Usually that is two writes: the attempt before the call, and the receipt with the end of
-        the task after it.
+        That is one write, and one before each call of a notifier that must not repeat it.
         """
         name = task.task.removeprefix("notify:")
         incident = await self._dispatcher.store.load(task.incident, reading.record)
@@ -163,19 +163,20 @@ class Delivery:
     async def _call(
         self, job: Job, notifier: Notifier, receipt: Receipt, view: View, step: Step
     ) -> Receipt | None:
-        """Store the attempt, then call; the call may also list what waits for the same."""
+        """Store the attempt where that matters, then call, for what waits for the same too."""
         member = Member(job.task, job.incident, receipt, view)
         folded = await self._digests.fold(member, step, self._hold)
         if folded is not None:
             await self._list(notifier, step, folded)
             return None
-        told = receipt.cursor + len(view.timeline)
-        attempt = Attempt(step.what, view.now, step.seq, step.key, told)
-        trying = msgspec.structs.replace(receipt, attempt=attempt)
-        held, receipt = await self._settlement.save(job.task, "hold", trying)
-        if not held:
-            log.info("lease lost before the call", extra={"incident": view.incident.id})
-            return None
+        if not notifier.repeatable:
+            told = receipt.cursor + len(view.timeline)
+            attempt = Attempt(step.what, view.now, step.seq, step.key, told)
+            trying = msgspec.structs.replace(receipt, attempt=attempt)
+            held, receipt = await self._settlement.save(job.task, "hold", trying)
+            if not held:
+                log.info("lease lost before the call", extra={"incident": view.incident.id})
+                return None
         with delivering(self._tracing, notifier.name, step, [view], receipt.failures) as span:
             outcome = await self._perform(notifier, view, receipt, step)
             span.set("incident_manager.status", status_of(outcome))

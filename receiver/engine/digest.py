@@ -15,8 +15,9 @@ import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.notify.notifier import Delivered, Notifier, Outcome, Step, View
+from receiver.store.records.claimed import Reading
 from receiver.store.records.record import decode_incident
-from receiver.store.tasks import Reading, Task, TaskStore
+from receiver.store.tasks import Task, TaskStore
 from routing.incident import Incident
 from routing.receipt import Attempt, Receipt
 from routing.vocabulary import Lane
@@ -98,10 +99,11 @@ class Digests:
 
         None: there is not enough for a digest, and ``own`` goes its own way.
         """
-        digester = self._notifiers.get(own.task.task.removeprefix("notify:"))
-        if not isinstance(digester, Digester) or own.incident.lane == Lane.URGENT:
+        if own.incident.lane == Lane.URGENT or not _opens(step, own.receipt):
             return None
-        if not _opens(step, own.receipt):
+        digester = self._notifiers.get(own.task.task.removeprefix("notify:"))
+        # Asked last: whether something is of a protocol takes longer than all the rest.
+        if not isinstance(digester, Digester):
             return None
         others = await self._waiting(digester, own)
         if not others:

@@ -63,6 +63,8 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
         self._busy = 0
+        self.earliest = 0
+        """When the first of what the last commit scheduled is due (ms)."""
 
     def start(self, on_commit: Callable[[], None]) -> None:
         """Start committing every shard; ``on_commit`` is called when there may be work."""
@@ -195,6 +197,8 @@ class Dispatcher:
             self._settle(write, one.alive, one.decisions, result) + one.rest
             for (write, one), result in ends
         )
+        scheduled = (item.due for write, _ in written for item in write.decision.schedule)
+        self.earliest = min(scheduled, default=now)
         self._on_commit()
         return [waiting for part in parts for waiting in part]
 

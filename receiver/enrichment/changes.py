@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from receiver.enrichment.enricher import Finding
+from receiver.enrichment.recent_changes import RecentChanges
 from receiver.errors import EnrichmentError, StoreUnavailableError
 from receiver.store.changes import Change, ChangeStore
 from routing.duration import format_duration
@@ -33,11 +34,23 @@ class ChangeEnricher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``within``: how long (ms) before the incident a change is of interest."""
-        self._store = store
+        self._recent = RecentChanges(store, within, clock)
         self._within = within
         self._elsewhere = elsewhere
         self._clock = clock
         self._known: tuple[float, list[Change]] = (0.0, [])
+
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether a change that is known was made there, or what is known is too old."""
+        since, until = self._window(incident)
+        recent = self._recent.known(since, until)
+        if recent is None or (self._elsewhere is not None and not self._is_known):
+            return True
+        others = [change for change in self._known[1] if since <= change.at <= until]
+        if not recent and not others:
+            return False
+        labels = _labels(incident)
+        return any(change.concerns(labels) for change in (*recent, *others))
 
     def key(self, incident: Incident) -> str:
         """Every incident may have been caused by a change."""
@@ -45,10 +58,9 @@ class ChangeEnricher:
 
     async def ask(self, incident: Incident, now: int) -> list[Finding]:
         """Return up to three, newest first."""
-        opened = incident.episode_opened_at
-        since, until = opened - self._within, opened + AFTER_MS
+        since, until = self._window(incident)
         try:
-            found = await self._store.between(since, until, ASKED)
+            found = await self._recent.between(since, until, ASKED, now)
         except StoreUnavailableError as error:
             raise EnrichmentError(str(error)) from None
         trouble = ""
@@ -61,18 +73,27 @@ class ChangeEnricher:
         if trouble and not fitting:
             raise EnrichmentError(trouble)
         return [
-            Finding(self.name, _words(change, opened), change.url, change.at)
+            Finding(self.name, _words(change, incident.episode_opened_at), change.url, change.at)
             for change in reversed(fitting[-SHOWN:])
         ]
 
     async def close(self) -> None:
         """Nothing to release."""
 
+    def _window(self, incident: Incident) -> tuple[int, int]:
+        opened = incident.episode_opened_at
+        return opened - self._within, opened + AFTER_MS
+
+    @property
+    def _is_known(self) -> bool:
+        """True while what was told elsewhere is remembered."""
+        asked_at, _ = self._known
+        return bool(asked_at) and self._clock() - asked_at < ELSEWHERE_TTL_S
+
     async def _others(self, now: int) -> tuple[str, list[Change]]:
         """Return (why not, the changes of the longest time anybody asks about)."""
-        asked_at, known = self._known
-        if asked_at and self._clock() - asked_at < ELSEWHERE_TTL_S:
-            return "", known
+        if self._is_known:
+            return "", self._known[1]
         assert self._elsewhere is not None  # noqa: S101 - the caller looked
         answer = await self._elsewhere(now - 2 * self._within, now)
         if isinstance(answer, str):

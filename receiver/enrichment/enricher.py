@@ -14,6 +14,13 @@ class Enricher(Protocol):
     name: str
     ttl: float
 
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether it is worth asking, as far as that is known without asking anybody.
+
+        It is called before the page: it takes next to nothing, and never waits.
+        """
+        ...
+
     def key(self, incident: Incident) -> str:
         """Return what the findings depend on; "": there is nothing to ask about."""
         ...

@@ -1,6 +1,6 @@
 """Who is on call for the notifiers that were paged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from receiver.enrichment.enricher import Finding
 from receiver.notify.notifier import Person
@@ -15,9 +15,18 @@ class OnCallEnricher:
     name = "on_call"
     ttl = 0.0
 
-    def __init__(self, people: Callable[[Iterable[str]], tuple[Person, ...]]) -> None:
-        """``people(notifiers)``: whom they ring first."""
+    def __init__(
+        self,
+        people: Callable[[Iterable[str]], tuple[Person, ...]],
+        notifiers: Collection[str],
+    ) -> None:
+        """``people(notifiers)``: whom they ring first; ``notifiers``: all there are."""
         self._people = people
+        self._notifiers = notifiers
+
+    def may_find(self, _incident: Incident) -> bool:
+        """Return whether anybody is known: whom it pages is decided later."""
+        return bool(self._people(self._notifiers))
 
     def key(self, incident: Incident) -> str:
         """It depends on who was paged."""

@@ -35,6 +35,10 @@ class PrometheusEnricher:
         self._client = client
         self._timeout = timeout
 
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether any alert has an expression."""
+        return any(expression(alert.generator_url) for alert in incident.firing())
+
     def key(self, incident: Incident) -> str:
         """Return the alerts that have an expression, by fingerprint."""
         return " ".join(alert.fingerprint for alert in _asked(incident))

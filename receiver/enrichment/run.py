@@ -58,6 +58,17 @@ class Enrichment:
         self._hits = 0
         self._misses = 0
 
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether anything may be found out, as far as that is known. Never raises."""
+        if self._summarizer is not None:
+            return True
+        try:
+            return any(enricher.may_find(incident) for enricher in self._enrichers)
+        except Exception:
+            # It is asked while the page is decided, which is not to fail for it.
+            log.exception("not known whether anything may be found out")
+            return True
+
     async def about(self, incident: Incident, now: int) -> tuple[Finding, ...]:
         """Return what is found out, in the order of the enrichers. Never raises."""
         found = await asyncio.gather(*(self._ask(one, incident, now) for one in self._enrichers))

@@ -23,6 +23,10 @@ class RunbookEnricher:
         self._read = read
         self._prefix = f"{base_url}/runbooks/"
 
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether its runbook is one of ours."""
+        return incident.runbook_url.startswith(self._prefix)
+
     def key(self, incident: Incident) -> str:
         """Return the runbook's name, "" for one that is elsewhere."""
         url = incident.runbook_url

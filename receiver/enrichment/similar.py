@@ -1,7 +1,8 @@
 """Incidents of the past that were like this one, and how they ended."""
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -51,7 +52,18 @@ class SimilarEnricher:
         self._store = store
         self._url = incident_url
         self._clock = clock
+        self._looking = asyncio.Lock()
         self._known: tuple[float, list[_Past]] = (0.0, [])
+        self._named: dict[str, list[str]] = {}
+        """Alert name -> ids of those incidents that had it."""
+        self._findings: dict[str, Finding] = {}
+
+    def may_find(self, incident: Incident) -> bool:
+        """Return whether another incident had an alert of this name, or nobody looked lately."""
+        if not self._is_fresh:
+            return True
+        names = {alert.labels.get("alertname", "") for alert in incident.alerts.values()}
+        return any(past != incident.id for name in names for past in self._named.get(name, ()))
 
     def key(self, incident: Incident) -> str:
         """Return what makes incidents alike."""
@@ -75,21 +87,42 @@ class SimilarEnricher:
     async def close(self) -> None:
         """Nothing to release."""
 
+    @property
+    def _is_fresh(self) -> bool:
+        asked_at, _ = self._known
+        return bool(asked_at) and self._clock() - asked_at < FRESH_S
+
     async def _past(self) -> list[_Past]:
-        asked_at, known = self._known
-        if not asked_at or self._clock() - asked_at >= FRESH_S:
-            closed = await self._store.lists.first(Query(state="closed"), LOOKED_AT)
-            known = [_remember(one) for one in closed if not one.merged_into]
-            self._known = (self._clock(), known)
-        return known
+        async with self._looking:
+            if not self._is_fresh:
+                closed = await self._store.lists.first(Query(state="closed"), LOOKED_AT)
+                known = [_remember(one) for one in closed if not one.merged_into]
+                self._named = _by_name(known)
+                self._findings = {}
+                self._known = (self._clock(), known)
+        return self._known[1]
 
     async def _finding(self, past: _Past) -> Finding:
+        known = self._findings
+        if past.id not in known:
+            known[past.id] = await self._look(past)
+        return known[past.id]
+
+    async def _look(self, past: _Past) -> Finding:
         took = format_duration(max(1, (past.resolved_at - past.opened_at) // 1000) * 1000)
         whole = await self._store.whole(past.id, LOOKED_BACK)
         how = _how(whole.timeline if whole else ())
         by = f"by {past.by}" if past.by else "by itself"
         text = f"resolved {by} after {took}" + (f": {how}" if how else "")
         return Finding(self.name, text, self._url(past.id), past.resolved_at)
+
+
+def _by_name(known: Iterable[_Past]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for past in known:
+        for name in past.names:
+            found.setdefault(name, []).append(past.id)
+    return found
 
 
 def _traits(incident: Incident) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:

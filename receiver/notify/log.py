@@ -23,6 +23,7 @@ class LogNotifier:
     state = NO_STATE
     timeout = 1.0
     steps = 4
+    repeatable = True
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -3,7 +3,8 @@
 Delivery is level-triggered. ``plan`` compares the incident as it is now with the receipt of what
 the destination has, and names the next step or None; ``perform`` does it with exactly one attempt.
 Only the agenda retries, and it stores the attempt in the receipt before ``perform`` is called, so
-that whoever finds an unfinished attempt asks ``find`` first.
+that whoever finds an unfinished attempt asks ``find`` first; where the same may come twice, nothing
+is stored before and nobody asked.
 """
 
 from typing import Any, Protocol
@@ -162,6 +163,7 @@ Outcome = Delivered | Retry | Rejected
 class Notifier(Protocol):
     """One destination. ``timeout``: seconds a call may take; ``steps``: most steps per lease.
 
+    ``repeatable``: whoever gets the same twice is not bothered, so that no attempt is stored.
     ``state``: what it keeps in its receipts beside what all notifiers have.
     """
 
@@ -169,6 +171,7 @@ class Notifier(Protocol):
     kind: str
     timeout: float
     steps: int
+    repeatable: bool
 
     @property
     def state(self) -> ReceiptState[Any]:

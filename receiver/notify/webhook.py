@@ -45,6 +45,7 @@ class WebhookNotifier:
     kind = "webhook"
     state = NO_STATE
     steps = 1
+    repeatable = True
 
     def __init__(
         self, name: str, *, url: str, token: str, timeout: float, connections: int

@@ -49,6 +49,7 @@ class PagerDutyNotifier:
     kind = "pagerduty"
     state = STATE
     steps = 1
+    repeatable = False
 
     def __init__(  # noqa: PLR0913 - each of them is given by name
         self,

@@ -1,6 +1,6 @@
 """From settings to the rules ``routing`` decides by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from receiver.settings.model import Settings
@@ -8,14 +8,22 @@ from routing.assignment import Assignment
 from routing.calendar import Calendar
 from routing.condition import Condition
 from routing.config.response import DOUBLED, OFF, EscalationConfig, PriorityConfig
+from routing.incident import Incident
 from routing.priority import Classifier
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Repage, Rules, Step
 from routing.runbook import Runbooks
 
 
-def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignment:
-    """Return the configured rules. ``catalogue`` names the runbooks that exist."""
+def build_assignment(
+    settings: Settings,
+    catalogue: frozenset[str],
+    worth_asking: Callable[[Incident], bool] | None = None,
+) -> Assignment:
+    """Return the configured rules. ``catalogue`` names the runbooks that exist.
+
+    ``worth_asking(incident)``: whether anything may be found out about it; None: always.
+    """
     calendars = {name: config.build() for name, config in settings.calendars.items()}
     runbooks = Runbooks(
         settings.runbooks.template,
@@ -37,6 +45,7 @@ def build_assignment(settings: Settings, catalogue: frozenset[str]) -> Assignmen
         resolve_gone=incidents.resolve_gone,
         retention=incidents.retention,
         enrich=settings.enrichment.enabled,
+        worth_asking=worth_asking,
         summarize=settings.enrichment.enabled and settings.enrichment.summary.url is not None,
         status=settings.status_page.rule(),
     )

@@ -49,6 +49,7 @@ class SlackNotifier:
     kind = "slack"
     state = STATE
     steps = 4
+    repeatable = False
     digest_max = DIGEST_MAX
 
     def __init__(

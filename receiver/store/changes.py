@@ -41,11 +41,16 @@ class ChangeStore:
         self._keys = Keys(0)
         self._key = self._keys.changes
         self._mending = Mending(redis, [self._keys])
+        self.told = 0
+        """How many this process was told of: what was read before the last one is old."""
 
     async def add(self, change: Change, now: int) -> None:
         """Keep a change durably; the oldest make room. StoreUnavailableError when that fails."""
-        async with unavailable_is_503():
-            await mended(lambda: self._add(change, now), self._mend)
+        try:
+            async with unavailable_is_503():
+                await mended(lambda: self._add(change, now), self._mend)
+        finally:
+            self.told += 1
 
     async def _add(self, change: Change, now: int) -> None:
         pipeline = self._redis.pipeline()

@@ -10,28 +10,19 @@ import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
 from receiver.store.keys import Keys, member, split_member, split_state
-from receiver.store.records.receipts import (
-    LOST,
-    decode_receipt,
-    encode_receipt,
-    read_receipts,
-    revision_text,
-)
-from receiver.store.records.record import decode_entries, decode_incident
+from receiver.store.records.claimed import ClaimedReader, Reading
+from receiver.store.records.claiming import Claiming
+from receiver.store.records.receipts import LOST, decode_receipt, encode_receipt, revision_text
 from receiver.store.records.settling import Settling
 from receiver.store.redis import Client, load_script, unavailable_is_503
 from receiver.store.repair.mending import Mending, is_of_wrong_type, mended
 from receiver.store.repair.register import wall_ms
 from routing.group import split_id
-from routing.incident_parts import Entry
 from routing.receipt import Receipt
 from routing.vocabulary import Lane
 
-TAIL = 30
-"""Timeline entries read with a task; a receipt that is further behind reads them itself."""
 PASSED_OVER = 5_000
-"""Due tasks without room that a claim looks behind; it bounds how long the script runs. The next
-claim goes on from there."""
+"""Due tasks without room that a claim looks behind; the next claim goes on from there."""
 T = TypeVar("T")
 
 
@@ -55,31 +46,6 @@ class Settled(msgspec.Struct, frozen=True):
     clash: bool = False
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What is stored about a task's incident.
-
-    ``entries`` are the latest of its timeline, after the one numbered ``entries_from``. ``broken``:
-    why receipts or timeline cannot be read, "" as a rule.
-    """
-
-    record: bytes
-    receipts: dict[str, Receipt]
-    entries: tuple[Entry, ...]
-    entries_from: int
-    broken: str = ""
-
-    @property
-    def paged(self) -> dict[str, int]:
-        """What the receipts say was delivered, by notifier."""
-        return {name: receipt.paged_seq for name, receipt in self.receipts.items()}
-
-    @property
-    def errors(self) -> dict[str, str]:
-        """What went wrong last, of the notifiers that fail."""
-        found = self.receipts.items()
-        return {name: receipt.last_error for name, receipt in found if receipt.last_error}
-
-
 class TaskStore:
     """The agenda of all shards."""
 
@@ -88,11 +54,13 @@ class TaskStore:
         self.redis = redis
         self.keys = [Keys(shard) for shard in range(shards)]
         self._mending = Mending(redis, self.keys, now)
-        self._behind: dict[tuple[int, str], int] = {}
-        self._claim = load_script(redis, "claim_tasks")
+        self._claiming = [
+            {lane: Claiming(redis, keys, lane) for lane in keys.due} for keys in self.keys
+        ]
         self._claim_named = load_script(redis, "claim_members")
         self._wake = load_script(redis, "wake_tasks")
         self._settling = [Settling(redis, keys) for keys in self.keys]
+        self._readers = [ClaimedReader(redis, keys, self._mending) for keys in self.keys]
 
     async def claim(  # noqa: PLR0913, PLR0917 - a lease, and what it may take
         self,
@@ -109,13 +77,15 @@ class TaskStore:
         Of a task named in ``room`` at most so many; the others of that name stay due.
         """
         keys = self.keys[shard]
-        bounds = [part for name, most in room.items() for part in (name, most)]
-        behind = self._behind.get((shard, lane), 0)
-        names = [keys.due[lane], keys.task]
-        args = [now, token, until, limit, PASSED_OVER, behind, *bounds]
-        raw = await self._mended(lambda: self._claim(keys=names, args=args))
-        self._behind[shard, lane] = int(raw[0])
-        return await self._leased(keys, raw[1:], lane, token, until)
+        claiming, lease = self._claiming[shard][lane], (now, token, until)
+        raw = await self._mended(lambda: claiming.claim(lease, limit, PASSED_OVER, room))
+        return await self._leased(keys, raw, lane, token, until)
+
+    def entered(self, due: int) -> None:
+        """Have claims look from this time on (ms): a task that is due then was entered just now."""
+        for lanes in self._claiming:
+            for claiming in lanes.values():
+                claiming.entered(due)
 
     async def _mended(self, call: Callable[[], Awaitable[T]]) -> T:
         async with unavailable_is_503():
@@ -189,6 +159,7 @@ class TaskStore:
         further than ``not_before``.
         ``receipt.revision`` is the one it was made from; it is stored with the next one.
         """
+        self.entered(now)
         shard = split_id(task.incident)[0]
         before, body = "", b""
         if receipt is not None:
@@ -227,6 +198,7 @@ class TaskStore:
 
         Looks at the entries that are due next, ``PASSED_OVER`` of each lane and shard.
         """
+        self.entered(now)
         woken, args = 0, [now, task, PASSED_OVER]
         for keys in self.keys:
             names = [keys.task, *keys.due.values()]
@@ -236,46 +208,16 @@ class TaskStore:
     async def read(self, tasks: Sequence[Task]) -> list[Reading]:
         """Return for each task what its incident, receipts and latest entries are, in its order.
 
-        One round trip, whatever their number. What cannot be read is its own task's problem: a
-        record is handed on as it is (see ``RecordReader.load``), anything else is put aside.
+        One call for each shard, whatever their number; see ``ClaimedReader``.
         """
-        async with unavailable_is_503():
-            # At one time: how long a timeline is has to fit what is read of it, or an entry that
-            # comes in between would be told twice.
-            pipeline = self.redis.pipeline(transaction=True)
-            for task in tasks:
-                keys = self.keys[split_id(task.incident)[0]]
-                pipeline.get(keys.incident(task.incident))
-                pipeline.hgetall(keys.receipts(task.incident))
-                pipeline.llen(keys.timeline(task.incident))
-                pipeline.lrange(keys.timeline(task.incident), -TAIL, -1)
-            rows = iter(await pipeline.execute(raise_on_error=False))
-        return [await self._reading(task, [next(rows) for _ in range(4)]) for task in tasks]
-
-    async def _reading(self, task: Task, rows: list[Any]) -> Reading:
-        record, stored, length, tail = rows
-        if not any(isinstance(row, Exception) for row in rows):
-            receipts, lost = read_receipts(stored)
-            entries, damaged = decode_entries(tail)
-            if not lost and not damaged:
-                return Reading(record or b"", receipts, tuple(entries), length - len(entries))
-        try:
-            return await self._read_damaged(task, record if isinstance(record, bytes) else b"")
-        except StoreUnavailableError as error:
-            return Reading(b"", {}, (), 0, broken=str(error))
-
-    async def _read_damaged(self, task: Task, record: bytes) -> Reading:
-        """Read again what could not be read, with what is damaged put aside."""
-        name = task.incident
-        keys = self.keys[split_id(name)[0]]
-        receipts = await self._mending.receipts(keys, name, _notifiers(record, name))
-        await self._mending.timeline(keys, name)
-        async with unavailable_is_503():
-            length = await self.redis.llen(keys.timeline(name))
-            tail = await self.redis.lrange(keys.timeline(name), -TAIL, -1)
-        first = length - len(tail)
-        entries = await self._mending.lines(keys, name, first + 1, tail)
-        return Reading(record, receipts, tuple(entries), first)
+        shards: dict[int, list[Task]] = {}
+        for task in tasks:
+            shards.setdefault(split_id(task.incident)[0], []).append(task)
+        found: dict[Task, Reading] = {}
+        for shard, own in shards.items():
+            wanted = [(task.incident, task.task.startswith("notify:")) for task in own]
+            found |= zip(own, await self._readers[shard].read(wanted), strict=True)
+        return [found[task] for task in tasks]
 
     async def receipts(self, incident: str) -> dict[str, Receipt]:
         """Return what each notifier has of an incident; ``lost`` where that cannot be read."""
@@ -324,14 +266,6 @@ class TaskStore:
             late = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
             found[lane] = max(found.get(lane, 0.0), late)
         return found
-
-
-def _notifiers(record: bytes, name: str) -> tuple[str, ...]:
-    """Return the notifiers that an incident pages, () where its record cannot be read either."""
-    try:
-        return tuple(decode_incident(record, name).pages)
-    except (DamagedRecordError, StoreUnavailableError):
-        return ()
 
 
 def _is_leased(state: bytes, now: int) -> bool:

@@ -250,6 +250,24 @@ async def test_nothing_is_asked_where_it_is_switched_off(start: Any, service: Fa
     assert service.calls == []
 
 
+async def test_what_nothing_is_known_of_is_not_asked_about(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.enrichment.recent_changes.FRESH_S", 3_600.0)
+    app = await start()
+    # Nobody knows yet, and what is found out holds for the next ones.
+    await _context(app, await app.fire())
+    for number in range(5):
+        name = await app.fire(alert(f"New{number}"), group=f"g{number}")
+        assert "enrich" not in (await app.incident(name))["timers"]
+    assert await _count(app, "changes", "empty") == 1
+    await app.post({"summary": "deploy v2"}, "/v1/changes")
+    told = await app.fire(alert("Other"), group="told")
+    assert [one["text"] for one in await _context(app, told, "changes")] == [
+        "less than a minute before: deploy v2"
+    ]
+
+
 async def test_each_episode_has_a_context_of_its_own(start: Any) -> None:
     app = await start()
     await app.post({"summary": "deploy v1"}, "/v1/changes")

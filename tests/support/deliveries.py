@@ -52,6 +52,7 @@ class Scripted:
 
     kind = "scripted"
     timeout = 10.0
+    repeatable = False
 
     def __init__(self, name: str, steps: int = 3) -> None:
         self.name = name

@@ -74,6 +74,9 @@ class _Said:
     name = "runbook"
     ttl = 300.0
 
+    def may_find(self, _incident: Incident) -> bool:
+        return True
+
     def key(self, incident: Incident) -> str:
         return incident.id
 

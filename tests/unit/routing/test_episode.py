@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from routing import episode
 from routing.alert import Alert
+from routing.incident import Incident
 from routing.incident_parts import AUTOMATIC, Actor, Deadline, Finding, Part, Pin, Unreached
 from routing.rules import Rules
 from tests.support.builders import MINUTE, NOW, alert, rules
@@ -90,6 +92,24 @@ def test_what_is_over_before_it_is_told_is_closed_and_pages_nobody() -> None:
     assert (after.resolved_at, after.resolved_by) == (NOW, AUTOMATIC)
     assert after.timers == {"forget": NOW + 90 * MINUTE}
     assert names(made) == ["incidents_total"]
+
+
+@pytest.mark.parametrize("worth", [True, False])
+def test_nothing_is_looked_for_where_nothing_is_to_be_found(*, worth: bool) -> None:
+    asked: list[str] = []
+
+    def worth_asking(incident: Incident) -> bool:
+        asked.append(f"{incident.state} {incident.title}")
+        return worth
+
+    found = msgspec.structs.replace(FULL, worth_asking=worth_asking)
+    made = fresh(alert())
+    episode.begin(made, found, [alert()], fired=False)
+    assert ("enrich" in made.incident.timers) is worth
+    assert asked == ["triggered HighErrorRate"]
+    without = msgspec.structs.replace(found, enrich=False)
+    episode.begin(fresh(alert()), without, [alert()], fired=False)
+    assert len(asked) == 1
 
 
 # Coming again.
