@@ -146,7 +146,7 @@ async def run_all(*, quick: bool, seconds: int) -> dict[str, Any]:
             ):
                 home = Path(folder) / module
                 home.mkdir()
-                async with _service(home, module) as (rig, service):
+                async with service_of(home, module) as (rig, service):
                     await until(lambda: _listens(rig, bare_port), 20, "the bare handler answers")
                     floor = Measured(bare_port, [bare.pid])
                     found[tag] = await measure(floor, service, quick=quick, tag=tag)
@@ -165,7 +165,7 @@ async def _listens(rig: Rig, port: int) -> bool:
         return False
 
 
-class _service:  # noqa: N801 - used as a function
+class service_of:  # noqa: N801 - used as a function
     """The real service without accounts: deliveries go to the ``log`` notifier."""
 
     def __init__(self, folder: Path, module: str, **env: str) -> None:

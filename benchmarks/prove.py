@@ -41,6 +41,7 @@ PROOFS = (
     "steps",
     "lists",
     "many",
+    "flat",
     "ingest",
     "fresh",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.bodies import mixed
-from benchmarks.ingest import CONNECTIONS, Measured, _service
+from benchmarks.ingest import CONNECTIONS, Measured, service_of
 from benchmarks.load import run_load
 from tests.support.fakes.otlp import FakeCollector
 
@@ -41,7 +41,7 @@ async def run(rounds: int) -> None:
                     "LLM_IM__TRACING__SERVICE_NAME": name,
                     "OTEL_BSP_SCHEDULE_DELAY": "200",
                 }
-                service = _service(home, "benchmarks.ingest_only", **(env if ratio else {}))
+                service = service_of(home, "benchmarks.ingest_only", **(env if ratio else {}))
                 _rig, measured[name] = await stack.enter_async_context(service)
             costs: dict[str, list[float]] = {name: [] for name in measured}
             for number in range(rounds):

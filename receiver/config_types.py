@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from receiver.text.numbers import whole
 from routing.config.base import Url
+
+PORT_MAX = 65_535
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -17,9 +20,9 @@ def split_address(address: str) -> tuple[str, int]:
     """
     host, colon, port = address.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
-    number = int(port) if port.isascii() and port.isdigit() else -1
+    number = whole(port, PORT_MAX, 0)
     known = _is_ip_v6(host[1:-1]) if bracketed else re.fullmatch(r"[A-Za-z0-9._-]*", host)
-    if not colon or not known or not 0 <= number <= 65_535:  # noqa: PLR2004 - the highest port
+    if not colon or not known or number is None:
         raise ValueError("not host:port with a port of 0 to 65535 (for example 127.0.0.1:8080)")
     return (host[1:-1] if bracketed else host), number
 
@@ -41,11 +44,6 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def is_user_id(text: str) -> bool:
-    """Return whether a text is a Slack user id (docs.slack.dev: they begin with U or W)."""
-    return bool(re.fullmatch(r"[UW][A-Z0-9]{1,20}", text))
 
 
 def _address(value: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import yaml
 
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_MERGE = "tag:yaml.org,2002:merge"
 _STANDARD = "tag:yaml.org,2002:"
 _QUOTE = "put a value that begins with ! or * or & into quotes"
 Path = tuple[str | int, ...]
@@ -88,9 +89,10 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        # What is merged comes first, wherever it stands: what overrides it has a line of its own.
+        for key_node, value_node in sorted(node.value, key=lambda pair: pair[0].tag != _MERGE):
             line = _line(key_node.start_mark)
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == _MERGE:
                 merged.update(self._merge(value_node, path))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):

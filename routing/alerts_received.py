@@ -4,10 +4,13 @@ How copies of one alert are joined is in ``interval``; a firing copy of what is 
 is known is an echo, or news, and waits (``echo``).
 """
 
+from collections import ChainMap
+
 from routing import echo, interval, reach, status_page
 from routing.actions.merge import follow_merged, is_merged_open
 from routing.alert import Alert, summarized
-from routing.alerts_told import RESOLVED_KEPT, bounded, say_changes, say_summarized
+from routing.alerts import Alerts
+from routing.alerts_told import RESOLVED_KEPT, bound, say_changes, say_summarized
 from routing.always_firing import REASON
 from routing.decision import Decision, Draft
 from routing.episode import begin, end, fires_on, firing_again, reopen
@@ -116,11 +119,12 @@ def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
 def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rules: Rules) -> bool:
     """Join the copies into the draft's alerts; return whether anything is different now."""
     start = draft.start
-    alerts, former = dict(start.alerts), dict(start.former)
+    alerts, former = Alerts.of(start.alerts), dict(start.former)
     suspected, told_again = dict(start.suspected), list[Alert]()
+    news: dict[str, Alert] = {}
     for copy in incoming:
         key = copy.fingerprint
-        known = alerts.get(key) or former.get(key)
+        known = news.get(key) or alerts.get(key) or former.get(key)
         joined = interval.join(known, copy, draft.now)
         suspect = suspected.get(key)
         if joined.resolved and not copy.resolved and event.kind == "alert":
@@ -136,12 +140,15 @@ def _merge(draft: Draft, event: AlertsReceived, incoming: tuple[Alert, ...], rul
             or (copy.resolved and echo.is_contradicted(suspect, copy, known, joined, draft.now))
         ):
             del suspected[key]
-        here = key in alerts or key not in former or not joined.resolved
-        (alerts if here else former)[key] = joined
+        here = key in news or key in alerts or key not in former or not joined.resolved
+        (news if here else former)[key] = joined
     if start.is_open and any(key not in start.suspected for key in suspected):
         # Too many contradictions are no echoes: it comes and goes, and whoever tells is behind.
-        told_again += echo.believe_flapping(draft, alerts, suspected, rules)
-    alerts = bounded(alerts, suspected)
+        told_again += echo.believe_flapping(draft, ChainMap(news, alerts), suspected, rules)
+    news = {key: alert for key, alert in news.items() if alert != alerts.get(key)}
+    if news or suspected != start.suspected:
+        alerts = alerts.changed(news)
+        bound(alerts, suspected)
     if alerts != start.alerts:
         draft.set(alerts=alerts)
         say_summarized(draft)
@@ -171,7 +178,7 @@ def follow_alerts(draft: Draft, rules: Rules, *, fired: bool = False) -> Reason:
         return end(draft, rules)
     draft.set(by_hand=False)
     fires_on(draft, rules)
-    joined = say_changes(draft, firing)
+    joined = say_changes(draft)
     reason = reprioritise(draft, rules, firing)
     if reason != "priority_raised":
         page_growth(draft, rules, after_silence=joined and draft.start.stale_at > 0)
@@ -209,4 +216,4 @@ def _forget_suppressed(draft: Draft, rules: Rules) -> None:
     if quiet != suppressed:
         draft.set(suppressed=quiet)
     if anew:
-        draft.set(alerts={**alerts, **anew})
+        draft.set(alerts=Alerts.of(alerts).changed(anew))

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from operator import attrgetter
 
-from routing import interval
 from routing.alert import Alert, is_summarized, summarized
+from routing.alerts import URGENCY, Alerts
 from routing.decision import Draft
-from routing.incident import COMPLETE_KEPT, describe
+from routing.incident import COMPLETE_KEPT, Incident, describe
 from routing.incident_parts import Suspect
 from routing.vocabulary import Kind
 
@@ -25,38 +25,35 @@ def say_summarized(draft: Draft) -> None:
         draft.say(Kind.SUMMARIZED, words)
 
 
-def bounded(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
-    """Return the alerts without what is over for long, and of too many only the state.
+def bound(alerts: Alerts, suspected: Mapping[str, Suspect]) -> None:
+    """Drop of alerts just made what is over for long; of too many keep only the state.
 
-    Which ones depends on the alerts alone, not on the order they came in.
+    Which ones depends on the alerts alone, not on the order they came in. What these alerts were
+    made of was bounded already.
     """
     if len(alerts) <= RESOLVED_KEPT:
-        return alerts
-    alerts = _without_oldest(alerts, suspected)
+        return
+    if len(alerts.over) > RESOLVED_KEPT:
+        ended = [alert.fingerprint for alert in alerts.ended if alert.fingerprint not in suspected]
+        alerts.amend({}, ended[:-RESOLVED_KEPT])
     if len(alerts) <= COMPLETE_KEPT:
-        return alerts
-    ranked = sorted(alerts.values(), key=_RANK)
-    return alerts | {
-        one.fingerprint: summarized(one) for one in ranked[COMPLETE_KEPT:] if not is_summarized(one)
-    }
+        return
+    news = alerts.news
+    # What is new pushes as many out of the first places, and may itself be behind them.
+    pushed = alerts.ranked(COMPLETE_KEPT, COMPLETE_KEPT + len(news))
+    last = _RANK(alerts.ranked(COMPLETE_KEPT - 1, COMPLETE_KEPT)[0])
+    behind = [alerts[key] for key in news if key in alerts and _RANK(alerts[key]) > last]
+    alerts.amend(
+        {one.fingerprint: summarized(one) for one in (*pushed, *behind) if not is_summarized(one)}
+    )
 
 
-def _without_oldest(alerts: dict[str, Alert], suspected: Mapping[str, Suspect]) -> dict[str, Alert]:
-    resolved = [alert for key, alert in alerts.items() if alert.resolved and key not in suspected]
-    resolved.sort(key=lambda alert: (interval.last_end(alert), alert.fingerprint))
-    forgotten = {alert.fingerprint for alert in resolved[:-RESOLVED_KEPT]}
-    return {key: alert for key, alert in alerts.items() if key not in forgotten}
-
-
-def say_changes(draft: Draft, firing: list[Alert]) -> bool:
+def say_changes(draft: Draft) -> bool:
     """Say what joined and left, a line for all of it; return whether any joined.
 
     Whoever has the incident is told in its thread of what joins; a storm is not a page of timeline.
     """
-    before = {alert.fingerprint for alert in draft.start.firing()}
-    after = {alert.fingerprint: alert for alert in firing}
-    joined = [alert for key, alert in after.items() if key not in before]
-    left = len(before - after.keys())
+    joined, left = _moved(draft.start, draft.incident)
     parts = []
     if joined:
         names = ", ".join(describe(alert) for alert in joined[:3])
@@ -67,6 +64,19 @@ def say_changes(draft: Draft, firing: list[Alert]) -> bool:
     if parts:
         draft.say(Kind.JOINED if _is_news(draft, joined) else Kind.ALERTS_CHANGED, "; ".join(parts))
     return bool(joined)
+
+
+def _moved(before: Incident, after: Incident) -> tuple[list[Alert], int]:
+    """Return what fires and did not before, most urgent first, and how many fire no longer."""
+    touched = Alerts.of(after.alerts).different(before.alerts)
+    touched |= {*before.suppressed, *after.suppressed}
+    joined, left = list[Alert](), 0
+    for key in touched:
+        was, now = before.fires(key), after.fires(key)
+        if now and not was:
+            joined.append(after.alerts[key])
+        left += was and not now
+    return sorted(joined, key=URGENCY), left
 
 
 def _is_news(draft: Draft, joined: list[Alert]) -> bool:

@@ -8,7 +8,7 @@ after ``echo_window`` when nobody told of that start before, or when it is told 
 Where it comes and goes all the time (``flapping``), such starts are no echoes and count at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 
 import msgspec
 
@@ -56,7 +56,7 @@ def is_contradicted(
 
 
 def believe_flapping(
-    draft: Draft, alerts: dict[str, Alert], suspected: dict[str, Suspect], rules: Rules
+    draft: Draft, alerts: MutableMapping[str, Alert], suspected: dict[str, Suspect], rules: Rules
 ) -> list[Alert]:
     """Count new suspects as a change; believe those of starts not told before, if it flaps.
 

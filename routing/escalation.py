@@ -67,14 +67,8 @@ def start_clocks(draft: Draft, clock: Clock, reason: PageReason, skip: str = "")
 
 def count_firing(draft: Draft) -> int:
     """Return how many alerts fire, with those of merged incidents."""
-    suppressed = draft.incident.suppressed
-    alerts = draft.incident.alerts
-    firing = sum(
-        not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
-        for alert in alerts.values()
-    )
     parts = draft.incident.parts
-    return firing + sum(part.firing for part in parts.values())
+    return len(draft.incident.firing()) + sum(part.firing for part in parts.values())
 
 
 def _inform(draft: Draft, clock: Clock, reason: PageReason) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 _DIGEST = re.compile(r"[0-9a-f]{16}").fullmatch
+_NUMBER_DIGITS = 18
+"""Of a shard or a generation: what is longer nobody has written."""
 _SEPARATOR = "\x1f"
 """Cannot occur in an identity's parts: the payload parser strips control characters."""
 
@@ -57,7 +59,10 @@ def group_stem(group: Group, shards: int) -> str:
 def split_id(incident: str) -> tuple[int, str, int]:
     """Return (shard, digest, generation); ValueError for anything that is not an incident id."""
     shard, digest, generation = incident.split("-")
-    plain = all(part.isascii() and part.isdigit() for part in (shard, generation))
-    if not plain or not _DIGEST(digest):
+    if not _is_number(shard) or not _is_number(generation) or not _DIGEST(digest):
         raise ValueError(f"not an incident id: {incident!r}")
     return int(shard), digest, int(generation)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS

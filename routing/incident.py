@@ -5,12 +5,12 @@ the version it was made from stale.
 """
 
 from collections.abc import Iterable, Mapping
-from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
 from routing.alert import Alert, Time
+from routing.alerts import Alerts
 from routing.group import Group
 from routing.incident_parts import (
     INFORMED,
@@ -183,6 +183,13 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Return the alerts somebody still counts as firing, here or in the target of a merge."""
         return firing_of(self.alerts, {}) if self.merged_into else self.firing()
 
+    def fires(self, fingerprint: str) -> bool:
+        """Return whether an alert fires and nobody silenced it."""
+        alert = self.alerts.get(fingerprint)
+        if alert is None or alert.resolved:
+            return False
+        return not self.suppressed or self.suppressed.get(fingerprint) != alert.starts_at
+
     def complete_alerts(self) -> list[Alert]:
         """Return the alerts that are worth showing: all of few, of many those with labels."""
         return labelled(self.alerts.values(), len(self.alerts))
@@ -192,19 +199,15 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return firing_of(self.alerts, self.suppressed)
 
 
-_URGENCY = attrgetter("priority", "starts_at", "fingerprint")
+def firing_of(alerts: dict[str, Alert], suppressed: Mapping[str, int]) -> list[Alert]:
+    """Return the alerts that fire and that nobody silenced, most urgent first, then oldest.
 
-
-def firing_of(alerts: Mapping[str, Alert], suppressed: Mapping[str, int]) -> list[Alert]:
-    """Return the alerts that fire and that nobody silenced, most urgent first, then oldest."""
-    alive = [
-        alert
-        for alert in alerts.values()
-        if not alert.resolved and suppressed.get(alert.fingerprint) != alert.starts_at
-    ]
-    if len(alive) > 1:
-        alive.sort(key=_URGENCY)
-    return alive
+    Nobody may change the list.
+    """
+    alive = Alerts.of(alerts).alive
+    if not suppressed:
+        return alive
+    return [one for one in alive if suppressed.get(one.fingerprint) != one.starts_at]
 
 
 def labelled(alerts: Iterable[Alert], among: int) -> list[Alert]:

@@ -114,7 +114,9 @@ def _is_of(start: Start, at: int, end: End) -> bool:
 
 def last_end(alert: Alert | None) -> int:
     """Return when the alert was over for the last time as far as is known (ms), 0 for never."""
-    return _last(_told(alert)[1]).by
+    if alert is None or alert.past is not None:
+        return _last(_told(alert)[1]).by
+    return max(alert.ends_at, alert.starts_at) if alert.resolved else _NEVER.by
 
 
 def _own_start(resolved: Alert) -> int:
@@ -138,6 +140,8 @@ def _same_times(known: Alert, copy: Alert) -> bool:
         known.starts_at == copy.starts_at > 0
         and known.resolved is copy.resolved
         and known.ends_at == copy.ends_at
+        # One that tells its end in the place of its start has no start that could be the same.
+        and _own_start(copy) > 0
     )
 
 
@@ -228,9 +232,10 @@ def _join_end(starts: dict[int, Start], ends: list[End], copy: Alert, now: int) 
         # Told again of a firing that had ended before what fires now began.
         upto = starts[at].began
     elif ends and not _alive(starts.values(), ends):
-        upto = _last(ends).at  # it was over before
+        # It was over before; a start that lies ahead, and is told with it, is over too.
+        upto = max(_last(ends).at, at if at > _bound(at, now) else 0)
     else:
-        upto = max(now, *starts) if starts else now
+        upto = max(now, at, *starts)
     if at:
         _add(starts, at, copy, now)
     known = next((one for one in ends if one.at == upto), None)
@@ -263,12 +268,13 @@ def _joined(known: Alert | None, copy: Alert, starts: dict[int, Start], ends: li
     shown = copy
     if known is not None and not _shows(known, copy, end, fires=bool(alive)):
         shown = known
+    # Only what is kept says anything, or the next copy would find it changed.
+    alive, over = _bounded(alive), _kept(over, ends, fires=bool(alive))
     if alive:
-        counted, since = alive, max(alive, key=_moment).at
+        counted, since = alive, alive[-1].at
     else:
-        counted, since = _of_last(over, ends), max(starts, default=0)
+        counted, since = _of_last(over, ends), max((one.at for one in over), default=0)
     lead = min(counted, key=lambda one: (one.priority, -one.at), default=None)
-    alive, over = _bounded(alive), sorted(over, key=_moment)[-STARTS_KEPT:]
     return msgspec.structs.replace(
         shown,
         starts_at=since,
@@ -292,15 +298,29 @@ def _of_last(over: list[Start], ends: list[End]) -> list[Start]:
     return [one for one in over if all(_is_after(one, end) for end in ends[:-1])] or over
 
 
-def _bounded(alive: list[Start]) -> list[Start]:
+def _kept(over: list[Start], ends: list[End], *, fires: bool) -> list[Start]:
+    """Return the latest starts of what is over; what the last end ended stays as urgent as it was.
+
+    While something ``fires``, that is all the same.
+    """
+    over = sorted(over, key=_moment)
+    if fires or len(over) <= STARTS_KEPT:
+        return over[-STARTS_KEPT:]
+    last = _of_last(over, ends)
+    before, last = [one for one in over if one not in last], _bounded(last)
+    room = STARTS_KEPT - len(last)
+    return sorted((before[-room:] if room else []) + last, key=_moment)
+
+
+def _bounded(starts: list[Start]) -> list[Start]:
     """Return the latest starts; the urgency of those left out goes on."""
-    alive.sort(key=_moment)
-    while len(alive) > STARTS_KEPT:
-        first, second = alive[0], alive[1]
+    found = sorted(starts, key=_moment)
+    while len(found) > STARTS_KEPT:
+        first, second = found[0], found[1]
         if first.priority < second.priority:
             second = msgspec.structs.replace(second, priority=first.priority, reason=first.reason)
-        alive[:2] = [second]
-    return alive
+        found[:2] = [second]
+    return found
 
 
 def _past(starts: list[Start], ends: list[End]) -> Past | None:

@@ -13,7 +13,7 @@ import msgspec
 from routing.actions.merge import UNTOLD
 from routing.decision import Draft
 from routing.duration import format_moment
-from routing.incident import OPEN_STATES, labelled
+from routing.incident import COMPLETE_KEPT, OPEN_STATES, labelled
 from routing.incident_parts import Publication, PublicUpdate
 from routing.rules import Rules
 from routing.status_rule import StatusRule, joined, listed
@@ -133,10 +133,8 @@ def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
     """Return component -> impact of what fires here."""
     if draft.incident.priority not in rule.priorities:
         return {}
-    return rule.hit(
-        (alert.labels for alert in labelled(draft.incident.firing(), len(draft.incident.alerts))),
-        draft.incident.priority,
-    )
+    named = labelled(draft.incident.firing()[:COMPLETE_KEPT], len(draft.incident.alerts))
+    return rule.hit((alert.labels for alert in named), draft.incident.priority)
 
 
 def _of_parts(draft: Draft) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from routing import clocks, echo, escalation, interval, reach, status_page
 from routing.actions.merge import told_target
 from routing.actions.snooze import wake
+from routing.alerts import Alerts
 from routing.alerts_received import follow_alerts
 from routing.decision import Draft
 from routing.duration import format_duration
@@ -196,7 +197,7 @@ def _end_elsewhere(draft: Draft, elsewhere: Mapping[str, str]) -> bool:
         names = sorted({describe(of) for key, of in moved.items() if elsewhere[key] == incident})
         draft.say(Kind.CONTINUED, f"Reported in {incident} now: {', '.join(names[:5])}")
     over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in moved}
-    draft.set(alerts={**alerts, **over})
+    draft.set(alerts=Alerts.of(alerts).changed(over))
     return True
 
 
@@ -217,7 +218,7 @@ def _ask_alertmanager(draft: Draft, answers: Mapping[str, Seen], rules: Rules) -
     if not gone or not rules.resolve_gone:
         return Reason.STALE if said else Reason.STILL_REPORTED
     over = {key: interval.end_now(alerts[key], draft.now, known=False) for key in gone}
-    draft.set(alerts={**alerts, **over})
+    draft.set(alerts=Alerts.of(alerts).changed(over))
     return follow_alerts(draft, rules)
 
 
@@ -252,7 +253,7 @@ def _echo(draft: Draft, event: TimerDue, rules: Rules) -> Reason:
         key: interval.believe(alerts.get(key) or former.get(key), one.alert, one.since, draft.now)
         for key, one in ripe.items()
     }
-    draft.set(alerts={**alerts, **believed})
+    draft.set(alerts=Alerts.of(alerts).changed(believed))
     names = echo.named(one.alert for one in ripe.values())
     draft.say(Kind.ECHO_BELIEVED, f"It fires although its end was reported: {names}")
     return follow_alerts(draft, rules)

@@ -5,11 +5,12 @@ A rise of the priority pages anew; a fall pages nobody, and is held back while t
 
 from routing import clocks
 from routing.alert import Alert
+from routing.alerts import Alerts
 from routing.decision import Draft
 from routing.escalation import arm_next, start_clocks
 from routing.flapping import count_change, held, wait_for_quiet
 from routing.group import Group
-from routing.incident import describe, labelled
+from routing.incident import COMPLETE_KEPT, describe, labelled
 from routing.incident_parts import Actor
 from routing.rules import Rules
 from routing.severity import canonical
@@ -40,7 +41,7 @@ def name_incident(draft: Draft, rules: Rules, shown: list[Alert]) -> None:
 
 
 def _flood_title(group: Group, shown: list[Alert]) -> str:
-    known = labelled(shown, len(shown))
+    known = labelled(shown[:COMPLETE_KEPT], len(shown))
     groups = len({alert.source_group for alert in known})
     # Of alerts that are only counted nobody knows which group they are of.
     more = "" if len(known) == len(shown) else " or more"
@@ -54,7 +55,7 @@ def classified(draft: Draft, rules: Rules, shown: list[Alert]) -> tuple[str, str
     lead = shown[0]
     priority, reason = lead.priority, lead.priority_reason
     if rules.classify_group is not None:
-        for alert in labelled(shown, len(draft.incident.alerts)):
+        for alert in labelled(shown[:COMPLETE_KEPT], len(draft.incident.alerts)):
             priority, reason = min(
                 (priority, reason),
                 rules.classify_group(alert, len(shown)),
@@ -109,7 +110,8 @@ def keep_priority(draft: Draft) -> None:
     alerts = draft.incident.alerts
     if not alerts or draft.incident.pin is not None:
         return
-    lead = min(alerts.values(), key=lambda alert: (alert.priority, alert.starts_at))
+    first = (*Alerts.of(alerts).alive[:1], *Alerts.of(alerts).over[:1])
+    lead = min(first, key=lambda alert: (alert.priority, alert.starts_at))
     if lead.priority != draft.incident.priority:
         draft.set(priority=lead.priority, priority_reason=lead.priority_reason)
 

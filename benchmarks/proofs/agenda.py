@@ -93,6 +93,7 @@ async def _deadlines(report: Report) -> None:
             LLM_IM__PAGERDUTY__ROUTING_KEY="",
             LLM_IM__LOG__LEVEL="error",
             LLM_IM__PRIORITIES__P1__ACKNOWLEDGE_WITHIN="30s",
+            LLM_IM__PRIORITIES__P1__DELIVER_WITHIN="20s",
         )
         path = EmbeddedValkey(rig.storage / "valkey").socket_path
         redis: Any = Redis(unix_socket_path=str(path))

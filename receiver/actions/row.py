@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from receiver.errors import PayloadError
+from receiver.roles import Role
 from receiver.text.numbers import whole
 from routing.duration import parse_duration
 from routing.incident import Incident
@@ -117,7 +118,7 @@ class Action(NamedTuple):
     ``at_once``: a button does it without a form; ``confirm`` is asked before. ``note`` stands under
     the form. ``command``: its short name on the command line. ``answers``: what the API may say of
     it, in Markdown. ``of_episode`` False: it holds
-    whatever the incident did since it was on the screen.
+    whatever the incident did since it was on the screen. ``role``: which credentials may.
     """
 
     body: type[Body]
@@ -135,6 +136,7 @@ class Action(NamedTuple):
     command: str = ""
     answers: str = ""
     of_episode: bool = True
+    role: Role = Role.RESPONDER
 
     def form(self, time: Input) -> tuple[Field, ...]:
         """Return the fields that a form asks for; of a duration and a moment, the kind ``time``."""

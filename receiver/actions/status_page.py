@@ -5,6 +5,7 @@ from typing import Any
 
 from receiver.actions.row import TEXT_MAX, Action, Body, Field, Input, Request, check_text
 from receiver.errors import PayloadError
+from receiver.roles import Role
 from routing.incident import Incident
 from routing.person_event import PersonEvent, StatusHidden, StatusUpdated
 from routing.status_rule import IMPACT_WORDS, IMPACTS, STATUSES
@@ -164,6 +165,7 @@ STATUS_ACTIONS: Mapping[str, Action] = {
             "`components` those the alerts are about. `hidden`: withdrawn, show it "
             "first"
         ),
+        role=Role.PUBLISHER,
     ),
     HIDE: Action(
         StatusHideBody,
@@ -176,6 +178,7 @@ STATUS_ACTIONS: Mapping[str, Action] = {
         at_once=True,
         done="Removed from the status page.",
         answers="`status_hidden`; `unchanged`, `not_published`, `no_such_update`",
+        role=Role.PUBLISHER,
     ),
     SHOW: Action(
         StatusHideBody,
@@ -191,5 +194,6 @@ STATUS_ACTIONS: Mapping[str, Action] = {
             "`status_shown`: on it again (a title that came with an update stays until "
             "another is given); as above"
         ),
+        role=Role.PUBLISHER,
     ),
 }

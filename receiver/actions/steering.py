@@ -16,8 +16,8 @@ from receiver.actions.row import (
     is_open,
     read_until,
 )
-from receiver.config_types import is_user_id
 from receiver.errors import PayloadError
+from receiver.text.ids import is_user_id
 from routing.alert import PRIORITIES
 from routing.incident import Incident
 from routing.incident_parts import Actor

@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from receiver.alertmanager.config import AlertmanagerConfig
-from receiver.http_client import HttpClient, TooLongError, authorization, proxy_of
+from receiver.http_client import HttpClient, TooLongError, authorization
+from receiver.proxies import proxy_of
 
 
 class UnusableError(Exception):

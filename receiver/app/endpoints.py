@@ -84,6 +84,7 @@ def _webhook(
         service.heartbeats,
         hints,
         settings.web.max_alerts,
+        service.access.owner_of,
     )
 
 

@@ -218,7 +218,7 @@ class Service:
         self.tasks = TaskStore(self.redis, shards, self.clock.now)
         self.figures = FigureStore(self.redis, shards)
         self.unreached = Unreached(store, self.conditions)
-        self.access = Access(settings.web.credentials)
+        self.access = Access(settings.web.credentials, self.clock.now)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self.catalogue = catalogue
         self.hold(settings)

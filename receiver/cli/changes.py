@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from receiver.cli.client import ago, call, formats_option, print_json, token_option, url_option
+from receiver.text.columns import aligned
 from receiver.text.visible import plain
 
 
@@ -59,10 +60,11 @@ def list_changes(output: str, url: str, token: str) -> None:
     if output == "json":
         print_json(answer)
         return
+    rows = []
     for change in answer["changes"]:
         where = " ".join(f"{key}={value}" for key, value in change["labels"].items())
-        click.echo(
-            f"{ago(change['at']):>5} ago  {plain(change['summary'])}  {plain(where)}".rstrip()
-        )
+        rows.append((f"{ago(change['at'])} ago", change["summary"], where))
+    for line in aligned(rows, "><<"):
+        click.echo(line)
     if not answer["changes"]:
         click.echo("no changes in the last week")

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import requests
 from click.core import ParameterSource
 
-from receiver.http_client import follow_proxies
+from receiver.cli.asking import ERRORS, Answer, ask, without_secrets
 from receiver.text.visible import plain
 
-TIMEOUT_S = 10.0
 DEFAULT_URL = "http://127.0.0.1:8080"
-AGENT = "incident-manager-cli"
+REFUSED, CONFLICT = 400, 409
+"""Statuses of answers: from the first on they are errors, but for the second, which is a result.
+"""
 
 formats_option = click.option(
     "-o",
@@ -77,43 +77,39 @@ token_option = click.option(
 )
 
 
-def call(method: str, url: str, token: str, path: str, **more: Any) -> Any:
+def call(
+    method: str, url: str, token: str, path: str, *, params: Any = None, json: Any = None
+) -> Any:
     """Return the JSON of an answer; ClickException with the words of one that is an error."""
-    return _body(_request(method, url, token, path, **more))
+    return _body(_asked(method, url, token, path, params=params, body=json))
 
 
 def call_text(url: str, token: str, path: str, params: dict[str, str]) -> str:
     """Return the text of what is asked for; ClickException as for ``call``."""
-    answer = _request("GET", url, token, path, params=params)
-    if not answer.ok:
+    answer = _asked("GET", url, token, path, params=params)
+    if answer.status >= REFUSED:
         _body(answer)
-    # What is sent is UTF-8; requests would guess otherwise for text without a charset.
-    return answer.content.decode("utf-8", "replace")
+    return answer.body.decode("utf-8", "replace")
 
 
-def _request(method: str, url: str, token: str, path: str, **more: Any) -> requests.Response:
-    headers = {"User-Agent": AGENT}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
+def _asked(method: str, url: str, token: str, path: str, **more: Any) -> Answer:
     try:
-        with requests.Session() as session:
-            follow_proxies(session)
-            return session.request(
-                method, url.rstrip("/") + path, headers=headers, timeout=TIMEOUT_S, **more
-            )
-    except requests.RequestException as error:
-        raise click.ClickException(f"no answer from {url}: is it running? ({error})") from None
+        return ask(method, url.rstrip("/") + path, token, **more)
+    except ERRORS as error:
+        shown = without_secrets(url)
+        raise click.ClickException(f"no answer from {shown}: is it running? ({error})") from None
 
 
-def _body(answer: requests.Response) -> Any:
+def _body(answer: Answer) -> Any:
     try:
-        body = answer.json()
+        body = json.loads(answer.body)
     except ValueError:
-        body = {"error": answer.text.strip()}
-    if answer.status_code >= 400 and answer.status_code != 409:  # noqa: PLR2004 - 409 is a result
+        body = {"error": answer.body.decode("utf-8", "replace").strip()}
+    if answer.status >= REFUSED and answer.status != CONFLICT:
+        body = body if isinstance(body, dict) else {"error": body}
         place = body.get("place")
         where = f"{plain(place)}: " if place else ""
-        raise click.ClickException(f"{answer.status_code}: {where}{body.get('error', body)}")
+        raise click.ClickException(f"{answer.status}: {where}{plain(str(body.get('error', body)))}")
     return body
 
 

@@ -3,7 +3,7 @@
 Routes that mean the same are one part of it, or hundreds of them would say little.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -17,13 +17,16 @@ from receiver.settings.meaning import (
     offsets,
 )
 from receiver.settings.model import Settings
+from receiver.text.columns import aligned
 from receiver.text.visible import plain
 from routing.config.response import DOUBLED
 from routing.meaning import PlannedPage, Recipient
 
 _NAMED = 20
 """Routes of one meaning that are named one by one."""
-_COLUMNS = "  {:<9} {:<5} {:<26} {:<10} {}"
+_HEAD = ("PRIORITY", "STEP", "WHEN", "HOURS", "WHO")
+_LEAST = (9, 5, 26, 10)
+"""Cells of the columns, so that those of all routes stand below each other."""
 
 
 def show(settings: Settings) -> None:
@@ -39,7 +42,7 @@ def lines(settings: Settings) -> Iterator[str]:
     for routes in _alike(meaning(settings)):
         yield ""
         yield from _names(routes)
-        yield _COLUMNS.format("PRIORITY", "STEP", "WHEN", "HOURS", "WHO")
+        yield _columns([_HEAD])[0]
         own = routes[0].own_priority
         for row in routes[0].rows:
             if own in (None, row.priority):
@@ -90,15 +93,22 @@ def _row(row: Row) -> Iterator[str]:
     plan = row.plan
     fixed = offsets(plan)
     first = row.priority
+    cells = []
     for number, page in enumerate(plan.pages()):
         if page.round > 1:
             break
         when = _when(row, page, fixed[number] if fixed and number < len(fixed) else None)
         who = ", ".join(_recipient(to) for to in page.notify)
-        yield _COLUMNS.format(first, page.step, when, row.calendar if plan.quiet else "any", who)
+        cells.append((first, str(page.step), when, row.calendar if plan.quiet else "any", who))
         first = ""
+    yield from _columns(cells)
     for words in (*_rounds(row), *_rest(row)):
         yield f"{'':<12}{words}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = aligned(rows, "<" * len(_HEAD), least=_LEAST, gap=" ")
+    return [f"  {line}" for line in lines]
 
 
 def _recipient(to: Recipient) -> str:

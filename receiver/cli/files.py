@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from receiver.paths import FOR_PEOPLE, files_for_people
+from receiver.text.columns import aligned
 
 
 @click.command()
@@ -52,12 +53,14 @@ def _chosen(names: Iterable[str]) -> dict[str, Path]:
 
 
 def _list(chosen: dict[str, Path]) -> None:
-    width = max(map(len, FOR_PEOPLE))
+    rows = []
     for name, words in FOR_PEOPLE.items():
         number = sum(one == name or one.startswith(f"{name}/") for one in chosen)
         if number:
             more = "" if name in chosen else f" ({number} files)"
-            click.echo(f"{name:<{width}}  {words}{more}")
+            rows.append((name, f"{words}{more}"))
+    for line in aligned(rows, "<<"):
+        click.echo(line)
     click.echo("Copy them with: incident-manager files --to FOLDER [NAME]...")
 
 

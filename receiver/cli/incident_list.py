@@ -6,12 +6,14 @@ import click
 
 from receiver.cli.client import ago, call, formats_option, print_json, token_option, url_option
 from receiver.cli.incidents import unreached
-from receiver.text.visible import plain
+from receiver.text.columns import aligned, cut
 from routing.alert import PRIORITIES
 from routing.incident import OPEN_STATES
 
 PAGE = 1_000
 """The most that the service gives at once."""
+TITLE_MAX = 100
+_HEAD = ("ID", "PRI", "STATE", "AGE", "ALERTS", "TITLE")
 
 
 @click.command("list")
@@ -59,12 +61,10 @@ def list_incidents(limit: int, output: str, url: str, token: str, **asked: Any) 
     if not rows:
         click.echo(f"no incidents ({_words(asked)})")
         return
-    click.echo(f"{'ID':<22} {'PRI':<4} {'STATE':<13} {'AGE':>5}  {'ALERTS':>6}  TITLE")
-    for row in rows:
-        click.echo(
-            f"{row['id']:<22} {row['priority']:<4} {row['state']:<13} "
-            f"{ago(row['opened_at']):>5}  {row['firing']:>6}  {plain(row['title'])[:100]}"
-        )
+    head, *lines = aligned([_HEAD, *map(_cells, rows)], "<<<>><")
+    click.echo(head)
+    for row, line in zip(rows, lines, strict=True):
+        click.echo(line)
         if row["unreached"]:
             click.echo(f"  ! {unreached(row['unreached'])[:200]}")
     if body["next"]:
@@ -72,6 +72,11 @@ def list_incidents(limit: int, output: str, url: str, token: str, **asked: Any) 
         click.echo(f"{len(rows)}{of}: the rest with --limit or --all")
     else:
         click.echo(f"{len(rows)} in all")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    opened, title = ago(row["opened_at"]), cut(row["title"], TITLE_MAX)
+    return row["id"], row["priority"], row["state"], opened, str(row["firing"]), title
 
 
 def _read(asked: dict[str, Any], limit: int | None, url: str, token: str) -> dict[str, Any]:

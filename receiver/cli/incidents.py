@@ -1,5 +1,6 @@
 """Commands that talk to a running service over its API."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from receiver.cli.client import (
     token_option,
     url_option,
 )
+from receiver.text.columns import aligned, cut
 from receiver.text.visible import plain
 
 
@@ -62,9 +64,20 @@ def show_incident(
     _show_alerts(body["alerts"], body["alerts_summarized"])
     _show_timeline(body["timeline"], body["timeline_total"])
     click.echo("deliveries")
-    for item in body["deliveries"]:
-        error = f"  last error: {plain(item['last_error'])}" if item["last_error"] else ""
-        click.echo(f"  {item['notifier']:<16} {item['state']}{error}")
+    _show_rows(
+        (
+            item["notifier"],
+            item["state"],
+            item["last_error"] and f"last error: {item['last_error']}",
+        )
+        for item in body["deliveries"]
+    )
+
+
+def _show_rows(rows: Iterable[Sequence[str | None]]) -> None:
+    found = [[cell or "" for cell in row] for row in rows]
+    for line in aligned(found, "<" * len(found[0]) if found else ""):
+        click.echo(f"  {line}")
 
 
 def unreached(found: dict[str, Any]) -> str:
@@ -87,19 +100,19 @@ def _show_timeline(entries: list[dict[str, Any]], total: int) -> None:
 def _show_findings(context: list[dict[str, Any]]) -> None:
     if context:
         click.echo("context")
-    for found in context:
-        link = f"  {found['url']}" if found["url"] else ""
-        click.echo(f"  {found['enricher']:<10} {plain(found['text'])}{link}")
+    _show_rows((found["enricher"], found["text"], found["url"]) for found in context)
 
 
-ALERTS_SHOWN = 50
+ALERTS_SHOWN, LABELS_MAX = 50, 160
 
 
 def _show_alerts(alerts: list[dict[str, Any]], summarized: int) -> None:
     click.echo("alerts")
+    rows = []
     for item in alerts[:ALERTS_SHOWN]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(item["labels"].items()))
-        click.echo(f"  {item['status']:<9} {item['priority']} {plain(labels)[:160]}")
+        rows.append((item["status"], item["priority"], cut(labels, LABELS_MAX)))
+    _show_rows(rows)
     more = len(alerts) - ALERTS_SHOWN
     if more > 0:
         click.echo(f"  ... {more} more: --output json")

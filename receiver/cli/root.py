@@ -45,8 +45,8 @@ COMMANDS = {
         "receiver.cli.incidents:incidents",
         "Look at incidents, acknowledge and resolve them.",
         (
-            "receiver.cli.actions:COMMANDS",
             "receiver.cli.incident_list:list_incidents",
+            "receiver.cli.actions:COMMANDS",
         ),
     ),
     "notify": Lazy("receiver.cli.checks.notify:notify", "Try how people are notified."),
@@ -64,10 +64,11 @@ COMMANDS = {
     "serve": Lazy("receiver.cli.serve:serve", "Receive alerts, page people, keep the clocks."),
     "slack": Lazy("receiver.cli.checks.slack:slack", "Look at what Slack needs."),
     "store": Lazy(
-        "receiver.cli.store:store",
+        "receiver.cli.store.command:store",
         "Check, repair, back up and restore what is stored.",
-        ("receiver.cli.store_copies:COMMANDS",),
+        ("receiver.cli.store.copies:COMMANDS",),
     ),
+    "token": Lazy("receiver.cli.token:token", "Draw tokens for web.credentials."),
     "validate-metrics": Lazy(
         "receiver.cli.checks.metrics.command:validate_metrics",
         "Check that every metric is there and can be true.",
@@ -97,13 +98,35 @@ class Root(click.Group):
             formatter.write_dl([(name, COMMANDS[name].help) for name in sorted(COMMANDS)])
 
 
+class Joined(click.Group):
+    """A group that others join, who are imported when the group itself has no such command."""
+
+    def __init__(self, group: click.Group, places: tuple[str, ...]) -> None:
+        super().__init__(group.name, group.commands, help=group.help, short_help=group.short_help)
+        self._places = list(places)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all."""
+        while self._places:
+            self._join()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, of whoever joined as early as need be."""
+        while cmd_name not in self.commands and self._places:
+            self._join()
+        return super().get_command(ctx, cmd_name)
+
+    def _join(self) -> None:
+        for one in _found(self._places.pop(0)):
+            self.add_command(one)
+
+
 def load(lazy: Lazy) -> click.Command:
-    """Return a command with those that join it."""
+    """Return a command; those that join it come when they are asked for."""
     (command,) = _found(lazy.place)
-    for place in lazy.more:
-        for one in _found(place):
-            if isinstance(command, click.Group) and one.name not in command.commands:
-                command.add_command(one)
+    if isinstance(command, click.Group) and lazy.more:
+        return Joined(command, lazy.more)
     return command
 
 

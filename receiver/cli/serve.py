@@ -12,20 +12,21 @@ from pathlib import Path
 import click
 
 from receiver.aio.off_the_loop import give_way_soon
-from receiver.app.memory import collect_seldom, keep_little
+from receiver.app.memory import collect_seldom, keep_little, spare_what_is_there
 from receiver.app.reload import Read
 from receiver.app.service import VERSION, Service
 from receiver.cli.client import DEFAULT_URL
 from receiver.cli.config_option import chosen_file, file_option
 from receiver.cli.hangups import Hangups
 from receiver.errors import ConfigError, IncidentManagerError
-from receiver.http_client import proxy_secrets
 from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
 from receiver.observability.logs import LEVELS, setup_logging
+from receiver.proxies import proxy_secrets
 from receiver.secrets import redact
 from receiver.settings.load import Loaded, read_settings
 from receiver.settings.model import Settings
 from receiver.settings.schema import secret_values
+from receiver.templates import prepare
 from routing.duration import format_duration
 
 
@@ -70,6 +71,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
     setup_logging(settings.log.level, settings.log.format)
     note_start(VERSION, str(file))
     note_doubts(loaded.warnings)
+    prepare()
     collect_seldom()
     give_way_soon()
     keep_little()
@@ -115,6 +117,7 @@ async def _serve(settings: Settings, reread: Read) -> None:
         with contextlib.suppress(NotImplementedError, AttributeError):
             loop.add_signal_handler(getattr(signal, name), handler)
     await service.start()
+    spare_what_is_there()
     try:
         reloads.begin()
         click.echo(_welcome(service), err=True)

@@ -13,8 +13,9 @@ import msgspec
 from receiver.engine.batch_queue import Outcome, Waiting
 from receiver.errors import StoreUnavailableError
 from receiver.observability.tracing import Tracing
-from receiver.store.commits import Write, stored_form
-from receiver.store.records.record import decode_incident
+from receiver.store.commits import Write
+from receiver.store.records.large import LargeRecord
+from receiver.store.records.record import decode_record, stored_form
 from routing.decide import decide, fold, is_next_generation
 from routing.decision import Decision
 from routing.event import AlertsReceived
@@ -43,7 +44,7 @@ class Decided(msgspec.Struct):
     write: Write | None = None
 
 
-Known = Incident | bytes | None
+Known = Incident | LargeRecord | bytes | None
 """What is believed to be stored of a group: read, as its record, or nothing."""
 
 
@@ -51,6 +52,8 @@ def is_large(known: Known, waiters: Sequence[Waiting]) -> bool:
     """Return whether deciding a group takes so long that it should not hold the event loop."""
     if isinstance(known, Incident):
         number = len(known.alerts)
+    elif isinstance(known, LargeRecord):
+        number = LARGE_ALERTS + 1 if known.is_long else 0
     else:
         number = LARGE_ALERTS + 1 if known is not None and len(known) > LARGE_RECORD else 0
     for waiting in waiters:
@@ -76,15 +79,17 @@ class Batch:
     def _group(self, known: Known, waiters: list[Waiting]) -> Decided:
         found = Decided()
         try:
-            base = decode_incident(known) if isinstance(known, bytes) else known
+            known = decode_record(known) if isinstance(known, bytes) else known
         except StoreUnavailableError as error:
             found.failed = [(waiting, error) for waiting in waiters]
             return found
+        large = known if isinstance(known, LargeRecord) else None
+        base = known.incident if isinstance(known, LargeRecord) else known
         self._decide(base, waiters, found)
         if found.decisions:
             folded = fold(found.decisions)
             if folded.base is not None or folded.changed:
-                found.write = _write(folded, found.alive)
+                found.write = _write(folded, found.alive, large)
         return found
 
     def _decide(self, base: Incident | None, waiters: list[Waiting], found: Decided) -> None:
@@ -129,10 +134,10 @@ class Batch:
         return self._rules(state.group.route if state else "")
 
 
-def _write(folded: Decision, alive: list[Waiting]) -> Write:
+def _write(folded: Decision, alive: list[Waiting], large: LargeRecord | None) -> Write:
     ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
     pointer = isinstance(alive[0].event, AlertsReceived)
-    return Write(folded, pointer, ids, stored_form(folded))
+    return Write(folded, pointer, ids, stored_form(folded, large))
 
 
 def follow(first: Waiting, twin: Waiting) -> None:

@@ -4,11 +4,14 @@ import asyncio
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from receiver.http.config import CredentialConfig
+from receiver.http.config import CredentialConfig, hash_of
+from receiver.roles import Role, may
+from receiver.text.times import rfc3339
 
 SIGNED_MAX = 2 << 20
 """Bytes of a signed body. Slack's and PagerDuty's have some tens of kilobytes; a message with all
@@ -47,51 +50,83 @@ def bounded(request: web.Request, notifications: str) -> web.Request:
 class Access:
     """The configured credentials. With none configured everybody who can connect may send."""
 
-    def __init__(self, credentials: Iterable[CredentialConfig]) -> None:
+    def __init__(self, credentials: Iterable[CredentialConfig], now: Callable[[], int]) -> None:
+        """``now()`` returns the time in ms."""
+        self._now = now
+        self._owners: dict[str, str] = {}
         self._bearer: list[tuple[bytes, CredentialConfig]] = []
+        self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
         self.use(credentials)
 
     def use(self, credentials: Iterable[CredentialConfig]) -> None:
         """Know these from now on, and no others."""
-        bearer, basic = [], []
+        bearer, hashed, basic = [], [], []
         for credential in credentials:
-            if credential.token is not None:
+            if credential.token_hash:
+                hashed.append((credential.token_hash.encode(), credential))
+            elif credential.token is not None:
                 bearer.append((credential.token.get_secret_value().encode(), credential))
             elif credential.username is not None and credential.password is not None:
                 pair = f"{credential.username}:{credential.password.get_secret_value()}"
                 basic.append((pair.encode(), credential))
-        self._bearer, self._basic = bearer, basic
+        self._bearer, self._hashed, self._basic = bearer, hashed, basic
+        self._owners = {
+            one.cluster: one.name for _, one in (*bearer, *hashed, *basic) if one.cluster
+        }
 
     @property
     def open(self) -> bool:
         """True while no credential is configured."""
-        return not self._bearer and not self._basic
+        return not (self._bearer or self._hashed or self._basic)
+
+    def owner_of(self, cluster: str) -> str:
+        """Return the name of a credential that a cluster belongs to, "" for none."""
+        return self._owners.get(cluster, "")
 
     def knows(self, request: web.Request) -> bool:
         """Return whether a request may be told what is not for everybody; it is never refused."""
         try:
-            self.check(request)
-        except web.HTTPUnauthorized:
+            self.check(request, Role.VIEWER)
+        except (web.HTTPUnauthorized, web.HTTPForbidden):
             return False
         return True
 
-    def check_browser(self, request: web.Request) -> CredentialConfig | None:
+    def check_browser(self, request: web.Request, needed: Role) -> CredentialConfig | None:
         """As ``check``, for pages: a browser asks for name and password only when told so.
 
         A script that looks for news is not to make it ask: it loads the page anew for that.
         """
         try:
-            return self.check(request)
+            return self.check(request, needed)
         except web.HTTPUnauthorized as error:
             if request.headers.get("X-Requested-With") != "XMLHttpRequest":
                 error.headers["WWW-Authenticate"] = 'Basic realm="incident-manager"'
             raise
 
-    def check(self, request: web.Request) -> CredentialConfig | None:
-        """Return the credential used, None when none is needed; HTTP 401 otherwise."""
+    def check(self, request: web.Request, needed: Role) -> CredentialConfig | None:
+        """Return the credential used, None when none is configured.
+
+        HTTP 401 for none, or one that is unknown or has expired; 403 for one of another role.
+        """
         if self.open:
             return None
+        found = self._found(request)
+        if found is None:
+            raise _unauthorized(
+                "credentials are missing or wrong; send one of web.credentials as a bearer token or"
+                " as basic authentication"
+            )
+        if found.expires and found.expires <= self._now():
+            raise _unauthorized(
+                f"the credential {found.name} expired at {rfc3339(found.expires)}; a new one goes"
+                " beside it in web.credentials"
+            )
+        demand(found, needed)
+        return found
+
+    def _found(self, request: web.Request) -> CredentialConfig | None:
+        """Return the credential that a request shows, whatever may be done with it."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         offered = given.strip().encode("utf-8", "surrogateescape")
         known = {"bearer": self._bearer, "basic": self._basic}.get(scheme.lower(), [])
@@ -105,11 +140,28 @@ class Access:
             # No early exit: the time taken must not tell which credential came close.
             if hmac.compare_digest(secret, offered):
                 found = credential
-        if found is None:
-            raise web.HTTPUnauthorized(
-                headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
-                text='{"error": "credentials are missing or wrong; send one of web.credentials '
-                'as a bearer token or as basic authentication"}\n',
-                content_type="application/json",
-            )
+        if known is self._bearer and self._hashed:
+            offered = hash_of(given.strip()).encode()
+            for secret, credential in self._hashed:
+                if hmac.compare_digest(secret, offered):
+                    found = credential
         return found
+
+
+def demand(credential: CredentialConfig | None, needed: Role) -> None:
+    """Refuse with HTTP 403 what needs another role; None: nothing is asked of anybody."""
+    if credential is not None and not may(credential.role, needed):
+        words = (
+            f"the credential {credential.name} has the role {credential.role}; this needs"
+            f" {needed}: set its role in web.credentials, or use another credential"
+        )
+        body = json.dumps({"error": words, "role": credential.role, "needed": needed})
+        raise web.HTTPForbidden(text=body + "\n", content_type="application/json")
+
+
+def _unauthorized(words: str) -> web.HTTPUnauthorized:
+    return web.HTTPUnauthorized(
+        headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
+        text=json.dumps({"error": words}) + "\n",
+        content_type="application/json",
+    )

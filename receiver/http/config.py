@@ -1,12 +1,16 @@
 """The configuration of what is listened on, and of who may ask."""
 
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from receiver.config_types import Address, ExternalUrl, Prefix, local_url
 from receiver.notify.config import PerMinute
+from receiver.roles import Role
 from routing.config.base import Duration, Name, OptionalSecret, OptionalText, Section, Text
 
 
@@ -25,26 +29,86 @@ def check_credentials(
         raise ValueError("a username has no colon: basic credentials are split at the first")
 
 
+def _expiry(value: object) -> object:
+    """Return when something expires (ms): a day (its end, UTC), or a time with its zone."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    allowed = "a day such as 2027-01-31 or a time such as 2027-01-31T12:00:00Z"
+    try:
+        text = str(value)
+        moment = datetime.fromisoformat(text)
+        if len(text) == len("2027-01-31"):
+            moment = moment.replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ValueError(f"must be {allowed}") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"has no zone; allowed: {allowed}")
+    return int(moment.timestamp() * 1000)
+
+
+Expiry = Annotated[int, BeforeValidator(_expiry)]
+TOKEN_HASH = "sha256:"  # noqa: S105 - the name of the function
+"""What a token's hash begins with. A token is drawn, not thought of: no slow hash has to guard it.
+"""
+
+
+def _token_hash(value: str) -> str:
+    if value and not re.fullmatch(TOKEN_HASH + r"[0-9a-f]{64}", value):
+        raise ValueError("must be what `incident-manager token new` prints: sha256: and 64 digits")
+    return value
+
+
+TokenHash = Annotated[str, AfterValidator(_token_hash)]
+
+
+def hash_of(token: str) -> str:
+    """Return the hash of a token as a configuration has it."""
+    return TOKEN_HASH + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 class CredentialConfig(Section):
     """Who may post alerts and use the API: a bearer token, or a user name with a password.
 
-    ``cluster`` is the identity of the Alertmanager cluster that uses it. Beyond
-    ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are one. ``human`` False: what
-    is done with it is no person's answer, unless it names somebody known.
+    ``token_hash`` stands for a token that the configuration does not hold. ``role``: what it may
+    do; None for everything. ``cluster`` is the identity of the Alertmanager cluster that uses it,
+    and nobody else's. Beyond ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are
+    one. ``human`` False: what is done with it is no person's answer, unless it names somebody
+    known; ``act_as``: it may say in whose name it acts. ``expires``: from when on it counts for
+    nothing (ms), 0 for never.
     """
 
     name: Name
+    role: Role | None = None
     token: OptionalSecret = None
+    token_hash: TokenHash = ""
     username: OptionalText = None
     password: OptionalSecret = None
     cluster: Text = ""
     incidents_per_minute: PerMinute = 0
-    human: bool = True
+    human: bool | None = None
+    act_as: bool | None = None
+    expires: Expiry = 0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
+        if self.token_hash:
+            if (self.token, self.username, self.password) != (None, None, None):
+                raise ValueError("token_hash stands alone: leave out token, username and password")
+            return self
         check_credentials(self.token, self.username, self.password, needed=True)
         return self
+
+    @property
+    def is_human(self) -> bool:
+        """Whether people use it: where nothing is said, a password's owner, or one of no role."""
+        if self.human is not None:
+            return self.human
+        return self.role is None or self.username is not None
+
+    @property
+    def acts_for_others(self) -> bool:
+        """Whether it may say in whose name it acts."""
+        return self.role is None if self.act_as is None else self.act_as
 
 
 class WebConfig(Section):

@@ -11,6 +11,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
 from receiver.http.config import CredentialConfig
 from receiver.http.server import Handler
+from receiver.roles import Role
 
 API, METRICS, STATUS = "api", "metrics", "status"
 """The ports. That of the status page may be public, that of the metrics is for scrapers."""
@@ -20,7 +21,7 @@ _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
 
 class Who(StrEnum):
-    """Who may ask. Those with a role send one of web.credentials; today each has every role."""
+    """Who may ask. Those with a role show one of web.credentials that has it."""
 
     OPEN = "open"
     """Everybody who can connect."""
@@ -36,7 +37,12 @@ class Who(StrEnum):
     PAGERDUTY = "signed by PagerDuty"
 
 
-ROLES = frozenset({Who.SENDER, Who.VIEWER, Who.RESPONDER, Who.ADMIN})
+ROLES = {
+    Who.SENDER: Role.SENDER,
+    Who.VIEWER: Role.VIEWER,
+    Who.RESPONDER: Role.RESPONDER,
+    Who.ADMIN: Role.ADMIN,
+}
 """What a credential vouches for. Of the others the handler asks for the proof: it knows the secret.
 """
 
@@ -104,6 +110,12 @@ def credential_of(request: web.Request) -> CredentialConfig | None:
     return request.get(_CREDENTIAL)
 
 
+def role_of(request: web.Request) -> Role | None:
+    """Return the role of whoever asks; None for one who may do everything."""
+    credential = credential_of(request)
+    return credential.role if credential is not None else None
+
+
 class Guard:
     """Stands before the handlers: who asks, and whether what is accepted now would be kept."""
 
@@ -115,10 +127,10 @@ class Guard:
     def before(self, row: Route, handler: Handler) -> Handler:
         """Return the handler of a row behind its checks."""
         check = self.access.check_browser if row.page else self.access.check
-        asks, durable, forgets = row.who in ROLES, row.durable, self._forgets
+        needed, durable, forgets = ROLES.get(row.who), row.durable, self._forgets
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if asks and (credential := check(request)) is not None:
+            if needed is not None and (credential := check(request, needed)) is not None:
                 request[_CREDENTIAL] = credential
             # What people do is taken all the same: an acknowledgement that is refused would page
             # again for certain.

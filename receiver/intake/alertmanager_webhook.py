@@ -19,6 +19,7 @@ from receiver.clock import Clock
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.floods import Floods, quota_of
 from receiver.errors import PayloadError
+from receiver.http.config import CredentialConfig
 from receiver.http.routes import Who, credential_of, serves
 from receiver.http.server import WEBHOOK
 from receiver.intake.heartbeats import Heartbeats
@@ -65,7 +66,10 @@ class WebhookEndpoint:
         heartbeats: Heartbeats,
         hints: Hints,
         max_alerts: int,
+        owner_of: Callable[[str], str],
     ) -> None:
+        """``owner_of(cluster)``: the credential that it belongs to, "" for none."""
+        self._owner_of = owner_of
         self._hints = hints
         self._heartbeats = heartbeats
         self._floods = floods
@@ -85,7 +89,7 @@ class WebhookEndpoint:
         credential = credential_of(request)
         body = await _read(request)
         sender = clean_text(request.headers.get("User-Agent", ""), SENDER_MAX)
-        cluster = (credential.cluster if credential else "") or _cluster(request)
+        cluster = await self._cluster(request, credential)
         read = functools.partial(self._understand, body, cluster, self._clock.now())
         try:
             found = read() if len(body) <= LARGE_BYTES else await off_the_loop(read)
@@ -115,6 +119,19 @@ class WebhookEndpoint:
         return web.Response(
             status=202, body=msgspec.json.encode(answer), content_type="application/json"
         )
+
+    async def _cluster(self, request: web.Request, credential: CredentialConfig | None) -> str:
+        """Return the cluster that alerts are of: the credential's own, else the one it says.
+
+        What belongs to another credential is nobody else's to say: the alerts are taken as of no
+        cluster, for an answer that refuses them would have Alertmanager drop them.
+        """
+        own = credential.cluster if credential else ""
+        said = " ".join(clean_text(request.query.get("cluster", ""), CLUSTER_MAX).split())
+        if own or not said or not self._owner_of(said):
+            return own or said
+        await self._hints.foreign(said)
+        return ""
 
     def _understand(self, body: bytes, cluster: str, now: int) -> _Understood:
         """Return what a body says, by the rules of now (``now`` in ms). Asks and changes nothing.
@@ -180,11 +197,6 @@ class WebhookEndpoint:
         await self._dead_letters.push(letters)
         self._metrics.dead_letter("alert", len(letters))
         log.warning("%d alerts of a payload put aside: %s", len(letters), letters[0].reason)
-
-
-def _cluster(request: web.Request) -> str:
-    """Return the cluster that a sender names itself: one line, as it is shown and looked up."""
-    return " ".join(clean_text(request.query.get("cluster", ""), CLUSTER_MAX).split())
 
 
 async def _read(request: web.Request) -> bytes:

@@ -25,7 +25,7 @@ from routing.severity import shown
 
 log = logging.getLogger("hints")
 
-SEVERITY, HEARTBEAT = "unknown_severity", "unwatched_heartbeat"
+SEVERITY, HEARTBEAT, CLUSTER = "unknown_severity", "unwatched_heartbeat", "foreign_cluster"
 AGAIN_MS = 600_000
 """How often the same is stored: it is repeated with every notification."""
 REMEMBERED = 100
@@ -73,6 +73,10 @@ class Hints:
         await self._keep(found | {(HEARTBEAT, shown(name)) for name in names})
         return list(dict.fromkeys(names))
 
+    async def foreign(self, cluster: str) -> None:
+        """Note that somebody sent alerts as of a cluster that belongs to another credential."""
+        await self._keep({(CLUSTER, shown(cluster))})
+
     async def _keep(self, hints: set[tuple[str, str]]) -> None:
         now = self._now()
         new = {hint for hint in hints if not 0 <= now - self._noted.get(hint, -AGAIN_MS) < AGAIN_MS}
@@ -113,6 +117,8 @@ class Hints:
         """Return whether it was configured since."""
         if kind == SEVERITY:
             return self._assignment().knows_severity(name)
+        if kind == CLUSTER:
+            return False
         return self._heartbeats.watches(name)
 
 
@@ -126,8 +132,13 @@ def _heartbeat_advice(name: str) -> str:
     return f"heartbeats: {{{own}: {{interval: 5m, matchers: ['{matcher}']}}}}"
 
 
+def _cluster_advice(name: str) -> str:
+    return f"web: {{credentials: [{{name: ..., cluster: {json.dumps(name)}}}]}} of who sends them"
+
+
 _TEXTS = {
     SEVERITY: "a severity that is not known, and so at least P2",
     HEARTBEAT: "an alert that always fires, and that no heartbeat watches",
+    CLUSTER: "alerts sent as of a cluster that belongs to another credential, taken as of none",
 }
-_ADVICE = {SEVERITY: _severity_advice, HEARTBEAT: _heartbeat_advice}
+_ADVICE = {SEVERITY: _severity_advice, HEARTBEAT: _heartbeat_advice, CLUSTER: _cluster_advice}

@@ -13,6 +13,7 @@ from receiver.http.auth import Access
 from receiver.http.routes import Who, serves
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
+from receiver.roles import Role
 from receiver.text.visible import clean_text
 from routing.alert import Alert
 from routing.assignment import Assignment, Sender
@@ -64,7 +65,7 @@ class IntegrationEventEndpoint:
         config = self.configs.get(name)
         if config is None:
             # Which ones there are is for those who may send to some.
-            self._access.check(request)
+            self._access.check(request, Role.SENDER)
             known = ", ".join(self.configs) or "none"
             text = f"no integration {name!r} is configured (configured: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
@@ -85,7 +86,7 @@ class IntegrationEventEndpoint:
     def _check(self, request: web.Request, name: str, config: IntegrationConfig) -> Quota | None:
         """Return how many incidents whoever asks may open; HTTP 401."""
         if config.token is None:
-            return quota_of(self._access.check(request))
+            return quota_of(self._access.check(request, Role.SENDER))
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, f"Bearer {config.token.get_secret_value()}".encode()):
             raise web.HTTPUnauthorized(

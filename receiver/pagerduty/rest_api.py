@@ -18,6 +18,7 @@ from receiver.clock import Clock
 from receiver.http_client import HttpClient, TooLongError
 from receiver.notify.notifier import Person
 from receiver.store.changes import Change
+from receiver.text.times import iso_ms
 
 log = logging.getLogger("pagerduty.rest")
 
@@ -211,10 +212,10 @@ def _utc(at: int) -> str:
 
 
 def _moment(text: Any) -> int:
-    """Return an ISO 8601 time in ms, 0 for none."""
+    """Return an ISO 8601 time in ms, 0 for none; one without a zone is UTC."""
     try:
-        return int(datetime.fromisoformat(text).timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError, OSError):
+        return iso_ms(text)
+    except (TypeError, ValueError):
         return 0
 
 

@@ -7,12 +7,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from receiver.errors import PayloadError
+from receiver.text.times import iso_ms
 from routing.group import split_id
 from routing.incident_parts import Actor
 
@@ -146,8 +146,8 @@ def _event_id(given: Any) -> str:
 
 def _moment(given: Any) -> int:
     try:
-        return int(datetime.fromisoformat(given).timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError, OSError):
+        return iso_ms(given)
+    except (TypeError, ValueError):
         raise PayloadError("expected an ISO 8601 time", "$.event.occurred_at") from None
 
 

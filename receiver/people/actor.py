@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from receiver.config_types import is_user_id
 from receiver.people.config import PersonConfig, known_names
+from receiver.text.ids import is_user_id
 from routing.incident_parts import Actor
 
 WITHIN_S = 1.2
@@ -26,8 +26,12 @@ class Credential(Protocol):
         """How it is called."""
 
     @property
-    def human(self) -> bool:
+    def is_human(self) -> bool:
         """Whether people use it."""
+
+    @property
+    def acts_for_others(self) -> bool:
+        """Whether it may say in whose name it acts."""
 
 
 class People:
@@ -50,13 +54,15 @@ class People:
     async def actor(
         self, via: str, by: str, credential: Credential | None, *, human: bool | None
     ) -> Actor:
-        """Return who acts: as the request says (``by``), else the credential's name.
+        """Return who acts: as the request says (``by``) if it may, else the credential's name.
 
         ``human`` False: the request says that it comes from a machine. Nothing that a request says
         makes a person of a machine's credential but the name of one.
         """
         known = credential.name if credential else ""
-        machine = human is False or (credential is not None and not credential.human)
+        if credential is not None and not credential.acts_for_others:
+            by = ""
+        machine = human is False or (credential is not None and not credential.is_human)
         return Actor(
             by or known or "somebody",
             via,

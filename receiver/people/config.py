@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from receiver.config_problem import Problem
-from receiver.config_types import is_user_id
+from receiver.text.ids import is_user_id
 from routing.config.base import Name, Section, Text
 
 

@@ -1,6 +1,6 @@
 """Makes the review of an incident from everything that is stored of it."""
 
-from receiver.aio.off_the_loop import off_the_loop
+from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
 from receiver.review.build import review_of
 from receiver.review.model import Review
@@ -31,7 +31,7 @@ class Reviews:
         earlier = await self._earlier(found.incident)
         now = self._clock.now()
         # A long timeline takes as long as many alerts.
-        return await off_the_loop(
+        return await read_off_the_loop(
             lambda: review_of(found.incident, found.timeline, found.receipts, now, earlier)
         )
 

@@ -65,6 +65,7 @@ class ReviewPages:
             now=rfc3339(review.made_at),
             person="",
             name="",
+            responds=False,
         )
 
     @property

@@ -85,18 +85,21 @@ class RunbookHistory:
         for state, most in (("closed", CLOSED_MAX), ("open", OPEN_MAX)):
             cursor, left = "", most
             while left > 0:
-                page = await self._lists.page(Query(state=state), min(PAGE, left), cursor)
-                for incident in page.incidents:
-                    opened = incident.episode_opened_at
-                    since = min(since or opened, opened) if opened else since
-                    use = _use(incident)
-                    for name in self._runbooks_of(incident):
+                page = await self._lists.shown(
+                    Query(state=state), min(PAGE, left), cursor, self._use_of
+                )
+                for use, names in page.incidents:
+                    since = min(since or use.opened_at, use.opened_at) or since
+                    for name in names:
                         by_runbook.setdefault(name, []).append(use)
                 cursor, left = page.next, left - PAGE
                 if not cursor:
                     break
             whole = whole and not cursor
         return Histories({name: _summed(uses) for name, uses in by_runbook.items()}, since, whole)
+
+    def _use_of(self, incident: Incident) -> tuple[Use, Iterable[str]]:
+        return _use(incident), self._runbooks_of(incident)
 
     def _runbooks_of(self, incident: Incident) -> Iterable[str]:
         if incident.merged_into:

@@ -5,27 +5,37 @@ from urllib.parse import urlsplit
 
 from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
+from receiver.roles import Role
 from receiver.settings.check_routes import check_routes, check_rules
+from receiver.settings.check_steps import check_steps_of_some
 from receiver.settings.check_unused import Given, check_unused
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
 from receiver.slack.config import SlackNotifierConfig
+from receiver.text.times import rfc3339
 from routing.config.base import is_channel_id
 from routing.implied import impossible
 from routing.matcher import Matcher
 from routing.route import RouteTree
 
+EXPIRES_SOON_MS = 14 * 86_400_000
 
-def advise(settings: Settings, given: Given) -> Iterator[Problem]:
-    """Yield what to warn of in settings that are usable; ``given`` as in ``check_unused``."""
+
+def advise(settings: Settings, given: Given, now: int) -> Iterator[Problem]:
+    """Yield what to warn of in settings that are usable; ``given`` as in ``check_unused``.
+
+    ``now`` in ms.
+    """
     unreachable, lost = check_routes(settings)
     yield from unreachable
     yield from check_rules(settings)
     yield from _never_match(settings)
     yield from check_unused(settings, lost, given)
     yield from _never_quiet(settings, given)
+    yield from check_steps_of_some(settings)
     yield from _exposed(settings)
+    yield from _credentials(settings, now)
     yield from _named_channels(settings)
 
 
@@ -68,6 +78,21 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
             " through can send alerts, read incidents and acknowledge them; set web.credentials"
         )
         yield Problem(("web", "external_url"), words)
+
+
+def _credentials(settings: Settings, now: int) -> Iterator[Problem]:
+    """What a credential may do and does not need to, what ends soon."""
+    for number, credential in enumerate(settings.web.credentials):
+        path: Place = ("web", "credentials", number)
+        if credential.role is None:
+            words = (
+                "no role, so it may do everything, in anybody's name; a later release asks for one"
+                f" of: {', '.join(Role)}"
+            )
+            yield Problem(path, words)
+        if credential.expires and credential.expires - now < EXPIRES_SOON_MS:
+            over = "expired" if credential.expires <= now else "expires"
+            yield Problem((*path, "expires"), f"it {over} at {rfc3339(credential.expires)}")
 
 
 def _named_channels(settings: Settings) -> Iterator[Problem]:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
+from receiver.http.config import CredentialConfig, hash_of
 from receiver.notify.config import NotifierConfig
 from receiver.observability.tracing_config import INSTALL, is_installed
 from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.people.config import check_people
 from receiver.review.render import problem_of
+from receiver.roles import Role
 from receiver.settings.check_times import check_times
 from receiver.settings.model import Settings
 from receiver.settings.rules import policies_used
@@ -77,14 +79,26 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
     secrets: set[tuple[str | None, str]] = set()
     for number, credential in enumerate(web.credentials):
         path = ("web", "credentials", number)
-        secret = credential.token or credential.password
-        identity = (credential.username, secret.get_secret_value() if secret else "")
+        identity = (credential.username, _secret_of(credential))
         if credential.name in names:
             yield Problem(path, f"a second credential is named {credential.name}")
         if identity in secrets:
             yield Problem(path, "the same secret as another credential, so neither tells who it is")
         names.add(credential.name)
         secrets.add(identity)
+        if credential.role is Role.SENDER and credential.act_as:
+            yield Problem((*path, "act_as"), "a sender does nothing in anybody's name")
+        if credential.cluster and credential.role not in (None, Role.SENDER, Role.ADMIN):
+            words = f"the role {credential.role} sends no alerts; leave it out"
+            yield Problem((*path, "cluster"), words)
+
+
+def _secret_of(credential: CredentialConfig) -> str:
+    """Return what tells a credential from others; a token as its hash, however it was given."""
+    if credential.token is not None:
+        return hash_of(credential.token.get_secret_value())
+    password = credential.password
+    return credential.token_hash or (password.get_secret_value() if password else "")
 
 
 def _check_redis(redis: RedisConfig) -> Iterable[Problem]:

@@ -1,21 +1,17 @@
 """What priorities and policies demand at once and cannot have."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from receiver.config_problem import Place, Problem
+from receiver.settings.check_steps import HOURS_OF_A_WEEK, check_steps
 from receiver.settings.check_unused import Given
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
 from routing.calendar import Calendar
 from routing.config.response import PriorityConfig
-from routing.duration import format_duration
 from routing.route import RouteTree
 from routing.time_limit import TimeLimit
-
-_HOUR_MS = 3_600_000
-_A_MONDAY = 1_772_409_600_000
-"""2026-03-02T00:00:00Z: the hours of the week from there on are tried out."""
 
 
 def check_response(settings: Settings, given: Given) -> Iterator[Problem]:
@@ -30,7 +26,7 @@ def check_response(settings: Settings, given: Given) -> Iterator[Problem]:
                 if place is not None and place not in seen:
                     seen.add(place)
                     yield Problem(place, f"{priority}: {words}")
-    yield from _steps(settings)
+    yield from check_steps(settings)
     incidents = settings.incidents
     if 0 < incidents.retention < incidents.reopen_within:
         words = "is longer than incidents.retention: what is forgotten cannot be reopened"
@@ -68,25 +64,6 @@ def _always_before(first: TimeLimit, second: TimeLimit, calendar: Calendar) -> b
     if first.kind == second.kind:
         return first.amount < second.amount
     try:
-        return all(
-            first.due(at, calendar) < second.due(at, calendar)
-            for at in range(_A_MONDAY, _A_MONDAY + 168 * _HOUR_MS, _HOUR_MS)
-        )
+        return all(first.due(at, calendar) < second.due(at, calendar) for at in HOURS_OF_A_WEEK)
     except ValueError:  # said by check_times
         return False
-
-
-def _steps(settings: Settings) -> Iterable[Problem]:
-    for policy, config in settings.escalations.items():
-        before, at = 0, 0
-        for number, step in enumerate(config.steps):
-            if step.after is None:
-                continue
-            if step.after < before:
-                place = ("escalations", policy, "steps", number, "after")
-                words = (
-                    f"{format_duration(step.after)} is before step {at + 1}, which is due after"
-                    f" {format_duration(before)}: both count from the same start"
-                )
-                yield Problem(place, words)
-            before, at = step.after, number

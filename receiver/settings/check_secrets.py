@@ -12,9 +12,15 @@ from typing import Any, NamedTuple
 from receiver.config_problem import Place, Problem
 
 BOM = "\ufeff"
-_LEFT_OVER = re.compile(
-    r"\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|\A\$[A-Za-z_]\w*\Z|\A<[^<>]*>\Z|\A%\w+%\Z"
-)
+_WHOLE = re.compile(
+    r"\$\{[^{}]*\}|\$\([^()]*\)|\$?\{\{.*\}\}|\$[A-Za-z_]\w*|<[^<>]*>|%\w+%"
+).fullmatch
+_WITHIN = re.compile(
+    r"\$\{[A-Z_][A-Z0-9_]*(?::?[-=?+].*)?\}|\$\([A-Z_][A-Z0-9_]*\)|\{\{.*\}\}"
+).search
+"""What is left over also amid other text: variables are called like that, passwords hardly."""
+_IN_URL = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)").search
+"""An address can hold no brace as it is."""
 _WEAK = frozenset(
     [
         "admin",
@@ -73,10 +79,10 @@ class Secret(NamedTuple):
 def check_shape(secret: Secret) -> Iterator[Problem]:
     """Yield why a text can be no secret of its kind."""
     text = secret.text
-    if found := _LEFT_OVER.search(text):
+    if found := _left_over(text):
         kind = "a placeholder that nothing has replaced"
         hint = "; variables are not read inside values: set LLM_IM__SECTION__KEY, or a ..._file"
-        yield Problem(secret.place, kind + (hint if "$" in found[0] else ""))
+        yield Problem(secret.place, kind + (hint if "$" in found else ""))
     elif BOM in text:
         words = "contains a byte-order mark (U+FEFF), which some editors write before a text"
         yield Problem(secret.place, f"{words}: save it as UTF-8 without one")
@@ -87,6 +93,12 @@ def check_shape(secret: Secret) -> Iterator[Problem]:
         yield Problem(secret.place, f"has quotes around it, as a part of it: take them away{where}")
     else:
         yield from _wrong_kind(secret)
+
+
+def _left_over(text: str) -> str:
+    """Return what stands for another value and was not replaced, "" for none."""
+    found = _WHOLE(text.strip()) or _WITHIN(text) or ("://" in text and _IN_URL(text))
+    return found[0] if found else ""
 
 
 def check_placeholders(

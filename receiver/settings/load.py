@@ -4,6 +4,7 @@ Flags win over the environment, the environment over the file, the file over the
 """
 
 import copy
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from receiver.config_problem import Problem
+from receiver.config_types import PORT_MAX
 from receiver.errors import ConfigError
-from receiver.http_client import proxy_problems
+from receiver.proxies import proxy_problems
 from receiver.settings.advice import advise
 from receiver.settings.check import complete
 from receiver.settings.check_response import check_response
@@ -35,10 +37,10 @@ from receiver.settings.schema import (
     secrets_of,
     type_at,
 )
+from receiver.text.numbers import whole
 from receiver.yaml_lines import read_yaml
 
 METRICS_PORT = "METRICS_PORT"
-_MAX_PORT = 65_535
 _FILE, _ENVIRONMENT, _FLAGS = range(3)
 
 Place = tuple[str | int, ...]
@@ -114,12 +116,13 @@ class _Loader:
         port = environ.get(METRICS_PORT, "")
         # Kubernetes sets METRICS_PORT=tcp://... for any service that is called "metrics".
         if port and not port.startswith("tcp://"):
-            if port.isascii() and port.isdigit() and int(port) <= _MAX_PORT:
+            number = whole(port, PORT_MAX, 0)
+            if number is not None:
                 where: tuple[str, ...] = ("web", "metrics_address")
-                address = f"0.0.0.0:{int(port)}"  # the variable asks for a port others can scrape
+                address = f"0.0.0.0:{number}"  # the variable asks for a port others can scrape
                 self._put(where, address, METRICS_PORT, _ENVIRONMENT)
             else:
-                self.problems.append(f"{METRICS_PORT}: not a port (allowed: 0 to {_MAX_PORT})")
+                self.problems.append(f"{METRICS_PORT}: not a port (allowed: 0 to {PORT_MAX})")
         self.problems += [f"{name}: {problem}" for name, problem in proxy_problems(environ)]
         for name in sorted(environ):
             if name.startswith(PREFIX):
@@ -167,7 +170,9 @@ class _Loader:
                 *check_strength(self._secrets),
                 *check_file(self._file, self._inline()),
             ]
-            self.warnings += map(self._words, [*advise(settings, given), *found])
+            self.warnings += map(
+                self._words, [*advise(settings, given, time.time_ns() // 1_000_000), *found]
+            )
         return settings
 
     def _inline(self) -> list[Secret]:

@@ -4,7 +4,7 @@ docs.slack.dev, "Formatting message text": exactly ``&``, ``<`` and ``>`` are es
 the escaped form, and nothing is cut inside an escape.
 """
 
-from receiver.config_types import is_user_id
+from receiver.text.ids import is_user_id
 from receiver.text.visible import visible
 from routing.duration import format_moment
 

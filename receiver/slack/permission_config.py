@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from receiver.actions.registry import PERMISSIONS
-from receiver.config_types import is_user_id
+from receiver.text.ids import is_user_id
 from routing.config.base import Section
 
 DEFAULT = "default"

@@ -3,7 +3,7 @@
 import msgspec
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.records.record import encode_incident
+from receiver.store.records.large import LargeRecord, Stored
 from routing.decision import Decision
 
 
@@ -16,13 +16,13 @@ class Write(msgspec.Struct, frozen=True):
     decision: Decision
     pointer: bool
     event_ids: tuple[str, ...] = ()
-    record: bytes | None = None
+    record: Stored | None = None
 
 
 class Written(msgspec.Struct, frozen=True):
-    """The decision is durable; ``record`` is what was stored, b"" if nothing had to be."""
+    """The decision is durable; ``record`` is what is stored now, b"" if nothing had to be."""
 
-    record: bytes
+    record: bytes | LargeRecord
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -45,9 +45,3 @@ class Refused(msgspec.Struct, frozen=True):
     """The decision cannot be stored, however often it is tried; the error says why."""
 
     error: StoreUnavailableError
-
-
-def stored_form(decision: Decision) -> bytes:
-    """Return the record that a decision stores, b"" for one that changes nothing."""
-    incident = decision.incident
-    return encode_incident(incident) if decision.changed and incident is not None else b""

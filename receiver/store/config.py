@@ -10,6 +10,9 @@ from receiver.config_types import Size, lower
 from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20
+SHARDS_MAX = 1_024
+_TAKES_AT = re.compile(r"(client_name|lib_name|username|password|ssl_\w+)=").match
+"""Options of a URL whose value may have an @: any other is what a password's ? cut off."""
 
 
 class StorageConfig(Section):
@@ -35,7 +38,7 @@ class RedisConfig(Section):
     """
 
     url: str = Field(default="", repr=False)
-    shards: int = Field(default=1, ge=1, le=1024)
+    shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
     wait_replicas: int = Field(default=0, ge=0, le=16)
     accept_loss: bool = False
     durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
@@ -55,10 +58,12 @@ class RedisConfig(Section):
 
 
 def _is_whole(url: str) -> bool:
-    """Return whether nothing cuts a URL off: what follows a password's / or # is no host."""
+    """Return whether nothing cuts a URL off: what follows a password's / # or ? is no host."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError for a port that is none
     except ValueError:
+        return False
+    if any("@" in option and not _TAKES_AT(option) for option in parts.query.split("&")):
         return False
     return parts.scheme == "unix" or not (parts.fragment or "@" in parts.path)

@@ -48,6 +48,8 @@ class DeadLetterStore:
 
     async def newest(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` letters, newest first; one that cannot be read says so itself."""
+        if limit < 1:
+            return []  # as an index -1 would be the last of all
         async with unavailable_is_503():
             lines: list[bytes] = await mended(
                 lambda: self._redis.lrange(self._key, 0, limit - 1), self._mend

@@ -6,7 +6,7 @@ with it is thrown away, and a backup leaves it out.
 
 from redis.exceptions import ResponseError
 
-from receiver.store.keys import HINTS
+from receiver.store.keys import HINTS, time_of
 from receiver.store.redis import Client, unavailable_is_503
 
 KEPT = 100
@@ -51,5 +51,5 @@ class HintStore:
         found = []
         for member, at in rows:
             kind, _, name = member.decode("utf-8", "replace").partition("|")
-            found.append((kind, name, int(at)))
+            found.append((kind, name, time_of(at)))
         return found

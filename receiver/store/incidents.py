@@ -10,12 +10,13 @@ import msgspec
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.incident_json import Whole
-from receiver.store.commits import Conflict, Duplicate, Refused, Write, Written, stored_form
+from receiver.store.commits import Conflict, Duplicate, Refused, Write, Written
 from receiver.store.daily_figures import KEPT_MS, day_of
-from receiver.store.keys import VERSION_DIGITS, Keys, is_generation
+from receiver.store.keys import VERSION_DIGITS, Keys, is_generation, time_of
 from receiver.store.lists.read import IncidentLists
 from receiver.store.records.counted import Sums
 from receiver.store.records.read import RecordReader
+from receiver.store.records.record import stored_form
 from receiver.store.records.standing import encode_decision
 from receiver.store.records.whole import ENTRIES_SHOWN, read_whole
 from receiver.store.redis import Client, load_script, unavailable_is_503
@@ -74,8 +75,8 @@ class IncidentStore(RecordReader):
         keys = self.keys[shard]
         names = fixed(COMMIT, keys, day=keys.figures(day_of(now)))
         payload, sums = [], Sums()
-        bodies = []
-        for write in writes:
+        stored = [write.record or stored_form(write.decision) for write in writes]
+        for write, form in zip(writes, stored, strict=True):
             names += self._key_names(keys, write)
             payload.append(
                 encode_decision(
@@ -84,17 +85,17 @@ class IncidentStore(RecordReader):
                     pointer=write.pointer,
                     events=[_remembered(event) for event in write.event_ids],
                     tombstone_ttl=self._tombstone_ttl,
+                    size=form.size,
                 )
             )
-            made = write.record
-            bodies.append(made if made is not None else stored_form(write.decision))
+        bodies = [form.body for form in stored]
         batch = _packer.encode((*sums.fields, payload))
         raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies])
         return [
-            Written(b"" if write.decision.forget else body)
+            Written(b"" if write.decision.forget else form.remembered)
             if item == 1
             else await self._refused(write, item)
-            for write, item, body in zip(writes, raw, bodies, strict=True)
+            for write, item, form in zip(writes, raw, stored, strict=True)
         ]
 
     async def _written(self, keys: Keys, names: list[str], args: list[Any]) -> Any:
@@ -201,8 +202,10 @@ class IncidentStore(RecordReader):
             rows = await self._unreached(keys)
             names = await self.mending.members(keys, keys.unreached, [name for name, _ in rows])
             number += len(names)
-            if names and (not since or rows[0][1] < since):
-                since, first = int(rows[0][1]), names[0]
+            # The first of the rows may be none of an incident.
+            began = time_of(dict(rows)[names[0].encode()]) if names else 0
+            if names and (not since or began < since):
+                since, first = began, names[0]
         return number, since, first
 
     async def _unreached(self, keys: Keys) -> list[tuple[bytes, float]]:

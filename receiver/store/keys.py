@@ -3,7 +3,7 @@
 | key | type | content |
 | --- | --- | --- |
 | ``g:<digest>`` | string | generation of the group's current incident |
-| ``i:<id>`` | string | 16 digits of version, then the incident as JSON |
+| ``i:<id>`` | string | 16 digits of version, then the incident as JSON (see ``large``) |
 | ``t:<id>`` | list | timeline entries as JSON; an entry's number is its index + 1 |
 | ``r:<id>`` | hash | notifier -> receipt (8 digits of revision, then JSON) |
 | ``e:<event id>`` | string | an event that was applied, kept as long as it may be repeated |
@@ -35,6 +35,10 @@ from routing.vocabulary import Lane
 PREFIX = "im"
 VERSION_DIGITS = 16
 REVISION_DIGITS = 8
+NUMBER_DIGITS = 18
+"""What is longer no release has written; of thousands of digits Python makes no number."""
+TIME_MAX = 253_402_300_799_999
+"""The last time (ms) that has a date: the end of the year 9999."""
 LAYOUT = f"{PREFIX}:layout"
 """Holds the shard count the data was written with; another count is refused."""
 
@@ -178,5 +182,20 @@ def is_id(raw: bytes, shard: int) -> bool:
 
 
 def is_generation(raw: bytes) -> bool:
-    """Return whether a group's pointer leads to a generation."""
-    return raw.isascii() and raw.isdigit() and int(raw) > 0
+    """Return whether a group's pointer leads to a generation, as ``commit_decisions`` asks too."""
+    return is_number(raw) and not raw.startswith(b"0")
+
+
+def is_time(raw: bytes) -> bool:
+    """Return whether the bytes are a time (ms) that has a date."""
+    return is_number(raw) and int(raw) <= TIME_MAX
+
+
+def time_of(score: float) -> int:
+    """Return the time (ms) that a score is; of one that has no date the nearest that has."""
+    return int(min(max(score, 0), TIME_MAX))
+
+
+def is_number(raw: bytes) -> bool:
+    """Return whether the bytes are a whole number of ours."""
+    return raw.isdigit() and len(raw) <= NUMBER_DIGITS

@@ -226,15 +226,21 @@ class TaskStore:
     async def waiting(self, now: int) -> dict[Lane, tuple[int, int]]:
         """Return for each lane (entries on the agenda, entries due)."""
         counts: dict[Lane, tuple[int, int]] = {}
-        for keys in self.keys:
-            for lane, name in keys.due.items():
-                known = counts.get(lane, (0, 0))
-                total, ready = await self._mended(partial(self._waiting, name, now))
-                counts[lane] = (known[0] + total, known[1] + ready)
+        lanes = [(lane, key) for keys in self.keys for lane, key in keys.due.items()]
+        found = iter(await self._mended(partial(self._waiting, [key for _, key in lanes], now)))
+        for lane, _ in lanes:
+            total, due = counts.get(lane, (0, 0))
+            counts[lane] = (total + next(found), due + next(found))
         return counts
 
-    async def _waiting(self, key: str, now: int) -> tuple[int, int]:
-        return await self.redis.zcard(key), await self.redis.zcount(key, "-inf", now)
+    async def _waiting(self, names: Sequence[str], now: int) -> list[int]:
+        """Return of each key how many entries it has, and how many of them are due."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.zcard(name)
+            pipeline.zcount(name, "-inf", now)
+        counts: list[int] = await pipeline.execute()
+        return counts
 
     async def wanted(self) -> int:
         """Return how many deliveries wait or are under way, of all notifiers and lanes."""

@@ -9,7 +9,7 @@ def span(seconds: float | None) -> str:
         return "-"
     if not seconds:
         return "0 s"
-    if abs(seconds) < 1:
+    if round(abs(seconds) * 1000) < 1000:  # noqa: PLR2004 - what is shown is a second then
         return f"{seconds * 1000:.0f} ms"
     rest = round(abs(seconds))
     parts: list[str] = []
@@ -24,7 +24,8 @@ def span(seconds: float | None) -> str:
 def size(number: float) -> str:
     """Return bytes as in ``12.3 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(number) < 1024:  # noqa: PLR2004 - a unit is 1,024 of the one before
+        # As it is shown; a unit is 1,024 of the one before.
+        if round(abs(number), 0 if unit == "B" else 1) < 1024:  # noqa: PLR2004
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} TiB"

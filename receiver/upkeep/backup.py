@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from receiver.errors import StoreUnavailableError
+from receiver.store.config import SHARDS_MAX
 from receiver.store.keys import LAYOUT, PREFIX, Keys
 from receiver.store.layout import HALF_RESTORED, RESTORING
+from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.redis import Client, unavailable_is_503
+from receiver.text.numbers import whole
 from receiver.upkeep.archive import ArchiveWriter, Header, StoredKey
 from receiver.upkeep.stored import SCANNED, decoded, incident_names, is_shown, read_incidents
-from routing.incident import SCHEMA
 
 
 class BackedUp(msgspec.Struct):
@@ -39,7 +41,7 @@ async def layout_of(redis: Client) -> str:
 def shards_of(layout: str) -> int:
     """Return the number of shards of a layout, 1 for one that says nothing."""
     first = layout.split(" ", maxsplit=1)[0]
-    return int(first) if first.isascii() and first.isdigit() else 1
+    return whole(first, SHARDS_MAX) or 1
 
 
 async def back_up(redis: Client, writer: ArchiveWriter, layout: str) -> BackedUp:
@@ -66,7 +68,7 @@ async def back_up(redis: Client, writer: ArchiveWriter, layout: str) -> BackedUp
 
 def header(layout: str, release: str) -> Header:
     """Return the header of a backup made now."""
-    return Header(1, int(time.time() * 1000), release, layout, SCHEMA)
+    return Header(1, int(time.time() * 1000), release, layout, NEWEST_SCHEMA)
 
 
 async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[StoredKey]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from receiver.store.keys import VERSION_DIGITS, Keys, is_id, split_member
+from receiver.store.keys import VERSION_DIGITS, Keys, is_id, is_number, split_member
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.finding import Cure, Finding
 from receiver.upkeep.stored import CHUNK, SCANNED, decoded
@@ -189,7 +189,7 @@ async def _look_beside(
         of = {
             name: f"{keys.shard}-{of[name]}-{int(pointer)}"
             for name, pointer in said.items()
-            if pointer is not None and pointer.isdigit()
+            if pointer is not None and is_number(pointer)
         }
     asked: list[Command] = []
     for name, incident in of.items():

@@ -10,7 +10,7 @@ from receiver import incident_json
 from receiver.incident_json import Whole
 from receiver.pagerduty.receipt import STATE as ALERTS
 from receiver.slack.receipt import STATE as MESSAGE
-from receiver.store.keys import Keys
+from receiver.store.keys import Keys, is_time
 from receiver.store.records.receipts import read_receipts
 from receiver.store.records.record import decode_entries
 from receiver.store.redis import Client
@@ -63,7 +63,7 @@ def _write_one(
     receipts, lost = read_receipts(dict(stored.receipts))
     if damaged or lost:
         done.unreadable.append(f"{stored.id}: lines of its timeline or receipts")
-    seen = int(stored.seen) if stored.seen.isdigit() else 0
+    seen = int(stored.seen) if is_time(stored.seen) else 0
     seen_at = max(incident.seen_at, seen)
     whole = Whole(incident, receipts, tuple(timeline), 1, len(timeline), seen_at)
     body = incident_json.details(whole, _kept)

@@ -10,12 +10,12 @@ import msgspec
 from receiver.errors import StoreUnavailableError
 from receiver.store.keys import LAYOUT, PREFIX, Keys, member
 from receiver.store.layout import RESTORING
+from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.records.standing import count_field
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.archive import ArchiveError, Header, StoredKey, read_archive
 from receiver.upkeep.backup import shards_of
 from receiver.upkeep.stored import SCANNED, StoredIncident, StoredTask, decoded, is_shown
-from routing.incident import SCHEMA
 
 CHUNK = 50
 """Pieces written in one round trip."""
@@ -43,10 +43,10 @@ def verify(path: Path, shards: int) -> Header:
         pass
     if not isinstance(header, Header):
         raise ArchiveError(f"{path} is damaged: it has no header")
-    if header.schema > SCHEMA:
+    if header.schema > NEWEST_SCHEMA:
         raise ArchiveError(
             f"{path} was written by release {header.release} (record schema {header.schema}, this"
-            f" one knows {SCHEMA}): restore it with that release"
+            f" one knows {NEWEST_SCHEMA}): restore it with that release"
         )
     if shards_of(header.layout) != shards:
         raise ArchiveError(

@@ -5,6 +5,7 @@ from typing import Any
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Action, Field, Input
 from receiver.actions.status_page import STATUS_ACTIONS
+from receiver.roles import Role, may
 from routing.incident import Incident
 from routing.person_event import Acknowledged, Resolved
 from routing.silence import default_matchers
@@ -13,12 +14,16 @@ _ON_THE_CARD = (Acknowledged.action, Resolved.action)
 """Buttons of the card itself, which every list has as well."""
 
 
-def forms_of(incident: Incident, *, public: bool) -> list[dict[str, Any]]:
-    """Return what can be done with an incident besides; ``public``: there is a status page."""
+def forms_of(incident: Incident, role: Role | None, *, public: bool) -> list[dict[str, Any]]:
+    """Return what can be done with an incident besides, by somebody of a role.
+
+    ``public``: there is a status page.
+    """
     return [
         _form(name, row, incident)
         for name, row in REGISTRY.items()
         if name not in _ON_THE_CARD
+        and may(role, row.role)
         and row.when(incident)
         and (public or name not in STATUS_ACTIONS)
     ]

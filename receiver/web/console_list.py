@@ -1,7 +1,7 @@
 """The console's list: which one is asked for, and what its page says around it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,37 +13,45 @@ from receiver.http.parameters import read_one, read_query
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import CursorError, Query
 from receiver.store.lists.read import IncidentLists
+from receiver.web.console_view import Card, card
 from routing.alert import PRIORITIES
+from routing.incident import Incident
 
 SHOWN = 200
 TEXT_MAX, FIELDS_MAX = 4_000, 50
 
 
 async def read_list(
-    request: web.Request, lists: IncidentLists
-) -> tuple[dict[str, Any], ListPage, str]:
-    """Return what is around the list asked for, its page, and what was wrong with the question.
+    request: web.Request, lists: IncidentLists, now: Callable[[], int]
+) -> tuple[dict[str, Any], list[Card], str]:
+    """Return what is around the list asked for, its cards, and what was wrong with the question.
 
     A list that cannot be is replaced by all that is open: whoever follows a link with a slip in it
     at night still sees that.
     """
     slip = ""
+
+    def show(incident: Incident) -> Card:
+        return card(incident, now())
+
     try:
         query, cursor = read_query(request), read_one(request, "cursor")
-        page = await lists.page(query, SHOWN, cursor)
+        page = await lists.shown(query, SHOWN, cursor, show)
     except (PayloadError, CursorError) as error:
         slip = error.message if isinstance(error, PayloadError) else f"The cursor {error}"
         query, cursor = Query(), ""
-        page = await lists.page(query, SHOWN)
+        page = await lists.shown(query, SHOWN, "", show)
     if query == Query() and not cursor and not page.next:
         # All there is: what is counted is what is shown.
-        counted: Mapping[str, int] = Counter(one.priority for one in page.incidents)
+        counted: Mapping[str, int] = Counter(one["priority"] for one in page.incidents)
     else:
         counted = await lists.counts()
-    return _links(query, page, counted, cursor), page, slip
+    return _links(query, page, counted, cursor), page.incidents, slip
 
 
-def _links(query: Query, page: ListPage, counted: Mapping[str, int], cursor: str) -> dict[str, Any]:
+def _links(
+    query: Query, page: ListPage[Card], counted: Mapping[str, int], cursor: str
+) -> dict[str, Any]:
     """Return what the page of a list says around it: how many there are, and where the others are.
 
     ``counted``: open incidents by priority.

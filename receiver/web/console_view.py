@@ -12,10 +12,11 @@ from routing.incident_parts import Deadline, Silence
 from routing.runbook import is_link
 
 _INCIDENT = re.compile(r"\b[0-9]+-[0-9a-f]{16}-[0-9]+\b")
+Card = dict[str, Any]
 _VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}
 
 
-def card(incident: Incident, now: int) -> dict[str, Any]:
+def card(incident: Incident, now: int) -> Card:
     """Return what a list shows of an open incident at ``now`` (ms)."""
     by = incident.acknowledged_by
     return {

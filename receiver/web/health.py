@@ -19,7 +19,9 @@ from receiver.engine.notifier_health import State
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
 from receiver.http.routes import METRICS, Who, serves
-from receiver.observability.metrics.registry import Metrics, content_type_of
+from receiver.observability.metrics.accept import content_type_of
+from receiver.observability.metrics.registry import Metrics
+from receiver.roles import Role
 from receiver.store.daily_figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
@@ -67,7 +69,7 @@ class StatusEndpoint:
         self._metrics = metrics
         self.token = metrics_token
         self._looked = Spared(self._look_anew)
-        self._pages: dict[str, Spared[tuple[bytes, bytes]]] = {}
+        self._pages: dict[str, Spared[tuple[bytes, bytes, bool]]] = {}
         self.fresh_s = FRESH_S
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
@@ -144,7 +146,7 @@ class StatusEndpoint:
     async def metrics_beside(self, request: web.Request) -> web.Response:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):
-            self._access.check(request)
+            self._access.check(request, Role.VIEWER)
             if self.token and self._access.open:
                 raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
@@ -161,20 +163,26 @@ class StatusEndpoint:
         if content_type not in self._pages and len(self._pages) >= FORMS_MAX:
             accept, content_type = "", content_type_of("")
         page = self._pages.setdefault(content_type, Spared(partial(self._made, accept)))
-        plain, packed = await page.get(self.fresh_s)
+        plain, packed, up = await page.get(self.fresh_s)
+        if up is not await self._is_up():
+            # Of what tells whether alerts are taken, nobody is told what was.
+            plain, packed, _ = await page.get(0)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if not _takes_gzip(request.headers.get("Accept-Encoding", "")):
             return web.Response(body=plain, headers=headers)
         return web.Response(body=packed, headers=headers | {"Content-Encoding": "gzip"})
 
-    async def _made(self, accept: str) -> tuple[bytes, bytes]:
-        """Make the page, plain and packed.
+    async def _is_up(self) -> bool:
+        store = await self._health.check()
+        return not (store or self._conditions.refuses(Subject.DURABILITY))
+
+    async def _made(self, accept: str) -> tuple[bytes, bytes, bool]:
+        """Make the page, plain and packed, and say whether Redis was up then.
 
         Gauges come from Redis, so that every replica says the same.
         """
-        store = await self._health.check()
-        lost = self._conditions.refuses(Subject.DURABILITY)
-        self._metrics.set_redis_up(up=not (store or lost))
+        up = await self._is_up()
+        self._metrics.set_redis_up(up=up)
         states = self._beside.notifiers().items()
         self._metrics.set_notifiers({name: state.outage is None for name, state in states})
         # A server without room for writes still tells what it has.
@@ -190,8 +198,8 @@ class StatusEndpoint:
                 await self._tasks.delays(now),
             )
         self._metrics.set_conditions(item.subject for item in self._conditions.present())
-        # Rendering takes some 8 ms at 3,000 lines: too long to keep webhooks waiting.
-        return await asyncio.to_thread(self._rendered, accept)
+        # Some 5 ms at 3,000 lines: too long to keep webhooks waiting.
+        return (*await asyncio.to_thread(self._rendered, accept), up)
 
     def _rendered(self, accept: str) -> tuple[bytes, bytes]:
         body, _ = self._metrics.render(accept)

@@ -3,12 +3,12 @@
 What a person does is the same event as a click in Slack, decided by the same rules.
 """
 
-import asyncio
 import hashlib
 import json
 import uuid
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from receiver import incident_json
@@ -16,10 +16,12 @@ from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Body, read_json
-from receiver.aio.off_the_loop import MANY_ALERTS, off_the_loop
+from receiver.aio.off_the_loop import MANY_ALERTS, read_off_the_loop
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
+from receiver.http.answers import json_answer
+from receiver.http.auth import demand
 from receiver.http.parameters import (
     LIST,
     check_parameters,
@@ -81,12 +83,11 @@ class ApiEndpoint:
         query = read_query(request)
         limit = read_number(request, "limit", 100, LIMIT_MAX)
         try:
-            page = await self._store.lists.page(query, limit, read_one(request, "cursor"))
+            page = await self._store.lists.shown(query, limit, read_one(request, "cursor"), _row)
         except CursorError as error:
             raise PayloadError(f"cursor {error}", "cursor") from None
-        shown = [incident_json.summary(incident) for incident in page.incidents]
-        body = {"incidents": shown, "next": page.next or None, "total": page.total}
-        return web.json_response(body)
+        body = {"incidents": page.incidents, "next": page.next or None, "total": page.total}
+        return json_answer(body)
 
     @serves("GET", "/v1/incidents/{id}", Who.VIEWER)
     async def one(self, request: web.Request) -> web.Response:
@@ -97,9 +98,9 @@ class ApiEndpoint:
         if found is None:
             raise self._unknown(request)
         if len(found.incident.alerts) <= MANY_ALERTS:
-            return web.json_response(incident_json.details(found, self._shown))
-        return await off_the_loop(
-            lambda: web.json_response(incident_json.details(found, self._shown))
+            return json_answer(incident_json.details(found, self._shown))
+        return await read_off_the_loop(
+            lambda: json_answer(incident_json.details(found, self._shown))
         )
 
     @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER)
@@ -112,12 +113,12 @@ class ApiEndpoint:
         if review is None:
             raise self._unknown(request)
         # A long timeline takes longer to print than a webhook may wait.
-        return await asyncio.to_thread(self._shaped, review, shape)
+        return await read_off_the_loop(lambda: self._shaped(review, shape))
 
     def _shaped(self, review: Review, shape: str) -> web.Response:
         pages, headers = self._reviews.pages, {"X-Content-Type-Options": "nosniff"}
         if shape == "json":
-            return web.json_response(to_json(review))
+            return json_answer(to_json(review))
         if shape == "markdown":
             text = pages.markdown(review)
             return web.Response(text=text, content_type="text/markdown", headers=headers)
@@ -133,6 +134,7 @@ class ApiEndpoint:
         if action not in REGISTRY:
             known = ", ".join(REGISTRY)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
+        demand(credential_of(request), REGISTRY[action].role)
         body = read_json(REGISTRY[action].body, await request.read())
         actor = await self._actor(request, body)
         key = _idempotency_key(request)
@@ -191,6 +193,10 @@ class ApiEndpoint:
     @staticmethod
     def _unknown(request: web.Request) -> web.HTTPException:
         return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
+
+
+def _row(incident: Incident) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(incident_json.summary(incident)))
 
 
 def _answer(outcome: Outcome, actor: Actor) -> web.Response:

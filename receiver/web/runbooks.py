@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from receiver.aio.off_the_loop import off_the_loop
+from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.parameters import check_parameters, read_one
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.routes import Who, credential_of, role_of, serves
 from receiver.observability.audit import note_feedback
+from receiver.roles import Role, may
 from receiver.runbooks.catalogue import Catalogue, heading_of
 from receiver.runbooks.feedback import ANSWERS, RunbookFeedback
 from receiver.runbooks.history import Histories, RunbookHistory, Use, Uses
@@ -75,13 +76,13 @@ class RunbookEndpoint:
         """GET /runbooks/?text=: all runbooks, or those that have the words; JSON for programs."""
         check_parameters(request, ("text",))
         text = read_one(request, "text")[:TEXT_MAX]
-        entries = await asyncio.to_thread(self._catalogue.search, text)
+        entries = await read_off_the_loop(lambda: self._catalogue.search(text))
         if not _wants_page(request):
             found = [entry._asdict() for entry in entries]
             return web.json_response({"runbooks": found}, headers=_HEADERS)
         histories = await _known(self._history.all())
         uses = histories.uses if histories else {}
-        page = await off_the_loop(
+        page = await read_off_the_loop(
             partial(
                 render,
                 "console/runbooks.html.j2",
@@ -113,11 +114,12 @@ class RunbookEndpoint:
             _known(self._history.all()), _known(self._feedback.of(name))
         )
         text = raw[:RENDERED_MAX].decode("utf-8", "replace")
-        shown = await off_the_loop(
+        shown = await read_off_the_loop(
             partial(
                 _page,
                 text,
                 **self._base(),
+                responds=may(role_of(request), Role.RESPONDER),
                 name=name,
                 address=quote(name),
                 cut=len(raw) > RENDERED_MAX,

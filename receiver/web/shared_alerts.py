@@ -6,13 +6,15 @@ of the old one again.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from receiver.aio.off_the_loop import READ_SLICE_S, Slices, read_off_the_loop
 from receiver.aio.spared import Spared
+from receiver.http.answers import json_answer
 from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
 from receiver.store.incidents import IncidentStore
@@ -24,8 +26,9 @@ FRESH_S = 30.0
 """How old the look at all open incidents may be; many become stale at the same moment."""
 REST = 20
 """After a look that took long there is none for this many times as long."""
-CHUNK = 100
+CHUNK = 64
 SHOWN = 100
+PARTS = 100
 
 Key = tuple[str, str]
 """(cluster, fingerprint)"""
@@ -81,52 +84,60 @@ class SharedAlerts:
                 found[alert.fingerprint] = best.id
         return found
 
-    async def pairs(self) -> list[Shared]:
-        """Return the incidents that share alerts, those that share most first."""
-        found: dict[tuple[Home, ...], list[str]] = {}
-        for (_, fingerprint), homes in (await self._homes()).items():
-            found.setdefault(homes, []).append(fingerprint)
-        names = await self._names({homes: keys[0] for homes, keys in found.items()})
-        shared = [Shared(homes, len(keys), names[homes]) for homes, keys in found.items()]
-        return sorted(shared, key=lambda one: (-one.number, one.homes[0].id))
+    async def most(self, number: int) -> tuple[list[Shared], int]:
+        """Return the ``number`` groups of incidents that share most alerts, and how many groups."""
+        homes = await self._homes()
+        ranked = await read_off_the_loop(lambda: _ranked(homes))
+        first = ranked[:number]
+        read = await self._store.read({where[0].id for where, _ in first})
+        return [
+            Shared(where, len(keys), _name_of(read.get(where[0].id), keys[0]))
+            for where, keys in first
+        ], len(ranked)
 
     async def _homes(self) -> dict[Key, tuple[Home, ...]]:
         return await self._looked.get(max(FRESH_S, REST * self._took))
 
-    async def _names(self, keys: Mapping[tuple[Home, ...], str]) -> dict[tuple[Home, ...], str]:
-        """Return the name of one alert of each."""
-        read = await self._store.read({homes[0].id for homes in keys})
-        names: dict[tuple[Home, ...], str] = {}
-        for homes, key in keys.items():
-            incident = read.get(homes[0].id)
-            alert = incident.alerts.get(key) if incident is not None else None
-            names[homes] = alert.labels.get("alertname", "alert") if alert is not None else "alert"
-        return names
-
     async def _look(self) -> dict[Key, tuple[Home, ...]]:
         """Go through all that is open; return the alerts that fire in more than one incident."""
         began = time.monotonic()
-        ids: dict[Key, list[str]] = {}
-        kept: dict[str, Incident] = {}
-        for chunk in _chunks(sorted(await self._store.lists.open_ids())):
-            for incident in (await self._store.read(chunk)).values():
-                if _counts(incident):
-                    # Of an incident only what is shown is kept: there may be very many.
-                    kept[incident.id] = msgspec.structs.replace(incident, alerts={}, suppressed={})
-                    for alert in incident.firing():
-                        if alert.fingerprint not in incident.vanished:
-                            key = (incident.group.cluster, alert.fingerprint)
-                            ids.setdefault(key, []).append(incident.id)
-        several = {key: names for key, names in ids.items() if len(names) > 1}
+        several = await self._several()
         homes: dict[str, Home] = {}
-        for name in {name for names in several.values() for name in names}:
-            incident = kept[name]
-            homes[name] = _home(incident, await self._store.last_seen(incident))
+        names = {name for where in several.values() for name in where}
+        for chunk in _chunks(list(names)):
+            for name, incident in (await self._store.read(chunk)).items():
+                if _counts(incident):
+                    homes[name] = _home(incident, await self._store.last_seen(incident))
         self._took = time.monotonic() - began
-        return {
-            key: tuple(sorted((homes[name] for name in names), key=lambda home: home.opened_at))
-            for key, names in several.items()
-        }
+        return await read_off_the_loop(lambda: _at_home(several, homes))
+
+    async def _several(self) -> dict[Key, set[str]]:
+        """Return the incidents of each alert that fires in more than one of them."""
+        # There may be very many: of those that fire in one alone two texts are kept, in parts, as a
+        # large mapping takes some ms to grow.
+        first: list[dict[str, str]] = [{} for _ in range(PARTS)]
+        several: dict[Key, set[str]] = {}
+        slices = Slices(READ_SLICE_S)
+        async for chunk in self._open():
+            for name, incident in (await self._store.read(chunk)).items():
+                for key in _keys(incident):
+                    text = "\x00".join(key)
+                    known = first[hash(text) % PARTS].setdefault(text, name)
+                    # A scan may come by the same one twice.
+                    if known != name:
+                        several.setdefault(key, {known}).add(name)
+                await slices.end_piece()
+        for part in first:
+            part.clear()
+            await slices.end_piece()
+        return several
+
+    async def _open(self) -> AsyncIterator[list[str]]:
+        """Yield the ids of all that is open."""
+        for keys in self._store.keys:
+            async for part in self._store.lists.scan(keys):
+                for chunk in _chunks(list(part)):
+                    yield chunk
 
 
 class SharedAlertsEndpoint:
@@ -139,9 +150,35 @@ class SharedAlertsEndpoint:
     async def listed(self, request: web.Request) -> web.Response:
         """GET /v1/shared-alerts: open incidents that share alerts, 100 groups of them at most."""
         check_parameters(request)
-        found = await self._shared.pairs()
-        body = {"shared_alerts": [_shown(one) for one in found[:SHOWN]], "total": len(found)}
-        return web.json_response(body)
+        found, total = await self._shared.most(SHOWN)
+        return await read_off_the_loop(
+            lambda: json_answer({"shared_alerts": [_shown(one) for one in found], "total": total})
+        )
+
+
+def _at_home(
+    several: Mapping[Key, set[str]], homes: Mapping[str, Home]
+) -> dict[Key, tuple[Home, ...]]:
+    """Return the incidents of each alert, the oldest first; some may have ended meanwhile."""
+    found: dict[Key, tuple[Home, ...]] = {}
+    for key, names in several.items():
+        known = [homes[name] for name in names if name in homes]
+        if len(known) > 1:
+            found[key] = tuple(sorted(known, key=lambda home: (home.opened_at, home.id)))
+    return found
+
+
+def _ranked(homes: Mapping[Key, tuple[Home, ...]]) -> list[tuple[tuple[Home, ...], list[str]]]:
+    """Return incidents with the fingerprints that they share, those that share most first."""
+    found: dict[tuple[Home, ...], list[str]] = {}
+    for (_, fingerprint), where in homes.items():
+        found.setdefault(where, []).append(fingerprint)
+    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0][0].id))
+
+
+def _name_of(incident: Incident | None, fingerprint: str) -> str:
+    alert = incident.alerts.get(fingerprint) if incident is not None else None
+    return alert.labels.get("alertname", "alert") if alert is not None else "alert"
 
 
 def _shown(shared: Shared) -> dict[str, Any]:
@@ -158,6 +195,13 @@ def _shown(shared: Shared) -> dict[str, Any]:
             for home in shared.homes
         ],
     }
+
+
+def _keys(incident: Incident) -> Iterator[Key]:
+    """Yield the alerts that fire in an incident, if it counts."""
+    for alert in incident.firing() if _counts(incident) else ():
+        if alert.fingerprint not in incident.vanished:
+            yield incident.group.cluster, alert.fingerprint
 
 
 def _counts(incident: Incident) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from routing.incident import SCHEMA
+from receiver.store.records.large import NEWEST_SCHEMA
 from routing.vocabulary import Lane
 from tests.support.app import App
 from tests.support.damage import CHANNEL, KEYS, damage_record, following, paged, redis_of
@@ -81,7 +81,7 @@ async def test_a_damaged_record_is_shown_and_its_group_begins_anew(app: App, kin
 async def test_a_record_of_a_newer_release_is_left_alone(app: App) -> None:
     name = await app.fire(alert("Broken"), group="broken")
     redis = redis_of(app)
-    raw = changed(await redis.get(KEYS.incident(name)), schema=SCHEMA + 1, state="pondered")
+    raw = changed(await redis.get(KEYS.incident(name)), schema=NEWEST_SCHEMA + 1, state="pondered")
     await redis.set(KEYS.incident(name), raw)
     status, answer = await app.post(notification(alert("Broken"), alert("New"), group="broken"))
     assert status == 503

@@ -18,13 +18,13 @@ from receiver.cli.client import call
 from receiver.clock import Clock
 from receiver.enrichment.json_client import JsonClient
 from receiver.errors import ConfigError
-from receiver.http_client import proxy_of, proxy_problems, proxy_secrets
 from receiver.observability.tracing_config import TracingConfig
 from receiver.observability.tracing_otel import OtelTracer
 from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
 from receiver.pagerduty.events_api import EventsApi
 from receiver.pagerduty.rest_api import PagerDutyRest
+from receiver.proxies import proxy_of, proxy_problems, proxy_secrets
 from receiver.settings.load import load_settings
 from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi

@@ -55,6 +55,28 @@ async def test_the_same_alert_by_two_routes_is_said_and_the_merge_helps(plain: A
     assert await shared(plain) == []
 
 
+async def test_what_a_scan_comes_by_twice_is_no_two_incidents(
+    plain: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = plain.service.dispatcher.store.lists
+    scan = lists.scan
+
+    async def twice(keys: Any, digest: str = "") -> AsyncIterator[dict[str, float]]:
+        async for part in scan(keys, digest):
+            yield part
+            yield part
+
+    monkeypatch.setattr(lists, "scan", twice)
+    first = await plain.fire(of("A"), group="one")
+    assert await shared(plain) == []
+    second = await plain.fire(of("A"), of("B"), group="two")
+    third = await plain.fire(of("B"), of("A"), group="three")
+    several, pair = sorted(await shared(plain), key=lambda one: -len(one["incidents"]))
+    assert [one["id"] for one in several["incidents"]] == [first, second, third]
+    assert [one["id"] for one in pair["incidents"]] == [second, third]
+    assert (several["alertname"], pair["alertname"]) == ("A", "B")
+
+
 async def test_another_cluster_has_alerts_of_its_own(plain: App) -> None:
     for cluster in ("eu", "us"):
         path = f"/v1/alerts/webhook?cluster={cluster}"

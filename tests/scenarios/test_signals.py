@@ -353,3 +353,14 @@ async def test_what_stops_is_not_ready_and_serves_all_the_same(plain: App) -> No
     assert (await plain.get("/health"))[0] == 503
     assert await post(plain, "A") == 202
     assert await plain.metric(UP) == 1
+
+
+async def test_a_page_of_metrics_that_is_kept_never_says_up_when_it_is_down(plain: App) -> None:
+    plain.service.status.fresh_s = 60.0
+    assert await plain.metric(UP) == 1
+    await plain.service.redis.config_set("maxmemory", "1")
+    assert await post(plain, "refused") == 503
+    assert await plain.metric(UP) == 0
+    await plain.service.redis.config_set("maxmemory", "0")
+    assert await post(plain, "taken") == 202
+    assert await plain.metric(UP) == 1

@@ -11,6 +11,7 @@ from receiver.store.commits import Conflict, Duplicate, Write, Written
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.lists.query import Query
+from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.records.record import decode_incident, encode_incident
 from receiver.store.tasks import TaskStore
 from routing.decide import decide
@@ -174,7 +175,7 @@ async def test_a_record_of_a_newer_release_is_never_written(
 ) -> None:
     incident = await _opened(store)
     key = store.keys[0].incident(incident.id)
-    newer = msgspec.structs.replace(incident, schema=SCHEMA + 1)
+    newer = msgspec.structs.replace(incident, schema=NEWEST_SCHEMA + 1)
     raw = b"%016d" % incident.version + msgspec.json.encode(newer)
     await redis.set(key, raw)
     with pytest.raises(StoreUnavailableError, match="newer release"):

@@ -30,7 +30,7 @@ def store(redis: Any, request: pytest.FixtureRequest) -> IncidentStore:
     return IncidentStore(redis, request.param, tombstone_ttl=60_000)
 
 
-def _ids(page: ListPage) -> list[str]:
+def _ids(page: ListPage[Incident]) -> list[str]:
     return [one.id for one in page.incidents]
 
 
@@ -61,6 +61,45 @@ async def test_open_ones_come_most_urgent_first_then_longest_waiting(store: Inci
     assert _ids(page) == _urgent_first(made)
     assert (page.next, page.total) == ("", 40)
     assert await store.lists.counts() | {"": 0} == {"": 0, "P1": 10, "P2": 10, "P3": 10, "P4": 10}
+
+
+async def test_each_is_shown_as_it_is_read_and_only_if_it_is_of_the_page(
+    store: IncidentStore,
+) -> None:
+    made = await _mixed(store, 40)
+    wanted = _urgent_first([one for one in made if one.priority in ("P1", "P2")])
+    shown: list[str] = []
+
+    def show(incident: Incident) -> str:
+        shown.append(incident.id)
+        return f"<{incident.id}>"
+
+    page = await store.lists.shown(Query(priorities=("P1", "P2")), 15, "", show)
+    assert page.incidents == [f"<{name}>" for name in wanted[:15]]
+    assert shown == wanted[:15]
+    rest = await store.lists.shown(Query(priorities=("P1", "P2")), 15, page.next, show)
+    assert (shown, rest.next) == (wanted, "")
+
+
+async def test_others_have_their_turn_while_a_page_is_made(
+    store: IncidentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await _mixed(store, 30)
+    monkeypatch.setattr("receiver.store.lists.read.READ_SLICE_S", -1.0)
+    turns, done = 0, False
+
+    async def others() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    alone: list[int] = []
+    await store.lists.shown(Query(), 30, "", lambda _incident: alone.append(turns))
+    done = True
+    await beside
+    assert len(set(alone)) == len(made), "each in a slice of its own"
 
 
 async def test_what_becomes_more_urgent_moves_up_in_the_same_commit(store: IncidentStore) -> None:

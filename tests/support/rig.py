@@ -139,7 +139,14 @@ class Rig:
 
     async def start_service(self) -> None:
         await self.service.start()
-        await until(self.ready, PATIENCE_S, f"the service is ready (see {self.service.log})")
+        await until(self._ready_or_over, PATIENCE_S, f"it is ready (see {self.service.log})")
+
+    async def _ready_or_over(self) -> bool:
+        """As ``ready``; AssertionError with its last words when the process has ended."""
+        process = self.service.process
+        if process is not None and process.returncode is not None:
+            raise AssertionError(f"it ended: {self.service.log.read_text()[-2_000:]}")
+        return await self.ready()
 
     async def ready(self) -> bool:
         return await self.answers(f"{self.url}/-/ready")

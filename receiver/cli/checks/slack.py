@@ -11,6 +11,7 @@ from receiver.cli.client import formats_option
 from receiver.cli.config_option import file_option, load
 from receiver.notify.notifier import Check
 from receiver.settings.model import Settings
+from receiver.slack.client.errors import NOT_SLACK
 from receiver.slack.client.probe import Checker
 
 _SUBTEAM = re.compile(r"!subteam\^(S[A-Z0-9]+)")
@@ -26,11 +27,15 @@ class _Names(Checker):
         if not names:
             return []
         asked = await self.ask("usergroups.list")
-        known = {group.get("id"): group for group in asked.data.get("usergroups") or []}
+        groups = asked.data.get("usergroups")
+        rows = [row for row in groups if isinstance(row, dict)] if isinstance(groups, list) else []
+        known = {str(row.get("id")): row for row in rows}
+        odd = "" if isinstance(groups, list) and len(rows) == len(groups) else NOT_SLACK.format(200)
+        words = asked.problem or odd or "there is none of this id"
         return [
             Check(f"user group {name}", "ok", f"@{known[name].get('handle')}")
             if name in known
-            else Check(f"user group {name}", "missing", asked.problem or "there is none of this id")
+            else Check(f"user group {name}", "missing", words)
             for name in names
         ]
 
@@ -40,9 +45,9 @@ class _Names(Checker):
         for name in sorted(set(wanted)):
             method = "users.lookupByEmail" if "@" in name else "users.info"
             asked = await self.ask(method, **{"email" if "@" in name else "user": name})
-            shown = str((asked.data.get("user") or {}).get("name", ""))
-            state = "missing" if asked.problem else "ok"
-            found.append(Check(f"user {name}", state, asked.problem or f"@{shown}"))
+            person, problem = asked.part("user")
+            state = "missing" if problem else "ok"
+            found.append(Check(f"user {name}", state, problem or f"@{person.get('name', '')}"))
         return found
 
 

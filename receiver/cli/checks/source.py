@@ -9,11 +9,10 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from aiohttp import ClientError, InvalidURL
 
-from receiver.cli.client import AGENT
+from receiver.cli.asking import AGENT, without_secrets
 from receiver.errors import IncidentManagerError
 from receiver.http_client import HttpClient, TooLongError
 
@@ -124,16 +123,6 @@ def kind_of(text: str) -> str:
         return "a web page"
     first = " ".join(start.split())
     return f'"{first[:60]}"'
-
-
-def without_secrets(url: str) -> str:
-    """Return a URL without a user's name and password, and without its query."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return "the given URL"
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _problem(body: Any) -> str:

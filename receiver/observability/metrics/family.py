@@ -5,6 +5,7 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 Key = tuple[str, ...]
+Kind = Literal["counter", "gauge", "histogram"]
 OWN = "incident_manager"
 
 
@@ -21,7 +22,7 @@ class Family(NamedTuple):
     ``stored``: its numbers are counted in Redis by the commit, and the same on every replica.
     """
 
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Kind
     name: str
     help: str
     labels: dict[str, Closed]

@@ -7,20 +7,14 @@ runbook; the ones without ``_total`` cannot be made by the client's own counters
 
 import bisect
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from receiver.observability.metrics.family import Closed, Family, Key, Kind
+from receiver.observability.metrics.numbers import Numbers, spread_numbers
+from receiver.observability.metrics.text import OwnCollector
 
 BUCKETS_MS = (5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0)
-INF = float("inf")
-_PREFIX = "llm_integration"
 
 
 class Integration:
@@ -33,6 +27,8 @@ class Integration:
         self.last_at = 0
         self.total_ms = 0.0
         self.counts = [0] * (len(BUCKETS_MS) + 1)
+        # Pages are rendered in a thread.
+        self.lock = threading.Lock()
 
     @property
     def requests(self) -> int:
@@ -60,13 +56,15 @@ class Integration:
 
     def record(self, *, ok: bool, took_ms: float, now: int) -> None:
         """Count a request that ended at ``now`` (ms)."""
-        if ok:
-            self.successful += 1
-        else:
-            self.failed += 1
-        self.last_at = now
-        self.total_ms += max(0.0, took_ms)
-        self.counts[bisect.bisect_left(BUCKETS_MS, took_ms)] += 1
+        place = bisect.bisect_left(BUCKETS_MS, took_ms)
+        with self.lock:
+            if ok:
+                self.successful += 1
+            else:
+                self.failed += 1
+            self.last_at = now
+            self.total_ms += max(0.0, took_ms)
+            self.counts[place] += 1
 
     def shown(self) -> dict[str, Any]:
         """Return the figures for programs; latencies in ms, the time in s since the epoch."""
@@ -85,20 +83,12 @@ class Integration:
         }
 
 
-class Integrations(Collector):
+class Integrations(OwnCollector):
     """All integrations; also what prometheus_client asks for their metrics."""
 
     def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
         self._known = {name: Integration(name) for name in names}
-        # Pages are rendered in a thread.
-        self._lock = threading.Lock()
-
-    def record(self, name: str, *, ok: bool, took_ms: float, now: int) -> None:
-        """Count a request of an integration; one that is not known counts for nobody."""
-        found = self._known.get(name)
-        if found is not None:
-            with self._lock:
-                found.record(ok=ok, took_ms=took_ms, now=now)
 
     def get(self, name: str) -> Integration | None:
         """Return one integration, None when there is none of this name."""
@@ -108,76 +98,68 @@ class Integrations(Collector):
         """Return the figures of all, in the order they are configured."""
         return [found.shown() for found in self._known.values()]
 
-    def collect(self) -> Iterator[Metric]:
+    def families(self) -> Iterator[tuple[Family, Mapping[Key, Numbers]]]:
         """Yield the metric families."""
-        with self._lock:
-            yield from self._plain()
-            yield self._histogram()
-
-    def _plain(self) -> Iterator[Metric]:
-        found = self._known.values()
-        families: list[tuple[CounterMetricFamily | GaugeMetricFamily, list[float]]] = [
-            (
-                CounterMetricFamily(f"{_PREFIX}_requests", "Requests, by integration", labels=_BY),
-                [one.requests for one in found],
-            ),
-            *(
-                (GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=_BY), values)
-                for name, text, values in (
-                    (
-                        "requests_successful",
-                        "Requests that succeeded; it only rises",
-                        [float(one.successful) for one in found],
-                    ),
-                    (
-                        "requests_failed",
-                        "Requests that failed; it only rises",
-                        [float(one.failed) for one in found],
-                    ),
-                    (
-                        "success_rate_percent",
-                        "Share of requests that succeeded since the start",
-                        [one.success_percent for one in found],
-                    ),
-                    (
-                        "latency_milliseconds_average",
-                        "Mean latency since the start",
-                        [one.average_ms for one in found],
-                    ),
-                    (
-                        "latency_milliseconds_p95",
-                        "95th percentile of the latency since the start, from the buckets",
-                        [one.quantile_ms(0.95) for one in found],
-                    ),
-                    (
-                        "latency_milliseconds_total",
-                        "Sum of all latencies; it only rises",
-                        [one.total_ms for one in found],
-                    ),
-                    (
-                        "last_request_timestamp",
-                        "When the last request ended, in seconds since the epoch",
-                        [one.last_at / 1000 for one in found],
-                    ),
-                )
-            ),
-        ]
-        for family, values in families:
-            for one, value in zip(found, values, strict=True):
-                family.add_metric([one.name], value)
-            yield family
-
-    def _histogram(self) -> Metric:
-        family = HistogramMetricFamily(
-            f"{_PREFIX}_latency_milliseconds", "Latency, by integration", labels=_BY
-        )
-        for one in self._known.values():
-            total, buckets = 0, []
-            for bound, count in zip((*BUCKETS_MS, INF), one.counts, strict=True):
-                total += count
-                buckets.append(("+Inf" if bound == INF else str(bound), float(total)))
-            family.add_metric([one.name], buckets, one.total_ms)
-        return family
+        for family, (*_, numbers) in zip(_FAMILIES, _FIGURES, strict=True):
+            yield family, {(one.name,): _taken(one, numbers) for one in self._known.values()}
 
 
-_BY = ("integration",)
+def _taken(one: Integration, numbers: Callable[[Integration], Numbers]) -> Numbers:
+    with one.lock:
+        return numbers(one)
+
+
+def _spread(one: Integration) -> Numbers:
+    return spread_numbers(one.counts, one.total_ms)
+
+
+_FIGURES: tuple[tuple[Kind, str, str, Callable[[Integration], Numbers]], ...] = (
+    ("counter", "requests_total", "Requests, by integration", lambda one: (float(one.requests),)),
+    (
+        "gauge",
+        "requests_successful",
+        "Requests that succeeded; it only rises",
+        lambda one: (float(one.successful),),
+    ),
+    (
+        "gauge",
+        "requests_failed",
+        "Requests that failed; it only rises",
+        lambda one: (float(one.failed),),
+    ),
+    (
+        "gauge",
+        "success_rate_percent",
+        "Share of requests that succeeded since the start",
+        lambda one: (one.success_percent,),
+    ),
+    (
+        "gauge",
+        "latency_milliseconds_average",
+        "Mean latency since the start",
+        lambda one: (one.average_ms,),
+    ),
+    (
+        "gauge",
+        "latency_milliseconds_p95",
+        "95th percentile of the latency since the start, from the buckets",
+        lambda one: (one.quantile_ms(0.95),),
+    ),
+    (
+        "gauge",
+        "latency_milliseconds_total",
+        "Sum of all latencies; it only rises",
+        lambda one: (one.total_ms,),
+    ),
+    (
+        "gauge",
+        "last_request_timestamp",
+        "When the last request ended, in seconds since the epoch",
+        lambda one: (one.last_at / 1000,),
+    ),
+    ("histogram", "latency_milliseconds", "Latency, by integration", _spread),
+)
+_FAMILIES = [
+    Family(kind, f"llm_integration_{name}", text, {"integration": Closed(())}, (), BUCKETS_MS)
+    for kind, name, text, _ in _FIGURES
+]

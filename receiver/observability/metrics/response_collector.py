@@ -5,11 +5,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from receiver.observability.metrics.family import Family, Key
+from receiver.observability.metrics.numbers import Numbers, spread_numbers
 from receiver.observability.metrics.series import cleaned, shown
+from receiver.observability.metrics.text import OwnCollector
 from receiver.store.response_totals import ID, Field, read_field
 
 Rows = Sequence[Mapping[bytes, bytes]]
@@ -17,7 +16,7 @@ Rows = Sequence[Mapping[bytes, bytes]]
 _Place = tuple[str, Key]
 
 
-class ResponseCollector(Collector):
+class ResponseCollector(OwnCollector):
     """Shows what was read last, nothing before that. No number falls while the data is the same.
 
     To Prometheus a number that falls is a restart from zero, and all that was ever counted an
@@ -25,6 +24,7 @@ class ResponseCollector(Collector):
     """
 
     def __init__(self, families: Iterable[Family]) -> None:
+        super().__init__()
         self._families = {family.name: family for family in families}
         self._lists = {
             name: [shown(closed) for closed in family.labels.values()]
@@ -55,17 +55,17 @@ class ResponseCollector(Collector):
         if identity == self._id:
             for place, before in self._shown.items():
                 now = found.setdefault(place, before)
-                found[place] = [max(pair) for pair in zip(before, now, strict=True)]
+                if now != before:
+                    found[place] = [max(pair) for pair in zip(before, now, strict=True)]
         self._id, self._shown = identity, found
 
-    def collect(self) -> Iterator[Metric]:
+    def families(self) -> Iterator[tuple[Family, Mapping[Key, Numbers]]]:
         """Yield every metric with all its series."""
-        series: dict[str, dict[Key, list[int]]] = {name: {} for name in self._families}
+        series: dict[str, dict[Key, Numbers]] = {name: {} for name in self._families}
         for (name, key), numbers in self._shown.items():
-            series[name][key] = numbers
+            series[name][key] = _shown(numbers)
         for name, family in self._families.items():
-            make = _histogram if family.kind == "histogram" else _counter
-            yield make(family, series[name])
+            yield family, series[name]
 
     def _zeros(self) -> dict[_Place, list[int]]:
         return {
@@ -94,20 +94,8 @@ def _none(family: Family) -> list[int]:
     return [0] * (len(family.buckets) + 2 if family.kind == "histogram" else 1)
 
 
-def _counter(family: Family, series: Mapping[Key, list[int]]) -> Metric:
-    made = CounterMetricFamily(family.name, family.help, labels=list(family.labels))
-    for key, (number,) in series.items():
-        made.add_metric(key, number)
-    return made
-
-
-def _histogram(family: Family, series: Mapping[Key, list[int]]) -> Metric:
-    made = HistogramMetricFamily(family.name, family.help, labels=list(family.labels))
-    bounds = [*(str(float(bound)) for bound in family.buckets), "+Inf"]
-    for key, (*numbers, total_ms) in series.items():
-        below, buckets = 0, []
-        for bound, number in zip(bounds, numbers, strict=True):
-            below += number
-            buckets.append((bound, below))
-        made.add_metric(key, buckets, total_ms / 1000)
-    return made
+def _shown(numbers: list[int]) -> Numbers:
+    """Return what is shown of a series; the sum of a spread is kept in ms."""
+    if len(numbers) == 1:
+        return (float(numbers[0]),)
+    return spread_numbers(numbers[:-1], numbers[-1] / 1000)

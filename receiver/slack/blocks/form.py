@@ -7,8 +7,18 @@ is the place that a refusal of its value names, so that what is wrong is said be
 
 from collections.abc import Callable, Mapping, Sequence
 
+from slack_sdk.models.blocks import (
+    DateTimePickerElement,
+    InputBlock,
+    InputInteractiveElement,
+    Option,
+    StaticMultiSelectElement,
+    StaticSelectElement,
+)
+
 from receiver.actions.row import Field, Input
 from receiver.slack.blocks.modal_parts import (
+    TEXT_MAX,
     VALUE,
     Block,
     View,
@@ -16,7 +26,6 @@ from receiver.slack.blocks.modal_parts import (
     context,
     field,
     line,
-    lines,
     modal,
     option,
     origin_of,
@@ -57,7 +66,7 @@ def form(  # noqa: PLR0913 - what a window may have beside its row
     service knows; ``before`` and ``after`` are blocks around the fields.
     """
     row, filled, offered = row_of(name), initial or {}, choices or {}
-    blocks = [about(incident), *before]
+    blocks: list[Block | InputBlock] = [about(incident), *before]
     for one in form_of(row):
         element = _element(one, filled.get(one.name, ""), offered.get(one.name, one.choices))
         optional = not (one.needed or one.insist)
@@ -69,45 +78,53 @@ def form(  # noqa: PLR0913 - what a window may have beside its row
     return modal(name, row.label, submit, blocks, origin_of(incident, channel))
 
 
-def _element(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
+def _element(one: Field, initial: str, choices: Sequence[Choice]) -> InputInteractiveElement:
     if one.input in _CHOOSE:
         return _CHOOSE[one.input](one, initial, choices)
     if one.input is Input.PERSON:
         return somebody()
     if one.input is Input.MOMENT:
-        picker: Block = {"type": "datetimepicker", "action_id": VALUE}
-        return picker | ({"initial_date_time": int(initial)} if initial else {})
+        at = int(initial) if initial else None
+        return DateTimePickerElement(action_id=VALUE, initial_date_time=at)
     many = one.input in (Input.LINES, Input.LIST)
-    made = lines(one.hint) if many else line(one.hint, one.most)
-    fits = initial and len(initial) <= one.most
-    return made | ({"initial_value": initial} if fits else {})
+    fits = initial if len(initial) <= one.most else ""
+    return line(one.hint, TEXT_MAX if many else one.most, initial=fits, many=many)
 
 
-def _one(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
-    options = [option(words, value) for value, words in choices[:OPTIONS_MAX]]
-    made: Block = {"type": "static_select", "action_id": VALUE, "options": options}
-    chosen = [shown for shown in options if shown["value"] == initial]
-    if chosen:
-        return made | {"initial_option": chosen[0]}
-    return made | {"placeholder": plain_text(one.hint or "Choose one")}
+def _options(choices: Sequence[Choice]) -> list[Option]:
+    return [option(words, value) for value, words in choices[:OPTIONS_MAX]]
 
 
-def _several(one: Field, initial: str, choices: Sequence[Choice]) -> Block:
-    made = _one(one, "", choices) | {"type": "multi_static_select"}
-    wanted = initial.splitlines()
-    chosen = [shown for shown in made["options"] if shown["value"] in wanted]
-    return made | ({"initial_options": chosen} if chosen else {})
+def _one(one: Field, initial: str, choices: Sequence[Choice]) -> InputInteractiveElement:
+    options = _options(choices)
+    chosen = next((shown for shown in options if shown.value == initial), None)
+    return StaticSelectElement(
+        action_id=VALUE,
+        options=options,
+        initial_option=chosen,
+        placeholder=None if chosen else plain_text(one.hint or "Choose one"),
+    )
 
 
-def _duration(one: Field, initial: str, _choices: Sequence[Choice]) -> Block:
+def _several(one: Field, initial: str, choices: Sequence[Choice]) -> InputInteractiveElement:
+    options, wanted = _options(choices), initial.splitlines()
+    return StaticMultiSelectElement(
+        action_id=VALUE,
+        options=options,
+        initial_options=[shown for shown in options if shown.value in wanted],
+        placeholder=plain_text(one.hint or "Choose one"),
+    )
+
+
+def _duration(one: Field, initial: str, _choices: Sequence[Choice]) -> InputInteractiveElement:
     return _one(one, initial or _USUAL, DURATIONS)
 
 
-def _flag(one: Field, initial: str, _choices: Sequence[Choice]) -> Block:
+def _flag(one: Field, initial: str, _choices: Sequence[Choice]) -> InputInteractiveElement:
     return _one(one, initial or "false", _YES_OR_NO)
 
 
-_CHOOSE: Mapping[Input, Callable[[Field, str, Sequence[Choice]], Block]] = {
+_CHOOSE: Mapping[Input, Callable[[Field, str, Sequence[Choice]], InputInteractiveElement]] = {
     Input.CHOICE: _one,
     Input.INCIDENT: _one,
     Input.CHOICES: _several,

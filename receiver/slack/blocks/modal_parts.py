@@ -1,13 +1,22 @@
 """What every window is made of: its frame, its blocks, and where it was opened from.
 
-Limits: see ``form``.
+They are models of Slack's library, which refuse what Slack would. Limits: see ``form``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from slack_sdk.models import views as models
+from slack_sdk.models.blocks import (
+    InputBlock,
+    InputInteractiveElement,
+    Option,
+    PlainTextInputElement,
+    PlainTextObject,
+    UserSelectElement,
+)
 
 from receiver.slack.mrkdwn import mrkdwn, plain
 from routing.incident import Incident
@@ -42,19 +51,22 @@ def read_origin(view: Mapping[str, Any]) -> Origin:
         raise ValueError(f"the window carries no origin: {error}") from None
 
 
-def modal(callback: str, title: str, submit: str, blocks: list[Block], origin: Origin) -> View:
-    """Return a window; without the words of ``submit`` it only shows something."""
-    view: View = {
-        "type": "modal",
-        "callback_id": callback,
-        "title": plain_text(title),
-        "close": plain_text("Cancel" if submit else "Close"),
-        "private_metadata": json.dumps(msgspec.to_builtins(origin)),
-        "blocks": blocks,
-    }
-    if submit:
-        view["submit"] = plain_text(submit)
-    return view
+def modal(
+    callback: str, title: str, submit: str, blocks: Sequence[Block | InputBlock], origin: Origin
+) -> View:
+    """Return a window; without the words of ``submit`` it only shows something.
+
+    SlackObjectFormationError for one that Slack would refuse.
+    """
+    return models.View(
+        type="modal",
+        callback_id=callback,
+        title=plain_text(title),
+        close=plain_text("Cancel" if submit else "Close"),
+        submit=plain_text(submit) if submit else None,
+        private_metadata=json.dumps(msgspec.to_builtins(origin)),
+        blocks=blocks,
+    ).to_dict()
 
 
 def about(incident: Incident) -> Block:
@@ -72,42 +84,36 @@ def context(text: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
 
 
-def field(place: str, label: str, element: Block, *, optional: bool = False) -> Block:
+def field(
+    place: str, label: str, element: InputInteractiveElement, *, optional: bool = False
+) -> InputBlock:
     """Return an input; ``place`` is the field of the body that it fills."""
-    return {
-        "type": "input",
-        "block_id": place,
-        "label": plain_text(label),
-        "element": element,
-        "optional": optional,
-    }
+    return InputBlock(block_id=place, label=plain_text(label), element=element, optional=optional)
 
 
-def line(placeholder: str, most: int = TEXT_MAX) -> Block:
-    """Return an element for one line of text."""
-    element = {"type": "plain_text_input", "action_id": VALUE, "max_length": most}
-    return element | ({"placeholder": plain_text(placeholder)} if placeholder else {})
+def line(
+    placeholder: str, most: int = TEXT_MAX, *, initial: str = "", many: bool = False
+) -> PlainTextInputElement:
+    """Return an element for one line of text, or ``many``."""
+    return PlainTextInputElement(
+        action_id=VALUE,
+        max_length=most,
+        placeholder=plain_text(placeholder) if placeholder else None,
+        initial_value=initial or None,
+        multiline=many or None,
+    )
 
 
-def lines(placeholder: str) -> Block:
-    """Return an element for some lines of text."""
-    return line(placeholder) | {"multiline": True}
-
-
-def somebody() -> Block:
+def somebody() -> UserSelectElement:
     """Return an element that names one person."""
-    return {
-        "type": "users_select",
-        "action_id": VALUE,
-        "placeholder": plain_text("Choose somebody"),
-    }
+    return UserSelectElement(action_id=VALUE, placeholder=plain_text("Choose somebody"))
 
 
-def option(text: str, value: str) -> Block:
+def option(text: str, value: str) -> Option:
     """Return an option of a menu."""
-    return {"text": plain_text(plain(text, OPTION_MAX)), "value": value}
+    return Option(text=plain_text(plain(text, OPTION_MAX)), value=value)
 
 
-def plain_text(text: str) -> Block:
+def plain_text(text: str) -> PlainTextObject:
     """Return a text without markup."""
-    return {"type": "plain_text", "text": text, "emoji": False}
+    return PlainTextObject(text=text, emoji=False)

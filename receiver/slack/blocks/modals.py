@@ -5,6 +5,8 @@ Pure: what is shown, not what is done. Limits: see ``form``.
 
 from collections.abc import Sequence
 
+from slack_sdk.models.blocks import InputBlock, StaticSelectElement
+
 from receiver.actions.registry import REGISTRY
 from receiver.actions.status_page import STATUS_ACTIONS
 from receiver.slack.blocks.buttons import CLOSED_MENU, OPEN_MENU, REVIEW, button, target
@@ -19,7 +21,6 @@ from receiver.slack.blocks.modal_parts import (
     context,
     field,
     line,
-    lines,
     modal,
     option,
     origin_of,
@@ -122,19 +123,12 @@ def merge(incident: Incident, channel: str, others: Sequence[Incident], total: i
 def open_incident(channel: str, key: str, title: str = "", details: str = "") -> View:
     """Return the window that opens an incident by hand; ``key`` makes it one however often sent."""
     options = [option(name, name) for name in PRIORITIES]
-    named = line("What is wrong, in a few words?", most=200)
-    told_more = lines("What do you know so far?")
-    if title.strip():
-        named |= {"initial_value": plain(title, 200)}
-    if details.strip():
-        told_more |= {"initial_value": details[:TEXT_MAX]}
-    choice = {
-        "type": "static_select",
-        "action_id": VALUE,
-        "options": options,
-        "initial_option": options[2],
-    }
-    blocks = [
+    shown = plain(title, 200) if title.strip() else ""
+    known = details[:TEXT_MAX] if details.strip() else ""
+    named = line("What is wrong, in a few words?", most=200, initial=shown)
+    told_more = line("What do you know so far?", initial=known, many=True)
+    choice = StaticSelectElement(action_id=VALUE, options=options, initial_option=options[2])
+    blocks: list[Block | InputBlock] = [
         field("title", "Title", named),
         field("priority", "Priority", choice),
         field("details", "Details", told_more, optional=True),

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from receiver.config_types import is_user_id
 from receiver.notify.notifier import View
 from receiver.slack.blocks.spans import durations
 from receiver.slack.mrkdwn import mention, moment, mrkdwn
 from receiver.templates import render
+from receiver.text.ids import is_user_id
 from routing.escalation import why
 from routing.incident_parts import Entry
 from routing.vocabulary import Kind

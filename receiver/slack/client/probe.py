@@ -10,8 +10,8 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from receiver.http_client import proxy_of
 from receiver.notify.notifier import Check, Tried
+from receiver.proxies import proxy_of
 from receiver.slack.client.errors import NOT_SLACK, repair_of
 
 TIMEOUT_S = 10
@@ -37,6 +37,13 @@ class Asked(msgspec.Struct, frozen=True):
     data: dict[str, Any]
     scopes: frozenset[str] = frozenset()
     problem: str = ""
+
+    def part(self, name: str) -> tuple[dict[str, Any], str]:
+        """Return an object of the answer, and why there is none ("" when there is)."""
+        found = self.data.get(name)
+        if self.problem or not isinstance(found, dict):
+            return {}, self.problem or NOT_SLACK.format(200)
+        return found, ""
 
 
 class Checker:
@@ -87,9 +94,9 @@ class Checker:
         """Look at the channel of a notifier."""
         what = f"channel {channel} of {notifier}"
         asked = await self.ask("conversations.info", channel=channel)
-        if asked.problem:
-            return Check(what, "missing", asked.problem)
-        found = asked.data.get("channel") or {}
+        found, problem = asked.part("channel")
+        if problem:
+            return Check(what, "missing", problem)
         name = f"#{found.get('name')}"
         if found.get("is_archived"):
             return Check(what, "missing", f"{name} is archived: {repair_of('is_archived', {})}")

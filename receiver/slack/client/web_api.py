@@ -7,8 +7,8 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTime
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from receiver.http_client import proxy_of
 from receiver.notify.notifier import Rejected, Retry
+from receiver.proxies import proxy_of
 from receiver.slack.client.errors import NOT_SLACK, Answer, classify
 
 

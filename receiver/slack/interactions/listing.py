@@ -40,7 +40,7 @@ def read_list(text: str) -> Query:
     )
 
 
-def incident_list(page: ListPage, handles: Mapping[str, str], url: str) -> Answer:
+def incident_list(page: ListPage[Incident], handles: Mapping[str, str], url: str) -> Answer:
     """Return the private answer that lists incidents; ``url``: where all of them are.
 
     ``handles``: what names each, by id.

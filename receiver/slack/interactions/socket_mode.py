@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from receiver.aio.background import end
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.http_client import proxy_of
+from receiver.proxies import proxy_of
 from receiver.slack.interactions.router import Router
 
 log = logging.getLogger("slack")

@@ -1,26 +1,27 @@
 """The parts that a list is read from."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from receiver.store.keys import Keys
 from receiver.store.lists.order import BAND, BANDS
 from receiver.store.lists.query import Place
-from routing.incident import Incident
 
+T = TypeVar("T")
 MOST = 9 * 10**15
 """The greatest score, far from where doubles begin to skip whole numbers."""
 
 
-class ListPage(msgspec.Struct, frozen=True):
-    """A page of a list: ``next`` is the cursor of the rest, "" at the end.
+class ListPage(msgspec.Struct, Generic[T], frozen=True):
+    """A page of a list, of what is shown of each incident: ``next`` is the cursor of the rest.
 
-    ``total``: how many the whole list has; None where only reading all of it would tell.
+    That is "" at the end. ``total``: how many the whole list has; None where only reading all of it
+    would tell.
     """
 
-    incidents: list[Incident]
+    incidents: list[T]
     next: str
     total: int | None
 

@@ -7,8 +7,9 @@ filters fit little, never keeps the event loop to itself.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from receiver.aio.off_the_loop import READ_SLICE_S, Slices
 from receiver.store.keys import Keys
 from receiver.store.lists.legs import (
     MOST,
@@ -27,6 +28,8 @@ from receiver.store.repair.mending import RECOUNT, mended
 from routing.alert import PRIORITIES
 from routing.incident import OPEN_STATES, Incident
 
+ROWS = 256
+"""Rows of an index read in one round trip."""
 CHUNK = 64
 """Records read in one round trip: some milliseconds of decoding at most."""
 EXAMINED_MAX = 2_000
@@ -35,6 +38,7 @@ TIES = 128
 """Incidents that may share a score, as all do that one commit opens, at no further round trip."""
 
 
+T = TypeVar("T")
 Row = tuple[int, str]
 """(key, incident id)."""
 
@@ -52,15 +56,24 @@ class IncidentLists:
         """Return the first incidents of a list, ``limit`` at most."""
         return (await self.page(query, limit)).incidents
 
-    async def page(self, query: Query, limit: int, cursor: str = "") -> ListPage:
+    async def page(self, query: Query, limit: int, cursor: str = "") -> ListPage[Incident]:
         """Return up to ``limit`` incidents of a list after ``cursor`` ("": from its beginning).
 
         Following ``next`` gives what is in the list all the time, and moves nowhere, exactly once.
         CursorError for a bad cursor.
         """
+        return await self.shown(query, limit, cursor, lambda incident: incident)
+
+    async def shown(
+        self, query: Query, limit: int, cursor: str, show: Callable[[Incident], T]
+    ) -> ListPage[T]:
+        """Return the same with ``show(incident)`` for each, made as it is read.
+
+        So others have their turn in between, and a long page does not hold every incident.
+        """
         last = query.place(cursor)
-        found: list[Incident] = []
-        examined, following = 0, ""
+        found: list[T] = []
+        examined, following, slices = 0, "", Slices(READ_SLICE_S)
         async with aclosing(self._walk(query, last, limit)) as walk:
             async for place, incident in walk:
                 kept = incident is not None and query.keeps(incident)
@@ -68,9 +81,10 @@ class IncidentLists:
                     following = query.cursor(last) if last else ""
                     break
                 if kept and incident is not None:
-                    found.append(incident)
+                    found.append(show(incident))
                 last = place
                 examined += 1
+                await slices.end_piece()
         whole = not cursor and not following
         return ListPage(found, following, len(found) if whole else await self.total(query))
 
@@ -156,15 +170,17 @@ class IncidentLists:
     ) -> AsyncGenerator[tuple[Place, Incident | None]]:
         """Go through a list after ``place``; None for one that was forgotten meanwhile."""
         some = query.filters or query.state in OPEN_STATES
-        size = CHUNK if some else min(CHUNK, limit + 1)
+        size = ROWS if some else min(ROWS, limit + 1)
         legs = self._legs(query)
         at = place.leg if place else 0
         while at < len(legs):
             rows, ended = await self._rows(legs[at], place, size)
-            found = await self._reader.read([name for _, name in rows])
-            for key, name in rows:
-                place = Place(at, key, name)
-                yield place, found.get(name)
+            for start in range(0, len(rows), CHUNK):
+                part = rows[start : start + CHUNK]
+                found = await self._reader.read([name for _, name in part])
+                for key, name in part:
+                    place = Place(at, key, name)
+                    yield place, found.get(name)
             if ended:
                 at, place = at + 1, None
 

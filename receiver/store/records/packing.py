@@ -4,9 +4,12 @@ The alerts of a group have most labels and much text in common, and what is writ
 the append-only file and in its fsync. 20 typical alerts shrink to a tenth.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from routing.alert import Alert
+from routing.alerts import Alerts
 from routing.incident import Incident
 
 MODEL = ""
@@ -23,12 +26,14 @@ def pack_alerts(incident: Incident) -> Incident:
     if len(alerts) < 2:  # noqa: PLR2004 - one alert shares nothing
         return incident
     model = msgspec.structs.replace(next(iter(alerts.values())), fingerprint=MODEL)
-    packed = {
-        key: _reduced(alert, model) if key == alert.fingerprint else alert
-        for key, alert in alerts.items()
-    }
+    packed = {key: packed_alert(key, alert, model) for key, alert in alerts.items()}
     packed[MODEL] = model
     return msgspec.structs.replace(incident, alerts=packed)
+
+
+def packed_alert(key: str, alert: Alert, model: Alert) -> Alert:
+    """Return what is stored of an alert beside the model."""
+    return _reduced(alert, model) if key == alert.fingerprint else alert
 
 
 def _reduced(alert: Alert, model: Alert) -> Alert:
@@ -70,16 +75,19 @@ def _own(texts: dict[str, str], model: dict[str, str]) -> dict[str, str] | None:
 
 
 def unpack_alerts(incident: Incident) -> Incident:
-    """Return the incident with complete alerts; one that was not packed is returned as it is."""
+    """Return the incident with complete alerts."""
     model = incident.alerts.get(MODEL)
-    if model is None:
-        return incident
-    alerts = {
+    alerts = incident.alerts if model is None else complete_alerts(incident.alerts, model)
+    return msgspec.structs.replace(incident, alerts=Alerts(alerts))
+
+
+def complete_alerts(alerts: Mapping[str, Alert], model: Alert) -> dict[str, Alert]:
+    """Return packed alerts with what they share with the model."""
+    return {
         key: alert if alert.fingerprint else _completed(key, alert, model)
-        for key, alert in incident.alerts.items()
+        for key, alert in alerts.items()
         if key != MODEL
     }
-    return msgspec.structs.replace(incident, alerts=alerts)
 
 
 def _completed(key: str, alert: Alert, model: Alert) -> Alert:

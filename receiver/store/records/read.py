@@ -6,7 +6,7 @@ from functools import partial
 
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
-from receiver.store.keys import Keys, is_generation
+from receiver.store.keys import Keys, is_generation, is_time
 from receiver.store.records.record import decode_incident, shown_newer
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.store.repair.mending import Mending, mended
@@ -170,7 +170,7 @@ class RecordReader:
             repeated = await mended(
                 lambda: self.redis.hget(keys.seen, name), lambda: self.mending.shared([keys])
             )
-        if repeated is not None and not repeated.isdigit():
+        if repeated is not None and not is_time(repeated):
             # Nobody knows when: what counts how long nobody spoke of it begins anew.
             now = self.mending.register.now()
             part = ("field", name.encode(), repeated)

@@ -6,8 +6,19 @@ import msgspec
 
 from receiver.errors import DamagedRecordError, NewerRecordError
 from receiver.store.keys import VERSION_DIGITS
+from receiver.store.records.large import (
+    END,
+    LARGE_ALERTS,
+    NEWEST_SCHEMA,
+    LargeRecord,
+    Stored,
+    encode_added,
+    encode_whole,
+    read_large,
+)
 from receiver.store.records.packing import pack_alerts, unpack_alerts
 from routing.alert import PRIORITIES, Alert, Time
+from routing.decision import Decision
 from routing.group import Group, split_id
 from routing.incident import OPEN_STATES, SCHEMA, Incident
 from routing.incident_parts import Entry, Suspect
@@ -28,19 +39,54 @@ def version_text(version: int) -> str:
 
 
 def encode_incident(incident: Incident) -> bytes:
-    """Return the stored form of an incident."""
-    return version_text(incident.version).encode() + _encoder.encode(pack_alerts(incident))
+    """Return the stored form of an incident, written whole."""
+    return stored_whole(incident).body
+
+
+def stored_whole(incident: Incident) -> Stored:
+    """Return what to write of an incident whatever is stored of it."""
+    version = version_text(incident.version).encode()
+    if len(incident.alerts) > LARGE_ALERTS:
+        return encode_whole(incident, version)
+    return Stored(version + _encoder.encode(pack_alerts(incident)))
+
+
+def stored_form(decision: Decision, known: LargeRecord | None = None) -> Stored:
+    """Return what a decision writes, with an empty body where it changes nothing.
+
+    ``known``: the record that it was made from, where that is one to add to.
+    """
+    incident = decision.incident
+    if not decision.changed or incident is None:
+        return Stored(b"")
+    if known is not None and len(incident.alerts) > LARGE_ALERTS:
+        added = encode_added(decision, known, version_text(incident.version).encode())
+        if added is not None:
+            return added
+    return stored_whole(incident)
 
 
 def decode_incident(raw: bytes, name: str = "") -> Incident:
-    """Return the incident of a stored record; ``name``: the id it is stored under.
+    """Return the incident of a stored record; see ``decode_record``."""
+    found = decode_record(raw, name)
+    return found.incident if isinstance(found, LargeRecord) else found
 
-    This is the one judge of records. DamagedRecordError says what is wrong with one that no release
-    has written so. NewerRecordError: a newer release wrote it, and older code must never write over
-    it nor put it aside.
+
+def decode_record(raw: bytes, name: str = "") -> Incident | LargeRecord:
+    """Return what a stored record says; ``name``: the id it is stored under.
+
+    A large one is returned as it is added to. This is the one judge of records. DamagedRecordError
+    says what is wrong with one that no release has written so. NewerRecordError: a newer release
+    wrote it, and older code must never write over it nor put it aside.
     """
+    large = None
     try:
-        incident = _incident_decoder.decode(raw[VERSION_DIGITS:])
+        if (
+            raw.endswith(END)
+            and _schema_decoder.decode(raw[VERSION_DIGITS:]).schema == NEWEST_SCHEMA
+        ):
+            large = read_large(raw)
+        incident = large.incident if large else _incident_decoder.decode(raw[VERSION_DIGITS:])
         if incident.schema < SCHEMA:
             incident = _upgraded(incident, raw)
     except UNREADABLE as error:
@@ -51,19 +97,25 @@ def decode_incident(raw: bytes, name: str = "") -> Incident:
     wrong = _wrong(raw, incident, name or incident.id)
     if wrong:
         raise DamagedRecordError(wrong)
-    return unpack_alerts(incident)
+    return large if large is not None else unpack_alerts(incident)
 
 
 class _StateOf(msgspec.Struct):
     state: str
+    schema: int = 1
 
 
 _state_decoder = msgspec.json.Decoder(_StateOf)
 
 
-def is_open_record(raw: bytes) -> bool:
+def is_open_record(known: bytes | LargeRecord) -> bool:
     """Return whether a record in order is of an open incident: a tenth of the work of decoding."""
-    return _state_decoder.decode(memoryview(raw)[VERSION_DIGITS:]).state in OPEN_STATES
+    if isinstance(known, LargeRecord):
+        return known.incident.is_open
+    found = _state_decoder.decode(memoryview(known)[VERSION_DIGITS:])
+    if found.schema == NEWEST_SCHEMA:
+        return decode_incident(known).is_open
+    return found.state in OPEN_STATES
 
 
 def _wrong(raw: bytes, incident: Incident, name: str) -> str:
@@ -103,6 +155,9 @@ class SchemaOf(msgspec.Struct, frozen=True):
     schema: int = 1
 
 
+_schema_decoder = msgspec.json.Decoder(SchemaOf)
+
+
 class Glimpse(SchemaOf, frozen=True):
     """What a record of a newer release says if it is much like ours."""
 
@@ -121,7 +176,7 @@ def glimpse(raw: bytes) -> Glimpse | None:
             found = msgspec.json.decode(raw[VERSION_DIGITS:], type=kind)
         except UNREADABLE:
             continue
-        if found.schema <= SCHEMA:
+        if found.schema <= NEWEST_SCHEMA:
             return None
         return found if isinstance(found, Glimpse) else Glimpse(found.schema)
     return None
@@ -155,7 +210,7 @@ def newer_error(name: str, schema: int) -> NewerRecordError:
     """Return the error for a record of a newer release."""
     return NewerRecordError(
         f"incident {name} was written by a newer release (schema {schema}, this one knows "
-        f"{SCHEMA}): upgrade this replica"
+        f"{NEWEST_SCHEMA}): upgrade this replica"
     )
 
 

@@ -46,21 +46,29 @@ class Settling:
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                try:
-                    found = await self._call(batch)
-                except Exception as error:  # noqa: BLE001 - all must be answered whatever happens
-                    found = [error] * len(batch)
-                for waiting, answer in zip(batch, found, strict=True):
+                for waiting, answer in zip(batch, await self._answers(batch), strict=True):
                     _answer(waiting.done, answer)
         finally:
             self._running = None
 
-    async def _call(self, batch: list[_Waiting]) -> list[Any]:
+    async def _answers(self, batch: list[_Waiting]) -> list[Any]:
+        """Return an answer or an exception for each, whatever happens."""
+        try:
+            found = await self._call(batch)
+        except Exception as error:  # noqa: BLE001 - all must be answered whatever happens
+            return [error] * len(batch)
+        if isinstance(found, list) and len(found) == len(batch):
+            return found
+        number = len(found) if isinstance(found, list) else "no"
+        # Which of them are answered nobody knows.
+        lost = StoreUnavailableError(f"Redis: {number} answers to {len(batch)} tasks")
+        return [lost] * len(batch)
+
+    async def _call(self, batch: list[_Waiting]) -> Any:
         names = self._names + [waiting.receipts for waiting in batch]
         args = [self._lanes, *(arg for waiting in batch for arg in waiting.args)]
         async with unavailable_is_503():
-            found: list[Any] = await self._script(keys=names, args=args)
-        return found
+            return await self._script(keys=names, args=args)
 
 
 def _answer(done: "asyncio.Future[list[Any]]", found: Any) -> None:
@@ -71,4 +79,5 @@ def _answer(done: "asyncio.Future[list[Any]]", found: Any) -> None:
     elif isinstance(found, Exception):
         done.set_exception(found)
     else:
-        done.set_exception(StoreUnavailableError(f"Redis: {found.decode()}"))
+        text = found.decode("utf-8", "replace") if isinstance(found, bytes) else repr(found)
+        done.set_exception(StoreUnavailableError(f"Redis: {text}"))

@@ -29,11 +29,18 @@ def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
 
 
 def encode_decision(
-    decision: Decision, sums: Sums, *, pointer: bool, events: Sequence[int], tombstone_ttl: int
+    decision: Decision,
+    sums: Sums,
+    *,
+    pointer: bool,
+    events: Sequence[int],
+    tombstone_ttl: int,
+    size: int = 0,
 ) -> dict[str, object]:
     """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules.
 
-    ``events``: how long (ms) each of its events is remembered; ``sums`` are its batch's.
+    ``events``: how long (ms) each of its events is remembered; ``sums`` are its batch's. ``size``:
+    bytes of the record that its body is added to, 0 where it is written whole.
     """
     base, incident = decision.base, decision.incident
     if incident is None:
@@ -45,6 +52,7 @@ def encode_decision(
         "id": incident.id,
         "pointer": pointer,
         "generation": str(base.generation) if base else "0",
+        "size": size,
         "version": version_text(base.version) if base else "",
         "next": str(incident.generation),
         "events": events,

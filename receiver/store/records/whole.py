@@ -5,7 +5,7 @@ from typing import Any
 
 from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.incident_json import Whole
-from receiver.store.keys import Keys
+from receiver.store.keys import Keys, is_time
 from receiver.store.records.read import TRIES, RecordReader
 from receiver.store.records.receipts import read_receipts
 from receiver.store.records.record import shown_newer
@@ -81,7 +81,7 @@ async def _mend(reader: RecordReader, keys: Keys, incident: Incident, rows: Sequ
     if isinstance(stored, Exception) or read_receipts(stored)[1]:
         await reader.mending.receipts(keys, incident.id, incident.pages)
         wrong.append(stored)
-    if isinstance(repeated, Exception) or (repeated and not repeated.isdigit()):
+    if isinstance(repeated, Exception) or (repeated and not is_time(repeated)):
         await reader.last_seen(incident)
         wrong.append(repeated)
     return bool(wrong)

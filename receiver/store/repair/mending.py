@@ -280,7 +280,7 @@ def is_of_wrong_type(error: Exception) -> bool:
 
 def _generation(key: bytes) -> int:
     tail = key.rpartition(b"-")[2]
-    return int(tail) if tail.isdigit() else 0
+    return int(tail) if is_generation(tail) else 0
 
 
 def _moment(score: object) -> int:

@@ -16,6 +16,7 @@ import msgspec
 from receiver.store.keys import Keys
 from receiver.store.redis import Client, load_script, unavailable_is_503
 from receiver.store.script_keys import FIXED, fixed
+from routing.alert import Time
 
 log = logging.getLogger("store")
 
@@ -49,7 +50,7 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: str
     key: str
-    at: int
+    at: Time
     why: str
     size: int = 0
     kept: str = ""

@@ -4,7 +4,8 @@
 --      receipts, then its event keys
 -- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
 --      figures of a day are kept (ms)
---      then the record of each decision, '' for one that changes nothing
+--      then the record of each decision, '' for one that changes nothing; of one with a "size" what is
+--      added to the record of so many bytes: its new version, then what goes before its last "]}"
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
 --      that is of another type, or that says what it cannot: nothing was written for it.
@@ -54,11 +55,16 @@ local function add(sums, changes)
   for _, c in ipairs(changes) do sums[c[1]] = (sums[c[1]] or 0) + c[2] end
 end
 
+-- What keys.is_generation says, so that what is junk here is put aside there.
+local function is_generation(found)
+  return type(found) == 'string' and #found <= 18 and string.match(found, '^[1-9]%d*$') ~= nil
+end
+
 local function conflict(d, group, base)
   if d.pointer then
     local generation = pcall('GET', group)
     if generation then
-      if type(generation) == 'table' or not string.match(generation, '^[1-9]%d*$') then return {3, 1} end
+      if not is_generation(generation) then return {3, 1} end
       if generation ~= d.generation then return {0, generation, ''} end
     elseif d.generation == '0' then
       -- The newest generation was forgotten and an older one was not: its id is not free.
@@ -67,7 +73,7 @@ local function conflict(d, group, base)
   end
   local version = pcall('GETRANGE', base, 0, 15)
   if type(version) == 'table' then return {3, 2} end
-  if version == d.version then return nil end
+  if version == d.version and (d.size == 0 or call('STRLEN', base) == d.size) then return nil end
   return {0, d.generation, call('GET', base) or ''}
 end
 
@@ -117,7 +123,12 @@ local function write(d, body, next_key, timeline, receipts, group)
       if string.find(pushed.err, 'WRONGTYPE') then return {3, 4} end
       error(pushed)
     end
-    call('SET', next_key, body)
+    if d.size > 0 then
+      call('SETRANGE', next_key, d.size - 2, string.sub(body, 17))
+      call('SETRANGE', next_key, 0, string.sub(body, 1, 16))
+    else
+      call('SET', next_key, body)
+    end
     if d.pointer then call('SET', group, d.next) end
     add(counts, d.counts)
     if d.open then call('ZADD', open, d.open, id) end

@@ -123,7 +123,7 @@ def test_a_word_that_stands_for_no_action_is_none() -> None:
 
 
 def test_the_console_has_a_form_of_all_that_can_be_done() -> None:
-    names = [one["action"] for one in forms_of(OPENED, public=False)]
+    names = [one["action"] for one in forms_of(OPENED, None, public=False)]
     wanted = {
         name
         for name, row in REGISTRY.items()
@@ -132,7 +132,7 @@ def test_the_console_has_a_form_of_all_that_can_be_done() -> None:
     assert set(names) == wanted - {"acknowledge", "resolve"}
     published = Publication("t", 1, {"Shop": "degraded"}, (), hidden=True)
     public = msgspec.structs.replace(OPENED, published=published)
-    shown = {one["action"] for one in forms_of(public, public=True)} - set(names)
+    shown = {one["action"] for one in forms_of(public, None, public=True)} - set(names)
     assert shown == {"status-show", "status-update"}
 
 

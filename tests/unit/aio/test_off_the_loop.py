@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from receiver.aio.off_the_loop import SLICE_S, SWITCH_S, give_way_soon, in_slices, off_the_loop
+from receiver.aio.off_the_loop import (
+    SLICE_S,
+    SWITCH_S,
+    Slices,
+    give_way_soon,
+    in_slices,
+    off_the_loop,
+    read_off_the_loop,
+)
 
 WHO = contextvars.ContextVar("WHO", default="nobody")
 
@@ -78,6 +86,21 @@ async def test_the_loop_goes_on_while_the_work_waits() -> None:
 
     done, _ = await asyncio.gather(off_the_loop(lambda: go.wait(30)), others())
     assert (done, went_on) == (True, True)
+
+
+async def test_who_reads_keeps_no_other_work_waiting() -> None:
+    go = threading.Event()
+    reads = [asyncio.create_task(read_off_the_loop(lambda: go.wait(30))) for _ in range(5)]
+    assert await off_the_loop(lambda: "an alert") == "an alert"
+    assert not any(read.done() for read in reads)
+    go.set()
+    assert await asyncio.gather(*reads) == [True] * 5
+
+
+async def test_those_who_read_wait_for_each_other() -> None:
+    threads = await asyncio.gather(*[read_off_the_loop(threading.get_ident) for _ in range(20)])
+    assert len(set(threads)) == 1
+    assert await off_the_loop(threading.get_ident) != threads[0]
 
 
 async def test_who_goes_away_takes_nothing_from_the_others() -> None:
@@ -177,3 +200,19 @@ async def test_pieces_are_not_made_before_their_turn(ticking: Ticking) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(made) < 9
+
+
+async def test_a_slice_ends_after_its_time_however_many_pieces_it_has(
+    ticking: Ticking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    async def sleep(_seconds: float) -> None:
+        given.append(ticking.now)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    slices = Slices(SLICE_S)
+    for takes in (SLICE_S, SLICE_S / 2, 0.0, SLICE_S / 2, SLICE_S * 3):
+        ticking.now += takes
+        await slices.end_piece()
+    assert given == pytest.approx([SLICE_S * 1.5, SLICE_S * 5])

@@ -1,11 +1,12 @@
 """Memory goes back when it has grown and little is going on; what is kept is bounded in bytes."""
 
 import ctypes
+import gc
 
-from receiver.app.memory import GROWN_BYTES, Memory, find_trim
+from receiver.app.memory import GROWN_BYTES, Memory, find_trim, spare_what_is_there
 from receiver.engine.record_cache import ENTRY_BYTES, NOTHING, RecordCache
 from receiver.intake.payload_fields import http_url
-from receiver.observability.metrics.registry import memory_usage
+from receiver.observability.metrics.process import memory_usage
 from routing.remembered import MOST, SHORT, remembered
 
 IDLE = 100 << 20
@@ -126,3 +127,19 @@ def test_what_was_used_last_stays_and_what_fits_nowhere_is_not_kept() -> None:
     cache.remember("a", 2, b"x" * 3 * (ENTRY_BYTES + 10))
     assert cache.get("a") == NOTHING
     assert cache.shown()["entries"] == 2
+
+
+def test_what_is_there_once_is_looked_through_no_more() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    there, frozen = Cycle(), gc.get_freeze_count()
+    try:
+        spare_what_is_there()
+        assert gc.get_freeze_count() > frozen
+        assert not any(one is there for one in gc.get_objects())
+        later = Cycle()
+        assert any(one is later for one in gc.get_objects())
+    finally:
+        gc.unfreeze()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from receiver.cli.asking import without_secrets
 from receiver.cli.checks.finding import EXIT_CODES, Finding, judged, worst
 from receiver.cli.checks.health.metrics import from_page
 from receiver.cli.checks.metrics.names import complaints
@@ -10,7 +11,7 @@ from receiver.cli.checks.metrics.queried import Queried, selectors
 from receiver.cli.checks.metrics.validate import validate_page, validate_queries
 from receiver.cli.checks.metrics.values import sums_that_differ, too_many, wrong_values
 from receiver.cli.checks.metrics_page import Page
-from receiver.cli.checks.source import kind_of, without_secrets
+from receiver.cli.checks.source import kind_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.text.units import counted, size, span
 

@@ -8,6 +8,7 @@ import pytest
 from receiver.cli.checks.slack import check_slack
 from receiver.notify.notifier import Check
 from receiver.settings.load import load_settings
+from receiver.slack.client.probe import Asked, Checker
 from tests.support.fakes.slack import FakeSlack
 
 
@@ -128,3 +129,61 @@ async def test_groups_that_cannot_be_listed_are_missing_with_why(slack: FakeSlac
     found = await looked(slack, permissions={"resolve": {"groups": ["S0SRE"]}})
     assert found["user group S0SRE"].state == "missing"
     assert "missing_scope" in found["user group S0SRE"].words
+
+
+NOT_SLACKS = "HTTP 200: not an answer of Slack's"
+ODD: tuple[Any, ...] = (None, "ann", 7, True, ["ann"])
+NAMED = {"resolve": {"users": ["U0ANN", "ann@example.com"], "groups": ["S0SRE"]}}
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, method: str, data: dict[str, Any]) -> None:
+    """Have one method answer with something of its own."""
+    usual = Checker.ask
+
+    async def ask(self: Checker, asked: str, **arguments: Any) -> Asked:
+        return Asked(data) if asked == method else await usual(self, asked, **arguments)
+
+    monkeypatch.setattr(Checker, "ask", ask)
+
+
+@pytest.mark.parametrize("user", ODD)
+async def test_a_user_that_is_no_object_is_no_answer_of_slacks(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, user: Any
+) -> None:
+    for method in ("users.info", "users.lookupByEmail"):
+        answering(monkeypatch, method, {"ok": True, "user": user})
+    found = await looked(slack, permissions=NAMED)
+    for name in ("user U0ANN", "user ann@example.com"):
+        assert (found[name].state, found[name].words) == ("missing", NOT_SLACKS)
+
+
+@pytest.mark.parametrize("groups", [*ODD, {"id": "S0SRE"}, [7, None], [{"id": "S0X"}, "S0SRE"]])
+async def test_groups_that_are_no_objects_are_no_answer_of_slacks(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, groups: Any
+) -> None:
+    answering(monkeypatch, "usergroups.list", {"ok": True, "usergroups": groups})
+    found = (await looked(slack, permissions=NAMED))["user group S0SRE"]
+    assert (found.state, found.words) == ("missing", NOT_SLACKS)
+
+
+async def test_a_group_beside_one_that_is_none_is_found(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [None, {"id": ["S0SRE"]}, {"id": "S0SRE", "handle": "sre"}]
+    answering(monkeypatch, "usergroups.list", {"ok": True, "usergroups": rows})
+    found = (await looked(slack, permissions=NAMED))["user group S0SRE"]
+    assert (found.state, found.words) == ("ok", "@sre")
+    answering(monkeypatch, "usergroups.list", {"ok": True, "usergroups": []})
+    found = (await looked(slack, permissions=NAMED))["user group S0SRE"]
+    assert (found.state, found.words) == ("missing", "there is none of this id")
+
+
+@pytest.mark.parametrize("channel", ODD)
+async def test_a_channel_that_is_no_object_is_no_answer_of_slacks(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, channel: Any
+) -> None:
+    answering(monkeypatch, "conversations.info", {"ok": True, "channel": channel})
+    found = (await looked(slack))["channel C0ALERTS of slack"]
+    assert (found.state, found.words) == ("missing", NOT_SLACKS)
+    tried = await Checker("xoxb-test", slack.base_url).tried("slack", "C0ALERTS")
+    assert (tried.works, tried.problem) == (False, f"channel C0ALERTS: {NOT_SLACKS}")

@@ -127,7 +127,7 @@ async def test_what_prometheus_has_a_part_of_is_said() -> None:
 # What a reader in a hurry has to know.
 
 
-def answered(**numbers: tuple[int, int]) -> Response:
+def answered(**numbers: tuple[int | None, int | None]) -> Response:
     pairs = {name: Pair(*numbers.get(name, (0, 0))) for name in Answered.__struct_fields__[1:]}
     return Response([Answered("P1", **pairs)], [])
 
@@ -162,9 +162,20 @@ def report(**more: Any) -> Report:
             ],
         ),
         ({"undeliverable": (0, 7)}, ["0 incidents (0 the week before)"]),
+        ({"opened": (None, 5)}, ["how many incidents were opened is not known"]),
+        ({"opened": (1, None)}, ["1 incident"]),
+        ({"met": (None, None), "missed": (2, 9)}, ["0 incidents (0 the week before)"]),
+        ({"met": (2, 9), "missed": (None, None)}, ["0 incidents (0 the week before)"]),
+        (
+            {"opened": (None, None), "met": (6, 0), "missed": (2, 0)},
+            ["how many incidents were opened is not known; 2 of 8 deadlines missed"],
+        ),
+        ({"undeliverable": (None, None)}, ["0 incidents (0 the week before)"]),
     ],
 )
-def test_how_the_week_was(numbers: dict[str, tuple[int, int]], lines: list[str]) -> None:
+def test_how_the_week_was(
+    numbers: dict[str, tuple[int | None, int | None]], lines: list[str]
+) -> None:
     assert highlights(report(response=answered(**numbers))) == lines
 
 

@@ -66,6 +66,14 @@ async def test_times_that_nobody_has_stay_unknown() -> None:
     assert found.priorities[0].mtta == Pair(None, 60)
 
 
+async def test_a_number_that_nobody_has_leaves_the_total_unknown() -> None:
+    this = [row("P1", 3), row("P2", 4) | {"opened": None}]
+    found = await read(Figures(this=this, before=[row("P1", 1), row("P2", 0)]))
+    assert found.priorities[1].opened == Pair(None, 0)
+    assert found.total("opened") == Pair(None, 1)
+    assert found.total("met") == Pair(7, 1)
+
+
 async def test_a_version_that_only_knows_today_is_noticed() -> None:
     with pytest.raises(SourceError, match="has no figures up to 2026-03-08, only to today"):
         await read(Figures(this=[], before=[], shift="2026-03-09"))
@@ -77,6 +85,14 @@ async def test_a_version_that_only_knows_today_is_noticed() -> None:
         Figures(this=[row("P1", 1)], before=[]),
         Figures(this=[{"priority": "P1"}], before=[row("P1", 1)]),
         Figures(this=["P1"], before=[row("P1", 1)]),
+        Figures(this=[row("P1", 1) | {"opened": "3"}], before=[row("P1", 1)]),
+        Figures(this=[row("P1", 1)], before=[row("P1", 1) | {"met": [3]}]),
+        Figures(this=[row("P1", 1) | {"mtta": {}}], before=[row("P1", 1)]),
+        lambda request: {
+            "to": request.query["end"],
+            "priorities": [],
+            "escalations": [{"step": 1}],
+        },
         [],
     ],
 )

@@ -37,6 +37,10 @@ def system(*figures: Figure, **more: Any) -> SystemWeek:
         (0.25, "seconds", "250 ms"),
         (1, "seconds", "1.00 s"),
         (59.9, "seconds", "59.90 s"),
+        (59.994, "seconds", "59.99 s"),
+        (59.996, "seconds", "1m"),
+        (59.999, "seconds", "1m"),
+        (0.9996, "seconds", "1s"),
         (60, "seconds", "1m"),
         (0, "seconds", "0 s"),
         (-5, "seconds", "-5s"),
@@ -87,6 +91,14 @@ def test_incidents_of_both_weeks_stand_below_each_other() -> None:
     assert found.rows == [
         ("P1", "3", "1m 30s", "0 s", "2", "0", "0", "1"),
         ("  before", "1", "0 s", "0 s", "0", "0", "0", "0"),
+    ]
+
+
+def test_a_number_that_the_service_does_not_say_is_a_dash() -> None:
+    made = report(response=answered(opened=(None, 1), mtta=(None, None), missed=(3, None)))
+    assert rows(made, "Incidents, and in the week before").rows == [
+        ("P1", "-", "-", "0 s", "0", "3", "0", "0"),
+        ("  before", "1", "-", "0 s", "0", "-", "0", "0"),
     ]
 
 

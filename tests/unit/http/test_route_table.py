@@ -70,7 +70,7 @@ async def ask(
     path: str, method: str = "GET", token: str = "", *, forgets: bool = False
 ) -> str | None:
     endpoint = Endpoint()
-    guard = Guard(Access([OPS]), lambda: forgets)
+    guard = Guard(Access([OPS], lambda: 0), lambda: forgets)
     row = next(row for row in rows_of(Endpoint) if (row.method, row.path) == (method, path))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     handler = guard.before(row, getattr(endpoint, row.name))
@@ -97,5 +97,5 @@ async def test_what_would_not_be_kept_is_refused_and_strangers_hear_nothing_of_i
 
 def test_what_a_credential_vouches_for_is_a_role() -> None:
     proofs = {Who.OPEN, Who.INTEGRATION, Who.SCRAPER, Who.SLACK, Who.PAGERDUTY}
-    assert set(Who) == ROLES | proofs
-    assert not ROLES & proofs
+    assert set(Who) == {*ROLES} | proofs
+    assert not {*ROLES} & proofs

@@ -14,9 +14,8 @@ from receiver.http_client import (
     TooLongError,
     authorization,
     is_web_page,
-    proxy_problems,
-    proxy_secrets,
 )
+from receiver.proxies import proxy_problems, proxy_secrets
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]

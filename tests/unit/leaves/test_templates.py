@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jinja2 import TemplateNotFound, UndefinedError
+from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 
 from receiver import templates
 from receiver.paths import templates_folder
-from receiver.templates import assets_version, read_asset, render, style_source
+from receiver.templates import assets_version, prepare, read_asset, render, style_source
 
 CACHED = (templates._environment, read_asset, style_source, assets_version)
 
@@ -90,6 +90,36 @@ def test_no_template_reaches_beyond_its_values_nor_changes_them(folder: Path, te
     with pytest.raises(SecurityError):
         render(write(folder, "page.j2", text), x=values, y=more)
     assert (values, more) == ([1], {"k": 2})
+
+
+@pytest.mark.parametrize("key", ["name", "items", "get", "pop", "__class__", "a b", ""])
+def test_what_a_mapping_has_is_found_as_jinja_finds_it(folder: Path, key: str) -> None:
+    """A label may be called as a method is: the method is meant, as the template was written."""
+    shipped = "{{ x.name }} {% for k, v in x.items() %}{{ k }}={{ v }};{% endfor %}{{ x.get('z') }}"
+    page = write(folder, "page.j2", shipped)
+    assert render(page, x={"name": "n", key: "v"}) == (
+        f"{'v' if key == 'name' else 'n'} name={'v' if key == 'name' else 'n'};"
+        + ("" if key == "name" else f"{key}=v;")
+        + "None"
+    )
+
+
+def test_templates_are_ready_before_the_first_page(folder: Path) -> None:
+    page = write(folder, "console/page.html.j2", "{{ x }}")
+    write(folder, "unfinished.html", "{% if")
+    (folder / "review").mkdir()
+    write(folder, "review/page.md.j2", "{{ x | a_filter_of_its_own }}")
+    prepare()
+    environment = templates._environment()
+    assert environment.cache is not None
+    assert len(environment.cache) == 1
+    assert render(page, x="<") == "&lt;"
+
+
+def test_a_template_that_is_broken_is_found_at_the_start(folder: Path) -> None:
+    write(folder, "console/page.html.j2", "{% if")
+    with pytest.raises(TemplateSyntaxError):
+        prepare()
 
 
 @pytest.mark.parametrize("name", ["gone.j2", "../outside.j2", "console/../../outside.j2", "/etc/x"])

@@ -1,7 +1,7 @@
 """What a webhook of PagerDuty's tells where its fields are odd."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from receiver.pagerduty.webhook_payload import (
     read_event,
     split_key,
 )
+from tests.support.machine_zone import machine_zone
 
 KEY = "0-aaaaaaaaaaaaaaaa-1:0"
 INCIDENT = {"id": "Q1", "type": "incident"}
@@ -58,7 +59,14 @@ def test_what_is_no_time_says_where(at: object) -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 @settings(max_examples=50)
 def test_any_time_is_read(moment: datetime) -> None:
-    assert told(occurred_at=moment.isoformat()).at == int(moment.timestamp() * 1000)
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    assert told(occurred_at=moment.isoformat()).at == since // timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(zone: str) -> None:
+    with machine_zone(zone):
+        assert told(occurred_at="2026-03-02T10:00:00").at == 1_772_445_600_000
 
 
 @pytest.mark.parametrize(

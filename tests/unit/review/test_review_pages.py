@@ -164,7 +164,7 @@ def test_any_incident_makes_whole_and_harmless_pages(
     assert rows >= len(timeline) + len(incident.alerts) + 4
     for page in (
         PAGES.document(review),
-        PAGES.page(review, prefix="", said="", now="", person="", name=""),
+        PAGES.page(review, prefix="", said="", now="", person="", name="", responds=True),
     ):
         seen = Page(page)
         assert not seen.tags & {"script", "img", "iframe", "object", "svg"}

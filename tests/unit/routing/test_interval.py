@@ -444,6 +444,49 @@ def test_a_repeat_is_the_same_value_and_keeps_the_most_urgent_priority() -> None
     assert (raised.priority, raised.priority_reason, raised.annotations) == ("P1", "disk 99 %", {})
 
 
+@pytest.mark.parametrize("urgent", ["P1", "P3"])
+def test_the_end_of_a_firing_whose_start_it_does_not_tell_is_no_classification(urgent: str) -> None:
+    known = join(None, firing(-60, priority="P2", priority_reason="disk 90 %"), NOW)
+    end = ended(-60, -60, priority=urgent, priority_reason="told with the end")
+    for _ in range(3):
+        known = join(known, end, NOW)
+        assert (known.resolved, known.priority, known.priority_reason) == (True, "P2", "disk 90 %")
+
+
+def test_urgency_does_not_fall_with_a_start_that_is_forgotten() -> None:
+    ends = [ended(0, 9), ended(-13, -9), ended(-14, -9), ended(-7, -5), ended(-3, 6)]
+    known = None
+    for number, end in enumerate(ends):
+        of = {"priority": "P1" if number == 2 else "P2", "priority_reason": f"copy {number}"}
+        known = join(known, msgspec.structs.replace(end, **of), at(number))
+    again = join(known, msgspec.structs.replace(ends[-1], **of), at(number))
+    assert known is not None
+    assert isinstance(known.past, Past)
+    assert [one.at for one in known.past.starts] == [at(-13), at(-7), at(-3), at(0)]
+    assert (known.priority, known.priority_reason) == ("P1", "copy 2")
+    assert again == known
+
+
+def test_what_began_last_is_what_is_kept() -> None:
+    known = join(None, ended(3_600, 3_700), NOW)
+    for number in range(STARTS_KEPT):
+        known = join(known, ended(number * 20 + 1, number * 20 + 10), at(100))
+    last = known.starts_at
+    assert isinstance(known.past, Past)
+    assert last == max(one.at for one in known.past.starts)
+    assert join(known, ended(61, 70), at(100)) == known
+
+
+@pytest.mark.parametrize("before", [(), (ended(4_000, 4_200),)])
+def test_a_resolve_without_an_end_from_a_clock_that_is_ahead_is_no_firing(
+    before: tuple[Alert, ...],
+) -> None:
+    known = None
+    for copy in (*before, *[alert(starts_at=at(7_560), ends_at=0, resolved=True)] * 3):
+        known = join(known, copy, NOW)
+        assert known.resolved
+
+
 def test_what_fires_again_is_as_urgent_as_this_firing_alone() -> None:
     known = join(join(None, firing(-60), NOW), ended(-60, -30), NOW)
     assert known.priority == "P1"
@@ -562,6 +605,29 @@ COPIES = st.builds(
     st.integers(0, 600),
     st.booleans(),
 )
+
+
+def _copy(start: int, length: int | None, priority: str) -> Alert:
+    of = {"priority": priority, "priority_reason": f"it is {priority}"}
+    return firing(start, **of) if length is None else ended(start, start + length, **of)
+
+
+PRIORITIES = st.sampled_from(["P1", "P2", "P3"])
+
+
+@given(
+    st.lists(
+        st.builds(_copy, st.integers(-9, 0), st.none() | st.integers(0, 9), PRIORITIES),
+        min_size=1,
+        max_size=9,
+    )
+)
+@settings(max_examples=100)
+def test_what_is_told_again_changes_nothing_unless_a_clock_is_ahead(copies: list[Alert]) -> None:
+    known: Alert | None = None
+    for number, copy in enumerate(copies):
+        known = join(known, copy, at(number))
+        assert join(known, copy, at(number)) == known
 
 
 @given(st.lists(COPIES, min_size=1, max_size=30))

@@ -137,6 +137,9 @@ def test_the_newcomers_path_needs_no_section(config: Config) -> None:
     assert set(first_pages(settings).values()) == {("log",)}
 
 
+EXPIRED = "web: {credentials: [{name: a, role: admin, expires: 2020-01-01, "
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -213,6 +216,14 @@ def test_the_newcomers_path_needs_no_section(config: Config) -> None:
             "web.external_url: others reach this service by it, and no credentials",
         ),
         (
+            f"web: {{credentials: [{{name: am, token: {STRONG}}}]}}",
+            "web.credentials.0: no role, so it may do everything, in anybody's name",
+        ),
+        (
+            f"{EXPIRED}token: {STRONG}}}]}}",
+            "web.credentials.0.expires: it expired at 2020-01-02",
+        ),
+        (
             "heartbeats: {a: {interval: 5m, matchers: [x=y, x=z]}}",
             'heartbeats.a.matchers: no alert matches: x="y" and x="z" cannot both be true',
         ),
@@ -239,7 +250,7 @@ def test_what_is_given_and_hardly_meant(config: Config, text: str, warning: str)
 
 def test_an_ordinary_configuration_is_not_warned_of(config: Config) -> None:
     text = f"""\
-{BOTH}web: {{credentials: [{{name: am, token: {STRONG}}}], external_url: "https://im.example"}}
+{BOTH}web: {{credentials: [{{name: am, role: admin, token: {STRONG}}}], external_url: "https://im.example"}}
 calendars: {{plant: {{time_zone: Europe/Berlin}}}}
 escalations:
   plant: {{steps: [{{notify: [slack]}}, {{notify: [pagerduty], after: 10m}}]}}

@@ -273,6 +273,8 @@ def test_unknown_variables_and_misuse_are_problems(config: Config) -> None:
     assert "LLM_IM__STORAGE__PATH__DEEP: storage.path is a value or a list" in joined
     assert "LLM_IM__ROUTE__ROUTES: not valid YAML" in joined
     assert "METRICS_PORT: not a port (allowed: 0 to 65535)" in joined
+    (long,) = config.problems("storage: {path: a}", {"METRICS_PORT": "1" * 5_000})
+    assert long == "METRICS_PORT: not a port (allowed: 0 to 65535)"
 
 
 def steps(settings: Settings, policy: str) -> list[tuple[tuple[str, ...], str]]:
@@ -464,6 +466,8 @@ def test_addresses() -> None:
     for bad in ("", "8080", "a:b", "a:65536", "::1:80", "[x]:1", "a b:1", "http://a:1", "a:-1"):
         with pytest.raises(ValueError, match="host:port"):
             split_address(bad)
+    with pytest.raises(ValueError, match="host:port"):
+        split_address("a:" + "1" * 5_000)
     for near in ("127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"):
         assert is_loopback(near)
 

@@ -45,6 +45,7 @@ async def test_no_more_are_given_than_are_asked_for(store: DeadLetterStore) -> N
     assert ages(await store.newest(2)) == [4, 3]
     assert ages(await store.newest(5)) == [4, 3, 2, 1, 0]
     assert ages(await store.newest(6)) == [4, 3, 2, 1, 0]
+    assert await store.newest(0) == await store.newest(-1) == []
 
 
 async def test_the_oldest_make_room_also_within_one_request(

@@ -1,7 +1,5 @@
 """Times as programs read them: UTC, with milliseconds, and nothing for what has not happened."""
 
-import os
-import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.text.times import rfc3339
+from receiver.text.times import iso_ms, rfc3339
+from tests.support.machine_zone import machine_zone
 
 FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999
 """The first and last ms that the store lets a record say."""
@@ -17,15 +16,8 @@ FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999
 
 @pytest.fixture(params=["UTC", "America/St_Johns", "Pacific/Kiritimati"])
 def zone(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = request.param
-    time.tzset()
-    yield request.param
-    if before is None:
-        del os.environ["TZ"]
-    else:
-        os.environ["TZ"] = before
-    time.tzset()
+    with machine_zone(request.param):
+        yield request.param
 
 
 @pytest.mark.parametrize(
@@ -68,3 +60,32 @@ def test_what_is_written_is_read_as_the_same_time(at: int) -> None:
 @settings(max_examples=50)
 def test_texts_sort_as_their_times(times: list[int]) -> None:
     assert [rfc3339(at) for at in sorted(times)] == sorted(rfc3339(at) or "" for at in times)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-03-02T10:00:00Z", 1_772_445_600_000),
+        ("2026-03-02T11:00:00.123999+01:00", 1_772_445_600_123),
+        ("2026-03-02T10:00:00", 1_772_445_600_000),
+        ("2026-03-02", 1_772_409_600_000),
+        ("0001-01-01T00:00:00Z", FIRST),
+        ("9999-12-31T23:59:59.999999", LAST),
+    ],
+)
+def test_a_text_is_a_time_and_without_a_zone_it_is_utc(zone: str, text: str, ms: int) -> None:
+    assert iso_ms(text) == ms, zone
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2026-13-01", "9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+23:59"]
+)
+def test_what_is_no_time_of_ours_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        iso_ms(text)
+
+
+@given(at=st.integers(FIRST, LAST).filter(bool))
+@settings(max_examples=50)
+def test_what_we_write_we_read(at: int) -> None:
+    assert iso_ms(rfc3339(at) or "") == at

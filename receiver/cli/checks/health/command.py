@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from receiver.cli.asking import without_secrets
 from receiver.cli.checks import options
 from receiver.cli.checks.finding import EXIT_CODES, Finding, show, to_json, worst
 from receiver.cli.checks.health.backup import check_backups
@@ -14,7 +15,7 @@ from receiver.cli.checks.health.neighbours import check_alertmanager, check_prom
 from receiver.cli.checks.health.service import check_service
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import RulesError, load_rules
-from receiver.cli.checks.source import Deadline, Source, without_secrets
+from receiver.cli.checks.source import Deadline, Source
 from receiver.cli.client import print_json, token_option, url_option
 
 _MIB = 1 << 20

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from receiver.cli.asking import without_secrets
 from receiver.cli.checks import options
 from receiver.cli.checks.finding import EXIT_CODES, Finding, show, to_json, worst
 from receiver.cli.checks.metrics.promised import promises
@@ -19,7 +20,7 @@ from receiver.cli.checks.metrics.validate import (
 from receiver.cli.checks.metrics_page import read_page
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import OWN, RulesError, load_rules
-from receiver.cli.checks.source import Deadline, SourceError, without_secrets
+from receiver.cli.checks.source import Deadline, SourceError
 from receiver.cli.client import print_json, token_option, url_option
 from receiver.paths import dashboards_folder
 

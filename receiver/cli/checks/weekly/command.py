@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from receiver.cli.asking import without_secrets
 from receiver.cli.checks import options
 from receiver.cli.checks.prometheus import Prometheus
 from receiver.cli.checks.rule_files import RulesError, load_rules
-from receiver.cli.checks.source import Deadline, Source, without_secrets
+from receiver.cli.checks.source import Deadline, Source
 from receiver.cli.checks.weekly.layout import markdown, simple
 from receiver.cli.checks.weekly.period import Week
 from receiver.cli.checks.weekly.report import Report, make_report, to_json

@@ -8,9 +8,11 @@ import click
 
 from receiver.cli.checks.weekly.report import Report, highlights
 from receiver.cli.checks.weekly.tables import Table, tables
+from receiver.text.columns import aligned
 from receiver.text.visible import plain
 
-_WIDEST, _NARROWEST = 100, 8
+_WIDEST = 100
+_INDENT = "  "
 
 
 def simple(report: Report, service: str) -> str:
@@ -41,31 +43,9 @@ def _wrapped(text: str, mark: str) -> list[str]:
 
 
 def _aligned(table: Table) -> list[str]:
-    rows = [table.head, *(tuple(plain(cell) for cell in row) for row in table.rows)]
-    widths = _widths(rows, table.words)
-    lines = []
-    for row in rows:
-        cells = [
-            f"{_cut(cell, width):<{width}}" if column < table.words else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(f"  {'  '.join(cells)}".rstrip())
-    return [*lines, f"  {table.note}"] if table.note else lines
-
-
-def _widths(rows: Sequence[Sequence[str]], words: int) -> list[int]:
-    """Return how wide each column is: names give way, figures do not."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    while sum(widths) + 2 * len(widths) > _columns():
-        widest = max(range(words), key=lambda column: widths[column])
-        if widths[widest] <= _NARROWEST:
-            break
-        widths[widest] -= 1
-    return widths
-
-
-def _cut(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else f"{cell[: width - 2]}.."
+    sides = "<" * table.words + ">" * (len(table.head) - table.words)
+    rows = aligned([table.head, *table.rows], sides, room=_columns() - len(_INDENT))
+    return [f"{_INDENT}{line}" for line in (*rows, *([table.note] if table.note else []))]
 
 
 def markdown(report: Report, service: str) -> str:

@@ -138,8 +138,12 @@ def highlights(report: Report) -> list[str]:
 def _of_response(response: Response) -> list[str]:
     opened, missed = response.total("opened"), response.total("missed")
     lost, met = response.total("undeliverable"), response.total("met")
-    text = f"{counted(opened.this, 'incident')} ({opened.before} the week before)"
-    if met.this + missed.this:
+    text = "how many incidents were opened is not known"
+    if opened.this is not None:
+        text = counted(opened.this, "incident")
+    if opened.this is not None and opened.before is not None:
+        text += f" ({opened.before} the week before)"
+    if met.this is not None and missed.this is not None and met.this + missed.this:
         text += f"; {missed.this} of {met.this + missed.this} deadlines missed"
     found = [text]
     if lost.this:

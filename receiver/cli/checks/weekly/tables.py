@@ -16,6 +16,7 @@ from routing.escalation import why
 
 RULES_SHOWN = 10
 NOTHING = "-"
+MINUTE_S = 60
 _LEFT = 1
 """Columns of words; those of figures are set to the right."""
 
@@ -55,10 +56,10 @@ def _response(response: Response) -> Table:
             rows.append(
                 (
                     name,
-                    str(getattr(one.opened, side)),
+                    _one(getattr(one.opened, side), str),
                     span(getattr(one.mtta, side)),
                     span(getattr(one.mttr, side)),
-                    *(str(getattr(pair, side)) for pair in numbers),
+                    *(_one(getattr(pair, side), str) for pair in numbers),
                 )
             )
     return Table("Incidents, and in the week before", head, rows)
@@ -164,7 +165,8 @@ def measured(value: float | None, unit: str) -> str:
     if unit == "ratio":
         return f"{value:.2%}"
     if unit == "seconds":
-        return f"{value:.2f} s" if 1 <= value < 60 else span(value)  # noqa: PLR2004 - a minute
+        # As it is shown: 59.999 would be 60.00 s.
+        return f"{value:.2f} s" if value >= 1 and round(value, 2) < MINUTE_S else span(value)
     if unit == "bytes":
         return size(value)
     return f"{value:,.0f}" if unit == "entries" else f"{value:.3g}"

@@ -8,7 +8,7 @@ import click
 
 from receiver.app.service import VERSION
 from receiver.cli.config_option import file_option
-from receiver.cli.store import FOUND, run, settings_of, storage_option
+from receiver.cli.store.command import FOUND, run, settings_of, storage_option
 from receiver.errors import StoreUnavailableError
 from receiver.settings.model import Settings
 from receiver.store.embedded.append_only_damage import make_room

@@ -1,0 +1,1 @@
+"""``incident-manager store``: checked, repaired, backed up and restored."""
