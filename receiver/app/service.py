@@ -194,8 +194,9 @@ class Service:
         self.metrics.set_reloaded(successful=worked, now=self.clock.now())
 
     def _committed(self) -> None:
-        self.tasks.entered(self.dispatcher.earliest)
-        self.agenda.wake()
+        scheduled = self.dispatcher.scheduled
+        self.tasks.entered(scheduled)
+        self.agenda.wake(scheduled)
         self.status_page.wake()
 
     def _build(self) -> None:

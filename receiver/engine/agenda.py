@@ -81,7 +81,7 @@ class Agenda:
         self._dispatcher = dispatcher
         self._timer_events = timer_events
         self._clock = clock
-        self._wake: list[asyncio.Event] = []
+        self._wake: dict[Lane, list[asyncio.Event]] = {lane: [] for lane in PLACES}
         self._loops: list[asyncio.Task[None]] = []
         self._running: dict[Lane, set[asyncio.Task[None]]] = {lane: set() for lane in PLACES}
         self._claiming = {lane: asyncio.Lock() for lane in PLACES}
@@ -93,13 +93,14 @@ class Agenda:
         for shard in range(len(self._tasks.keys)):
             for lane in PLACES:
                 wake = asyncio.Event()
-                self._wake.append(wake)
+                self._wake[lane].append(wake)
                 self._loops.append(asyncio.create_task(self._run(shard, lane, wake)))
 
-    def wake(self) -> None:
+    def wake(self, lanes: Iterable[Lane] = tuple(Lane)) -> None:
         """Look for work now: something was committed."""
-        for event in self._wake:
-            event.set()
+        for lane in lanes:
+            for event in self._wake[lane]:
+                event.set()
 
     async def stop(self, grace: float = 15.0) -> None:
         """Claim nothing more and let what is under way finish, ``grace`` seconds at most."""
@@ -115,7 +116,7 @@ class Agenda:
         while not self._stopping:
             try:
                 claimed = await self._claim(shard, lane)
-                pause = PACE_S if claimed else await self._pause(shard, lane)
+                pause = PACE_S if claimed else self._pause(shard, lane)
             except StoreUnavailableError as error:
                 log.warning("cannot read the agenda: %s", error)
                 claimed, pause = 0, IDLE_S
@@ -133,10 +134,10 @@ class Agenda:
                 pass
             wake.clear()
 
-    async def _pause(self, shard: int, lane: Lane) -> float:
+    def _pause(self, shard: int, lane: Lane) -> float:
         if 0 in self._room(lane).values():
             return BUSY_S
-        due = await self._tasks.next_due(shard, lane)
+        due = self._tasks.soonest(shard, lane)
         if due is None:
             return IDLE_S
         return min(IDLE_S, max(0.005, (due - self._clock.now()) / 1000))

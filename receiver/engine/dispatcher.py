@@ -17,6 +17,7 @@ from receiver.engine.batch import Batch, Decided, Known, follow, is_large
 from receiver.engine.batch_queue import Outcome, Queue, Waiting
 from receiver.engine.decision_log import tell
 from receiver.engine.record_cache import RecordCache
+from receiver.engine.scheduled import scheduled_soon
 from receiver.errors import StoreUnavailableError
 from receiver.observability.audit import note_action
 from receiver.observability.correlation import trace_context
@@ -29,7 +30,7 @@ from routing.event import AlertsReceived, Event, HeartbeatSeen
 from routing.heartbeat import watch_id
 from routing.incident import Incident
 from routing.rules import Rules
-from routing.vocabulary import Reason
+from routing.vocabulary import Lane, Reason
 
 log = logging.getLogger("dispatch")
 
@@ -63,8 +64,8 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._on_commit: Callable[[], None] = lambda: None
         self._busy = 0
-        self.earliest = 0
-        """When the first of what the last commit scheduled is due (ms)."""
+        self.scheduled: dict[Lane, int] = {}
+        """When the first of what the last commit scheduled soon is due (ms), by lane."""
 
     def start(self, on_commit: Callable[[], None]) -> None:
         """Start committing every shard; ``on_commit`` is called when there may be work."""
@@ -197,8 +198,7 @@ class Dispatcher:
             self._settle(write, one.alive, one.decisions, result) + one.rest
             for (write, one), result in ends
         )
-        scheduled = (item.due for write, _ in written for item in write.decision.schedule)
-        self.earliest = min(scheduled, default=now)
+        self.scheduled = scheduled_soon((write.decision for write, _ in written), now)
         self._on_commit()
         return [waiting for part in parts for waiting in part]
 

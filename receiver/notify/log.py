@@ -29,7 +29,7 @@ class LogNotifier:
         self.name = name
 
     def plan(self, view: View, receipt: Receipt) -> Step | Wait | None:
-        """Page while somebody is wanted, then tell each change once."""
+        """Page while somebody is wanted, and tell each change once."""
         incident = view.incident
         settled = max(receipt.paged_seq, receipt.failed_seq)
         if incident.wants(view.page) and view.page.seq > settled:
@@ -40,10 +40,9 @@ class LogNotifier:
         """A log takes as much as it is given."""
 
     async def perform(self, view: View, receipt: Receipt, step: Step) -> Outcome:
-        """Print it."""
+        """Print it: the page first, and in one step with it what else there is to tell."""
         incident = view.incident
         extra = {"incident": incident.id}
-        told = msgspec.structs.replace(receipt, delivered_at=view.now)
         if step.what == "page":
             log.info(
                 "[%s] would page: %s | %s | runbook %s | %s",
@@ -54,7 +53,6 @@ class LogNotifier:
                 _deadline(incident),
                 extra=extra,
             )
-            return Delivered(msgspec.structs.replace(told, paged_seq=step.seq))
         for entry in view.timeline:
             if entry.kind not in _PAGING:
                 log.info(
@@ -64,8 +62,14 @@ class LogNotifier:
                     entry.text,
                     extra=extra,
                 )
-        cursor = receipt.cursor + len(view.timeline)
-        return Delivered(msgspec.structs.replace(told, version=incident.version, cursor=cursor))
+        told = msgspec.structs.replace(
+            receipt,
+            paged_seq=max(receipt.paged_seq, step.seq),
+            version=incident.version,
+            cursor=receipt.cursor + len(view.timeline),
+            delivered_at=view.now,
+        )
+        return Delivered(told)
 
     async def find(self, _view: View, _receipt: Receipt) -> Absent:
         """Print it again: nothing tells whether it was printed."""

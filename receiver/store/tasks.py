@@ -81,11 +81,11 @@ class TaskStore:
         raw = await self._mended(lambda: claiming.claim(lease, limit, PASSED_OVER, room))
         return await self._leased(keys, raw, lane, token, until)
 
-    def entered(self, due: int) -> None:
-        """Have claims look from this time on (ms): a task that is due then was entered just now."""
+    def entered(self, dues: Mapping[Lane, int]) -> None:
+        """Have claims of these lanes look from a time on (ms): a task of then was entered now."""
         for lanes in self._claiming:
-            for claiming in lanes.values():
-                claiming.entered(due)
+            for lane, due in dues.items():
+                lanes[lane].entered(due)
 
     async def _mended(self, call: Callable[[], Awaitable[T]]) -> T:
         async with unavailable_is_503():
@@ -136,6 +136,10 @@ class TaskStore:
         raw = await self._mended(lambda: self._claim_named(keys=wanted, args=args))
         return await self._leased(keys, raw, like.lane, like.token, like.until)
 
+    def soonest(self, shard: int, lane: Lane) -> int | None:
+        """Return ``next_due`` as the last claim saw it; None also when that leased anything."""
+        return self._claiming[shard][lane].soonest
+
     async def next_due(self, shard: int, lane: Lane) -> int | None:
         """Return when the next task of a lane is due (ms), or None."""
         key = self.keys[shard].due[lane]
@@ -159,7 +163,7 @@ class TaskStore:
         further than ``not_before``.
         ``receipt.revision`` is the one it was made from; it is stored with the next one.
         """
-        self.entered(now)
+        self.entered({task.lane: now})
         shard = split_id(task.incident)[0]
         before, body = "", b""
         if receipt is not None:
@@ -198,7 +202,7 @@ class TaskStore:
 
         Looks at the entries that are due next, ``PASSED_OVER`` of each lane and shard.
         """
-        self.entered(now)
+        self.entered(dict.fromkeys(Lane, now))
         woken, args = 0, [now, task, PASSED_OVER]
         for keys in self.keys:
             names = [keys.task, *keys.due.values()]

@@ -114,7 +114,7 @@ async def test_what_was_just_entered_is_found_at_once_however_late(
         await claim(tasks, NOW + at, FULL)
     await redis.zadd(DUE, {member(1, "summarize"): NOW - 20_000})
     assert await claim(tasks, NOW + 20, FULL) == [], "only the look at all would find it"
-    tasks.entered(NOW - 20_000)
+    tasks.entered({LANE: NOW - 20_000})
     found = [one for at in range(4) for one in await claim(tasks, NOW + 30 + at, FULL)]
     assert found == [(1, "summarize")]
 
@@ -131,7 +131,7 @@ async def test_what_is_entered_during_a_claim_or_before_one_that_fails_is_found(
     async def meanwhile(**more: Any) -> Any:
         answer = await script(**more)
         await redis.zadd(DUE, {member(1, "summarize"): NOW - 5_000})
-        tasks.entered(NOW - 5_000)
+        tasks.entered({LANE: NOW - 5_000})
         return answer
 
     async def away(**_: Any) -> None:
@@ -151,6 +151,22 @@ async def test_thousands_due_at_the_same_time_hide_nothing(redis: Any, tasks: Ta
     await redis.zadd(DUE, {member(9_999, "summarize"): NOW - 1_000})
     found = [one for at in range(5) for one in await claim(tasks, NOW + at, FULL)]
     assert found == [(9_999, "summarize")]
+
+
+async def test_a_claim_that_leased_nothing_says_when_the_next_is_due(
+    redis: Any, tasks: TaskStore
+) -> None:
+    assert await claim(tasks, NOW, FULL) == []
+    assert tasks.soonest(0, LANE) is None
+    await redis.zadd(DUE, {member(1, "summarize"): NOW + 400, member(2): NOW + 500})
+    assert await claim(tasks, NOW, FULL) == []
+    assert tasks.soonest(0, LANE) == await tasks.next_due(0, LANE) == NOW + 400
+    assert len(await claim(tasks, NOW + 400, FULL)) == 1
+    assert tasks.soonest(0, LANE) is None
+    await redis.delete(DUE)
+    await redis.zadd(DUE, {member(1): float("inf")})
+    assert await claim(tasks, NOW, FULL) == []
+    assert tasks.soonest(0, LANE) is None
 
 
 async def test_a_clock_that_is_set_back_stops_nothing(redis: Any, tasks: TaskStore) -> None:

@@ -15,7 +15,7 @@ from routing.vocabulary import Lane
 
 STEP = 1_000
 """Tasks that one script call passes over: it bounds how long others wait for it (1.5 ms)."""
-HEAD = 3
+HEAD = 4
 """Numbers that the script answers before the times."""
 
 
@@ -29,6 +29,7 @@ class Claiming:
         self._others = 0
         self._from: dict[str, int] = {}
         self._entered = inf
+        self.soonest: int | None = None
 
     def entered(self, due: float) -> None:
         """Have the next claim look from this time on (ms)."""
@@ -43,7 +44,8 @@ class Claiming:
         """
         while True:
             raw = await self._call([*lease, limit, min(most, STEP)], room)
-            ended, passed, self._rank, self._others = raw[: HEAD + 1]
+            ended, passed, soonest, self._rank, self._others = raw[: HEAD + 1]
+            self.soonest = soonest if soonest >= 0 else None
             found = HEAD + 1 + len(room)
             self._from = dict(zip(room, raw[HEAD + 1 : found], strict=True))
             most -= passed

@@ -9,9 +9,9 @@
 --       the look at all goes on from, and from when on (ms, 0: the beginning) there may be a task of
 --       a name without bounds; then for each name with bounds: name, how many of it at most, and
 --       from when on there may be one
--- Returns a flat list: 1 when there was nothing more to see, how many were passed over, the rank, and
--- the times (of names without bounds, then of each name) for the next claim; then member, want, due
--- time, ... of what was leased
+-- Returns a flat list: 1 when there was nothing more to see, how many were passed over, when the first
+-- of all is due (-1: never, or something was leased), and for the next claim the rank and the times
+-- (of names without bounds, then of each name); then member, want, due time, ... of what was leased
 local now, limit, most, rank = tonumber(ARGV[1]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 -- What is entered may have been decided so long (ms) before.
 local RECENT = 250
@@ -99,7 +99,9 @@ if start > 0 and taken < limit then
   few = over and rank < FEW
   if over then rank = 0 end
 end
-local head = {ended and 1 or 0, passed, few and 0 or rank}
-for i, of in ipairs(every) do head[i + 3] = few and 0 or math.min(of.from, now - RECENT) end
+local next_one = taken == 0 and redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+local soonest = tonumber(next_one or 'inf')
+local head = {ended and 1 or 0, passed, soonest < 1e15 and soonest or -1, few and 0 or rank}
+for i, of in ipairs(every) do head[i + 4] = few and 0 or math.min(of.from, now - RECENT) end
 for i = 1, #claimed do head[#head + 1] = claimed[i] end
 return head

@@ -79,6 +79,22 @@ async def test_a_page_is_one_line_that_says_it_all(lines: pytest.LogCaptureFixtu
     assert len(lines.messages) == 1
 
 
+async def test_a_page_and_what_is_told_beside_it_are_one_step(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    workspace = Workspace()
+    await workspace.settle()
+    workspace.happens(TimerDue("acknowledge", {"log": 1}), after=5 * MINUTE)
+    step = workspace.notifier.plan(workspace.view, workspace.receipt)
+    assert step == Step("page", seq=2)
+    outcome = await workspace.notifier.perform(workspace.view, workspace.receipt, step)
+    assert isinstance(outcome, Delivered)
+    workspace.receipt = outcome.receipt
+    assert workspace.notifier.plan(workspace.view, workspace.receipt) is None
+    assert "would page" in lines.messages[1]
+    assert any("would tell: deadline" in line for line in lines.messages[2:])
+
+
 async def test_each_change_is_told_once(lines: pytest.LogCaptureFixture) -> None:
     workspace = Workspace()
     await workspace.settle()
