@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import costs, reads, startup
+from benchmarks import costs, latency, reads, startup
 from benchmarks.proofs import flat
 from benchmarks.rows import Report, Table
 
@@ -36,6 +36,7 @@ async def _flat(report: Report, *, quick: bool = False) -> None:
 PARTS: dict[str, Part] = {
     "costs": costs.run,
     "flat": _flat,
+    "latency": latency.run,
     "reads": reads.part,
     "startup": startup.run,
 }
