@@ -23,7 +23,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench lock clean
+.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench bench-quick lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -87,8 +87,12 @@ slack-screens: $(VENV)/.installed-dev ## draw what is sent to Slack into docs/sl
 	@fc-list 2>/dev/null | grep -qi "color emoji" || echo "For colours: apt install fonts-noto-color-emoji"
 	@$(BIN)/python -m benchmarks.slack_screens
 
-bench: $(VENV)/.installed-dev ## measure the cost of a webhook
-	@$(BIN)/python -m benchmarks.ingest $(ARGS)
+bench: $(VENV)/.installed-dev ## measure what everything costs, beside a floor or a peer (ARGS="-o FILE" for JSON)
+	@sh .ci/install-tools $(BIN)/python || echo "What is measured beside Alertmanager will fail."
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-quick: ## the same, with fewer and shorter rounds
+	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
 
 lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the newest)
 	@echo "Resolving the locks ..."

@@ -10,12 +10,14 @@ import asyncio
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from aiohttp import ClientSession
 from redis.asyncio import Redis
 
 from benchmarks.bodies import all_new, mixed
@@ -134,32 +136,37 @@ async def run_all(*, quick: bool, seconds: int) -> dict[str, Any]:
     """Measure the ingestion alone, then with deliveries, then the steady load."""
     found: dict[str, Any] = {}
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
-        bare_port = free_port()
-        bare = Program(
-            "bare", sys.executable, "-m", "benchmarks.bare", str(bare_port), folder=Path(folder)
-        )
-        await bare.start()
-        try:
+        async with bare_handler(Path(folder)) as floor:
             for tag, module in (
                 ("ingest", "benchmarks.ingest_only"),
                 ("ingest+delivery", "receiver"),
             ):
                 home = Path(folder) / module
                 home.mkdir()
-                async with service_of(home, module) as (rig, service):
-                    await until(lambda: _listens(rig, bare_port), 20, "the bare handler answers")
-                    floor = Measured(bare_port, [bare.pid])
+                async with service_of(home, module) as (_, service):
                     found[tag] = await measure(floor, service, quick=quick, tag=tag)
                     if module == "receiver":
                         found["steady"] = await steady(service, seconds)
-        finally:
-            await bare.end()
     return found
 
 
-async def _listens(rig: Rig, port: int) -> bool:
+@asynccontextmanager
+async def bare_handler(folder: Path) -> AsyncIterator[Measured]:
+    """Run the floor."""
+    port = free_port()
+    bare = Program("bare", sys.executable, "-m", "benchmarks.bare", str(port), folder=folder)
+    await bare.start()
     try:
-        async with rig.session.post(f"http://127.0.0.1:{port}/v1/alerts/webhook", data=b"") as got:
+        async with ClientSession() as session:
+            await until(lambda: _listens(session, port), 20, "the bare handler answers")
+        yield Measured(port, [bare.pid])
+    finally:
+        await bare.end()
+
+
+async def _listens(session: ClientSession, port: int) -> bool:
+    try:
+        async with session.post(f"http://127.0.0.1:{port}/v1/alerts/webhook", data=b"") as got:
             return got.status == 202
     except OSError:
         return False

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from benchmarks import watched
 from benchmarks.ingest import Measured
 from benchmarks.many_open import ManyOpen, running
+from benchmarks.rows import Report
 from tests.support.rig import Rig
 
 OPEN, ASKED = 100_000, 40
@@ -155,6 +156,18 @@ async def run(number: int, asked: int, only: str) -> bool:
                     good = good and ok is not False
                     print(f"{name:<48}{figure:<24}{aim:<12}{word}", flush=True)
     return good
+
+
+async def part(report: Report, *, quick: bool = False) -> None:
+    """Measure what ``bench`` shows: all cases, as rows."""
+    number, asked = (5_000, 10) if quick else (OPEN, ASKED)
+    with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
+        async with running(Path(folder)) as service:
+            await service.fill(number)
+            for case in cases(service.one):
+                found = await measure(service, case, asked if case.every_s < 0.5 else asked // 3)
+                for name, figure, aim, ok in rows(case, found):
+                    report(name, figure, f"{number:,} open", None, aim, ok)
 
 
 def main() -> int:

@@ -38,6 +38,8 @@ class Subject(StrEnum):
     """The append-only file was mended at the start, which cut something off."""
     NOTIFIERS = "notifiers"
     """A notifier would deliver nothing: its credentials, its channel or the way to it."""
+    CREDENTIALS = "credentials"
+    """One of those that others show us ends soon, or has ended."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
 

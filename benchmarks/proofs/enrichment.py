@@ -42,7 +42,9 @@ async def run(report: Report) -> None:
     with TemporaryDirectory() as folder:
         place = _Place(Path(folder), "answering")
         try:
-            await place.start(LLM_IM__ENRICHMENT__CACHE_MAX_SIZE=str(CACHE_MAX))
+            # What a minute's bound refuses is in no cache.
+            more = {"CACHE_MAX_SIZE": str(CACHE_MAX), "PROMETHEUS__PER_MINUTE": "0"}
+            await place.start(**{f"LLM_IM__ENRICHMENT__{name}": of for name, of in more.items()})
             await _cache(place, report)
         finally:
             await place.stop()

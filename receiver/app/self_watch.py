@@ -43,6 +43,7 @@ class SelfWatch:
         """Bring up to date what nobody reports by himself."""
         service = self._service
         self.report_notifiers()
+        service.conditions.report(Subject.CREDENTIALS, service.access.ending())
         await service.unreached.look()
         service.metrics.set_damaged(await service.damaged.look())
 

@@ -20,6 +20,9 @@ BODY_MAX, FORM_MAX = 1 << 20, 1 << 16
 """Bytes of what is no notification, and of a form among it: people and their programs send some
 kilobytes. Both are read on the event loop, where a form of 16 MB takes seconds."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+EXPIRES_SOON_MS = 14 * 86_400_000
+"""So long before its end it is said that a credential ends."""
+SAID_MAX = 3
 READ_WITHIN_S = 5.0
 """Slack and PagerDuty have given up by then."""
 
@@ -54,6 +57,7 @@ class Access:
         """``now()`` returns the time in ms."""
         self._now = now
         self._owners: dict[str, str] = {}
+        self._all: tuple[CredentialConfig, ...] = ()
         self._bearer: list[tuple[bytes, CredentialConfig]] = []
         self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
@@ -71,18 +75,33 @@ class Access:
                 pair = f"{credential.username}:{credential.password.get_secret_value()}"
                 basic.append((pair.encode(), credential))
         self._bearer, self._hashed, self._basic = bearer, hashed, basic
-        self._owners = {
-            one.cluster: one.name for _, one in (*bearer, *hashed, *basic) if one.cluster
-        }
+        self._all = tuple(one for _, one in (*bearer, *hashed, *basic))
+        self._owners = {one.cluster: one.name for one in self._all if one.cluster}
 
     @property
     def open(self) -> bool:
         """True while no credential is configured."""
-        return not (self._bearer or self._hashed or self._basic)
+        return not self._all
 
     def owner_of(self, cluster: str) -> str:
         """Return the name of a credential that a cluster belongs to, "" for none."""
         return self._owners.get(cluster, "")
+
+    def ending(self) -> str:
+        """Return which credentials end soon or have ended, "" for none.
+
+        An Alertmanager that is answered 401 drops what it has to say.
+        """
+        now = self._now()
+        found = sorted(
+            (one.expires, one.name) for one in self._all if 0 < one.expires < now + EXPIRES_SOON_MS
+        )
+        words = [
+            f"the credential {name} {'expired' if at <= now else 'expires'} at {rfc3339(at)}"
+            for at, name in found[:SAID_MAX]
+        ]
+        more = f" and {len(found) - SAID_MAX} more" if len(found) > SAID_MAX else ""
+        return f"{', '.join(words)}{more}: put a new one beside it" if words else ""
 
     def knows(self, request: web.Request) -> bool:
         """Return whether a request may be told what is not for everybody; it is never refused."""
@@ -129,23 +148,34 @@ class Access:
         """Return the credential that a request shows, whatever may be done with it."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         offered = given.strip().encode("utf-8", "surrogateescape")
-        known = {"bearer": self._bearer, "basic": self._basic}.get(scheme.lower(), [])
-        if known is self._basic:
-            try:
-                offered = base64.b64decode(offered, validate=True)
-            except (binascii.Error, ValueError):
-                offered = b""
-        found = None
-        for secret, credential in known:
-            # No early exit: the time taken must not tell which credential came close.
-            if hmac.compare_digest(secret, offered):
-                found = credential
-        if known is self._bearer and self._hashed:
-            offered = hash_of(given.strip()).encode()
-            for secret, credential in self._hashed:
-                if hmac.compare_digest(secret, offered):
-                    found = credential
-        return found
+        if scheme.lower() == "bearer":
+            return self._of_token(offered)
+        if scheme.lower() != "basic":
+            return None
+        try:
+            pair = base64.b64decode(offered, validate=True)
+        except (binascii.Error, ValueError):
+            pair = b""
+        name, _, password = pair.partition(b":")
+        # A browser can send a token only as a password: of the name of its entry.
+        token = self._of_token(password)
+        named = token is not None and token.name.encode() == name
+        return _of(pair, self._basic) or (token if named else None)
+
+    def _of_token(self, token: bytes) -> CredentialConfig | None:
+        hashed = hash_of(token.decode("utf-8", "surrogateescape")).encode()
+        return _of(token, self._bearer) or _of(hashed, self._hashed)
+
+
+def _of(
+    offered: bytes, entries: Iterable[tuple[bytes, CredentialConfig]]
+) -> CredentialConfig | None:
+    found = None
+    for secret, credential in entries:
+        # No early exit: the time taken must not tell which credential came close.
+        if hmac.compare_digest(secret, offered):
+            found = credential
+    return found
 
 
 def demand(credential: CredentialConfig | None, needed: Role) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
+from receiver.http.auth import EXPIRES_SOON_MS
 from receiver.roles import Role
 from receiver.settings.check_routes import check_routes, check_rules
 from receiver.settings.check_steps import check_steps_of_some
@@ -18,8 +19,6 @@ from routing.config.base import is_channel_id
 from routing.implied import impossible
 from routing.matcher import Matcher
 from routing.route import RouteTree
-
-EXPIRES_SOON_MS = 14 * 86_400_000
 
 
 def advise(settings: Settings, given: Given, now: int) -> Iterator[Problem]:

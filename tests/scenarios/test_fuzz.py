@@ -150,6 +150,9 @@ def fuzz(world: World, target: str, ask: Callable[[Shot], None]) -> None:
             return
 
 
+# Hypothesis looks whether the state of `random` moves while it draws; the service, in another
+# thread, draws too.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("target", TARGETS)
 async def test_whatever_comes_in_is_answered(world: World, seen: Seen, target: str) -> None:
     loop = asyncio.get_running_loop()

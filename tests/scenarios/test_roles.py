@@ -152,6 +152,14 @@ async def test_nobody_acts_in_anothers_name_but_who_may(app: App) -> None:
     assert answers["legacy"]["human"] is True
 
 
+async def test_what_has_expired_is_said_before_it_costs_a_page(app: App) -> None:
+    status, health = await app.get("/health", headers=LEGACY)
+    assert status == 200
+    (found,) = [item for item in health["problems"] if item["subject"] == "credentials"]
+    assert "the credential old expired at 2020-01-02" in found["problem"]
+    assert not found["unready"]
+
+
 async def test_what_has_expired_counts_for_nothing(app: App) -> None:
     status, text = await _asked(app, "GET", "/v1/incidents", _bearer(EXPIRED))
     assert status == 401

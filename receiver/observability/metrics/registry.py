@@ -102,6 +102,10 @@ class Metrics(Gauges):
             process,
         )
         self.register_gauges(self.response.refresh)
+        self._find_series()
+
+    def _find_series(self) -> None:
+        """Find what is counted with every webhook and delivery."""
         self._received = self._families["alerts_received_total"]
         self._requests = self._timed_by(
             "http_requests_total", "http_request_duration_seconds", slice(3), slice(2)

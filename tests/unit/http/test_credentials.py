@@ -1,5 +1,6 @@
 """What an entry of web.credentials may say, and what it means."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -94,8 +95,8 @@ def test_whoever_has_a_name_and_a_password_is_a_person() -> None:
     assert entry.is_human
 
 
-def _asked(access: Access, token: str, needed: Role = Role.VIEWER) -> str:
-    request = make_mocked_request("GET", "/", {"Authorization": f"Bearer {token}"})
+def _asked(access: Access, token: str, needed: Role = Role.VIEWER, scheme: str = "Bearer") -> str:
+    request = make_mocked_request("GET", "/", {"Authorization": f"{scheme} {token}"})
     found = access.check(request, needed)
     assert found is not None
     return found.name
@@ -153,3 +154,41 @@ def test_a_cluster_belongs_to_the_entry_that_names_it() -> None:
     )
     access.use([])
     assert access.owner_of("prod") == ""
+
+
+def _basic(pair: str) -> str:
+    return base64.b64encode(pair.encode()).decode()
+
+
+@pytest.mark.parametrize("entry", [{}, {"token_hash": "", "token": TOKEN}])
+def test_a_browser_sends_a_token_as_the_password_of_its_entry(entry: dict[str, Any]) -> None:
+    access = Access([_entry(role="viewer", **entry)], lambda: 0)
+    assert _asked(access, _basic(f"one:{TOKEN}"), scheme="Basic") == "one"
+    for pair in (f":{TOKEN}", f"two:{TOKEN}", f"{TOKEN}:", "one:", TOKEN, f"one:{TOKEN} "):
+        with pytest.raises(web.HTTPUnauthorized):
+            _asked(access, _basic(pair), scheme="Basic")
+
+
+@pytest.mark.parametrize("scheme", ["", "Token", "Digest", "bearer\t"])
+def test_no_other_scheme_shows_a_credential(scheme: str) -> None:
+    access = Access([_entry(role="viewer")], lambda: 0)
+    with pytest.raises(web.HTTPUnauthorized):
+        _asked(access, TOKEN, scheme=scheme)
+    assert _asked(access, TOKEN, scheme="BEARER") == "one"
+
+
+def test_what_ends_soon_is_said_and_what_has_ended() -> None:
+    now = 1_800_000_000_000
+    ends = {"far": 20, "near": 13, "over": -1, "never": None}
+    entries = [
+        _entry(name=name, expires=now + days * DAY_MS if days is not None else 0)
+        for name, days in ends.items()
+    ]
+    words = Access(entries, lambda: now).ending()
+    assert words.startswith("the credential over expired at 2027-01-14T")
+    assert "the credential near expires at 2027-01-28T" in words
+    assert "far" not in words
+    assert "never" not in words
+    assert Access(entries[:1], lambda: now).ending() == ""
+    many = [_entry(name=f"n{number}", expires=now + number) for number in range(9)]
+    assert Access(many, lambda: now).ending().endswith("and 6 more: put a new one beside it")
