@@ -9,7 +9,7 @@ docs.slack.dev: "users.info" (users:read, e-mail with users:read.email), "usergr
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from receiver.notify.notifier import Rejected, Retry
 
 ID_MAX = 255
 """Characters of whatever names a thing; Slack's own names have a tenth of that, addresses half."""
+NAME_MAX = 80
 WITHIN_S = 1.2
 """Whoever clicked waits 3 s at most for everything."""
 USER_KEPT_S = 3_600.0
@@ -144,11 +145,16 @@ def _read(user_id: str, person: dict[str, Any]) -> User:
         person.get("real_name"),
         person.get("name"),
     )
-    name = next((name for name in names if isinstance(name, str) and name.strip()), "")
-    shown = "".join(char for char in name if char.isprintable())[:80]
     email = profile.get("email")
     address = email.lower() if isinstance(email, str) else ""
-    return User(user_id, shown, address, bot=person.get("is_bot") is True)
+    return User(user_id, first_seen(names), address, bot=person.get("is_bot") is True)
+
+
+def first_seen(names: Iterable[Any]) -> str:
+    """Return the first of some names of which there is something to see, "" when there is none."""
+    texts = (name for name in names if isinstance(name, str))
+    shown = ("".join(char for char in name if char.isprintable()).strip() for name in texts)
+    return next((name[:NAME_MAX] for name in shown if name), "")
 
 
 def is_user(text: str) -> bool:

@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 
-from receiver.slack.client.directory import ID_MAX, is_user
+from receiver.slack.client.directory import ID_MAX, first_seen, is_user
 from routing.incident_parts import Actor
 
-NAME_MAX = 80
 Json = Mapping[str, Any]
 
 
@@ -79,9 +78,10 @@ def read_command(form: Json) -> Interaction:
 
 
 def name_of(holder: Json, name: str) -> str:
-    """Return a text that names a thing, "" when it has none: what is longer names nothing."""
+    """Return a text that names a thing, "" when it has none, or one that can name nothing."""
     found = text(holder, name)
-    return found if len(found) <= ID_MAX else ""
+    # It becomes part of what is stored: without bytes it would cost a whole batch its commit.
+    return found if len(found) <= ID_MAX and found.isascii() and found.isprintable() else ""
 
 
 def user_of(holder: Json, name: str) -> str:
@@ -110,8 +110,7 @@ def _user(user: Json) -> str:
 
 
 def _name(user: Json) -> str:
-    shown = text(user, "name") or text(user, "username") or text(user, "id")
-    return "".join(char for char in shown if char.isprintable())[:NAME_MAX]
+    return first_seen(text(user, key) for key in ("name", "username", "id"))
 
 
 def read_values(view: Json) -> dict[str, str]:
