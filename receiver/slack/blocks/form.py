@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from slack_sdk.models.blocks import (
     DateTimePickerElement,
-    InputBlock,
     InputInteractiveElement,
     Option,
     StaticMultiSelectElement,
@@ -18,7 +17,6 @@ from slack_sdk.models.blocks import (
 
 from receiver.actions.row import Field, Input
 from receiver.slack.blocks.modal_parts import (
-    TEXT_MAX,
     VALUE,
     Block,
     View,
@@ -26,6 +24,7 @@ from receiver.slack.blocks.modal_parts import (
     context,
     field,
     line,
+    lines,
     modal,
     option,
     origin_of,
@@ -47,6 +46,7 @@ DURATIONS: tuple[Choice, ...] = (
     ("7d", "7 days"),
 )
 _USUAL = "1h"
+_CHOOSE_ONE = "Choose one"
 _YES_OR_NO: tuple[Choice, ...] = (("true", "Yes"), ("false", "No"))
 
 
@@ -66,7 +66,7 @@ def form(  # noqa: PLR0913 - what a window may have beside its row
     service knows; ``before`` and ``after`` are blocks around the fields.
     """
     row, filled, offered = row_of(name), initial or {}, choices or {}
-    blocks: list[Block | InputBlock] = [about(incident), *before]
+    blocks = [about(incident), *before]
     for one in form_of(row):
         element = _element(one, filled.get(one.name, ""), offered.get(one.name, one.choices))
         optional = not (one.needed or one.insist)
@@ -86,42 +86,48 @@ def _element(one: Field, initial: str, choices: Sequence[Choice]) -> InputIntera
     if one.input is Input.MOMENT:
         at = int(initial) if initial else None
         return DateTimePickerElement(action_id=VALUE, initial_date_time=at)
-    many = one.input in (Input.LINES, Input.LIST)
-    fits = initial if len(initial) <= one.most else ""
-    return line(one.hint, TEXT_MAX if many else one.most, initial=fits, many=many)
+    filled = initial if len(initial) <= one.most else ""
+    if one.input in (Input.LINES, Input.LIST):
+        return lines(one.hint, filled)
+    return line(one.hint, one.most, filled)
 
 
-def _options(choices: Sequence[Choice]) -> list[Option]:
-    return [option(words, value) for value, words in choices[:OPTIONS_MAX]]
-
-
-def _one(one: Field, initial: str, choices: Sequence[Choice]) -> InputInteractiveElement:
+def select(choices: Sequence[Choice], initial: str = "", hint: str = "") -> StaticSelectElement:
+    """Return a menu of which one is chosen; ``hint`` stands there while none is."""
     options = _options(choices)
     chosen = next((shown for shown in options if shown.value == initial), None)
     return StaticSelectElement(
         action_id=VALUE,
         options=options,
         initial_option=chosen,
-        placeholder=None if chosen else plain_text(one.hint or "Choose one"),
+        placeholder=None if chosen else plain_text(hint or _CHOOSE_ONE),
     )
 
 
-def _several(one: Field, initial: str, choices: Sequence[Choice]) -> InputInteractiveElement:
+def _one(one: Field, initial: str, choices: Sequence[Choice]) -> StaticSelectElement:
+    return select(choices, initial, one.hint)
+
+
+def _several(one: Field, initial: str, choices: Sequence[Choice]) -> StaticMultiSelectElement:
     options, wanted = _options(choices), initial.splitlines()
     return StaticMultiSelectElement(
         action_id=VALUE,
         options=options,
         initial_options=[shown for shown in options if shown.value in wanted],
-        placeholder=plain_text(one.hint or "Choose one"),
+        placeholder=plain_text(one.hint or _CHOOSE_ONE),
     )
 
 
-def _duration(one: Field, initial: str, _choices: Sequence[Choice]) -> InputInteractiveElement:
-    return _one(one, initial or _USUAL, DURATIONS)
+def _options(choices: Sequence[Choice]) -> list[Option]:
+    return [option(words, value) for value, words in choices[:OPTIONS_MAX]]
 
 
-def _flag(one: Field, initial: str, _choices: Sequence[Choice]) -> InputInteractiveElement:
-    return _one(one, initial or "false", _YES_OR_NO)
+def _duration(one: Field, initial: str, _choices: Sequence[Choice]) -> StaticSelectElement:
+    return select(DURATIONS, initial or _USUAL, one.hint)
+
+
+def _flag(one: Field, initial: str, _choices: Sequence[Choice]) -> StaticSelectElement:
+    return select(_YES_OR_NO, initial or "false", one.hint)
 
 
 _CHOOSE: Mapping[Input, Callable[[Field, str, Sequence[Choice]], InputInteractiveElement]] = {

@@ -1,22 +1,26 @@
 """What every window is made of: its frame, its blocks, and where it was opened from.
 
-They are models of Slack's library, which refuse what Slack would. Limits: see ``form``.
+Made with the models of slack-sdk, which know Slack's limits and refuse what is beyond them
+(``SlackObjectFormationError``). See ``form``.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from slack_sdk.models import views as models
 from slack_sdk.models.blocks import (
+    ContextBlock,
     InputBlock,
     InputInteractiveElement,
+    MarkdownTextObject,
     Option,
     PlainTextInputElement,
     PlainTextObject,
+    SectionBlock,
     UserSelectElement,
 )
+from slack_sdk.models.views import View as ViewModel
 
 from receiver.slack.mrkdwn import mrkdwn, plain
 from routing.incident import Incident
@@ -25,7 +29,8 @@ View = dict[str, Any]
 Block = dict[str, Any]
 
 TEXT_MAX = 2_000
-OPTION_MAX = 75
+OPTION_MAX = Option.label_max_length
+SECTION_MAX = SectionBlock.text_max_length
 VALUE = "value"
 
 
@@ -51,22 +56,19 @@ def read_origin(view: Mapping[str, Any]) -> Origin:
         raise ValueError(f"the window carries no origin: {error}") from None
 
 
-def modal(
-    callback: str, title: str, submit: str, blocks: Sequence[Block | InputBlock], origin: Origin
-) -> View:
-    """Return a window; without the words of ``submit`` it only shows something.
-
-    SlackObjectFormationError for one that Slack would refuse.
-    """
-    return models.View(
+def modal(callback: str, title: str, submit: str, blocks: list[Block], origin: Origin) -> View:
+    """Return a window; without the words of ``submit`` it only shows something."""
+    frame = ViewModel(
         type="modal",
         callback_id=callback,
         title=plain_text(title),
-        close=plain_text("Cancel" if submit else "Close"),
         submit=plain_text(submit) if submit else None,
+        close=plain_text("Cancel" if submit else "Close"),
         private_metadata=json.dumps(msgspec.to_builtins(origin)),
-        blocks=blocks,
-    ).to_dict()
+    )
+    # Each was checked as it was made: its model would read it, and check it, once more.
+    frame.blocks = blocks  # type: ignore[assignment]
+    return frame.to_dict()
 
 
 def about(incident: Incident) -> Block:
@@ -74,34 +76,54 @@ def about(incident: Incident) -> Block:
     return section(f"*{incident.priority}* {incident.state}: {mrkdwn(incident.title, 300)}")
 
 
-def section(text: str) -> Block:
-    """Return a block of mrkdwn."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+def section(text: str, accessory: Block | None = None, *, verbatim: bool | None = True) -> Block:
+    """Return a block of mrkdwn, with an element beside it."""
+    words = MarkdownTextObject(text=text, verbatim=verbatim)
+    return SectionBlock(text=words, accessory=accessory).to_dict()
+
+
+def sections(text: str) -> list[Block]:
+    """Return blocks of mrkdwn that hold a text of any length, cut between its lines."""
+    parts: list[str] = []
+    for words in text.split("\n"):
+        line = words if len(words) <= SECTION_MAX else f"{words[: SECTION_MAX - 1]}…"
+        if parts and len(parts[-1]) + len(line) < SECTION_MAX:
+            parts[-1] += f"\n{line}"
+        else:
+            parts.append(line)
+    return [section(part) for part in parts]
 
 
 def context(text: str) -> Block:
     """Return a block of small mrkdwn."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
+    return ContextBlock(elements=[MarkdownTextObject(text=text, verbatim=True)]).to_dict()
 
 
 def field(
     place: str, label: str, element: InputInteractiveElement, *, optional: bool = False
-) -> InputBlock:
+) -> Block:
     """Return an input; ``place`` is the field of the body that it fills."""
-    return InputBlock(block_id=place, label=plain_text(label), element=element, optional=optional)
+    return InputBlock(
+        block_id=place, label=plain_text(label), element=element, optional=optional
+    ).to_dict()
 
 
 def line(
-    placeholder: str, most: int = TEXT_MAX, *, initial: str = "", many: bool = False
+    placeholder: str, most: int = TEXT_MAX, initial: str = "", *, multiline: bool | None = None
 ) -> PlainTextInputElement:
-    """Return an element for one line of text, or ``many``."""
+    """Return an element for one line of text."""
     return PlainTextInputElement(
         action_id=VALUE,
-        max_length=most,
         placeholder=plain_text(placeholder) if placeholder else None,
-        initial_value=initial or None,
-        multiline=many or None,
+        initial_value=initial,
+        max_length=most,
+        multiline=multiline,
     )
+
+
+def lines(placeholder: str, initial: str = "") -> PlainTextInputElement:
+    """Return an element for some lines of text."""
+    return line(placeholder, initial=initial, multiline=True)
 
 
 def somebody() -> UserSelectElement:

@@ -5,15 +5,12 @@ Pure: what is shown, not what is done. Limits: see ``form``.
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import InputBlock, StaticSelectElement
-
 from receiver.actions.registry import REGISTRY
 from receiver.actions.status_page import STATUS_ACTIONS
 from receiver.slack.blocks.buttons import CLOSED_MENU, OPEN_MENU, REVIEW, button, target
-from receiver.slack.blocks.form import OPTIONS_MAX, form
+from receiver.slack.blocks.form import OPTIONS_MAX, form, select
 from receiver.slack.blocks.modal_parts import (
     TEXT_MAX,
-    VALUE,
     Block,
     Origin,
     View,
@@ -21,10 +18,11 @@ from receiver.slack.blocks.modal_parts import (
     context,
     field,
     line,
+    lines,
     modal,
-    option,
     origin_of,
     section,
+    sections,
 )
 from receiver.slack.blocks.verbs import asking
 from receiver.slack.mrkdwn import moment, mrkdwn, plain
@@ -54,11 +52,7 @@ def more(incident: Incident, channel: str, *, public: bool = False) -> View:
 
 
 def _offer(verb: str, words: str, meaning: str, incident: Incident) -> Block:
-    return {
-        "type": "section",
-        "text": {"type": "mrkdwn", "text": meaning},
-        "accessory": button(words, verb, value=target(incident)),
-    }
+    return section(meaning, button(words, verb, value=target(incident)), verbatim=None)
 
 
 def snooze(incident: Incident, channel: str, now: int) -> View:
@@ -91,15 +85,8 @@ def silence(
     before = []
     for known in active:
         words = f"🔕 `{mrkdwn(known.matchers, 1_500)}`\nuntil {moment(known.until)}, by "
-        before.append(
-            {
-                "type": "section",
-                "text": {"type": "mrkdwn", "text": words + mrkdwn(known.by, 80)},
-                "accessory": button(
-                    "End it", "unsilence", value=target(incident, silence=known.id)
-                ),
-            }
-        )
+        end = button("End it", "unsilence", value=target(incident, silence=known.id))
+        before.append(section(words + mrkdwn(known.by, 80), end, verbatim=None))
     initial = {"matchers": "\n".join(matchers)}
     return form("silence", incident, channel, initial=initial, before=before)
 
@@ -122,16 +109,13 @@ def merge(incident: Incident, channel: str, others: Sequence[Incident], total: i
 
 def open_incident(channel: str, key: str, title: str = "", details: str = "") -> View:
     """Return the window that opens an incident by hand; ``key`` makes it one however often sent."""
-    options = [option(name, name) for name in PRIORITIES]
-    shown = plain(title, 200) if title.strip() else ""
+    named = line("What is wrong, in a few words?", 200, plain(title, 200) if title.strip() else "")
     known = details[:TEXT_MAX] if details.strip() else ""
-    named = line("What is wrong, in a few words?", most=200, initial=shown)
-    told_more = line("What do you know so far?", initial=known, many=True)
-    choice = StaticSelectElement(action_id=VALUE, options=options, initial_option=options[2])
-    blocks: list[Block | InputBlock] = [
+    choice = select([(name, name) for name in PRIORITIES], PRIORITIES[2])
+    blocks = [
         field("title", "Title", named),
         field("priority", "Priority", choice),
-        field("details", "Details", told_more, optional=True),
+        field("details", "Details", lines("What do you know so far?", known), optional=True),
         context("It pages like any other incident of its priority."),
     ]
     return modal("open", "Open an incident", "Open", blocks, Origin(channel=channel, key=key))
@@ -139,7 +123,7 @@ def open_incident(channel: str, key: str, title: str = "", details: str = "") ->
 
 def notice(title: str, text: str, *more: Block) -> View:
     """Return a window that only says something (mrkdwn); ``more``: blocks below it."""
-    return modal("notice", title, "", [section(text), *more], Origin())
+    return modal("notice", title, "", [*sections(text), *more], Origin())
 
 
 def quoted(text: str) -> str:

@@ -6,6 +6,8 @@ A section holds 3,000 characters (docs.slack.dev, "Section block"): what is newe
 from collections.abc import Sequence
 from typing import Any
 
+from slack_sdk.models.blocks import ActionsBlock
+
 from receiver.review.model import Episode, Item, Line, Review
 from receiver.slack.blocks.buttons import URL_MAX, button
 from receiver.slack.blocks.modal_parts import section
@@ -39,7 +41,7 @@ def review_window(review: Review, episode: int, url: str) -> Block:
     buttons = [button("Add an action item…", "action_item", value=f"{review.id} {episode}")]
     if is_link(url) and len(url) <= URL_MAX:
         buttons.insert(0, button("The whole review", "open_review", url=url, style="primary"))
-    more.append({"type": "actions", "elements": buttons})
+    more.append(ActionsBlock(elements=buttons).to_dict())
     return notice("Post-incident review", head, *more)
 
 
@@ -90,8 +92,8 @@ def _newest(lines: Sequence[Line]) -> str:
 def _item(review: Review, episode: int, item: Item) -> Block:
     mark = "☑️" if item.done_at else "📌"
     owner = f"  ({mrkdwn(item.owner, 80)})" if item.owner else ""
-    block = section(f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}")
-    if not item.done_at:
-        value = f"{review.id} {episode} number:{item.number}"
-        block["accessory"] = button("Done", name_of(ActionItemDone.action), value=value)
-    return block
+    words = f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}"
+    if item.done_at:
+        return section(words)
+    value = f"{review.id} {episode} number:{item.number}"
+    return section(words, button("Done", name_of(ActionItemDone.action), value=value))

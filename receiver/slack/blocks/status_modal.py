@@ -54,8 +54,7 @@ def _so_far(incident: Incident, published: Publication) -> Block:
     last = f"\n“{mrkdwn(shown[-1].text, TEXT_SHOWN)}”" if shown else ""
     now = "withdrawn" if published.hidden else published.status
     words = f"On the status page: *{mrkdwn(published.title, TITLE_MAX)}*, {now}{last}"
-    control = action_button(SHOW if published.hidden else HIDE, incident)
-    return section(words) | {"accessory": control}
+    return section(words, action_button(SHOW if published.hidden else HIDE, incident))
 
 
 def _statuses(incident: Incident) -> list[Choice]:

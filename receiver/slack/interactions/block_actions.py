@@ -1,7 +1,10 @@
 """What a press on a button or a choice from a menu does: an action at once, or a window."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from slack_sdk.errors import SlackObjectFormationError
 
 from receiver.actions.registry import permission_of
 from receiver.actions.words import REFUSED
@@ -28,6 +31,8 @@ from routing.person_event import (
 )
 from routing.silence import default_matchers
 from routing.vocabulary import Reason
+
+log = logging.getLogger("slack")
 
 View = dict[str, Any]
 Window = Callable[[Incident, Interaction], Awaitable[View]]
@@ -82,6 +87,10 @@ class BlockActions:
             await self._workspace.tell(interaction, error.message)
         except SilenceError as error:
             await self._workspace.tell(interaction, modals.quoted(str(error)))
+        except SlackObjectFormationError as error:
+            log.exception("a window of incident %s is beyond what Slack shows", incident)
+            words = f"Slack cannot show the window: {modals.quoted(str(error))}."
+            await self._workspace.tell(interaction, words)
         return True
 
     async def _refused(self, interaction: Interaction, verb: Verb, incident: str) -> bool:
