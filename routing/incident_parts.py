@@ -139,6 +139,10 @@ class ClockEnd(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     outcome: str
 
 
+ITEMS_MAX = 50
+"""Action items of an incident at most."""
+
+
 class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something to be done so that it does not happen again; ``done_at`` 0: it is open."""
 

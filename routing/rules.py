@@ -1,18 +1,15 @@
 """What a configuration demands of incidents, as values: clocks, policies and windows."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from routing.alert import Alert
+from routing.calendar import Calendar
 from routing.condition import Condition
 from routing.incident import Incident
 from routing.status_rule import StatusRule
 from routing.time_limit import TimeLimit
-
-if TYPE_CHECKING:
-    from routing.calendar import Calendar
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -54,7 +51,7 @@ class Clock(msgspec.Struct, frozen=True):
     acknowledge_within: TimeLimit | None
     deliver_within: int
     steps: tuple[Step, ...]
-    calendar: "Calendar"
+    calendar: Calendar
     repeat: int = 0
     resolve_within: TimeLimit | None = None
     update_within: TimeLimit | None = None

@@ -1,14 +1,12 @@
 """A time limit: so many hours, working hours or working days."""
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
+from routing.calendar import Calendar
 from routing.duration import format_duration, parse_duration
-
-if TYPE_CHECKING:
-    from routing.calendar import Calendar
 
 HOUR, _MINUTE, _SECOND = 3_600_000, 60_000, 1_000
 _UNITS = {"hour": HOUR, "minute": _MINUTE}
@@ -46,7 +44,7 @@ class TimeLimit(msgspec.Struct, frozen=True):
         """The length (ms) where no calendar is at hand: a business day counts as 24 hours."""
         return self.amount * 24 * HOUR if self.kind == "days" else self.amount
 
-    def due(self, start: int, calendar: "Calendar") -> int:
+    def due(self, start: int, calendar: Calendar) -> int:
         """Return the deadline (ms) of what starts at ``start`` (ms), never before it.
 
         ValueError where the calendar does not come to it within HORIZON_YEARS.
@@ -57,13 +55,13 @@ class TimeLimit(msgspec.Struct, frozen=True):
             return calendar.add_hours(start, self.amount)
         return calendar.end_of_business_day(start, self.amount)
 
-    def remaining(self, now: int, due: int, calendar: "Calendar") -> int:
+    def remaining(self, now: int, due: int, calendar: Calendar) -> int:
         """Return what is left (ms, at least 0) at ``now``: elapsed, else open time only."""
         if self.kind == "elapsed":
             return max(0, due - now)
         return calendar.hours_between(now, due)
 
-    def resume(self, now: int, remaining: int, calendar: "Calendar") -> int:
+    def resume(self, now: int, remaining: int, calendar: Calendar) -> int:
         """Return the deadline (ms) of a clock that goes on at ``now`` with this much left (ms)."""
         if self.kind == "elapsed":
             return now + remaining

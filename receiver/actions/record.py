@@ -17,8 +17,8 @@ from receiver.actions.row import (
     never,
 )
 from receiver.errors import PayloadError
-from routing.actions.action_items import ITEMS_MAX
 from routing.incident import Incident
+from routing.incident_parts import ITEMS_MAX
 from routing.person_event import (
     ActionItemAdded,
     ActionItemDone,

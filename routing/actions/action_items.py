@@ -6,12 +6,10 @@ They may be named at any time, as learning begins while an incident is open and 
 import msgspec
 
 from routing.decision import Draft
-from routing.incident_parts import ActionItem
+from routing.incident_parts import ITEMS_MAX, ActionItem
 from routing.person_event import ActionItemAdded, ActionItemDone
 from routing.rules import Rules
 from routing.vocabulary import Kind, Reason
-
-ITEMS_MAX = 50
 
 
 def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:

@@ -9,11 +9,10 @@ from receiver.review import model as review_facts
 from receiver.review.build import review_of
 from receiver.review.model import is_span, is_time, to_json
 from receiver.slack.blocks.review_modal import review_window
-from routing.actions.action_items import ITEMS_MAX
 from routing.decide import decide
 from routing.event import AlertsReceived, TimerDue
 from routing.incident import Incident
-from routing.incident_parts import Actor
+from routing.incident_parts import ITEMS_MAX, Actor
 from routing.person_event import (
     Acknowledged,
     ActionItemAdded,
