@@ -24,6 +24,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.login import LoginEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -59,6 +60,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         _status(service),
         _runbooks(service),
         _console(service),
+        LoginEndpoint(service.login, service.clock),
         _integrations(service),
         _integration_events(service, floods, hints),
         hints,
@@ -67,7 +69,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.status_page,
     )
     forgets = partial(service.conditions.refuses, Subject.DURABILITY)
-    return Endpoints(built, Guard(service.access, forgets))
+    return Endpoints(built, Guard(service.access, forgets, service.login))
 
 
 def _webhook(

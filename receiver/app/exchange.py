@@ -28,7 +28,8 @@ def exchange(service: "Service", settings: Settings) -> None:
     service.hold(settings)
     # All is made: from here on nothing can fail.
     token = settings.web.metrics_token
-    service.access.use(settings.web.credentials)
+    service.access.use(settings.web.credentials, logs_in=settings.web.logs_in)
+    service.login.use(settings.web)
     service.status.token = token.get_secret_value() if token else ""
     service.pagerduty.trust(settings.pagerduty)
     service.integration_events.configs = settings.integrations.named

@@ -25,6 +25,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.login import LoginEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -43,6 +44,7 @@ ENDPOINTS: tuple[type, ...] = (
     DamagedEndpoint,
     RunbookEndpoint,
     ConsoleEndpoint,
+    LoginEndpoint,
     IntegrationEventEndpoint,
     IntegrationEndpoint,
     ChangeEndpoint,

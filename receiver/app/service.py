@@ -51,6 +51,7 @@ from receiver.http.connections import Connections
 from receiver.http.ports import Listening
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.integration_events import IntegrationEventEndpoint
+from receiver.login.login import Login
 from receiver.notify.config import BUILT_IN
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing, build_tracing
@@ -219,7 +220,8 @@ class Service:
         self.tasks = TaskStore(self.redis, shards, self.clock.now)
         self.figures = FigureStore(self.redis, shards)
         self.unreached = Unreached(store, self.conditions)
-        self.access = Access(settings.web.credentials, self.clock.now)
+        self.access = Access(settings.web.credentials, self.clock.now, logs_in=settings.web.logs_in)
+        self.login = Login(self.redis, settings.web, self.clock.now)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self.catalogue = catalogue
         self.hold(settings)
@@ -443,6 +445,7 @@ class Service:
         self.life.on_stop("pagerduty", self.pagerduty.close)
         self.life.on_stop("status page", self.status_page.stop)
         self.life.on_stop("agenda", self.agenda.stop)
+        self.life.on_stop("logins", self.login.close)
         self.life.on_stop("ports", self._listening.close)
         if self.slack_socket is not None:
             self.life.on_stop("slack socket", self.slack_socket.close)

@@ -49,6 +49,7 @@ COMMANDS = {
             "receiver.cli.actions:COMMANDS",
         ),
     ),
+    "login": Lazy("receiver.cli.login:login", "How people log in to the console."),
     "notify": Lazy("receiver.cli.checks.notify:notify", "Try how people are notified."),
     "oncall": Lazy(
         "receiver.cli.on_call:oncall", "Tell who is on call, as PagerDuty's schedules say."

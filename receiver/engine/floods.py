@@ -11,7 +11,7 @@ import msgspec
 
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
-from receiver.http.config import CredentialConfig
+from receiver.http.principal import Principal
 from receiver.notify.rate_budget import key_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.floods import FloodStore
@@ -36,7 +36,7 @@ class Quota(msgspec.Struct, frozen=True):
         return key_of("openings", self.cluster, self.sender)
 
 
-def quota_of(credential: CredentialConfig | None, cluster: str = "") -> Quota | None:
+def quota_of(credential: Principal | None, cluster: str = "") -> Quota | None:
     """Return the quota of whoever sends with a credential, None for none."""
     if credential is None or not credential.incidents_per_minute:
         return None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from receiver.http.config import CredentialConfig, hash_of
+from receiver.http.principal import Person, Principal
 from receiver.roles import Role, may
 from receiver.text.times import rfc3339
 
@@ -53,21 +54,30 @@ def bounded(request: web.Request, notifications: str) -> web.Request:
 class Access:
     """The configured credentials. With none configured everybody who can connect may send."""
 
-    def __init__(self, credentials: Iterable[CredentialConfig], now: Callable[[], int]) -> None:
-        """``now()`` returns the time in ms."""
+    def __init__(
+        self,
+        credentials: Iterable[CredentialConfig],
+        now: Callable[[], int],
+        *,
+        logs_in: bool = False,
+    ) -> None:
+        """``now()`` returns the time in ms; ``logs_in``: there are people who log in."""
         self._now = now
+        self._logs_in = logs_in
         self._owners: dict[str, str] = {}
         self._all: tuple[CredentialConfig, ...] = ()
         self._bearer: list[tuple[bytes, CredentialConfig]] = []
         self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
-        self.use(credentials)
+        self.use(credentials, logs_in=logs_in)
 
-    def use(self, credentials: Iterable[CredentialConfig]) -> None:
+    def use(self, credentials: Iterable[CredentialConfig], *, logs_in: bool = False) -> None:
         """Know these from now on, and no others."""
-        bearer, hashed, basic = [], [], []
+        bearer, hashed, basic, people = [], [], [], []
         for credential in credentials:
-            if credential.token_hash:
+            if credential.password_hash:
+                people.append(credential)
+            elif credential.token_hash:
                 hashed.append((credential.token_hash.encode(), credential))
             elif credential.token is not None:
                 bearer.append((credential.token.get_secret_value().encode(), credential))
@@ -75,13 +85,14 @@ class Access:
                 pair = f"{credential.username}:{credential.password.get_secret_value()}"
                 basic.append((pair.encode(), credential))
         self._bearer, self._hashed, self._basic = bearer, hashed, basic
-        self._all = tuple(one for _, one in (*bearer, *hashed, *basic))
+        self._all = (*(one for _, one in (*bearer, *hashed, *basic)), *people)
+        self._logs_in = logs_in
         self._owners = {one.cluster: one.name for one in self._all if one.cluster}
 
     @property
     def open(self) -> bool:
-        """True while no credential is configured."""
-        return not self._all
+        """True while no credential is configured, and nobody logs in."""
+        return not self._all and not self._logs_in
 
     def owner_of(self, cluster: str) -> str:
         """Return the name of a credential that a cluster belongs to, "" for none."""
@@ -178,14 +189,20 @@ def _of(
     return found
 
 
-def demand(credential: CredentialConfig | None, needed: Role) -> None:
+def demand(principal: Principal | None, needed: Role) -> None:
     """Refuse with HTTP 403 what needs another role; None: nothing is asked of anybody."""
-    if credential is not None and not may(credential.role, needed):
-        words = (
-            f"the credential {credential.name} has the role {credential.role}; this needs"
-            f" {needed}: set its role in web.credentials, or use another credential"
+    if principal is not None and not may(principal.role, needed):
+        person = isinstance(principal, Person)
+        advice = (
+            "whoever runs this service can give you that role"
+            if person
+            else "set its role in web.credentials, or use another credential"
         )
-        body = json.dumps({"error": words, "role": credential.role, "needed": needed})
+        words = (
+            f"{'' if person else 'the credential '}{principal.name} has the role {principal.role};"
+            f" this needs {needed}: {advice}"
+        )
+        body = json.dumps({"error": words, "role": principal.role, "needed": needed})
         raise web.HTTPForbidden(text=body + "\n", content_type="application/json")
 
 

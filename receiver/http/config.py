@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from receiver.config_types import Address, ExternalUrl, Prefix, local_url
+from receiver.http.login_config import LoginConfig, PasswordHash
 from receiver.notify.config import PerMinute
 from receiver.roles import Role
 from routing.config.base import Duration, Name, OptionalSecret, OptionalText, Section, Text
@@ -69,7 +70,8 @@ def hash_of(token: str) -> str:
 class CredentialConfig(Section):
     """Who may post alerts and use the API: a bearer token, or a user name with a password.
 
-    ``token_hash`` stands for a token that the configuration does not hold. ``role``: what it may
+    ``token_hash`` stands for a token that the configuration does not hold, ``password_hash`` for a
+    password: with it somebody logs in to the console, and only there. ``role``: what it may
     do; None for everything. ``cluster`` is the identity of the Alertmanager cluster that uses it,
     and nobody else's. Beyond ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are
     one. ``human`` False: what is done with it is no person's answer, unless it names somebody
@@ -83,6 +85,7 @@ class CredentialConfig(Section):
     token_hash: TokenHash = ""
     username: OptionalText = None
     password: OptionalSecret = None
+    password_hash: PasswordHash = ""
     cluster: Text = ""
     incidents_per_minute: PerMinute = 0
     human: bool | None = None
@@ -95,8 +98,21 @@ class CredentialConfig(Section):
             if (self.token, self.username, self.password) != (None, None, None):
                 raise ValueError("token_hash stands alone: leave out token, username and password")
             return self
+        if self.password_hash:
+            self._check_login()
+            return self
         check_credentials(self.token, self.username, self.password, needed=True)
         return self
+
+    def _check_login(self) -> None:
+        """Refuse with ValueError what somebody who logs in cannot be."""
+        if self.token is not None or self.password is not None or self.username is None:
+            raise ValueError("password_hash stands beside a username, without token and password")
+        if self.role is None or self.role is Role.SENDER:
+            people = ", ".join(role for role in Role if role is not Role.SENDER)
+            raise ValueError(f"whoever logs in has a role; allowed: {people}")
+        if self.act_as or self.cluster:
+            raise ValueError("whoever logs in acts in their own name and sends no alerts")
 
     @property
     def is_human(self) -> bool:
@@ -125,8 +141,19 @@ class WebConfig(Section):
     max_body_bytes: int = Field(default=16_777_216, ge=1024, le=1_073_741_824)
     max_alerts: int = Field(default=10_000, ge=1, le=1_000_000)
     credentials: tuple[CredentialConfig, ...] = ()
+    login: LoginConfig = LoginConfig()
     metrics_token: OptionalSecret = None
     shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether people log in to the console; where nobody does, all is as without a login."""
+        return any(one.password_hash for one in self.credentials)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether whoever asks has to say who they are."""
+        return bool(self.credentials) or self.logs_in
 
     @property
     def base_url(self) -> str:

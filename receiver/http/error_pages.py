@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
+from receiver.http.logins import FORM_TOKEN, LoginNeededError, within
 from receiver.observability.correlation import correlation_id
 from receiver.templates import assets_version, read_asset, render, style_source
 
@@ -42,6 +43,8 @@ _WORDS = {
     500: "The request failed here. The service's log says why, under the id below.",
 }
 _BUTTON = re.compile(r"/incidents/([0-9]+-[0-9a-f]{16}-[0-9]+)/")
+_UNWRITTEN = (FORM_TOKEN, "episode", "back", "list", "number")
+"""Fields of forms that nobody fills in."""
 _NEVER = ("Content-Type", "Content-Length", "Content-Security-Policy")
 """Headers of the answer that a page has its own of."""
 
@@ -69,8 +72,7 @@ class ErrorPages:
 
     def _within(self, path: str) -> str:
         """Return a path as it would be without anything before the routes."""
-        found = (at for at in self._served_under if path == at or path.startswith(f"{at}/"))
-        return path.removeprefix(next(found, ""))
+        return within(path, self._served_under)
 
     async def answer(self, request: web.Request, error: web.Response) -> web.Response:
         """Return the answer to an error as whoever asks can read it; ``error`` as it was made."""
@@ -90,20 +92,30 @@ class ErrorPages:
         public = self._public or path == "/status" or path.startswith("/status/")
         folder, status = "status" if public else "console", error.status
         passes = status == web.HTTPServiceUnavailable.status_code
-        said = _said(error) or _WORDS.get(status, "")
+        login = error.login if isinstance(error, LoginNeededError) else ""
+        posted = request.method == "POST"
+        said = _said(error) or ("" if login else _WORDS.get(status, ""))
         values: dict[str, Any] = {
             "prefix": self._prefix,
             "status": status,
             "title": _TITLES.get(status, "Something went wrong"),
             "words": said[:1].upper() + said[1:],
             "retry": RETRY_S if passes and request.method == "GET" else 0,
-            "kept": await _kept(request) if passes and request.method == "POST" else None,
-            "again": self._again(request) if status == web.HTTPUnauthorized.status_code else "",
+            "kept": await _kept(request) if passes and posted else None,
+            "login": login,
+            "typed": await _typed(request) if login and posted else None,
+            "again": (
+                self._again(request)
+                if status == web.HTTPUnauthorized.status_code and not login
+                else ""
+            ),
             "incident": _incident_of(path),
             "missing": path == "/status" and status == web.HTTPNotFound.status_code,
             "action": path.rpartition("/")[2].replace("-", " "),
             "id": correlation_id.get() if status == 500 else "",  # noqa: PLR2004
             "version": assets_version(),
+            "account": "",
+            "has_session": False,
             "style": Markup(read_asset("style.css", folder)),  # noqa: S704 - our own file
         }
         page = render(f"{folder}/error.html.j2", **values)
@@ -152,6 +164,12 @@ async def _kept(request: web.Request) -> dict[str, str] | None:
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     size = sum(len(name) + len(value) for name, value in fields.items())
     return fields if size <= KEPT_MAX and len(fields) == len(form) else None
+
+
+async def _typed(request: web.Request) -> list[tuple[str, str]]:
+    """Return what somebody wrote into the form that was sent."""
+    fields = await _kept(request) or {}
+    return [(name, text) for name, text in fields.items() if text and name not in _UNWRITTEN]
 
 
 def _incident_of(path: str) -> str:

@@ -8,14 +8,16 @@ import msgspec
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
-from receiver.http.auth import Access
-from receiver.http.config import CredentialConfig
+from receiver.http.auth import Access, demand
+from receiver.http.logins import Logins, check_form_token
+from receiver.http.principal import Person, Principal
+from receiver.http.same_origin import SAFE
 from receiver.http.server import Handler
 from receiver.roles import Role
 
 API, METRICS, STATUS = "api", "metrics", "status"
 """The ports. That of the status page may be public, that of the metrics is for scrapers."""
-_CREDENTIAL: web.RequestKey[CredentialConfig] = web.RequestKey("credential", CredentialConfig)
+_PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 _ROWS = "routes"
 _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
@@ -105,33 +107,43 @@ def table_of(endpoints: Iterable[type]) -> tuple[Route, ...]:
     return rows
 
 
-def credential_of(request: web.Request) -> CredentialConfig | None:
-    """Return the credential that a row's check found; None where none is configured."""
-    return request.get(_CREDENTIAL)
+def principal_of(request: web.Request) -> Principal | None:
+    """Return who asks, as a row's check found; None where nobody has to say who they are."""
+    return request.get(_PRINCIPAL)
+
+
+def person_of(request: web.Request) -> Person | None:
+    """Return who is logged in; None for a credential, and where nobody has to say who they are."""
+    found = principal_of(request)
+    return found if isinstance(found, Person) else None
 
 
 def role_of(request: web.Request) -> Role | None:
     """Return the role of whoever asks; None for one who may do everything."""
-    credential = credential_of(request)
-    return credential.role if credential is not None else None
+    found = principal_of(request)
+    return found.role if found is not None else None
 
 
 class Guard:
     """Stands before the handlers: who asks, and whether what is accepted now would be kept."""
 
-    def __init__(self, access: Access, forgets: Callable[[], bool]) -> None:
+    def __init__(
+        self, access: Access, forgets: Callable[[], bool], logins: Logins | None = None
+    ) -> None:
         """``forgets()``: whether the server may lose what it accepts now."""
         self.access = access
         self._forgets = forgets
+        self._logins = logins
 
     def before(self, row: Route, handler: Handler) -> Handler:
         """Return the handler of a row behind its checks."""
-        check = self.access.check_browser if row.page else self.access.check
         needed, durable, forgets = ROLES.get(row.who), row.durable, self._forgets
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if needed is not None and (credential := check(request, needed)) is not None:
-                request[_CREDENTIAL] = credential
+            if needed is not None:
+                found = await self._who(row, request, needed)
+                if found is not None:
+                    request[_PRINCIPAL] = found
             # What people do is taken all the same: an acknowledgement that is refused would page
             # again for certain.
             if durable and forgets():
@@ -139,3 +151,19 @@ class Guard:
             return await handler(request)
 
         return handle
+
+    async def _who(self, row: Route, request: web.Request, needed: Role) -> Principal | None:
+        """Return who asks: what a request itself shows counts before what a browser adds to it."""
+        logins = self._logins
+        if logins is None or not logins.enabled or "Authorization" in request.headers:
+            check = self.access.check_browser if row.page else self.access.check
+            return check(request, needed)
+        person = await logins.person(request)
+        if person is None:
+            if row.page:
+                raise logins.needed(request)
+            return self.access.check(request, needed)
+        demand(person, needed)
+        if person.csrf and request.method not in SAFE:
+            await check_form_token(request, person)
+        return person

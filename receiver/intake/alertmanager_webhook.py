@@ -19,8 +19,8 @@ from receiver.clock import Clock
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.floods import Floods, quota_of
 from receiver.errors import PayloadError
-from receiver.http.config import CredentialConfig
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.principal import Principal
+from receiver.http.routes import Who, principal_of, serves
 from receiver.http.server import WEBHOOK
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
@@ -86,7 +86,7 @@ class WebhookEndpoint:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one notification."""
         started = time.perf_counter()
-        credential = credential_of(request)
+        credential = principal_of(request)
         body = await _read(request)
         sender = clean_text(request.headers.get("User-Agent", ""), SENDER_MAX)
         cluster = await self._cluster(request, credential)
@@ -120,7 +120,7 @@ class WebhookEndpoint:
             status=202, body=msgspec.json.encode(answer), content_type="application/json"
         )
 
-    async def _cluster(self, request: web.Request, credential: CredentialConfig | None) -> str:
+    async def _cluster(self, request: web.Request, credential: Principal | None) -> str:
         """Return the cluster that alerts are of: the credential's own, else the one it says.
 
         What belongs to another credential is nobody else's to say: the alerts are taken as of no

@@ -61,6 +61,38 @@ def note_feedback(actor: Actor, runbook: str, answer: str) -> None:
     log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
 
 
+def note_login(name: str, method: str, address: str) -> None:
+    """Log that somebody logged in."""
+    extra = {"action": "login", "outcome": "accepted", "actor": name, "method": method}
+    log.info("%s logged in by %s", name, method, extra=extra | {"remote": address})
+
+
+def note_refused_login(name: str, method: str, address: str, *, locked: bool) -> None:
+    """Log that a login failed, or was not tried since too many did (``locked``); not each."""
+    unlogged = _sparing_logins.admit(time.monotonic())
+    if unlogged is None:
+        return
+    extra = {
+        "action": "login",
+        "outcome": "locked" if locked else "refused",
+        "actor": name,
+        "method": method,
+        "remote": address,
+    } | ({"unlogged": unlogged} if unlogged else {})
+    log.warning("login refused: %s by %s", name, method, extra=extra)
+
+
+def note_logout(name: str, sessions: int, by: str = "") -> None:
+    """Log that so many sessions of somebody ended, of their own will or (``by``) of another's."""
+    extra = {"action": "logout", "actor": by or name, "sessions": sessions}
+    log.info("%d sessions of %s ended", sessions, name, extra=extra)
+
+
+def note_unlock(name: str, by: str) -> None:
+    """Log that somebody had the failed logins of a name forgotten."""
+    log.info("failed logins of %s forgotten", name, extra={"action": "unlock", "actor": by})
+
+
 def note_start(version: str, file: str) -> None:
     """Log that the service starts, with its configuration file ("": none)."""
     extra = {"action": "start", "version": version, "config_file": file}
@@ -166,3 +198,4 @@ class Sparing:
 
 
 _sparing = Sparing()
+_sparing_logins = Sparing()

@@ -66,6 +66,9 @@ class ReviewPages:
             person="",
             name="",
             responds=False,
+            account="",
+            has_session=False,
+            csrf="",
         )
 
     @property

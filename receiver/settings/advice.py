@@ -35,6 +35,7 @@ def advise(settings: Settings, given: Given, now: int) -> Iterator[Problem]:
     yield from check_steps_of_some(settings)
     yield from _exposed(settings)
     yield from _credentials(settings, now)
+    yield from _in_the_clear(settings)
     yield from _named_channels(settings)
 
 
@@ -71,7 +72,7 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
     """Whoever is let through by a proxy can do everything where nobody has to say who they are."""
     host = urlsplit(settings.web.base_url).hostname or ""
     shown = f"[{host}]" if ":" in host else host
-    if not settings.web.credentials and not is_loopback(f"{shown}:0"):
+    if not settings.web.guarded and not is_loopback(f"{shown}:0"):
         words = (
             "others reach this service by it, and no credentials are configured: whoever gets"
             " through can send alerts, read incidents and acknowledge them; set web.credentials"
@@ -92,6 +93,19 @@ def _credentials(settings: Settings, now: int) -> Iterator[Problem]:
         if credential.expires and credential.expires - now < EXPIRES_SOON_MS:
             over = "expired" if credential.expires <= now else "expires"
             yield Problem((*path, "expires"), f"it {over} at {rfc3339(credential.expires)}")
+
+
+def _in_the_clear(settings: Settings) -> Iterator[Problem]:
+    """What people log in with is read by whoever carries it, unless it is carried by https."""
+    parts = urlsplit(settings.web.base_url)
+    host = parts.hostname or ""
+    here = is_loopback(f"[{host}]:0" if ":" in host else f"{host}:0")
+    if settings.web.logs_in and parts.scheme != "https" and not here:
+        words = (
+            "people log in over http, so that passwords and sessions can be read on the way:"
+            " put a proxy with TLS in front, and set web.external_url to its https address"
+        )
+        yield Problem(("web", "external_url"), words)
 
 
 def _named_channels(settings: Settings) -> Iterator[Problem]:

@@ -68,7 +68,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
 
 def _check_web(settings: Settings) -> Iterable[Problem]:
     web = settings.web
-    if not web.credentials and not is_loopback(web.listen_address):
+    if not web.guarded and not is_loopback(web.listen_address):
         yield Problem(
             ("web", "listen_address"),
             f"{web.listen_address} can be reached by others and no credentials are configured:"
@@ -77,6 +77,7 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
         )
     names: set[str] = set()
     secrets: set[tuple[str | None, str]] = set()
+    usernames: set[str | None] = set()
     for number, credential in enumerate(web.credentials):
         path = ("web", "credentials", number)
         identity = (credential.username, _secret_of(credential))
@@ -86,6 +87,11 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
             yield Problem(path, "the same secret as another credential, so neither tells who it is")
         names.add(credential.name)
         secrets.add(identity)
+        if credential.password_hash:
+            if credential.username in usernames:
+                words = f"a second password_hash for the user name {credential.username}"
+                yield Problem((*path, "username"), words)
+            usernames.add(credential.username)
         if credential.role is Role.SENDER and credential.act_as:
             yield Problem((*path, "act_as"), "a sender does nothing in anybody's name")
         if credential.cluster and credential.role not in (None, Role.SENDER, Role.ADMIN):
@@ -98,7 +104,8 @@ def _secret_of(credential: CredentialConfig) -> str:
     if credential.token is not None:
         return hash_of(credential.token.get_secret_value())
     password = credential.password
-    return credential.token_hash or (password.get_secret_value() if password else "")
+    shown = credential.token_hash or credential.password_hash
+    return shown or (password.get_secret_value() if password else "")
 
 
 def _check_redis(redis: RedisConfig) -> Iterable[Problem]:

@@ -21,6 +21,10 @@
 | ``im:folded:<stem>`` | string | the flood that took a group's alerts (see ``floods``) |
 | ``im:quota:<sender>`` | zset | groups by when their sender was let open an incident |
 | ``im:hints`` | zset | ``kind|name`` by when it was seen last (see ``hints``) |
+| ``im:session:<digest>`` | string | who logged in, as JSON (see ``logins``) |
+| ``im:sessions:<digest>`` | zset | somebody's sessions by their end |
+| ``im:device:<digest>`` | string | who logged in with a browser before |
+| ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -146,6 +150,26 @@ def folded_key(stem: str) -> str:
 def quota_key(sender: str) -> str:
     """Return the key of what a sender opened within the last minute."""
     return f"{PREFIX}:quota:{sender}"
+
+
+def session_key(digest: str) -> str:
+    """Return the key of a session; it belongs to no shard."""
+    return f"{PREFIX}:session:{digest}"
+
+
+def sessions_key(person: str) -> str:
+    """Return the key of somebody's sessions."""
+    return f"{PREFIX}:sessions:{person}"
+
+
+def device_key(digest: str) -> str:
+    """Return the key that tells who logged in with a browser before."""
+    return f"{PREFIX}:device:{digest}"
+
+
+def attempts_key(digest: str) -> str:
+    """Return the key that counts failed logins."""
+    return f"{PREFIX}:attempts:{digest}"
 
 
 def member(incident: str, task: str) -> str:

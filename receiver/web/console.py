@@ -22,8 +22,9 @@ from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError
 from receiver.http.auth import demand
+from receiver.http.forms import read_form
 from receiver.http.parameters import check_parameters, read_number, read_one
-from receiver.http.routes import Who, credential_of, role_of, serves
+from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
@@ -34,9 +35,11 @@ from receiver.templates import assets_version, read_asset, render
 from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
 from receiver.web import charts
+from receiver.web.console_account import account_of
 from receiver.web.console_forms import forms_of
 from receiver.web.console_list import asked_for, read_list
 from receiver.web.console_view import details, problem
+from receiver.web.page_headers import HEADERS
 from routing.escalation import why
 from routing.incident import Incident
 from routing.incident_parts import Actor
@@ -52,16 +55,6 @@ ASSETS = {
     "script.js": "text/javascript",
     "live.js": "text/javascript",
     "icon.svg": "image/svg+xml",
-}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 ALERTS_SHOWN = 100
 _SAID: Mapping[str, str] = {
@@ -137,7 +130,7 @@ class ConsoleEndpoint:
             raise self._missing(request)
         base = await self._base(request)
         page = await read_off_the_loop(lambda: self._reviews.pages.page(review, **base))
-        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+        return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     @serves("POST", "/incidents/{id}/{action}", Who.RESPONDER, page=True)
     async def act(self, request: web.Request) -> web.Response:
@@ -145,9 +138,9 @@ class ConsoleEndpoint:
         action = request.match_info["action"]
         if action not in REGISTRY:
             raise web.HTTPNotFound(text="there is no such button\n")
-        credential = credential_of(request)
+        credential = principal_of(request)
         demand(credential, REGISTRY[action].role)
-        form = await _form(request)
+        form = await read_form(request)
         incident = await self._load(request)
         name = credential.name if credential else self._given_name(request, form)
         # A browser is a person's, unless its credential is a machine's.
@@ -215,7 +208,7 @@ class ConsoleEndpoint:
         else:
             raise web.HTTPNotFound(text=f"there is no chart {name}\n")
         # An image may bring the style it needs; nothing else applies to it.
-        headers = _HEADERS | {
+        headers = HEADERS | {
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
         }
         return web.Response(body=image, content_type="image/svg+xml", headers=headers)
@@ -263,14 +256,15 @@ class ConsoleEndpoint:
         """Make the values and the page off the event loop: 200 incidents take 8 ms."""
         base = await self._base(request)
         page = await read_off_the_loop(lambda: render(template, **base, **values()))
-        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+        return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     async def _base(self, request: web.Request) -> dict[str, Any]:
         """Return what every page shows."""
-        credential = credential_of(request)
+        credential = principal_of(request)
         return {
             "prefix": self._prefix,
             "version": assets_version(),
+            **account_of(request),
             "problems": [problem(found) for found in await self._problems()],
             "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
@@ -298,14 +292,6 @@ def _of_one(found: Whole, now: int, role: Role | None, *, public: bool) -> dict[
 def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
     quiet = alert["suppressed"] or alert["vanished"]
     return (alert["status"] != "firing", bool(quiet), alert["priority"], alert["starts_at"] or "")
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form; HTTP 400 for what is none."""
-    try:
-        return {key: str(value) for key, value in (await request.post()).items()}
-    except ValueError:
-        raise web.HTTPBadRequest(text="The form cannot be read.\n") from None
 
 
 def _is_theirs(outcome: Outcome, name: str) -> bool:

@@ -30,7 +30,7 @@ from receiver.http.parameters import (
     read_one,
     read_query,
 )
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.routes import Who, principal_of, serves
 from receiver.people.actor import People
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
@@ -134,7 +134,7 @@ class ApiEndpoint:
         if action not in REGISTRY:
             known = ", ".join(REGISTRY)
             raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
-        demand(credential_of(request), REGISTRY[action].role)
+        demand(principal_of(request), REGISTRY[action].role)
         body = read_json(REGISTRY[action].body, await request.read())
         actor = await self._actor(request, body)
         key = _idempotency_key(request)
@@ -181,7 +181,7 @@ class ApiEndpoint:
     async def _actor(self, request: web.Request, body: Body | OpenBody) -> Actor:
         agent = request.headers.get("User-Agent", "")
         via = "cli" if agent.startswith("incident-manager") else "api"
-        credential = credential_of(request)
+        credential = principal_of(request)
         return await self._people.actor(via, body.by, credential, human=body.human)
 
     async def _load(self, request: web.Request) -> Incident:

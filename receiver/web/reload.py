@@ -6,7 +6,7 @@ from aiohttp import web
 
 from receiver.errors import ConfigError
 from receiver.http.parameters import check_parameters
-from receiver.http.routes import Who, credential_of, serves
+from receiver.http.routes import Who, principal_of, serves
 
 
 class ReloadEndpoint:
@@ -22,7 +22,7 @@ class ReloadEndpoint:
     async def handle(self, request: web.Request) -> web.Response:
         """POST /-/reload: 200 when the new configuration holds, 400 with all that is wrong."""
         check_parameters(request)
-        credential = credential_of(request)
+        credential = principal_of(request)
         by = credential.name if credential is not None else "somebody"
         try:
             later, warnings = await self._reload(by)

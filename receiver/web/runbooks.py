@@ -15,8 +15,9 @@ from aiohttp import web
 from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
+from receiver.http.forms import read_form
 from receiver.http.parameters import check_parameters, read_one
-from receiver.http.routes import Who, credential_of, role_of, serves
+from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.observability.audit import note_feedback
 from receiver.roles import Role, may
 from receiver.runbooks.catalogue import Catalogue, heading_of
@@ -25,6 +26,7 @@ from receiver.runbooks.history import Histories, RunbookHistory, Use, Uses
 from receiver.runbooks.html import RENDERED_MAX, to_html
 from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
+from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
 from routing.incident_parts import Actor
 
@@ -86,7 +88,7 @@ class RunbookEndpoint:
             partial(
                 render,
                 "console/runbooks.html.j2",
-                **self._base(),
+                **self._base(request),
                 text=text,
                 total=len(self._catalogue.names),
                 since=rfc3339(histories.since) if histories and histories.since else "",
@@ -118,7 +120,7 @@ class RunbookEndpoint:
             partial(
                 _page,
                 text,
-                **self._base(),
+                **self._base(request),
                 responds=may(role_of(request), Role.RESPONDER),
                 name=name,
                 address=quote(name),
@@ -137,11 +139,7 @@ class RunbookEndpoint:
         if not name:
             words = f"there is no runbook {_asked(request)[:200]}\n"
             raise web.HTTPNotFound(text=words, headers=_HEADERS)
-        try:
-            form = await request.clone(client_max_size=FORM_MAX).post()
-            answer = str(form.get("helped", ""))
-        except ValueError:
-            answer = ""
+        answer = (await read_form(request, FORM_MAX)).get("helped", "")
         if answer not in ANSWERS:
             words = f"helped is {answer[:40]!r}; allowed: {', '.join(ANSWERS)}\n"
             raise web.HTTPBadRequest(text=words, headers=_HEADERS)
@@ -159,8 +157,8 @@ class RunbookEndpoint:
     def _name_of(self, request: web.Request) -> str:
         return self._catalogue.name_of(_asked(request))
 
-    def _base(self) -> dict[str, Any]:
-        return {"prefix": self._prefix, "version": assets_version()}
+    def _base(self, request: web.Request) -> dict[str, Any]:
+        return {"prefix": self._prefix, "version": assets_version(), **account_of(request)}
 
     def _used(self, histories: Histories, name: str) -> dict[str, Any]:
         """Return what a page says of a runbook's use."""
@@ -206,7 +204,7 @@ def _wants_page(request: web.Request) -> bool:
 
 
 def _actor(request: web.Request) -> Actor:
-    credential = credential_of(request)
+    credential = principal_of(request)
     return Actor(credential.name if credential else "somebody", "console")
 
 

@@ -86,6 +86,14 @@ function retype(kept) {
   for (const field of fields()) if (known.has(key(field))) fill(field, known.get(key(field)));
 }
 
+// Also inside of what is folded up: nobody is to wonder where it is.
+function unfold(kept) {
+  const known = new Map(kept);
+  for (const field of fields().filter((one) => known.has(key(one)))) {
+    for (let one = field.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
+  }
+}
+
 function isTyping() {
   return document.activeElement !== null && document.activeElement.matches("input, textarea, select");
 }
@@ -101,10 +109,14 @@ function twin(of) {
   return others.find((other) => label(other) === of);
 }
 
-function reload() {
+function keepTyped() {
   try {
     sessionStorage.setItem(TYPED, JSON.stringify(typed()));
   } catch { /* Some browsers keep nothing. */ }
+}
+
+function reload() {
+  keepTyped();
   location.reload();
 }
 
@@ -192,6 +204,15 @@ function notStored(what, why, url, body) {
   unsent.hidden = false;
 }
 
+// The login is over: nothing was done, and what was typed is there again after the next one.
+function loggedOut(what, login) {
+  const way = Object.assign(make("a", "button", "Log in"), { href: login });
+  way.addEventListener("click", keepTyped);
+  const said = `NOT stored: ${what}. Your login is over. Log in, and do it again.`;
+  unsent.replaceChildren(make("p", "", said), way);
+  unsent.hidden = false;
+}
+
 async function send(what, form, url, body) {
   if (sending) return;
   sending = true;
@@ -199,7 +220,10 @@ async function send(what, form, url, body) {
   root.classList.add("sending");
   try {
     const { answer, page, ours } = await ask(url, { method: "POST", body });
-    if (!ours || !answer.ok) {
+    const login = page.querySelector("[data-login]");
+    if (ours && answer.status === 401 && login) {
+      loggedOut(what, login.getAttribute("href"));
+    } else if (!ours || !answer.ok) {
       notStored(what, ours ? words(page) : `Something else answers in its place (HTTP ${answer.status})`, url, body);
     } else if (new URL(answer.url).pathname !== location.pathname) {
       location.assign(answer.url);
@@ -244,7 +268,9 @@ document.addEventListener("focusout", () => setTimeout(() => {
 }));
 
 try {
-  retype(JSON.parse(sessionStorage.getItem(TYPED) || "[]"));
+  const kept = JSON.parse(sessionStorage.getItem(TYPED) || "[]");
+  retype(kept);
+  unfold(kept);
   sessionStorage.removeItem(TYPED);
 } catch { /* As above. */ }
 if (isLive || isError) {

@@ -59,6 +59,13 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/incidents/{id}/{action}"): Who.RESPONDER,
     ("GET", "/console/charts/{name}.svg"): Who.VIEWER,
     ("GET", "/console/{name}"): Who.OPEN,
+    ("GET", "/login"): Who.OPEN,
+    ("POST", "/login"): Who.OPEN,
+    ("POST", "/logout"): Who.VIEWER,
+    ("GET", "/sessions"): Who.VIEWER,
+    ("POST", "/sessions/end"): Who.VIEWER,
+    ("DELETE", "/v1/logins/{name}/sessions"): Who.ADMIN,
+    ("DELETE", "/v1/logins/{name}/lock"): Who.ADMIN,
     ("GET", "/v1/figures"): Who.VIEWER,
     ("POST", "/v1/integrations/{name}/events"): Who.INTEGRATION,
     ("GET", "/v1/metrics/integrations"): Who.VIEWER,
@@ -80,12 +87,12 @@ WHO: dict[tuple[str, str], Who] = {
 """
 
 
-def unvouched(who: Who) -> int:
-    """Return what is answered to a request that nobody vouches for."""
-    return 200 if who is Who.OPEN else 401
+def unvouched(who: Who, path: str) -> int:
+    """Return what is answered to a request that nobody vouches for; nobody logs in here."""
+    return (404 if path == "/login" else 200) if who is Who.OPEN else 401
 
 
-BROWSED = ("/", "/incidents", "/console/charts", "/runbooks")
+BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions")
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 
 
@@ -122,6 +129,8 @@ def address(path: str, incident: str) -> str:
         "/status/{name}": "/status/style.css",
         "/console/charts/{name}.svg": "/console/charts/response.svg",
         "/v1/integrations/{name}/events": "/v1/integrations/sentinel/events",
+        "/v1/logins/{name}/sessions": "/v1/logins/ann/sessions",
+        "/v1/logins/{name}/lock": "/v1/logins/ann/lock",
         "/v1/metrics/integrations/{name}": "/v1/metrics/integrations/slack",
     }
     return names.get(path, path.replace("{id}", incident))
@@ -175,7 +184,7 @@ async def test_without_credentials_each_route_answers_as_the_table_says(guarded:
     for (method, path), who in WHO.items():
         for headers in ({}, wrong):
             got, text, _ = await asked(guarded, method, address(path, incident), headers=headers)
-            assert got == unvouched(who), (method, path, text)
+            assert got == unvouched(who, path), (method, path, text)
             told = [word for word in INTERNAL if word.lower() in text.lower()]
             assert not told, (method, path, told)
 

@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
 from receiver.http.config import CredentialConfig
-from receiver.http.routes import ROLES, Guard, Who, credential_of, rows_of, serves, table_of
+from receiver.http.routes import ROLES, Guard, Who, principal_of, rows_of, serves, table_of
 
 OPS = CredentialConfig.model_validate({"name": "ops", "token": "the-token-of-ops"})
 
@@ -18,7 +18,7 @@ class Endpoint:
     @serves("GET", "/a", Who.VIEWER)
     @serves("GET", "/a/", Who.VIEWER)
     async def first(self, request: web.Request) -> web.Response:
-        credential = credential_of(request)
+        credential = principal_of(request)
         return web.Response(text=credential.name if credential else "nobody")
 
     @serves("POST", "/a", Who.SENDER, durable=True)

@@ -1,0 +1,94 @@
+"""When somebody may try to log in again after failures.
+
+Counted are a name, whatever address is used, and an address, whatever names are tried. A browser
+that a person logged in with before counts by itself: whoever fails on purpose in somebody's name
+locks nobody out who is on call.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+
+from receiver.http.login_config import LoginConfig
+from receiver.store.logins.attempts import AttemptStore
+from receiver.store.logins.sessions import SessionStore
+
+BYTES = 32
+FREE = 3
+"""Failures that cost nothing: fingers slip."""
+SLOW_MOST_MS = 60_000
+ADDRESS_FREE, ADDRESS_WAIT_MS = 100, 10_000
+"""Behind a proxy many people share an address: it is slowed down late, and never locked."""
+
+
+class Attempts:
+    """Lets people try, later and later."""
+
+    def __init__(
+        self,
+        store: AttemptStore,
+        sessions: SessionStore,
+        config: LoginConfig,
+        now: Callable[[], int],
+    ) -> None:
+        """``now()`` returns the time in ms."""
+        self._store = store
+        self._sessions = sessions
+        self._now = now
+        self._waits: tuple[int, ...] = ()
+        self.use(config)
+
+    def use(self, config: LoginConfig) -> None:
+        """Have these limits hold from now on."""
+        self._waits = waits_of(config)
+
+    async def take(self, username: str, address: str, device: str) -> int:
+        """Return 0 for one who may try now, else how long to wait (ms).
+
+        ``device``: what the browser is known by, "" for none.
+        """
+        now = self._now()
+        own = await self._counted(username, device)
+        if not own.startswith("device:"):
+            waits = (*(0,) * ADDRESS_FREE, ADDRESS_WAIT_MS)
+            wait = await self._store.take(f"address:{_network(address)}", waits, now)
+            if wait:
+                return wait
+        return await self._store.take(own, self._waits, now)
+
+    async def succeeded(self, username: str, address: str, device: str) -> str:
+        """Forget the failures of who logged in; return what their browser is known by from now on.
+
+        A new one each time: what was copied from a browser is worth nothing after its next login.
+        """
+        await self._store.forget(await self._counted(username, device))
+        await self._store.forget(f"address:{_network(address)}")
+        known = secrets.token_urlsafe(BYTES)
+        await self._sessions.remember(known, username)
+        return known
+
+    async def unlock(self, username: str) -> bool:
+        """Let somebody try again at once; return whether there were any failures."""
+        return await self._store.forget(f"name:{username}")
+
+    async def _counted(self, username: str, device: str) -> str:
+        known = await self._sessions.knows(device, username)
+        return f"device:{device}" if known else f"name:{username}"
+
+
+def waits_of(config: LoginConfig) -> tuple[int, ...]:
+    """Return how long (ms) to wait after 1, 2, 3 ... failures; the last holds for more."""
+    slow = (
+        min(1_000 << (number - FREE), SLOW_MOST_MS) if number >= FREE else 0
+        for number in range(1, config.lock_after)
+    )
+    return (*slow, config.lock_for)
+
+
+def _network(address: str) -> str:
+    """Return what an address counts as: of IPv6 a whole network, in which it is drawn at will."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004 - the version's own name

@@ -1,0 +1,204 @@
+"""``/login`` and ``/logout``, one's sessions, and what an administrator does about others'."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from receiver.aio.off_the_loop import read_off_the_loop
+from receiver.clock import Clock
+from receiver.errors import StoreUnavailableError
+from receiver.http.config import CredentialConfig
+from receiver.http.forms import read_form
+from receiver.http.logins import local_path
+from receiver.http.parameters import check_parameters
+from receiver.http.routes import Who, person_of, principal_of, serves
+from receiver.login.login import Login
+from receiver.login.passwords import BusyError
+from receiver.observability.audit import note_login, note_logout, note_refused_login, note_unlock
+from receiver.templates import assets_version, render
+from receiver.text.times import rfc3339
+from receiver.web.console_account import NO_ACCOUNT, account_of
+from receiver.web.console_view import length, moment
+from receiver.web.page_headers import HEADERS
+
+NAME_MAX = 200
+FORM_MAX = 8_192
+SHOWN_MAX = 100
+_WRONG = "This user name and password do not belong together."
+_BUSY = "Many people log in at this moment. Try again in a second."
+_AWAY = "Redis is away, so nobody can log in now. Alerts are taken again once it is back."
+_SAID = {
+    "out": "You are logged out.",
+    "ended": "That session is over.",
+    "others": "All your other sessions are over.",
+}
+
+
+class LoginEndpoint:
+    """How people come in and go, and what is open in their name."""
+
+    def __init__(self, login: Login, clock: Clock) -> None:
+        self._login = login
+        self._clock = clock
+        self._prefix = login.prefix
+
+    @serves("GET", "/login", Who.OPEN)
+    async def show(self, request: web.Request) -> web.Response:
+        """GET /login?next=: the page; whoever is logged in goes on at once."""
+        self._check_enabled()
+        leads_to = local_path(request.query.get("next", ""), self._prefix)
+        try:
+            person = await self._login.person(request)
+        except StoreUnavailableError:
+            return await self._page(leads_to, problem=_AWAY, status=503)
+        if person is not None:
+            return _see(leads_to)
+        return await self._page(leads_to, said=_SAID.get(request.query.get("said", ""), ""))
+
+    @serves("POST", "/login", Who.OPEN)
+    async def enter(self, request: web.Request) -> web.Response:
+        """POST /login: a user name and a password; leads to where one wanted to go."""
+        self._check_enabled()
+        form = await read_form(request, FORM_MAX)
+        leads_to = local_path(form.get("next", ""), self._prefix)
+        username = form.get("username", "").strip()[:NAME_MAX]
+        try:
+            found = await self._login.check_password(request, username, form.get("password", ""))
+            if isinstance(found, CredentialConfig):
+                answer = _see(leads_to)
+                await self._login.begin_by_password(request, answer, found)
+                note_login(found.name, "password", request.remote or "")
+                return answer
+        except BusyError:
+            return await self._page(leads_to, username, problem=_BUSY, status=503, wait=1_000)
+        except StoreUnavailableError:
+            # Not the page of all other errors, which repeats what was sent.
+            return await self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
+        note_refused_login(username, "password", request.remote or "", locked=found > 0)
+        if found:
+            return await self._page(
+                leads_to, username, problem=_later(found), status=429, wait=found
+            )
+        return await self._page(leads_to, username, problem=_WRONG, status=401)
+
+    @serves("POST", "/logout", Who.VIEWER, page=True)
+    async def leave(self, request: web.Request) -> web.Response:
+        """POST /logout: the session of this browser ends."""
+        person = person_of(request)
+        answer = _see(f"{self._prefix}/login?said=out")
+        if person is not None:
+            await self._login.sessions.end(request, answer)
+            note_logout(person.name, 1)
+        return answer
+
+    @serves("GET", "/sessions", Who.VIEWER, page=True)
+    async def sessions(self, request: web.Request) -> web.Response:
+        """GET /sessions: where one is logged in."""
+        person, now = person_of(request), self._clock.now()
+        found = await self._login.sessions.store.of(person.name) if person is not None else {}
+        rows = [
+            {
+                "id": digest,
+                "here": person is not None and digest == person.session,
+                "method": session.method,
+                "agent": session.agent,
+                "address": session.address,
+                "created": moment(session.created, now),
+                "seen": moment(session.seen, now),
+                "until": rfc3339(session.until),
+            }
+            for digest, session in found.items()
+        ]
+        principal = principal_of(request)
+        page = await read_off_the_loop(
+            lambda: render(
+                "console/sessions.html.j2",
+                **self._base(account_of(request)),
+                said=_SAID.get(request.query.get("said", ""), ""),
+                sessions=rows,
+                who=principal.name if principal is not None else "",
+                role=(principal.role or "admin") if principal is not None else "",
+            )
+        )
+        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+
+    @serves("POST", "/sessions/end", Who.VIEWER, page=True)
+    async def end(self, request: web.Request) -> web.Response:
+        """POST /sessions/end: one of one's own (``session``), or without it all others."""
+        person = person_of(request)
+        if person is None:
+            raise web.HTTPBadRequest(text="A credential has no sessions.\n")
+        only = (await read_form(request, FORM_MAX)).get("session", "")
+        if only == person.session:
+            return await self.leave(request)
+        but = person.session if not only else ""
+        note_logout(person.name, await self._login.sessions.end_of(person.name, only=only, but=but))
+        return _see(f"{self._prefix}/sessions?said={'ended' if only else 'others'}")
+
+    @serves("DELETE", "/v1/logins/{name}/sessions", Who.ADMIN)
+    async def end_all(self, request: web.Request) -> web.Response:
+        """DELETE /v1/logins/{name}/sessions: all of somebody's sessions end at once."""
+        check_parameters(request)
+        name = request.match_info["name"]
+        number = await self._login.sessions.end_of(name)
+        note_logout(name, number, by=_name_of(request))
+        return web.json_response({"name": name, "ended": number})
+
+    @serves("DELETE", "/v1/logins/{name}/lock", Who.ADMIN)
+    async def unlock(self, request: web.Request) -> web.Response:
+        """DELETE /v1/logins/{name}/lock: somebody may log in at once, however often they failed."""
+        check_parameters(request)
+        name = request.match_info["name"]
+        found = await self._login.attempts.unlock(name)
+        note_unlock(name, by=_name_of(request))
+        return web.json_response({"username": name, "had_failures": found})
+
+    def _check_enabled(self) -> None:
+        if not self._login.enabled:
+            words = "Nobody logs in here: no entry of web.credentials has a password_hash.\n"
+            raise web.HTTPNotFound(text=words)
+
+    def _base(self, account: Mapping[str, Any]) -> dict[str, Any]:
+        return {"prefix": self._prefix, "version": assets_version(), **account}
+
+    async def _page(
+        self,
+        leads_to: str,
+        username: str = "",
+        *,
+        said: str = "",
+        problem: str = "",
+        status: int = 200,
+        wait: int = 0,
+    ) -> web.Response:
+        """Return the page of the login; ``wait``: ms until it makes sense to try again."""
+        text = render(
+            "console/login.html.j2",
+            **self._base(NO_ACCOUNT),
+            said=said,
+            next=leads_to,
+            username=username[:SHOWN_MAX],
+            problem=problem,
+        )
+        headers = dict(HEADERS)
+        if wait:
+            headers["Retry-After"] = str(math.ceil(wait / 1000))
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def _later(wait: int) -> str:
+    return (
+        f"Too many failed logins: try again in {length(wait)}. A browser that you logged in with"
+        " before lets you try at once, and so can an administrator: incident-manager login unlock"
+    )
+
+
+def _see(place: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": place, "Cache-Control": "no-store"})
+
+
+def _name_of(request: web.Request) -> str:
+    principal = principal_of(request)
+    return principal.name if principal is not None else "somebody"

@@ -1,0 +1,113 @@
+"""Passwords: whose they are, how long that takes, and how many may wait."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from pydantic import ValidationError
+
+from receiver.http.config import CredentialConfig
+from receiver.login import passwords
+from receiver.login.passwords import BusyError, Passwords, hash_password, proof_of
+from tests.support.logins import PASSWORD, entry
+
+
+def _entry(name: str = "ann", **more: Any) -> CredentialConfig:
+    return CredentialConfig.model_validate(entry(name, **more))
+
+
+def _plain(username: str, password: str) -> CredentialConfig:
+    fields = {"name": f"{username}-{password[:3]}", "username": username, "password": password}
+    return CredentialConfig.model_validate(fields)
+
+
+async def test_a_password_is_of_its_user_name_alone() -> None:
+    ann, ben = _entry("ann"), _entry("ben", password="another long password")
+    found = Passwords([ann, ben])
+    assert await found.check("ann", PASSWORD) == ann
+    assert await found.check("ben", "another long password") == ben
+    for name, password in (
+        ("ben", PASSWORD),
+        ("nobody", PASSWORD),
+        ("", PASSWORD),
+        ("ann", ""),
+        ("ann", PASSWORD + " "),
+        ("ann", ann.password_hash),
+        ("ann", "\udcff"),
+        ("ann", PASSWORD + "x" * 1_000),
+    ):
+        assert await found.check(name, password) is None, (name, password)
+    found.close()
+
+
+async def test_plain_ones_count_side_by_side_while_one_replaces_another() -> None:
+    old, new = _plain("ann", "the old password"), _plain("ann", "new password, too")
+    found = Passwords([old, new, CredentialConfig.model_validate({"name": "t", "token": "x" * 20})])
+    assert await found.check("ann", "the old password") == old
+    assert await found.check("ann", "new password, too") == new
+    assert await found.check("ann", "x" * 20) is None
+    found.use([new])
+    assert await found.check("ann", "the old password") is None
+    found.close()
+
+
+async def test_a_name_that_nobody_has_takes_as_long() -> None:
+    hashed = hash_password(PASSWORD)
+    known = CredentialConfig.model_validate(entry("ann") | {"password_hash": hashed})
+    found = Passwords([known])
+    took = {}
+    for name in ("ann", "nobody"):
+        await found.check(name, "wrong")  # the first one makes the hash of nobody
+        started = time.perf_counter()
+        await found.check(name, "wrong")
+        took[name] = time.perf_counter() - started
+    assert 0.2 < took["ann"] / took["nobody"] < 5
+    found.close()
+
+
+async def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "WAITING_MOST", 3)
+    found = Passwords([_entry()])
+    checks = [asyncio.ensure_future(found.check("ann", PASSWORD)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await found.check("ann", PASSWORD)
+    assert all(await asyncio.gather(*checks))
+    assert await found.check("ann", PASSWORD)
+    found.close()
+
+
+def test_a_session_rests_on_the_password_it_began_with() -> None:
+    one = _entry()
+    assert proof_of(one) == proof_of(one)
+    other = one.model_copy(update={"password_hash": PasswordHasher().hash(PASSWORD)})
+    assert proof_of(other) != proof_of(one)
+    assert proof_of(one.model_copy(update={"role": "viewer"})) == proof_of(one)
+    assert proof_of(_plain("ann", "the old password")) != proof_of(
+        _plain("ann", "the new password")
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password_hash": "$argon2id$v=19$m=7168"}, "incident-manager login hash"),
+        ({"password_hash": PASSWORD}, "incident-manager login hash"),
+        ({"password_hash": "$2b$12$" + "a" * 53}, "incident-manager login hash"),
+        ({"password_hash": PasswordHasher(1, 1_024, 1).hash("x")}, "m=1024"),
+        ({"password_hash": hash_password("x").replace("m=32768", "m=4194304")}, "m=4194304"),
+        ({"password_hash": hash_password("x").replace("t=3", "t=99")}, "t=99"),
+        ({"role": None}, "whoever logs in has a role; allowed: viewer, responder"),
+        ({"role": "sender"}, "whoever logs in has a role"),
+        ({"username": ""}, "stands beside a username"),
+        ({"token": "x" * 20}, "without token and password"),
+        ({"password": "x" * 20}, "without token and password"),
+        ({"act_as": True}, "acts in their own name"),
+        ({"cluster": "prod"}, "sends no alerts"),
+    ],
+)
+def test_what_nobody_can_log_in_with_is_refused(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words.replace("$", r"\$")):
+        CredentialConfig.model_validate(entry("ann") | fields)
