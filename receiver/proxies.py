@@ -17,7 +17,7 @@ PROXIES = ("http_proxy", "https_proxy")
 def proxy_of(url: str) -> str | None:
     """Return the proxy that a call of a URL goes through, None for none."""
     parts, known = urlsplit(url), getproxies_environment()
-    if not known or _is_this_machine(parts.hostname or ""):
+    if not known or is_this_machine(parts.hostname or ""):
         return None
     # Its rule of NO_PROXY has networks too; it takes long to import, which few need.
     from requests.utils import should_bypass_proxies  # noqa: PLC0415
@@ -49,7 +49,8 @@ def _with_scheme(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is reached without leaving this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

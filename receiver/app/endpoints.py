@@ -25,6 +25,7 @@ from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.login import LoginEndpoint
+from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -61,6 +62,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         _runbooks(service),
         _console(service),
         LoginEndpoint(service.login, service.clock),
+        OidcEndpoint(service.login),
         _integrations(service),
         _integration_events(service, floods, hints),
         hints,

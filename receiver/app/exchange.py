@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SLACK_ANSWERS_S = 10.0
 """What people ask in Slack is answered, or given up, within this."""
+LOGIN_WITHIN_S = 30.0
+"""What a login asks of a provider, all calls of it, is answered or given up by then."""
 _OF_SLACK = ("slack", "permissions", "notifiers")
 
 
@@ -29,7 +31,10 @@ def exchange(service: "Service", settings: Settings) -> None:
     # All is made: from here on nothing can fail.
     token = settings.web.metrics_token
     service.access.use(settings.web.credentials, logs_in=settings.web.logs_in)
-    service.login.use(settings.web)
+    single_sign_on = service.login.use(settings.web)
+    if single_sign_on is not None:
+        provider = single_sign_on.provider
+        service.retired.add("single sign-on", provider.close, LOGIN_WITHIN_S)
     service.status.token = token.get_secret_value() if token else ""
     service.pagerduty.trust(settings.pagerduty)
     service.integration_events.configs = settings.integrations.named

@@ -26,6 +26,7 @@ from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.login import LoginEndpoint
+from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -45,6 +46,7 @@ ENDPOINTS: tuple[type, ...] = (
     RunbookEndpoint,
     ConsoleEndpoint,
     LoginEndpoint,
+    OidcEndpoint,
     IntegrationEventEndpoint,
     IntegrationEndpoint,
     ChangeEndpoint,

@@ -221,7 +221,7 @@ class Service:
         self.figures = FigureStore(self.redis, shards)
         self.unreached = Unreached(store, self.conditions)
         self.access = Access(settings.web.credentials, self.clock.now, logs_in=settings.web.logs_in)
-        self.login = Login(self.redis, settings.web, self.clock.now)
+        self.login = Login(self.redis, settings.web, settings.people, self.clock.now)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self.catalogue = catalogue
         self.hold(settings)

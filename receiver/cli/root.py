@@ -49,7 +49,7 @@ COMMANDS = {
             "receiver.cli.actions:COMMANDS",
         ),
     ),
-    "login": Lazy("receiver.cli.login:login", "How people log in to the console."),
+    "login": Lazy("receiver.cli.access.login:login", "How people log in to the console."),
     "notify": Lazy("receiver.cli.checks.notify:notify", "Try how people are notified."),
     "oncall": Lazy(
         "receiver.cli.on_call:oncall", "Tell who is on call, as PagerDuty's schedules say."
@@ -69,7 +69,7 @@ COMMANDS = {
         "Check, repair, back up and restore what is stored.",
         ("receiver.cli.store.copies:COMMANDS",),
     ),
-    "token": Lazy("receiver.cli.token:token", "Draw tokens for web.credentials."),
+    "token": Lazy("receiver.cli.access.token:token", "Draw tokens for web.credentials."),
     "validate-metrics": Lazy(
         "receiver.cli.checks.metrics.command:validate_metrics",
         "Check that every metric is there and can be true.",

@@ -148,7 +148,9 @@ class WebConfig(Section):
     @property
     def logs_in(self) -> bool:
         """Whether people log in to the console; where nobody does, all is as without a login."""
-        return any(one.password_hash for one in self.credentials)
+        login = self.login
+        more = login.oidc is not None or login.proxy is not None
+        return more or any(one.password_hash for one in self.credentials)
 
     @property
     def guarded(self) -> bool:

@@ -67,7 +67,9 @@ def note_login(name: str, method: str, address: str) -> None:
     log.info("%s logged in by %s", name, method, extra=extra | {"remote": address})
 
 
-def note_refused_login(name: str, method: str, address: str, *, locked: bool) -> None:
+def note_refused_login(
+    name: str, method: str, address: str, *, locked: bool = False, why: str = ""
+) -> None:
     """Log that a login failed, or was not tried since too many did (``locked``); not each."""
     unlogged = _sparing_logins.admit(time.monotonic())
     if unlogged is None:
@@ -79,7 +81,8 @@ def note_refused_login(name: str, method: str, address: str, *, locked: bool) ->
         "method": method,
         "remote": address,
     } | ({"unlogged": unlogged} if unlogged else {})
-    log.warning("login refused: %s by %s", name, method, extra=extra)
+    because = f": {why}" if why else ""
+    log.warning("login refused: %s by %s%s", name, method, because, extra=extra)
 
 
 def note_logout(name: str, sessions: int, by: str = "") -> None:

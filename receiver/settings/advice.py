@@ -97,15 +97,27 @@ def _credentials(settings: Settings, now: int) -> Iterator[Problem]:
 
 def _in_the_clear(settings: Settings) -> Iterator[Problem]:
     """What people log in with is read by whoever carries it, unless it is carried by https."""
-    parts = urlsplit(settings.web.base_url)
+    web = settings.web
+    parts = urlsplit(web.base_url)
     host = parts.hostname or ""
     here = is_loopback(f"[{host}]:0" if ":" in host else f"{host}:0")
-    if settings.web.logs_in and parts.scheme != "https" and not here:
+    if web.logs_in and parts.scheme != "https" and not (here and is_loopback(web.listen_address)):
         words = (
             "people log in over http, so that passwords and sessions can be read on the way:"
             " put a proxy with TLS in front, and set web.external_url to its https address"
         )
         yield Problem(("web", "external_url"), words)
+    oidc = web.login.oidc
+    if oidc is not None and oidc.name_claim in _CHOSEN:
+        words = (
+            "at many providers people choose this themselves, also as somebody else's; email (if"
+            " verified) and sub are certain"
+        )
+        yield Problem(("web", "login", "oidc", "name_claim"), words)
+
+
+_CHOSEN = ("name", "nickname", "given_name", "family_name", "preferred_username")
+"""Claims that are for showing (OpenID Connect Core 1.0, section 5.1)."""
 
 
 def _named_channels(settings: Settings) -> Iterator[Problem]:

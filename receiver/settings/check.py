@@ -44,6 +44,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
     }
     problems = [
         *_check_web(settings),
+        *_check_login(settings),
         *_check_redis(settings.redis),
         *_check_services(settings),
         *check_notifiers(settings, notifiers, _policies_used(settings, priorities)),
@@ -97,6 +98,28 @@ def _check_web(settings: Settings) -> Iterable[Problem]:
         if credential.cluster and credential.role not in (None, Role.SENDER, Role.ADMIN):
             words = f"the role {credential.role} sends no alerts; leave it out"
             yield Problem((*path, "cluster"), words)
+
+
+def _check_login(settings: Settings) -> Iterable[Problem]:
+    """Who logs in is asked to; alerts must not be, and the provider has to find the way back."""
+    web = settings.web
+    senders = (None, Role.SENDER, Role.ADMIN)
+    sends = any(one.role in senders and not one.password_hash for one in web.credentials)
+    if (
+        web.logs_in
+        and not sends
+        and not any(one.token for one in settings.integrations.named.values())
+    ):
+        yield Problem(
+            ("web", "login"),
+            "people log in, so whoever sends alerts has to show a credential, and there is none:"
+            " add one with the role sender to web.credentials (incident-manager token new)",
+        )
+    if web.login.oidc is None:
+        return
+    if web.external_url is None and not is_loopback(web.listen_address):
+        words = "web.external_url is needed: the provider leads people back to that address"
+        yield Problem(("web", "login", "oidc"), words)
 
 
 def _secret_of(credential: CredentialConfig) -> str:

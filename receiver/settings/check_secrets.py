@@ -156,6 +156,8 @@ def check_strength(secrets: Iterable[Secret]) -> Iterator[Problem]:
 
 def _is_ours(place: Place) -> bool:
     """Return whether others prove by it who they are, and we chose it."""
+    if place[-1] == "client_secret":
+        return False  # The provider chose it.
     return place[0] == "web" or (place[0] == "integrations" and place[-1] == "token")
 
 

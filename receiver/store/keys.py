@@ -24,6 +24,7 @@
 | ``im:session:<digest>`` | string | who logged in, as JSON (see ``logins``) |
 | ``im:sessions:<digest>`` | zset | somebody's sessions by their end |
 | ``im:device:<digest>`` | string | who logged in with a browser before |
+| ``im:callback:<digest>`` | string | a single sign-on that was ended |
 | ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
@@ -165,6 +166,11 @@ def sessions_key(person: str) -> str:
 def device_key(digest: str) -> str:
     """Return the key that tells who logged in with a browser before."""
     return f"{PREFIX}:device:{digest}"
+
+
+def callback_key(digest: str) -> str:
+    """Return the key that keeps a login at a provider from being ended twice."""
+    return f"{PREFIX}:callback:{digest}"
 
 
 def attempts_key(digest: str) -> str:

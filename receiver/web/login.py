@@ -1,7 +1,5 @@
 """``/login`` and ``/logout``, one's sessions, and what an administrator does about others'."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -19,13 +17,13 @@ from receiver.login.passwords import BusyError
 from receiver.observability.audit import note_login, note_logout, note_refused_login, note_unlock
 from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
-from receiver.web.console_account import NO_ACCOUNT, account_of
+from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
+from receiver.web.login_page import login_page
 from receiver.web.page_headers import HEADERS
 
 NAME_MAX = 200
 FORM_MAX = 8_192
-SHOWN_MAX = 100
 _WRONG = "This user name and password do not belong together."
 _BUSY = "Many people log in at this moment. Try again in a second."
 _AWAY = "Redis is away, so nobody can log in now. Alerts are taken again once it is back."
@@ -52,10 +50,11 @@ class LoginEndpoint:
         try:
             person = await self._login.person(request)
         except StoreUnavailableError:
-            return await self._page(leads_to, problem=_AWAY, status=503)
+            return self._page(leads_to, problem=_AWAY, status=503)
         if person is not None:
             return _see(leads_to)
-        return await self._page(leads_to, said=_SAID.get(request.query.get("said", ""), ""))
+        said = request.query.get("said", "")
+        return self._page(leads_to, said=_SAID.get(said, ""), out=said == "out")
 
     @serves("POST", "/login", Who.OPEN)
     async def enter(self, request: web.Request) -> web.Response:
@@ -72,16 +71,14 @@ class LoginEndpoint:
                 note_login(found.name, "password", request.remote or "")
                 return answer
         except BusyError:
-            return await self._page(leads_to, username, problem=_BUSY, status=503, wait=1_000)
+            return self._page(leads_to, username, problem=_BUSY, status=503, wait=1_000)
         except StoreUnavailableError:
             # Not the page of all other errors, which repeats what was sent.
-            return await self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
+            return self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
         note_refused_login(username, "password", request.remote or "", locked=found > 0)
         if found:
-            return await self._page(
-                leads_to, username, problem=_later(found), status=429, wait=found
-            )
-        return await self._page(leads_to, username, problem=_WRONG, status=401)
+            return self._page(leads_to, username, problem=_later(found), status=429, wait=found)
+        return self._page(leads_to, username, problem=_WRONG, status=401)
 
     @serves("POST", "/logout", Who.VIEWER, page=True)
     async def leave(self, request: web.Request) -> web.Response:
@@ -115,7 +112,9 @@ class LoginEndpoint:
         page = await read_off_the_loop(
             lambda: render(
                 "console/sessions.html.j2",
-                **self._base(account_of(request)),
+                prefix=self._prefix,
+                version=assets_version(),
+                **account_of(request),
                 said=_SAID.get(request.query.get("said", ""), ""),
                 sessions=rows,
                 who=principal.name if principal is not None else "",
@@ -157,35 +156,11 @@ class LoginEndpoint:
 
     def _check_enabled(self) -> None:
         if not self._login.enabled:
-            words = "Nobody logs in here: no entry of web.credentials has a password_hash.\n"
+            words = "Nobody logs in here: see password_hash of web.credentials, and web.login.\n"
             raise web.HTTPNotFound(text=words)
 
-    def _base(self, account: Mapping[str, Any]) -> dict[str, Any]:
-        return {"prefix": self._prefix, "version": assets_version(), **account}
-
-    async def _page(
-        self,
-        leads_to: str,
-        username: str = "",
-        *,
-        said: str = "",
-        problem: str = "",
-        status: int = 200,
-        wait: int = 0,
-    ) -> web.Response:
-        """Return the page of the login; ``wait``: ms until it makes sense to try again."""
-        text = render(
-            "console/login.html.j2",
-            **self._base(NO_ACCOUNT),
-            said=said,
-            next=leads_to,
-            username=username[:SHOWN_MAX],
-            problem=problem,
-        )
-        headers = dict(HEADERS)
-        if wait:
-            headers["Retry-After"] = str(math.ceil(wait / 1000))
-        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+    def _page(self, leads_to: str, username: str = "", **more: Any) -> web.Response:
+        return login_page(self._login, leads_to, username, **more)
 
 
 def _later(wait: int) -> str:

@@ -61,6 +61,9 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/console/{name}"): Who.OPEN,
     ("GET", "/login"): Who.OPEN,
     ("POST", "/login"): Who.OPEN,
+    ("GET", "/login/oidc"): Who.OPEN,
+    ("GET", "/login/oidc/callback"): Who.OPEN,
+    ("GET", "/login/oidc/end"): Who.OPEN,
     ("POST", "/logout"): Who.VIEWER,
     ("GET", "/sessions"): Who.VIEWER,
     ("POST", "/sessions/end"): Who.VIEWER,
@@ -89,7 +92,7 @@ WHO: dict[tuple[str, str], Who] = {
 
 def unvouched(who: Who, path: str) -> int:
     """Return what is answered to a request that nobody vouches for; nobody logs in here."""
-    return (404 if path == "/login" else 200) if who is Who.OPEN else 401
+    return (404 if path.startswith("/login") else 200) if who is Who.OPEN else 401
 
 
 BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions")

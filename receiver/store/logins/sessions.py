@@ -11,7 +11,7 @@ import hashlib
 import msgspec
 from redis.exceptions import ResponseError
 
-from receiver.store.keys import device_key, session_key, sessions_key
+from receiver.store.keys import callback_key, device_key, session_key, sessions_key
 from receiver.store.redis import Client, unavailable_is_503
 from routing.alert import Time
 
@@ -112,6 +112,11 @@ class SessionStore:
                 pipeline.zrem(sessions_key(digest_of(name)), *ended)
                 await pipeline.execute()
         return len(ended)
+
+    async def is_first(self, state: str, kept: int) -> bool:
+        """Return whether a login of a single sign-on ends for the first time within ``kept`` ms."""
+        async with unavailable_is_503():
+            return bool(await self._redis.set(callback_key(digest_of(state)), 1, px=kept, nx=True))
 
     async def remember(self, device: str, who: str) -> None:
         """Remember that somebody logged in with a browser; ``device``: what it holds."""

@@ -22,6 +22,14 @@ EVERYTHING: dict[str, Any] = {
         {"name": "a", "token": "S-web-token"},
         {"name": "b", "username": "ann", "password": "S-web-password"},
     ],
+    "web.login": {
+        "oidc": {
+            "issuer": "https://idp.example",
+            "client_id": "im",
+            "client_secret": "S-client",
+            "default_role": "viewer",
+        }
+    },
     "web.metrics_token": "S-metrics",
     "redis.url": "redis://user:S-redis%2Fpass@host:6379/0?password=S-query",
     "slack.token": "S-slack",

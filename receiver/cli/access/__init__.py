@@ -1,0 +1,1 @@
+"""Commands about who may ask: tokens, passwords, logins."""
