@@ -38,6 +38,7 @@ PROOFS = (
     "dashboards",
     "status-page",
     "open-tab",
+    "login",
     "steps",
     "lists",
     "many",

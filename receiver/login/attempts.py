@@ -45,23 +45,22 @@ class Attempts:
     async def take(self, username: str, address: str, device: str) -> int:
         """Return 0 for one who may try now, else how long to wait (ms).
 
-        ``device``: what the browser is known by, "" for none.
+        ``device``: of a browser that they logged in with before, "" for any other.
         """
         now = self._now()
-        own = await self._counted(username, device)
-        if not own.startswith("device:"):
+        if not device:
             waits = (*(0,) * ADDRESS_FREE, ADDRESS_WAIT_MS)
             wait = await self._store.take(f"address:{_network(address)}", waits, now)
             if wait:
                 return wait
-        return await self._store.take(own, self._waits, now)
+        return await self._store.take(_counted(username, device), self._waits, now)
 
     async def succeeded(self, username: str, address: str, device: str) -> str:
         """Forget the failures of who logged in; return what their browser is known by from now on.
 
         A new one each time: what was copied from a browser is worth nothing after its next login.
         """
-        await self._store.forget(await self._counted(username, device))
+        await self._store.forget(_counted(username, device))
         await self._store.forget(f"address:{_network(address)}")
         known = secrets.token_urlsafe(BYTES)
         await self._sessions.remember(known, username)
@@ -71,9 +70,9 @@ class Attempts:
         """Let somebody try again at once; return whether there were any failures."""
         return await self._store.forget(f"name:{username}")
 
-    async def _counted(self, username: str, device: str) -> str:
-        known = await self._sessions.knows(device, username)
-        return f"device:{device}" if known else f"name:{username}"
+
+def _counted(username: str, device: str) -> str:
+    return f"device:{device}" if device else f"name:{username}"
 
 
 def waits_of(config: LoginConfig) -> tuple[int, ...]:

@@ -99,18 +99,26 @@ class Login:
 
         BusyError, StoreUnavailableError.
         """
-        address, device = request.remote or "", self.cookies.read(request, DEVICE)
-        wait = await self.attempts.take(username, address, device)
-        if wait:
-            return wait
-        entry = await self.passwords.check(username, password)
+        device = await self._device(request, username)
+        # First a place: whoever finds none has not failed.
+        with self.passwords.place(known=bool(device)):
+            wait = await self.attempts.take(username, request.remote or "", device)
+            if wait:
+                return wait
+            entry = await self.passwords.check(username, password)
         return entry if entry is not None and not self._has_ended(entry) else 0
+
+    async def _device(self, request: web.Request, username: str) -> str:
+        """Return what a browser is known by that somebody logged in with before, "" for none."""
+        device = self.cookies.read(request, DEVICE)
+        return device if await self.sessions.store.knows(device, username) else ""
 
     async def begin_by_password(
         self, request: web.Request, answer: web.StreamResponse, entry: CredentialConfig
     ) -> None:
         """Begin the session of somebody whose password was right. StoreUnavailableError."""
-        username, device = entry.username or "", self.cookies.read(request, DEVICE)
+        username = entry.username or ""
+        device = await self._device(request, username)
         known = await self.attempts.succeeded(username, request.remote or "", device)
         self.cookies.put(answer, DEVICE, known, DEVICE_KEPT_MS // 1000)
         await self.sessions.begin(request, answer, entry.name, PASSWORD, proof=proof_of(entry))

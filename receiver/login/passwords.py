@@ -10,7 +10,7 @@ import contextlib
 import hmac
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -19,8 +19,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from receiver.http.config import CredentialConfig
 
-WAITING_MOST = 8
-"""With a check of 100 ms, as many as can be answered while a browser still waits gladly."""
+WAITING_MOST, KNOWN_MOST = 8, 4
+"""With a check of 100 ms, as many as can be answered while a browser still waits gladly; and how
+many more of those whose browser is known: strangers who guess leave them room."""
 PASSWORD_MAX = 1_000
 """Characters: nobody has to type more, and nothing longer is hashed."""
 NICE = 10
@@ -60,22 +61,27 @@ class Passwords:
                 found.setdefault(one.username, []).append(one)
         self._of = found
 
+    @contextlib.contextmanager
+    def place(self, *, known: bool = False) -> Iterator[None]:
+        """Hold a place among those who wait for a check. BusyError."""
+        if self._waiting >= WAITING_MOST + (KNOWN_MOST if known else 0):
+            raise BusyError
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
     async def check(self, username: str, password: str) -> CredentialConfig | None:
-        """Return whose name and password these are, None for nobody. BusyError.
+        """Return whose name and password these are, None for nobody; whoever asks has a place.
 
         A name that nobody has takes as long as a wrong password.
         """
         if len(password) > PASSWORD_MAX:
             return None
-        if self._waiting >= WAITING_MOST:
-            raise BusyError
         entries = self._of.get(username, [])
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, _owner, entries, password)
-        finally:
-            self._waiting -= 1
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _owner, entries, password)
 
     def close(self) -> None:
         """End the thread."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -356,8 +357,9 @@ async def test_wrong_passwords_are_slowed_down_then_locked_and_let_in_again(app:
 
 async def test_many_at_once_are_no_way_round_the_lock(app: App) -> None:
     answers = await asyncio.gather(*[Browser(app).log_in("ann", f"wrong{n}") for n in range(40)])
-    tried = [answer for answer in answers if answer.status != 429]
-    assert len(tried) <= 3
+    statuses = [answer.status for answer in answers]
+    assert set(statuses) == {401, 429, 503}
+    assert statuses.count(401) <= 3
 
 
 async def test_whoever_locks_a_name_locks_no_other(app: App) -> None:
@@ -463,6 +465,16 @@ async def test_an_administrator_ends_the_sessions_of_somebody(app: App) -> None:
         assert (answer.status, await answer.json()) == (200, {"name": "ann", "ended": 1})
     assert (await browser.get("/")).status == 303
     assert (await root.get("/")).status == 200
+
+
+async def test_whoever_finds_no_place_has_not_failed(app: App) -> None:
+    browser = Browser(app)
+    with ExitStack() as held:
+        for _ in range(WAITING_MOST):
+            held.enter_context(app.service.login.passwords.place())
+        for _ in range(20):
+            assert (await browser.log_in("ann", "wrong")).status == 503
+    assert (await browser.log_in("ann")).status == 303
 
 
 async def test_a_flood_of_logins_delays_no_webhook(app: App) -> None:

@@ -295,6 +295,15 @@ async def test_what_else_leads_back_is_said(app: App, query: str, words: str) ->
     assert words in answer.text
 
 
+async def test_a_state_that_only_begins_like_ours_is_another(app: App) -> None:
+    browser = browser_of(app)
+    back = await at_the_provider(app, browser)
+    state = parse_qs(urlsplit(back).query)["state"][0]
+    answer = await browser.get(back.replace(state, state[:8] + state[8:][::-1]))
+    assert answer.status == 403
+    assert "did not begin in this browser" in answer.text
+
+
 async def test_a_login_takes_ten_minutes_at_most(app: App) -> None:
     browser = browser_of(app)
     back = await at_the_provider(app, browser)

@@ -1,7 +1,7 @@
 """Passwords: whose they are, how long that takes, and how many may wait."""
 
-import asyncio
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -9,8 +9,14 @@ from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from receiver.http.config import CredentialConfig
-from receiver.login import passwords
-from receiver.login.passwords import BusyError, Passwords, hash_password, proof_of
+from receiver.login.passwords import (
+    KNOWN_MOST,
+    WAITING_MOST,
+    BusyError,
+    Passwords,
+    hash_password,
+    proof_of,
+)
 from tests.support.logins import PASSWORD, entry
 
 
@@ -67,15 +73,19 @@ async def test_a_name_that_nobody_has_takes_as_long() -> None:
     found.close()
 
 
-async def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "WAITING_MOST", 3)
+async def test_so_many_wait_and_those_who_are_known_find_a_place_all_the_same() -> None:
     found = Passwords([_entry()])
-    checks = [asyncio.ensure_future(found.check("ann", PASSWORD)) for _ in range(3)]
-    await asyncio.sleep(0)
-    with pytest.raises(BusyError):
-        await found.check("ann", PASSWORD)
-    assert all(await asyncio.gather(*checks))
-    assert await found.check("ann", PASSWORD)
+    with ExitStack() as held:
+        for _ in range(WAITING_MOST):
+            held.enter_context(found.place())
+        with pytest.raises(BusyError), found.place():
+            raise AssertionError
+        for _ in range(KNOWN_MOST):
+            held.enter_context(found.place(known=True))
+        with pytest.raises(BusyError), found.place(known=True):
+            raise AssertionError
+    with found.place():
+        assert await found.check("ann", PASSWORD)
     found.close()
 
 
