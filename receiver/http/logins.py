@@ -20,9 +20,8 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 class Logins(Protocol):
     """Tells who asks, where people log in."""
 
-    @property
-    def enabled(self) -> bool:
-        """Whether anybody can log in."""
+    enabled: bool
+    """Whether anybody can log in."""
 
     async def person(self, request: web.Request) -> Person | None:
         """Return who is logged in, None for nobody. StoreUnavailableError."""

@@ -155,7 +155,7 @@ class Guard:
     async def _who(self, row: Route, request: web.Request, needed: Role) -> Principal | None:
         """Return who asks: what a request itself shows counts before what a browser adds to it."""
         logins = self._logins
-        if logins is None or not logins.enabled or "Authorization" in request.headers:
+        if "Authorization" in request.headers or logins is None or not logins.enabled:
             check = self.access.check_browser if row.page else self.access.check
             return check(request, needed)
         person = await logins.person(request)

@@ -41,7 +41,7 @@ class Login:
         """``people``: whose names are shown instead of what others call them; ``now()`` in ms."""
         store = SessionStore(redis)
         self._now = now
-        self.config = config
+        self._take(config)
         self._names = {
             called: people[key].name or key for called, key in known_names(people).items()
         }
@@ -59,7 +59,7 @@ class Login:
         Return the single sign-on that another one took the place of, to be closed.
         """
         before, old = self.config.login.oidc, self.oidc
-        self.config = config
+        self._take(config)
         replaced = before != config.login.oidc
         if replaced:
             self.oidc = self._new_oidc()
@@ -68,15 +68,11 @@ class Login:
         self.sessions.config = config.login
         return old if replaced else None
 
-    @property
-    def enabled(self) -> bool:
-        """Whether anybody can log in."""
-        return self.config.logs_in
-
-    @property
-    def has_passwords(self) -> bool:
-        """Whether anybody logs in with a password."""
-        return any(one.password_hash for one in self.config.credentials)
+    def _take(self, config: WebConfig) -> None:
+        self.config = config
+        self.enabled = config.logs_in
+        self.has_passwords = any(one.password_hash for one in config.credentials)
+        self._entries = {one.name: one for one in config.credentials}
 
     async def person(self, request: web.Request) -> Person | None:
         """Return who is logged in, None for nobody. HTTP 403, StoreUnavailableError."""
@@ -144,7 +140,7 @@ class Login:
             oidc = self.config.login.oidc
             role = oidc.role_of(session.groups) if oidc is not None else None
             return (role, True) if role is not None and session.proof == self._issuer() else None
-        entry = next((one for one in self.config.credentials if one.name == session.name), None)
+        entry = self._entries.get(session.name)
         if entry is None or entry.username is None or self._has_ended(entry):
             return None
         return (entry.role, entry.is_human) if session.proof == proof_of(entry) else None

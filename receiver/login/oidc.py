@@ -8,7 +8,7 @@ checks of the protocol are authlib's and joserfc's; the calls follow the rule of
 import base64
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,7 +32,8 @@ could be anybody."""
 SKEW_S = 60
 """How far the clocks of the provider and of us may differ."""
 NAME_MAX, SUBJECT_MAX, GROUPS_MOST, GROUP_MAX, TOKEN_MAX = 80, 255, 200, 200, 100_000
-COOKIE_MAX, GROUPS_SHOWN = 3_500, 400
+COOKIE_MAX, GROUPS_SHOWN = 1_200, 400
+"""Bytes of a cookie: several at once, with all else, have to fit into one header."""
 
 
 class UnderWay(msgspec.Struct, frozen=True):
@@ -197,7 +198,9 @@ class Oidc:
             # OpenID Connect Core 1.0, section 5.3.4: of another subject it is not to be used.
             if more.get("sub") == subject:
                 claims = more | dict(claims)
-        found = Identity(subject, self._name(claims), _groups(_at(claims, config.groups_claim)))
+        found = Identity(
+            subject, self._name(claims), _groups(_at(claims, config.groups_claim), config.roles)
+        )
         if config.role_of(found.groups) is None:
             shown = ", ".join(found.groups)[:GROUPS_SHOWN] or "none"
             raise LoginRefusedError(
@@ -266,7 +269,8 @@ def _at(claims: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def _groups(value: Any) -> tuple[str, ...]:
+def _groups(value: Any, known: Container[str]) -> tuple[str, ...]:
+    """Return the groups of a claim, those that have a role first: the rest may be cut off."""
     given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     names = [one for one in given if isinstance(one, str) and 0 < len(one) <= GROUP_MAX]
-    return tuple(names[:GROUPS_MOST])
+    return tuple(sorted(names, key=lambda name: name not in known)[:GROUPS_MOST])

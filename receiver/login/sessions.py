@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from aiohttp import web
@@ -71,7 +72,9 @@ class Sessions:
                 often = min(USED_EVERY_MS, self.config.session_idle // 10)
                 if now - session.seen >= often:
                     session = msgspec.structs.replace(session, seen=now)
-                    await self.store.used(digest, session, self._kept(session, now))
+                    # A server whose memory or disk is full still lets people read.
+                    with suppress(StoreUnavailableError):
+                        await self.store.used(digest, session, self._kept(session, now))
                 self._last[digest] = session
             else:
                 self._last.pop(digest, None)
@@ -82,8 +85,9 @@ class Sessions:
         return session
 
     def _is_over(self, session: LoginSession) -> bool:
-        now = self._now()
-        return now >= session.until or now >= session.seen + self.config.session_idle
+        now, config = self._now(), self.config
+        end = min(session.until, session.created + config.session_max)
+        return now >= end or now >= session.seen + config.session_idle
 
     def _kept(self, session: LoginSession, now: int) -> int:
         return max(1, min(self.config.session_idle, session.until - now))

@@ -1,5 +1,6 @@
 """``/login`` and ``/logout``, one's sessions, and what an administrator does about others'."""
 
+import logging
 from typing import Any
 
 from aiohttp import web
@@ -22,11 +23,13 @@ from receiver.web.console_view import length, moment
 from receiver.web.login_page import login_page
 from receiver.web.page_headers import HEADERS
 
+log = logging.getLogger("login")
+
 NAME_MAX = 200
 FORM_MAX = 8_192
 _WRONG = "This user name and password do not belong together."
 _BUSY = "Many people log in at this moment. Try again in a second."
-_AWAY = "Redis is away, so nobody can log in now. Alerts are taken again once it is back."
+_AWAY = "Redis is away or takes nothing, so nobody can log in now. The log says why."
 _SAID = {
     "out": "You are logged out.",
     "ended": "That session is over.",
@@ -72,7 +75,8 @@ class LoginEndpoint:
                 return answer
         except BusyError:
             return self._page(leads_to, username, problem=_BUSY, status=503, wait=1_000)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
+            log.warning("nobody can log in: %s", error)
             # Not the page of all other errors, which repeats what was sent.
             return self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
         note_refused_login(username, "password", request.remote or "", locked=found > 0)
@@ -127,8 +131,8 @@ class LoginEndpoint:
     async def end(self, request: web.Request) -> web.Response:
         """POST /sessions/end: one of one's own (``session``), or without it all others."""
         person = person_of(request)
-        if person is None:
-            raise web.HTTPBadRequest(text="A credential has no sessions.\n")
+        if person is None or not person.session:
+            raise web.HTTPBadRequest(text="Whoever asks here has no session.\n")
         only = (await read_form(request, FORM_MAX)).get("session", "")
         if only == person.session:
             return await self.leave(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("login")
 
+_COOKIES = tuple(f"oidc_{number}" for number in range(4))
+"""So many logins may be under way in a browser, each in a tab; one more takes another's place."""
 AT_ONCE = 8
 """Logins that ask the provider at the same time; more are told to come again."""
 
@@ -44,15 +47,19 @@ class OidcEndpoint:
         except ProviderError as error:
             return self._away(leads_to, error)
         answer = _see(page)
-        self._login.cookies.put(answer, _cookie(begun.state), oidc.pack(begun), oidc.seconds)
+        held = [name for name in _COOKIES if self._login.cookies.read(request, name)]
+        free = [name for name in _COOKIES if name not in held] or [secrets.choice(_COOKIES)]
+        self._login.cookies.put(answer, free[0], oidc.pack(begun), oidc.seconds)
         return answer
 
     @serves("GET", CALLBACK, Who.OPEN)
     async def end(self, request: web.Request) -> web.Response:
         """GET /login/oidc/callback: the provider leads back here; a session begins."""
         oidc, cookies = self._configured(), self._login.cookies
-        cookie = _cookie(request.query.get("state", ""))
-        begun = oidc.unpack(cookies.read(request, cookie))
+        under_way = {name: oidc.unpack(cookies.read(request, name)) for name in _COOKIES}
+        state = request.query.get("state", "")
+        cookie = next((name for name, one in under_way.items() if one and one.state == state), "")
+        begun = under_way.get(cookie)
         leads_to = local_path(begun.leads_to if begun else "", self._login.prefix)
         answer: web.Response
         if self._asking.locked():
@@ -73,7 +80,8 @@ class OidcEndpoint:
         except StoreUnavailableError:
             words = "Redis is away, so nobody can log in now."
             answer = login_page(self._login, leads_to, problem=words, status=503, wait=1_000)
-        cookies.drop(answer, cookie)
+        if cookie:
+            cookies.drop(answer, cookie)
         return answer
 
     @serves("GET", "/login/oidc/end", Who.OPEN)
@@ -114,12 +122,6 @@ class OidcEndpoint:
         others = "; passwords work all the same" if self._login.has_passwords else ""
         words = f"The single sign-on does not work at the moment{others}: {error}."
         return login_page(self._login, leads_to, problem=words, status=503, wait=10_000)
-
-
-def _cookie(state: str) -> str:
-    """Return the name of the cookie of a login that is under way: several may be, each in a tab."""
-    short = state[:8]
-    return f"oidc_{short if short.replace('-', '').replace('_', '').isalnum() else ''}"
 
 
 def _see(place: str) -> web.Response:

@@ -435,6 +435,35 @@ async def test_while_redis_is_away_one_reads_on_and_nobody_acts(app: App) -> Non
     assert (await Browser(app).get("/login")).status == 200
 
 
+async def test_a_server_that_takes_nothing_more_lets_people_read(
+    app: App,
+) -> None:
+    browser = Browser(app)
+    await browser.log_in("ann")
+    await app.service.redis.config_set("maxmemory", "1")
+    app.clock.move(600)
+    try:
+        assert (await browser.get("/sessions")).status == 200
+        refused = await Browser(app).log_in("vic")
+        assert (refused.status, "takes nothing" in refused.text) == (503, True)
+    finally:
+        await app.service.redis.config_set("maxmemory", "0")
+
+
+async def test_a_shorter_limit_holds_for_sessions_that_are_open(app: App) -> None:
+    browser = Browser(app)
+    await browser.log_in("ann")
+    app.clock.move(2 * 3_600)
+    app.wanted["web.login"] = {"session_idle": "1h", "session_max": "3h"}
+    assert (await browser.get("/")).status == 200
+    assert (await app.post({}, "/-/reload", headers=TOKEN))[0] == 200
+    assert (await browser.get("/")).status == 200
+    app.clock.move(3_599)
+    assert (await browser.get("/")).status == 200
+    app.clock.move(60)
+    assert (await browser.get("/")).status == 303
+
+
 async def test_junk_in_the_place_of_a_session_is_no_session(app: App) -> None:
     browser = Browser(app)
     await browser.log_in("ann")

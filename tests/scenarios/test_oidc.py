@@ -320,6 +320,21 @@ async def test_two_tabs_may_log_in_at_the_same_time(app: App) -> None:
     assert (await browser.get(second)).leads_to == "/sessions"
 
 
+async def test_logins_that_are_never_ended_make_no_request_too_large(app: App) -> None:
+    browser = browser_of(app)
+    place = "/" + "x" * 1_500
+    for _ in range(20):
+        await at_the_provider(app, browser, place)
+    assert sum(map(len, browser.cookies.values())) < 6_000
+    assert (await log_in(app, browser, "/runbooks/")).leads_to == "/runbooks/"
+    assert (await browser.get("/")).status == 200
+
+
+async def test_a_group_that_has_a_role_is_not_lost_among_many(app: App, idp: FakeOidc) -> None:
+    idp.claims = {"groups": [*(f"g{number}" for number in range(500)), "staff"]}
+    assert (await log_in(app, browser_of(app))).status == 303
+
+
 async def test_another_name_of_this_machine_is_led_to_the_one_that_is_known(app: App) -> None:
     answer = await Browser(app).get("/login/oidc?next=/runbooks/")
     port = app.service.api_port
