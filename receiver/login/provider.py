@@ -6,6 +6,7 @@ a provider may change its keys at any time; not for each token that somebody mak
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
@@ -19,6 +20,8 @@ from joserfc.jwk import Key, KeySet
 from receiver.http_client import HttpClient, TooLongError
 from receiver.login.errors import ProviderError
 from receiver.proxies import is_this_machine
+
+log = logging.getLogger("login")
 
 WITHIN_S = 5.0
 MOST = 262_144
@@ -145,8 +148,8 @@ class Provider:
         except TooLongError as error:
             raise ProviderError(f"{host}: {error}") from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            words = str(error) or type(error).__name__
-            raise ProviderError(f"{host} does not answer: {words[:200]}") from None
+            log.warning("%s: %s", host, str(error) or type(error).__name__)
+            raise ProviderError(f"{host} does not answer{_why(error)}") from None
         if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise ProviderError(f"{host} answers HTTP {answer.status}{_error_of(answer.body)}")
         return answer.body
@@ -154,6 +157,14 @@ class Provider:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _why(error: Exception) -> str:
+    """Return why somebody does not answer, for people who cannot do anything about it."""
+    if isinstance(error, TimeoutError):
+        return f" within {WITHIN_S:.0f} s"
+    known = isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror
+    return f" ({known})" if known else ""
 
 
 class _Jwks(msgspec.Struct):

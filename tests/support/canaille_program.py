@@ -5,7 +5,6 @@ Usage: python -m tests.support.canaille_program PORT REDIRECT_URI. Prints a line
 
 import os
 import sys
-import wsgiref.simple_server
 from typing import Any
 
 CLIENT, SECRET = "incident-manager", "the-secret-of-the-client"
@@ -19,11 +18,13 @@ def main() -> None:
     port, redirect = int(sys.argv[1]), sys.argv[2]
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     from canaille import create_app  # noqa: PLC0415 - it reads the variable above
+    from werkzeug.serving import make_server  # noqa: PLC0415
 
     app = create_app(config=_config(port), env_file="", env_prefix="NOBODY_SETS_")
     with app.app_context():
         _fill(redirect)
-    server = wsgiref.simple_server.make_server("localhost", port, app)
+    # A browser holds connections open that it does not use: each has a thread.
+    server = make_server("localhost", port, app, threaded=True)
     print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
     server.serve_forever()
 

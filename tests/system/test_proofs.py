@@ -9,7 +9,9 @@ import pytest
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", ["race", "order", "kill", "system", "status_page", "clocks"])
+@pytest.mark.parametrize(
+    "name", ["race", "order", "kill", "system", "status_page", "clocks", "login"]
+)
 async def test_every_line_of_the_proof_holds(name: str) -> None:
     lines: list[tuple[str, str, str, bool]] = []
 
