@@ -12,6 +12,7 @@ from receiver.http.forms import read_form
 from receiver.http.principal import Person
 
 FORM_TOKEN, TOKEN_HEADER = "csrf", "X-CSRF-Token"
+LOG_OUT = "/logout"
 NEXT_MAX = 2_000
 """Characters of the address that one comes back to."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -74,6 +75,9 @@ def login_needed(
     A script that looks for news is led nowhere: it loads the page anew for that.
     """
     opens = request.method in ("GET", "HEAD")
+    if within(request.path, served_under) == LOG_OUT:
+        # Whoever wants to be logged out is.
+        return web.HTTPSeeOther(f"{prefix}/login?said=out")
     path = within(request.path_qs, served_under) if opens else _came_from(request, served_under)
     login = f"{prefix}/login?next={quote(local_path(prefix + path, prefix), safe='/')}"
     is_page = "text/html" in request.headers.get("Accept", "")

@@ -10,7 +10,7 @@ from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.config import CredentialConfig
 from receiver.http.forms import read_form
-from receiver.http.logins import local_path
+from receiver.http.logins import LOG_OUT, local_path
 from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, person_of, principal_of, serves
 from receiver.login.login import Login
@@ -84,7 +84,7 @@ class LoginEndpoint:
             return self._page(leads_to, username, problem=_later(found), status=429, wait=found)
         return self._page(leads_to, username, problem=_WRONG, status=401)
 
-    @serves("POST", "/logout", Who.VIEWER, page=True)
+    @serves("POST", LOG_OUT, Who.VIEWER, page=True)
     async def leave(self, request: web.Request) -> web.Response:
         """POST /logout: the session of this browser ends."""
         person = person_of(request)

@@ -124,7 +124,8 @@ function put(page) {
   const kept = typed(), focused = label(document.activeElement || document.body);
   const opened = [...document.querySelectorAll("details")].map((one) => [one.textContent, one.open]);
   document.title = page.title;
-  for (const part of ["main", ".stamp"]) {
+  // The head as well: somebody else may have logged in meanwhile, in another tab.
+  for (const part of ["main", ".stamp", ".places", ".leave"]) {
     const [old, fresh] = [document.querySelector(part), page.querySelector(part)];
     if (old && fresh) old.replaceWith(document.adoptNode(fresh));
   }

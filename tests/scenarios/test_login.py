@@ -248,6 +248,27 @@ async def test_sessions_are_listed_and_ended(app: App) -> None:
     assert (await stranger.get("/")).status == 200
 
 
+async def test_whoever_wants_to_be_logged_out_is_told_so_also_when_the_session_is_over(
+    app: App,
+) -> None:
+    browser = Browser(app)
+    await browser.log_in("ann")
+    app.clock.move(13 * 3_600)
+    assert (await browser.post("/logout", csrf="of before")).leads_to == "/login?said=out"
+
+
+async def test_the_first_login_comes_with_a_reload(plain: App) -> None:
+    browser = Browser(plain)
+    assert (await browser.get("/")).status == 200
+    plain.wanted["web.credentials"] = [entry("ann"), OPS]
+    assert (await plain.post({}, "/-/reload"))[0] == 200
+    assert (await browser.get("/")).status == 303
+    assert (await browser.log_in("ann")).status == 303
+    assert (await browser.get("/")).status == 200
+    assert (await plain.post(notification(alert())))[0] == 401
+    assert (await plain.post(notification(alert()), headers=TOKEN))[0] == 202
+
+
 async def test_a_replayed_cookie_is_worth_nothing_after_log_out(app: App) -> None:
     browser, thief = Browser(app), Browser(app)
     await browser.log_in("ann")
