@@ -435,14 +435,17 @@ BOARDS = (
                 "Memory",
                 ("incident_manager_memory_usage_bytes{$job}", "{{instance}}"),
                 unit="bytes",
-                about="Resident memory of each replica. An idle one takes about 100 MB.",
+                about="Resident memory of each replica, all its processes together. An idle process takes about 100 MB.",
                 limits=((268435456, "yellow"), (536870912, "red")),
             ),
             graph(
                 "CPU",
-                ("rate(process_cpu_seconds_total{$job}[5m])", "{{instance}}"),
+                (
+                    'rate(process_cpu_seconds_total{$job}[5m]) / on (job, instance) incident_manager_processes{$job, state="running"}',
+                    "{{instance}}",
+                ),
                 unit="percentunit",
-                about="Share of one CPU that each replica uses. It is one process: at 100 % it cannot do more.",
+                about="Share of one CPU that each process uses, as a mean of those of a replica. At 100 % they cannot do more: start more of them (web.processes).",
                 limits=((0.7, "yellow"), (0.9, "red")),
             ),
             graph(

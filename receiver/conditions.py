@@ -42,6 +42,8 @@ class Subject(StrEnum):
     """One of those that others show us ends soon, or has ended."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
+    PROCESSES = "processes"
+    """Of several processes of this service one has ended, or does not answer."""
 
 
 class Condition(msgspec.Struct, frozen=True):

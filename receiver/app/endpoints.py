@@ -12,6 +12,7 @@ from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
 from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.notify.receipt_state import shown_by
+from receiver.observability.metrics.integrations import Integrations
 from receiver.people.actor import People
 from receiver.runbooks.feedback import RunbookFeedback
 from receiver.runbooks.history import RunbookHistory
@@ -133,7 +134,7 @@ def _api(service: "Service", dead_letters: DeadLetterStore) -> ApiEndpoint:
 
 def _integrations(service: "Service") -> IntegrationEndpoint:
     return IntegrationEndpoint(
-        service.metrics.integrations,
+        partial(_integrations_of_all, service),
         service.clock,
         service.notifiers,
         service.notifier_health.present,
@@ -142,6 +143,12 @@ def _integrations(service: "Service") -> IntegrationEndpoint:
             "enrichment": lambda: service.enrichment.shown(),  # noqa: PLW0108 - a reload replaces it
         },
     )
+
+
+async def _integrations_of_all(service: "Service") -> Integrations:
+    whole = await service.part.whole(service.metrics.figures)
+    found = service.metrics.integrations
+    return found if whole is None else found.whole(whole)
 
 
 def _console(service: "Service") -> ConsoleEndpoint:
@@ -173,5 +180,8 @@ def _status(service: "Service") -> StatusEndpoint:
             service.watch.components,
             lambda: service.notifier_health.states(service.notifiers),
             service.watch.look,
+            service.part.number,
+            service.part.others,
+            service.part.whole,
         ),
     )

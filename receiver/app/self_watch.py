@@ -26,6 +26,7 @@ class SelfWatch:
         """Set the gauges of what this process holds."""
         service = self._service
         service.load.measure(service.metrics)
+        service.metrics.set_processes(service.part.state.running, service.part.state.wanted)
         pool = service.redis.connection_pool
         # redis-py has no public word for it.
         service.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
@@ -43,6 +44,7 @@ class SelfWatch:
         """Bring up to date what nobody reports by himself."""
         service = self._service
         self.report_notifiers()
+        service.conditions.report(Subject.PROCESSES, service.part.state.words)
         service.conditions.report(Subject.CREDENTIALS, service.access.ending())
         await service.unreached.look()
         service.metrics.set_damaged(await service.damaged.look())

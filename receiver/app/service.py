@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from receiver.app.life import Life
 from receiver.app.load import Load
 from receiver.app.notifiers import build_notifiers
 from receiver.app.pagerduty import PagerDuty
+from receiver.app.processes.part import Part
 from receiver.app.reload import Read, Reload
 from receiver.app.retired import Retired
 from receiver.app.routes import (
@@ -87,22 +89,30 @@ log = logging.getLogger("app")
 
 VERSION = version("llm-incident-manager")
 REPAIRS_EVERY_S = 15.0
+LEAVE_S = 5.0
+"""How long senders have to hear, with an answer, that their connection ends."""
 
 
 class Service:
     """The whole service: ``start`` returns when it answers, ``stop`` when nothing is left open."""
 
     def __init__(
-        self, settings: Settings, clock: Clock | None = None, read: Read | None = None
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        read: Read | None = None,
+        part: Part | None = None,
     ) -> None:
         """``clock``: another source of time, for tests that move it.
 
-        ``read``: how the settings are read again, None for never.
+        ``read``: how the settings are read again, None for never. ``part``: what this process is
+        of the service, None for all of it.
         """
+        self.part = part or Part()
         self.settings = settings
         self.clock = clock or Clock()
         self.conditions = Conditions(self.clock.now)
-        self.reload = Reload(
+        self.reload_here = Reload(
             read, lambda: self.settings, partial(exchange, self), self._reloaded
         ).reload
         self.retired = Retired()
@@ -130,7 +140,7 @@ class Service:
         self.tracing = build_tracing(settings.tracing)
         if self.tracing is not None:
             self.life.on_stop("tracing", self.tracing.stop)
-        url = settings.redis.url
+        url = settings.redis.url or self.part.redis_url
         if not url:
             # Imported only when used: it needs Unix (flock), an external server does not.
             from receiver.store.embedded.server import EmbeddedValkey  # noqa: PLC0415
@@ -139,9 +149,8 @@ class Service:
             self.embedded = EmbeddedValkey(Path(storage.path) / "valkey", storage.max_memory)
             self.life.on_stop("the embedded server", self.embedded.stop)
             await self.embedded.start()
-            watches = (self.embedded.watch(), self._tell_of_repairs(self.embedded))
-            tasks = [asyncio.create_task(watch) for watch in watches]
-            self.life.on_stop("the embedded server's watch", lambda: end(tasks))
+            watch = asyncio.create_task(self.embedded.watch())
+            self.life.on_stop("the embedded server's watch", lambda: end([watch]))
             url = self.embedded.url
         self.redis = connect(url)
         self.life.on_stop("redis", partial(self.redis.aclose, close_connection_pool=True))
@@ -165,6 +174,8 @@ class Service:
         self.pagerduty.start()
         self.life.beside(self.timekeeper.run())
         self.life.beside(self.load.watch())
+        if not settings.redis.url:
+            self.life.beside(self._tell_of_repairs())
         self.life.beside(self.unreached.run())
         self.life.beside(self.server_watch.run())
         self.life.beside(self.damaged.run())
@@ -175,10 +186,13 @@ class Service:
         if self.slack_socket is not None:
             self.slack_socket.start()
 
-    async def _tell_of_repairs(self, embedded: "EmbeddedValkey") -> None:
+    async def _tell_of_repairs(self) -> None:
         """Say what the embedded server's start mended, until somebody has read it."""
+        from receiver.store.embedded.self_repair import told  # noqa: PLC0415 - as above
+
+        data = Path(self.settings.storage.path) / "valkey"
         while True:
-            self.conditions.report(Subject.REPAIRED, embedded.repaired(self.clock.now()))
+            self.conditions.report(Subject.REPAIRED, told(data, self.clock.now()))
             await asyncio.sleep(REPAIRS_EVERY_S)
 
     def hold(self, settings: Settings) -> None:
@@ -190,6 +204,10 @@ class Service:
         )
         self.load.admission.looks_urgent = label_finder(self.assignment.urgent_labels())
         self.settings = settings
+
+    async def reload(self, by: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Have all processes read the configuration anew; ConfigError."""
+        return await self.part.reload(self.reload_here, by)
 
     def _reloaded(self, worked: bool) -> None:  # noqa: FBT001 - the outcome is all there is
         self.metrics.set_reloaded(successful=worked, now=self.clock.now())
@@ -381,7 +399,7 @@ class Service:
             self.conditions,
             self.put_off,
             self.heartbeats.expect,
-            alone=self.embedded is not None,
+            alone=self.embedded is not None and self.part.alone,
         )
 
     def _build_pages(self) -> None:
@@ -404,20 +422,22 @@ class Service:
     async def _listen(self) -> None:
         settings = self.settings
         api = build_application(settings, self.endpoints, self.metrics, self.tracing)
-        address = settings.web.listen_address
-        self.api_port = await self._listening.open(api, address, self._connections("api"))
+        sockets = await self.part.sockets("api", settings.web.listen_address)
+        self.api_port = await self._listening.open(api, sockets, self._connections("api"))
         if settings.observability.prometheus_enabled:
             metrics = build_metrics_application(settings, self.endpoints, self.status)
             address = settings.web.metrics_address
             if not is_loopback(address) and settings.web.metrics_token is None:
                 log.warning("/metrics at %s is open to all: set web.metrics_token", address)
             connections = self._connections("metrics")
-            self.metrics_port = await self._listening.open(metrics, address, connections)
+            sockets = await self.part.sockets("metrics", address)
+            self.metrics_port = await self._listening.open(metrics, sockets, connections)
         if settings.status_page.listen_address and self.status_page.enabled:
             status = build_status_application(self.endpoints, self.status_page, self.metrics)
             address = settings.status_page.listen_address
             connections = self._connections("status")
-            self.status_port = await self._listening.open(status, address, connections)
+            sockets = await self.part.sockets("status", address)
+            self.status_port = await self._listening.open(status, sockets, connections)
 
     def _connections(self, port: str) -> Connections:
         return self.load.connections(port, lambda: self.metrics.connection_refused(port))
@@ -426,12 +446,17 @@ class Service:
         """Be unready from now on, and serve all the same until ``stop``."""
         self.status.stopping = True
 
+    async def leave(self) -> None:
+        """Leave the ports to the other processes, before ``stop``."""
+        await self._listening.leave(LEAVE_S)
+
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
         await self.life.stop()
 
     def _stop_parts(self) -> None:
         """Have the parts stopped, from what comes in to what everything else needs."""
+        self.life.on_stop("the other processes", lambda: self.part.leave(self.metrics.figures))
         self.life.on_stop("health", self.health.stop)
         self.life.on_stop("work beside", self.life.end_work)
         for name in reversed(list(self.notifiers)):

@@ -13,6 +13,9 @@ import click
 
 from receiver.aio.off_the_loop import give_way_soon
 from receiver.app.memory import collect_seldom, keep_little, spare_what_is_there
+from receiver.app.processes.answers import answer_parent
+from receiver.app.processes.part import Part, part_of_environment
+from receiver.app.processes.run import run_parent
 from receiver.app.reload import Read
 from receiver.app.service import VERSION, Service
 from receiver.cli.client import DEFAULT_URL
@@ -40,9 +43,12 @@ from routing.duration import format_duration
 @click.option(
     "--web.route-prefix", "route_prefix", help="Path before every route [default: that of the URL]."
 )
+@click.option(
+    "--processes", type=int, help="How many processes serve (web.processes) [default: 1]."
+)
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), help="How much is logged.")
 @click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]))
-def serve(config_file: Path | None, **flags: str | None) -> None:
+def serve(config_file: Path | None, processes: int | None, **flags: str | None) -> None:
     """Receive alerts, page people, keep the clocks."""
     given = {
         "storage.path": flags["storage_path"],
@@ -51,6 +57,7 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         "web.route_prefix": flags["route_prefix"],
         "log.level": flags["log_level"],
         "log.format": flags["log_format"],
+        "web.processes": None if processes is None else str(processes),
     }
     file = chosen_file(config_file)
 
@@ -59,32 +66,49 @@ def serve(config_file: Path | None, **flags: str | None) -> None:
         redact([*secret_values(found.settings), *proxy_secrets()])
         return found
 
+    part = part_of_environment()
     try:
         loaded = reread()
     except IncidentManagerError as error:
         # A person at a terminal is told anyway.
-        if not sys.stderr.isatty():
+        if part.alone and not sys.stderr.isatty():
             setup_logging("info", "auto")
             note_bad_configuration(str(error))
-        raise click.ClickException(str(error)) from None
+        raise _ended(part, error) from None
     settings = loaded.settings
-    setup_logging(settings.log.level, settings.log.format)
-    note_start(VERSION, str(file))
-    note_doubts(loaded.warnings)
+    many = settings.web.processes > 1
+    name = ("parent" if part.alone else str(part.number)) if many else ""
+    setup_logging(settings.log.level, settings.log.format, process=name)
+    if part.alone:
+        note_start(VERSION, str(file))
+        note_doubts(loaded.warnings)
+    try:
+        if many and part.alone:
+            asyncio.run(run_parent(settings))
+        else:
+            _run(settings, reread, part)
+    except ConfigError as error:
+        if part.alone and not sys.stderr.isatty():
+            note_bad_configuration(str(error))
+        raise _ended(part, error) from None
+    except IncidentManagerError as error:
+        raise _ended(part, error) from None
+    if part.alone:
+        note_stop()
+
+
+def _ended(part: Part, error: IncidentManagerError) -> Exception:
+    """Return what ends the process; of several the parent says why, once."""
+    return click.exceptions.Exit(1) if part.fail(str(error)) else click.ClickException(str(error))
+
+
+def _run(settings: Settings, reread: Read, part: Part) -> None:
     prepare()
     collect_seldom()
     give_way_soon()
     keep_little()
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, reread))
-    except ConfigError as error:
-        if not sys.stderr.isatty():
-            note_bad_configuration(str(error))
-        raise click.ClickException(str(error)) from None
-    except IncidentManagerError as error:
-        raise click.ClickException(str(error)) from None
-    note_stop()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, reread, part))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -97,8 +121,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _serve(settings: Settings, reread: Read) -> None:
-    stop, hurry = asyncio.Event(), asyncio.Event()
+async def _serve(settings: Settings, reread: Read, part: Part) -> None:
+    stop, hurry, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
@@ -109,25 +133,36 @@ async def _serve(settings: Settings, reread: Read) -> None:
     def terminated() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    service = Service(settings, read=reread)
+    def replaced() -> None:
+        leave.set()
+        interrupted()
+
+    service = Service(settings, read=reread, part=part)
     reloads = Hangups(service.reload)
     handlers = {"SIGINT": interrupted, "SIGTERM": terminated, "SIGHUP": reloads.hang_up}
     for name, handler in handlers.items():
         # Windows has no SIGHUP, and handles none on a loop.
         with contextlib.suppress(NotImplementedError, AttributeError):
             loop.add_signal_handler(getattr(signal, name), handler)
+    answer_parent(service, lambda now: interrupted() if now else stop.set(), replaced)
     await service.start()
     spare_what_is_there()
     try:
         reloads.begin()
-        click.echo(_welcome(service), err=True)
+        if part.alone:
+            click.echo(_welcome(service), err=True)
+        part.say("ready", _welcome(service))
         await stop.wait()
         reloads.end()
+        if leave.is_set():
+            await service.leave()
         await _retire(service, hurry)
-        click.echo("Stopping: finishing what is under way ...", err=True)
+        if part.alone:
+            click.echo("Stopping: finishing what is under way ...", err=True)
     finally:
         await service.stop()
-    click.echo("Stopped. Nothing was lost; start it again whenever you like.", err=True)
+    if part.alone:
+        click.echo("Stopped. Nothing was lost; start it again whenever you like.", err=True)
 
 
 async def _retire(service: Service, hurry: asyncio.Event) -> None:
@@ -135,9 +170,10 @@ async def _retire(service: Service, hurry: asyncio.Event) -> None:
     service.retire()
     delay = service.settings.web.shutdown_delay
     if delay and not hurry.is_set():
-        click.echo(
-            f"Not ready any more; serving for another {format_duration(delay)} ...", err=True
-        )
+        if service.part.alone:
+            click.echo(
+                f"Not ready any more; serving for another {format_duration(delay)} ...", err=True
+            )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurry.wait(), delay / 1000)
 
@@ -147,7 +183,7 @@ def _welcome(service: Service) -> str:
     base = f"http://localhost:{service.api_port}{web.served_under[0]}"
     usual = base == DEFAULT_URL.replace("127.0.0.1", "localhost")
     where = "" if usual else f" --url {base}"
-    command = Path(sys.argv[0])
+    command = Path(service.part.program)
     shown = command if not command.is_absolute() else _short(command)
     kinds = {config.type for config in service.settings.notifiers.values()}
     names = ", ".join(service.settings.notifiers)
@@ -167,6 +203,8 @@ def _welcome(service: Service) -> str:
     durability = service.server_watch.durability
     if durability.problem:
         lines.append(f"  store      WARNING: {durability.problem}")
+    if web.processes > 1:
+        lines.append(f"  processes  {web.processes}")
     lines.append(f"  notifiers  {names}")
     if kinds == {"log"}:
         lines.append(

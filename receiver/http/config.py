@@ -132,6 +132,7 @@ class WebConfig(Section):
 
     ``external_url``: None for the listen address; ``route_prefix``: "" for the path of it.
     ``shutdown_delay`` (ms): after SIGTERM it is not ready, and serves for so long all the same.
+    ``processes``: how many serve on these ports; more than one have a parent.
     """
 
     listen_address: Address = "127.0.0.1:8080"
@@ -144,6 +145,7 @@ class WebConfig(Section):
     login: LoginConfig = LoginConfig()
     metrics_token: OptionalSecret = None
     shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
+    processes: int = Field(default=1, ge=1, le=64)
 
     @property
     def logs_in(self) -> bool:

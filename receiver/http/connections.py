@@ -78,6 +78,8 @@ class Connections:
         self._open: dict[_Connection, None] = {}
         """Who asked least recently first."""
         self._of: dict[str, dict[_Connection, None]] = {}
+        self.leaving = False
+        """True: each connection ends with its next answer, which says so."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -142,6 +144,8 @@ class Connections:
         self.heard(one, request)
         try:
             response = await self._admitted(one.claimed(), request, handler)
+            if self.leaving:
+                response.force_close()
             if not request.content.is_eof():
                 self.heard(one, None)  # it may make room for others from now on
                 await _leave_unread(request, response)

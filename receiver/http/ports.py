@@ -1,6 +1,7 @@
 """The ports that are listened on."""
 
 import asyncio
+import socket
 
 from aiohttp import web
 
@@ -14,31 +15,83 @@ BACKLOG = 1_024
 not dropped unseen by the system. Linux takes no more than ``net.core.somaxconn``."""
 
 
+def bind(address: str) -> list[socket.socket]:
+    """Return sockets that listen on ``host:port``; ConfigError when it is not to be had.
+
+    One for each address that the host has. They are not inherited by other programs.
+    """
+    host, port = split_address(address)
+    flags = socket.AI_PASSIVE
+    opened: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)
+        for family, where in dict.fromkeys((one[0], one[4]) for one in found):
+            # Asked for any port, all addresses get the same.
+            taken = opened[0].getsockname()[1] if opened else port
+            opened.append(_bound(family, (where[0], taken, *where[2:])))
+    except OSError as error:
+        for one in opened:
+            one.close()
+        raise ConfigError(
+            f"cannot listen on {address}: {error.strerror or error}; another process may use "
+            "the port: choose others with --web.listen-address and METRICS_PORT"
+        ) from error
+    return opened
+
+
+def _bound(family: int, where: tuple[object, ...]) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setblocking(False)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(where)
+        one.listen(BACKLOG)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
 class Listening:
     """Every open port, with what watches its connections."""
 
     def __init__(self) -> None:
         self._runners: list[web.AppRunner] = []
+        self._connections: list[Connections] = []
         self._watches: list[asyncio.Task[None]] = []
 
     async def open(
-        self, application: web.Application, address: str, connections: Connections
+        self,
+        application: web.Application,
+        sockets: list[socket.socket],
+        connections: Connections,
     ) -> int:
-        """Listen on ``host:port`` and return the port; ConfigError when it is not to be had."""
-        host, port = split_address(address)
+        """Serve what comes to sockets that listen (see ``bind``), and return their port."""
         runner = connections.runner(application)
         await runner.setup()
         self._watches.append(asyncio.create_task(connections.watch()))
         self._runners.append(runner)
-        site = web.TCPSite(runner, host or None, port, backlog=BACKLOG, reuse_address=True)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {address}: {error.strerror or error}; another process may use "
-                "the port: choose others with --web.listen-address and METRICS_PORT"
-            ) from error
-        return int(runner.addresses[0][1])
+        self._connections.append(connections)
+        for one in sockets:
+            await web.SockSite(runner, one, backlog=BACKLOG).start()
+        return int(sockets[0].getsockname()[1])
+
+    async def leave(self, within: float) -> None:
+        """Accept nothing more, and let connections end with their next answer, or ``within`` s.
+
+        Only where others accept from the same sockets: what waits in them is theirs.
+        """
+        for runner in self._runners:
+            for site in list(runner.sites):
+                await site.stop()
+        for one in self._connections:
+            one.leaving = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        while any(map(len, self._connections)) and loop.time() < until:  # noqa: ASYNC110 - few ask
+            await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Accept nothing more; what is under way is answered."""

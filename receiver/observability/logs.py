@@ -31,12 +31,16 @@ FIXED = (
     "correlation_id",
     "trace_id",
     "span_id",
+    "process",
     "duration_ms",
     "status",
     "exception",
     "stack",
 )
-"""The fields of a line, in their order; those from ``trace_id`` on only where there is one."""
+"""The fields of a line, in their order; those from ``trace_id`` on only where there is one.
+
+``process``: which of several of the service, from 1, or ``parent``.
+"""
 
 AUDIT = "audit"
 """Name of the logger for what people did, and of the class of its lines."""
@@ -139,6 +143,10 @@ class JsonFormatter(logging.Formatter):
     Fields as in ``FIXED``, then those the caller gave as ``extra``, in that order.
     """
 
+    def __init__(self, process: str = "") -> None:
+        super().__init__()
+        self._process = {"process": process} if process else {}
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the line. Never raises, whatever the record holds."""
         line: dict[str, Any] = {
@@ -149,6 +157,7 @@ class JsonFormatter(logging.Formatter):
             "message": hide(_message(record)),
             "correlation_id": _correlation(record),
             **_trace_ids(record),
+            **self._process,
         }
         for name in ("duration_ms", "status"):
             value = getattr(record, name, None)
@@ -174,9 +183,10 @@ class ConsoleFormatter(logging.Formatter):
     A traceback follows on indented lines, which no record begins with.
     """
 
-    def __init__(self, *, colour: bool = False) -> None:
+    def __init__(self, *, colour: bool = False, process: str = "") -> None:
         super().__init__()
         self._colour = colour
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or lines when there is a traceback. Never raises."""
@@ -191,6 +201,7 @@ class ConsoleFormatter(logging.Formatter):
             **_extras(record),
             "correlation_id": _correlation(record),
             "trace_id": _trace_ids(record).get("trace_id"),
+            "process": self._process,
         }
         pairs = "".join(
             f"  {key}={_pair(value)}" for key, value in fields.items() if value not in (None, "")
@@ -217,11 +228,17 @@ def _is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def setup_logging(level: str, format: str, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+def setup_logging(
+    level: str,
+    format: str,  # noqa: A002 - the setting's name
+    stream: TextIO | None = None,
+    process: str = "",
+) -> None:
     """Send the root logger to ``stream`` (default: standard error), in place of earlier set-ups.
 
     ``level``: one of ``LEVELS``; ``format``: one of ``FORMATS``, where ``auto`` is the console form
     on a terminal and JSON elsewhere. Colour only on a terminal, and not when NO_COLOR is set.
+    ``process``: which of several of the service writes, "" where there is one.
     Raises ValueError, naming what is allowed.
     """
     if level not in LEVELS:
@@ -230,12 +247,13 @@ def setup_logging(level: str, format: str, stream: TextIO | None = None) -> None
         raise ValueError(f"log format {format!r} is not one of {', '.join(FORMATS)}")
     stream = stream if stream is not None else sys.stderr
     terminal = _is_terminal(stream)
+    colour = terminal and not os.environ.get("NO_COLOR")
     handler = logging.StreamHandler(stream)
     handler.set_name(_OUR_HANDLER)
     if format == "console" or (format == "auto" and terminal):
-        handler.setFormatter(ConsoleFormatter(colour=terminal and not os.environ.get("NO_COLOR")))
+        handler.setFormatter(ConsoleFormatter(colour=colour, process=process))
     else:
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(JsonFormatter(process))
     root = logging.getLogger()
     for known in [known for known in root.handlers if known.get_name() == _OUR_HANDLER]:
         root.removeHandler(known)

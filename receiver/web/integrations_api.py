@@ -1,6 +1,6 @@
 """How the integrations, the caches and the circuit breakers do, as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -20,13 +20,16 @@ class IntegrationEndpoint:
 
     def __init__(
         self,
-        integrations: Integrations,
+        integrations: Callable[[], Awaitable[Integrations]],
         clock: Clock,
         notifiers: Mapping[str, Notifier],
         notifier_health: Callable[[], Mapping[str, Outage]],
         caches: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
-        """``outages()`` are the notifiers that only fail; ``caches`` tell how full each is."""
+        """``integrations()``: of all processes; ``notifier_health()``: notifiers that only fail.
+
+        ``caches`` tell how full each is.
+        """
         self._caches = caches
         self._integrations = integrations
         self._clock = clock
@@ -37,16 +40,18 @@ class IntegrationEndpoint:
     async def all(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations: the figures of every integration."""
         check_parameters(request)
-        return web.json_response({"integrations": self._integrations.shown()})
+        integrations = await self._integrations()
+        return web.json_response({"integrations": integrations.shown()})
 
     @serves("GET", "/v1/metrics/integrations/{name}", Who.VIEWER)
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations/{name}: the figures of one."""
         check_parameters(request)
         name = request.match_info["name"]
-        found = self._integrations.get(name)
+        integrations = await self._integrations()
+        found = integrations.get(name)
         if found is None:
-            known = ", ".join(one["integration"] for one in self._integrations.shown())
+            known = ", ".join(one["integration"] for one in integrations.shown())
             text = f"there is no integration {name!r} (available: {known})"
             return web.json_response({"error": text, "place": "name"}, status=404)
         return web.json_response(found.shown())

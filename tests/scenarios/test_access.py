@@ -18,6 +18,7 @@ from receiver.app.routes import (
     build_status_application,
 )
 from receiver.http.routes import API, METRICS, STATUS, Who
+from receiver.observability.metrics.whole import Figures
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
@@ -377,10 +378,10 @@ async def test_a_page_of_metrics_is_made_once_for_many(guarded: App) -> None:
     made = 0
     render = guarded.service.metrics.render
 
-    def counted(accept: str = "") -> tuple[bytes, str]:
+    def counted(accept: str = "", whole: Figures | None = None) -> tuple[bytes, str]:
         nonlocal made
         made += 1
-        return render(accept)
+        return render(accept, whole)
 
     guarded.service.metrics.render = counted  # type: ignore[method-assign]
     url = f"http://127.0.0.1:{guarded.service.metrics_port}/metrics"

@@ -1,6 +1,14 @@
 """The metrics of enrichment, and of the language model where one is configured."""
 
-from receiver.observability.metrics.family import Closed, Family, counter, every, gauge, histogram
+from receiver.observability.metrics.family import (
+    Across,
+    Closed,
+    Family,
+    counter,
+    every,
+    gauge,
+    histogram,
+)
 from receiver.observability.metrics.response import Configured
 
 ENRICHERS = ("runbook", "prometheus", "changes", "similar", "on_call", "summary")
@@ -29,6 +37,7 @@ def enrichment_families(config: Configured) -> tuple[Family, ...]:
         gauge(
             "incident_manager_enrichment_cache_hit_rate",
             "Share of questions that the cache answered since the start",
+            across=Across.MEAN,
         ),
         counter(
             "llm_requests_total",

@@ -105,6 +105,12 @@ class Gauges:
         for key in list(family):
             family[key](key[0] == level)
 
+    def set_processes(self, running: int, wanted: int) -> None:
+        """Set how many processes of the service answer on its ports, of how many."""
+        family = self._families["incident_manager_processes"]
+        family[("running",)](running)
+        family[("wanted",)](wanted)
+
     def set_loop_lag(self, seconds: float) -> None:
         """Set how long the event loop was held at most within the last minute."""
         self._families["incident_manager_event_loop_lag_seconds"][()](seconds)

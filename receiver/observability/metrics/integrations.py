@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from receiver.observability.metrics.family import Closed, Family, Key, Kind
+from receiver.observability.metrics.family import Across, Closed, Family, Key, Kind
 from receiver.observability.metrics.numbers import Numbers, spread_numbers
 from receiver.observability.metrics.text import OwnCollector
+from receiver.observability.metrics.whole import Figures, Table
 
 BUCKETS_MS = (5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0)
 
@@ -98,6 +99,34 @@ class Integrations(OwnCollector):
         """Return the figures of all, in the order they are configured."""
         return [found.shown() for found in self._known.values()]
 
+    def figures(self) -> dict[str, Table]:
+        """Return what they are made of: shares and quantiles of several processes are no sum."""
+        counted: dict[Key, Numbers] = {
+            (one.name,): _taken(one, _raw) for one in self._known.values()
+        }
+        last: dict[Key, Numbers] = {
+            (one.name,): (float(one.last_at),) for one in self._known.values()
+        }
+        return {
+            _COUNTED: Table(Across.SUM, rises=True, series=counted),
+            _LAST: Table(Across.MAX, rises=False, series=last),
+        }
+
+    def whole(self, figures: Figures) -> "Integrations":
+        """Return those of all processes."""
+        found = Integrations(self._known)
+        counted, last = (figures.tables[name].series for name in (_COUNTED, _LAST))
+        for name, one in found._known.items():
+            successful, failed, one.total_ms, *counts = counted[name,]
+            one.successful, one.failed = int(successful), int(failed)
+            one.counts = [int(count) for count in counts]
+            one.last_at = int(last[name,][0])
+        return found
+
+    def of_all(self, whole: Figures) -> Iterator[tuple[Family, Mapping[Key, Numbers]]]:
+        """Yield the metric families of all processes."""
+        return self.whole(whole).families()
+
     def families(self) -> Iterator[tuple[Family, Mapping[Key, Numbers]]]:
         """Yield the metric families."""
         for family, (*_, numbers) in zip(_FAMILIES, _FIGURES, strict=True):
@@ -107,6 +136,13 @@ class Integrations(OwnCollector):
 def _taken(one: Integration, numbers: Callable[[Integration], Numbers]) -> Numbers:
     with one.lock:
         return numbers(one)
+
+
+_COUNTED, _LAST = "llm_integration", "llm_integration_last"
+
+
+def _raw(one: Integration) -> Numbers:
+    return (float(one.successful), float(one.failed), one.total_ms, *map(float, one.counts))
 
 
 def _spread(one: Integration) -> Numbers:

@@ -16,6 +16,10 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from receiver.observability.metrics.family import Across, Key
+from receiver.observability.metrics.whole import Figures, Table
 
 _PAGE_SIZE = resource.getpagesize()
 
@@ -48,6 +52,42 @@ class Process(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return all of it."""
         return self._found.collect()
+
+    def figures(self) -> dict[str, Table]:
+        """Return what other processes need to show theirs with ours."""
+        tables: dict[str, Table] = {}
+        for metric in self._found.collect():
+            across = _across(metric)
+            for sample in metric.samples:
+                table = tables.setdefault(
+                    sample.name, Table(across, metric.type == "counter", series={})
+                )
+                table.series[_key(sample)] = (float(sample.value),)
+        return tables
+
+    def metrics(self, whole: Figures | None) -> Iterable[Metric]:
+        """Yield all of it, of this process (None) or of all."""
+        for metric in self._found.collect():
+            if whole is not None:
+                metric.samples = [_of_all(sample, whole) for sample in metric.samples]
+            yield metric
+
+
+def _across(metric: Metric) -> Across:
+    """Return how the numbers of several processes become one: what they use is added."""
+    if metric.name == "process_start_time_seconds":
+        return Across.MIN
+    return Across.SAME if metric.type == "info" or metric.name.endswith("_info") else Across.SUM
+
+
+def _key(sample: Sample) -> Key:
+    return tuple(text for pair in sorted(sample.labels.items()) for text in pair)
+
+
+def _of_all(sample: Sample, whole: Figures) -> Sample:
+    table = whole.tables.get(sample.name)
+    numbers = table.series.get(_key(sample)) if table else None
+    return sample if numbers is None else sample._replace(value=numbers[0])
 
 
 def memory_usage() -> float:

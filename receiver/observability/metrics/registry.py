@@ -19,7 +19,8 @@ from receiver.observability.metrics.process import Process
 from receiver.observability.metrics.response_collector import ResponseCollector
 from receiver.observability.metrics.series import Apply, Bound, TimedBy
 from receiver.observability.metrics.service import RESULT_OF, STATUSES, Configured, families
-from receiver.observability.metrics.text import CONTENT_TYPE, page
+from receiver.observability.metrics.text import CONTENT_TYPE, Part, WholeCollector, page
+from receiver.observability.metrics.whole import Figures, Table
 from routing.alert import severity_label
 from routing.config.base import USUAL_SEVERITIES
 from routing.severity import canonical
@@ -95,7 +96,7 @@ class Metrics(Gauges):
         self._gauges: list[Callable[[], None]] = []
         process = Process(version, external_url)
         self.registry.register(process)
-        self._parts = (
+        self._parts: tuple[Part, ...] = (
             self.integrations,
             self.response,
             *(bound.shown for bound in self._families.values()),
@@ -203,21 +204,38 @@ class Metrics(Gauges):
         """
         self._gauges.append(update)
 
-    def render(self, accept: str = "") -> tuple[bytes, str]:
+    def figures(self) -> Figures:
+        """Return what other processes need to show theirs with ours. As slow as a page."""
+        self._update()
+        tables: dict[str, Table] = {}
+        for part in self._parts:
+            tables |= part.figures()
+        return Figures(tables, self.response.data)
+
+    def render(self, accept: str = "", whole: Figures | None = None) -> tuple[bytes, str]:
         """Return the page and its Content-Type for an Accept header, which may be anything.
+
+        ``whole``: the figures of all processes, where there are several.
 
         The type carries a charset: set it as a header, aiohttp's ``content_type`` refuses it. Takes
         some 0.5 ms a thousand lines, so a server calls it in a thread.
         """
+        if whole is None:
+            self._update()
+        if not is_open(accept):
+            return page(self._parts, whole), CONTENT_TYPE
+        encode, content_type = encoder(accept)
+        registry = CollectorRegistry()
+        for part in self._parts:
+            registry.register(WholeCollector(part, whole))
+        return encode(registry), content_type
+
+    def _update(self) -> None:
         for update in self._gauges:
             try:
                 update()
             except Exception:  # noqa: BLE001 - a page without one gauge beats no page
                 _LOG.exception("a gauge could not be set")
-        if not is_open(accept):
-            return page(self._parts), CONTENT_TYPE
-        encode, content_type = encoder(accept)
-        return encode(self.registry), content_type
 
 
 def _exchanged(integration: Integration | None, ok: bool, seconds: float) -> None:  # noqa: FBT001

@@ -9,6 +9,7 @@ from itertools import islice, product
 from typing import NamedTuple
 
 from receiver.observability.metrics.family import (
+    Across,
     Closed,
     Family,
     Key,
@@ -76,6 +77,7 @@ def _incidents() -> tuple[Family, ...]:
             "incidents_active",
             "Number of currently active incidents, the same on every replica: use max(), not sum()",
             {"severity": SEVERITY, "state": Closed(OPEN_STATES), "priority": PRIORITY},
+            across=Across.SAME,
         ),
         counter(
             "incident_reopened_total",

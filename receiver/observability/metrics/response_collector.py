@@ -35,6 +35,11 @@ class ResponseCollector(OwnCollector):
         self._shown: dict[_Place, list[int]] = {}
         self._refreshing = Lock()
 
+    @property
+    def data(self) -> tuple[bytes, ...]:
+        """The id of the data that is shown."""
+        return self._id
+
     def set(self, rows: Rows) -> None:
         """Take what was read from Redis; it is looked at when a page is made."""
         self._rows = rows

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from receiver.observability.metrics.enrichment import enrichment_families
 from receiver.observability.metrics.family import (
     OWN,
+    Across,
     Closed,
     Family,
     Key,
@@ -167,6 +168,7 @@ def _deliveries(config: Configured) -> tuple[Family, ...]:
             f"{OWN}_notifier_up",
             "0 while every attempt of the last minutes failed, as this replica sees it: use min()",
             {"channel": channel},
+            across=Across.MIN,
         ),
         counter(
             f"{OWN}_budget_waits_total",
@@ -222,28 +224,34 @@ def _agenda() -> tuple[Family, ...]:
         gauge(
             f"{OWN}_processing_queue_size",
             "Agenda entries that are due, the same on every replica: use max(), not sum()",
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_agenda_entries",
             "Agenda entries, due or not, the same on every replica: use max(), not sum()",
             {"lane": Closed(tuple(Lane))},
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_agenda_delay_seconds",
             "How long what is due longest has waited, the same on every replica: use max()",
             {"lane": Closed(tuple(Lane))},
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_agenda_put_off_entries",
             "Agenda entries found further ahead than their kind allows; they are due at once",
+            across=Across.MAX,
         ),
         gauge(
             f"{OWN}_clock_offset_seconds",
             "How far a clock is ahead of the service's: Redis's, and this machine's own",
             {"clock": Closed(("redis", "machine"))},
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_clock_behind_seconds",
             "How far the service's clock is behind what Redis and this machine agree on",
+            across=Across.SAME,
         ),
     )

@@ -3,6 +3,7 @@
 from receiver.conditions import Subject
 from receiver.observability.metrics.family import (
     OWN,
+    Across,
     Closed,
     Family,
     counter,
@@ -14,6 +15,7 @@ from receiver.observability.metrics.response import (
 )
 
 REQUEST_LANES = ("intake", "people")
+PROCESS_STATES = ("running", "wanted")
 PORTS = ("api", "metrics", "status")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
@@ -54,34 +56,48 @@ def health(config: Configured) -> tuple[Family, ...]:
             f"{OWN}_runbooks",
             "Runbooks in the catalogue, by system",
             {"system": Closed(config.systems)},
+            across=Across.SAME,
+        ),
+        gauge(
+            f"{OWN}_processes",
+            "Processes that answer on the ports of this service, and how many should",
+            {"state": Closed(PROCESS_STATES)},
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_event_loop_lag_seconds",
             "Longest time within the last minute for which this process did nothing else",
+            across=Across.MAX,
         ),
         gauge(
             f"{OWN}_condition",
             "1 while something is wrong with this replica: see problems in /health",
             {"subject": Closed(tuple(Subject))},
+            across=Across.MAX,
         ),
         gauge(
-            f"{OWN}_redis_up", "1 while a commit like that of a webhook just worked, and will last"
+            f"{OWN}_redis_up",
+            "1 while a commit like that of a webhook just worked, and will last",
+            across=Across.MIN,
         ),
         gauge(
             f"{OWN}_durability",
             "1 for how durable the server is: see durability in /health",
             {"level": Closed(DURABILITY)},
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_disk_bytes",
             "Disk of storage.path, where the embedded server keeps its file",
             {"state": Closed(DISK_STATES)},
             (),
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_damaged_records",
             "What is stored and cannot be read, the same on every replica: use max(), not sum()",
             {"kind": Closed(DAMAGED)},
+            across=Across.SAME,
         ),
     )
 
@@ -94,11 +110,13 @@ def connections(config: Configured) -> tuple[Family, ...]:
             "Connections of a pool: in use, and how many there may be",
             {"pool": Closed((*POOLS, *config.channels)), "state": Closed(POOL_STATES)},
             every(POOLS, POOL_STATES),
+            across=Across.SUM,
         ),
         gauge(
             f"{OWN}_connections",
             "Connections to a port of this process, and how many there may be",
             {"port": Closed(PORTS), "state": Closed(POOL_STATES)},
+            across=Across.SUM,
         ),
         counter(
             f"{OWN}_connections_refused_total",
@@ -109,6 +127,7 @@ def connections(config: Configured) -> tuple[Family, ...]:
             f"{OWN}_requests_in_flight",
             "Requests being answered, by what they are for",
             {"lane": Closed(REQUEST_LANES)},
+            across=Across.SUM,
         ),
         counter(
             f"{OWN}_requests_refused_total",
@@ -118,12 +137,14 @@ def connections(config: Configured) -> tuple[Family, ...]:
         gauge(
             f"{OWN}_listen_overflows",
             "Connections the system dropped before a program accepted them, of all on this machine",
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_circuit_breaker_open",
             "1 while the circuit breaker of an integration that is told is open or half open",
             {"channel": Closed(config.channels)},
             (),
+            across=Across.MAX,
         ),
     )
 
@@ -131,24 +152,33 @@ def connections(config: Configured) -> tuple[Family, ...]:
 def resources() -> tuple[Family, ...]:
     """Return the families of caches and of the store's memory."""
     return (
-        gauge(f"{OWN}_cache_entries", "Entries that a cache holds", {"cache": Closed(CACHES)}),
+        gauge(
+            f"{OWN}_cache_entries",
+            "Entries that a cache holds",
+            {"cache": Closed(CACHES)},
+            across=Across.SUM,
+        ),
         gauge(
             f"{OWN}_cache_size_bytes",
             "How large a cache is, of its entries alone",
             {"cache": Closed(CACHES)},
+            across=Across.SUM,
         ),
         gauge(
             f"{OWN}_cache_hit_rate",
             "Share of look-ups that a cache answered since the start",
             {"cache": Closed(CACHES)},
+            across=Across.MEAN,
         ),
         gauge(
             f"{OWN}_storage_used_bytes",
             "Memory that Redis uses, the same on every replica: use max(), not sum()",
+            across=Across.SAME,
         ),
         gauge(
             f"{OWN}_storage_max_bytes",
             "maxmemory of Redis, 0 for none, the same on every replica: use max(), not sum()",
+            across=Across.SAME,
         ),
     )
 
@@ -169,13 +199,16 @@ def events() -> tuple[Family, ...]:
         gauge(
             f"{OWN}_heartbeat_sent_timestamp_seconds",
             "When a heartbeat last went out, in seconds since the epoch",
+            across=Across.MAX,
         ),
         gauge(
             f"{OWN}_config_last_reload_successful",
             "1 if the last attempt to load the configuration succeeded",
+            across=Across.MIN,
         ),
         gauge(
             f"{OWN}_config_last_reload_success_timestamp_seconds",
             "When the configuration was last loaded, in seconds since the epoch",
+            across=Across.MAX,
         ),
     )

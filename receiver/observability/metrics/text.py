@@ -6,6 +6,7 @@ are put together once and kept, and a page only fills in those numbers that are 
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -19,6 +20,7 @@ from prometheus_client.utils import floatToGoString
 
 from receiver.observability.metrics.family import Family, Key
 from receiver.observability.metrics.numbers import Numbers
+from receiver.observability.metrics.whole import Figures, Table
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 PLAIN_BELOW = 1e6
@@ -35,14 +37,31 @@ class OwnCollector(Collector):
     def families(self) -> Iterable[tuple[Family, Mapping[Key, Numbers]]]:
         """Return every family with its series; their keys are of closed lists."""
 
+    def figures(self) -> dict[str, Table]:
+        """Return what other processes need to show theirs with ours."""
+        return {
+            family.name: Table(family.across, family.rises, dict(series))
+            for family, series in self.families()
+        }
+
+    def of_all(self, whole: Figures) -> Iterable[tuple[Family, Mapping[Key, Numbers]]]:
+        """Return every family with its series of all processes."""
+        for family, own in self.families():
+            table = whole.tables.get(family.name)
+            yield family, own if table is None else table.series
+
     def collect(self) -> Iterator[Metric]:
         """Yield every family as the library knows it."""
-        for family, series in self.families():
+        return self.metrics(None)
+
+    def metrics(self, whole: Figures | None) -> Iterator[Metric]:
+        """Yield every family as the library knows it, of this process (None) or of all."""
+        for family, series in self.families() if whole is None else self.of_all(whole):
             yield _metric(family, series)
 
-    def text(self) -> Iterator[str]:
-        """Yield every family as it is written."""
-        for family, series in self.families():
+    def text(self, whole: Figures | None) -> Iterator[str]:
+        """Yield every family as it is written, of this process (None) or of all."""
+        for family, series in self.families() if whole is None else self.of_all(whole):
             yield _head(family)
             for key, numbers in series.items():
                 place = (family.name, key)
@@ -53,10 +72,34 @@ class OwnCollector(Collector):
                 yield text
 
 
-def page(parts: Iterable[Collector]) -> bytes:
+class WholeCollector(Collector):
+    """What the library is asked for where several processes are shown as one."""
+
+    def __init__(self, part: "Part", whole: Figures | None) -> None:
+        self._part = part
+        self._whole = whole
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family of the part."""
+        return iter(self._part.metrics(self._whole))
+
+
+class Part(Protocol):
+    """A part of the page: a collector that also tells what it shows, and shows that of all."""
+
+    def figures(self) -> dict[str, Table]:
+        """Return what other processes need to show theirs with ours."""
+
+    def metrics(self, whole: Figures | None) -> Iterable[Metric]:
+        """Yield every family, of this process (None) or of all."""
+
+
+def page(parts: Iterable[Part], whole: Figures | None = None) -> bytes:
     """Return the page. Takes some 0.5 ms a thousand lines: not for the event loop."""
     return b"".join(
-        "".join(part.text()).encode() if isinstance(part, OwnCollector) else generate_latest(part)
+        "".join(part.text(whole)).encode()
+        if isinstance(part, OwnCollector)
+        else generate_latest(WholeCollector(part, whole))
         for part in parts
     )
 

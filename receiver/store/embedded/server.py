@@ -56,7 +56,7 @@ from receiver.store.embedded.control import (
 from receiver.store.embedded.file_lock import FileLock
 from receiver.store.embedded.process import last_words, put_long_log_aside, spawn_server
 from receiver.store.embedded.refusals import in_use, refuse_stranger
-from receiver.store.embedded.self_repair import mend_unasked, told
+from receiver.store.embedded.self_repair import mend_unasked
 
 # All in seconds of the monotonic clock.
 ANSWER_WITHIN = 10.0  # silence of a server that holds the data; loading is not silence
@@ -99,13 +99,6 @@ class EmbeddedValkey:
     def url(self) -> str:
         """URL for redis-py, ``unix:///path``."""
         return f"unix://{quote(self.socket_path)}"
-
-    def repaired(self, now: int) -> str:
-        """Return what a start cut off by itself within a day before ``now`` (ms), "" for nothing.
-
-        ``self_repair.acknowledge`` ends it sooner.
-        """
-        return told(self.data_dir, now)
 
     async def start(self) -> None:
         """Return when a server on our data is loaded and answers; does nothing if one does.

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from receiver.observability.metrics.family import (
+    Across,
     Closed,
     Family,
     counter,
@@ -57,7 +58,11 @@ def _histogram(name: str, text: str, labels: Any, first: Any = None) -> Family:
     return histogram(name, text, labels, (1,), first)
 
 
-@pytest.mark.parametrize("make", [counter, gauge, _histogram])
+def _gauge(name: str, text: str, labels: Any, first: Any = None) -> Family:
+    return gauge(name, text, labels, first, across=Across.MAX)
+
+
+@pytest.mark.parametrize("make", [counter, _gauge, _histogram])
 @pytest.mark.parametrize(
     ("more", "first"),
     [
@@ -76,7 +81,7 @@ def test_the_first_series_are_all_unless_some_are_named(
 
 
 def test_a_metric_without_labels_has_its_one_series_at_once() -> None:
-    made, registry = bound(gauge("depth", "How deep"))
+    made, registry = bound(gauge("depth", "How deep", across=Across.MAX))
     assert samples(registry, "depth") == {(): 0.0}
     made.of({})(7)
     made[()](3)

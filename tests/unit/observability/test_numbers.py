@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from receiver.observability.metrics.family import Closed, counter, gauge, histogram
+from receiver.observability.metrics.family import Across, Closed, counter, gauge, histogram
 from receiver.observability.metrics.numbers import Count, Level, Spread, Timed, sound
 from receiver.observability.metrics.series import Bound, TimedBy
 from tests.unit.observability.test_metric_series import samples
@@ -86,7 +86,7 @@ def test_what_is_counted_and_timed_together_is_in_both_metrics() -> None:
 def test_a_gauge_is_not_counted_with_anything() -> None:
     registry = CollectorRegistry()
     depth, took = (
-        Bound(gauge("depth", "x"), registry),
+        Bound(gauge("depth", "x", across=Across.MAX), registry),
         Bound(histogram("took_seconds", "x", {}, (1,)), registry),
     )
     with pytest.raises(TypeError, match="counted together"):
