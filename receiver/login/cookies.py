@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from receiver.proxies import is_this_machine
+
 
 class Cookies:
     """Sets, reads and takes away cookies."""
@@ -18,6 +20,15 @@ class Cookies:
         self._secure = parts.scheme == "https"
         self._path = "/" if self._secure else f"{parts.path}/"
         self._start = "__Host-" if self._secure else ""
+
+    def are_kept(self, request: web.Request) -> bool:
+        """Return whether a browser that sends a form keeps what it is given.
+
+        By http it keeps nothing that is meant for https, but for this very machine.
+        """
+        scheme, _, host = request.headers.get("Origin", "").partition("://")
+        name = host.rpartition(":")[0] or host
+        return not self._secure or scheme != "http" or is_this_machine(name)
 
     def read(self, request: web.Request, name: str) -> str:
         """Return what a cookie holds, "" for none."""

@@ -114,6 +114,14 @@ def _has(kind: str) -> Callable[[Settings], bool]:
     return lambda settings: any(config.type == kind for config in settings.notifiers.values())
 
 
+def _has_passwords(settings: Settings) -> bool:
+    return any(one.password_hash for one in settings.web.credentials)
+
+
+def _has_sessions(settings: Settings) -> bool:
+    return settings.web.login.oidc is not None or _has_passwords(settings)
+
+
 def _hears_slack(settings: Settings) -> bool:
     return bool(settings.slack.app_token or settings.slack.signing_secret)
 
@@ -193,6 +201,14 @@ _ONLY_WITH: tuple[_Setting, ...] = (
         ("web", "metrics_address"),
         lambda settings: settings.observability.prometheus_enabled,
         "observability.prometheus_enabled is false",
+    ),
+    *(
+        _Setting(("web", "login", field), _has_sessions, "nobody logs in by password or oidc")
+        for field in ("session_idle", "session_max")
+    ),
+    *(
+        _Setting(("web", "login", field), _has_passwords, "no entry has a password_hash")
+        for field in ("lock_after", "lock_for")
     ),
     *_of("outgoing_heartbeat", "url", "interval", "method"),
     *_of("enrichment.prometheus", "url", "token", "username", "password", "per_minute"),

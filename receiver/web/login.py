@@ -44,6 +44,7 @@ class LoginEndpoint:
         self._login = login
         self._clock = clock
         self._prefix = login.prefix
+        self._base_url = login.config.base_url
 
     @serves("GET", "/login", Who.OPEN)
     async def show(self, request: web.Request) -> web.Response:
@@ -66,6 +67,10 @@ class LoginEndpoint:
         form = await read_form(request, FORM_MAX)
         leads_to = local_path(form.get("next", ""), self._prefix)
         username = form.get("username", "").strip()[:NAME_MAX]
+        if not self._login.cookies.are_kept(request):
+            # Else one would be led back to an empty form, without a word.
+            words = f"By http your browser would not keep the login: open {self._base_url}"
+            return self._page(leads_to, username, problem=words, status=403)
         try:
             found = await self._login.check_password(request, username, form.get("password", ""))
             if isinstance(found, CredentialConfig):

@@ -194,6 +194,14 @@ async def test_by_https_it_is_of_this_host_alone(tmp_path: Path, fakes: Any) -> 
             assert name.startswith("__Host-incident_manager_")
             assert {"Secure", "HttpOnly", "Path=/"} <= {flag.strip() for flag in flags.split(";")}
             assert "Domain" not in flags
+        direct = Browser(app, {"Host": "10.1.2.3:8080", "Origin": "http://10.1.2.3:8080"})
+        told = await direct.log_in("ann")
+        assert told.status == 403
+        assert "By http your browser would not keep the login: open https://im" in told.text
+        assert not direct.cookies
+        for origin, status in (("http://localhost:1", 303), ("http://[", 403), ("http://", 403)):
+            odd = Browser(app, {"Origin": origin, "Sec-Fetch-Site": "same-origin"})
+            assert (await odd.log_in("ann")).status == status
         # The proxy may strip the path or not.
         assert (await browser.get("/")).status == 200
         assert (await browser.get("/ops/")).status == 200

@@ -124,6 +124,19 @@ def test_a_name_that_people_choose_themselves_is_said(tmp_path: Path) -> None:
         assert len(found) == said, claim
 
 
+def test_limits_of_logins_that_nobody_makes_are_said(tmp_path: Path) -> None:
+    limits = {"session_idle": "1h", "session_max": "1d", "lock_after": 5, "lock_for": "1h"}
+    for login, people, unused in (
+        ({}, [], 4),
+        ({"proxy": PROXY}, [], 4),
+        ({"oidc": OIDC}, [], 2),
+        ({}, [entry("ann")], 0),
+    ):
+        web = {"login": {**limits, **login}, "credentials": [SENDER, *people]}
+        found = [words for words in _read(tmp_path, web) if "has no effect" in words]
+        assert len(found) == unused, found
+
+
 def test_two_hashes_for_a_user_name_are_refused(tmp_path: Path) -> None:
     second = entry("ann", "admin") | {"name": "second"}
     with pytest.raises(ConfigError, match="a second password_hash for the user name ann"):
