@@ -48,7 +48,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found or self.answer is None:
+        if not found or self.answer is None or self.answer.done():
             return
         at = head.lower().find(b"content-length:")
         length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
@@ -121,10 +121,12 @@ async def run_load(
             statuses[await connection.send(request)] += 1
             latencies.append(time.perf_counter() - begun)
 
-    await asyncio.gather(*[work(connection) for connection in idle])
+    try:
+        await asyncio.gather(*[work(connection) for connection in idle])
+    finally:
+        for connection in idle:
+            assert connection.transport is not None
+            connection.transport.close()
     seconds = time.perf_counter() - started
-    for connection in idle:
-        assert connection.transport is not None
-        connection.transport.close()
     latencies.sort()
     return Result(statuses, latencies, seconds)

@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from receiver.aio.background import end
@@ -114,25 +115,26 @@ class Agenda:
 
     async def _run(self, shard: int, lane: Lane, wake: asyncio.Event) -> None:
         while not self._stopping:
+            wake.clear()
             try:
                 claimed = await self._claim(shard, lane)
-                pause = PACE_S if claimed else self._pause(shard, lane)
+                pause = 0.0 if claimed else self._pause(shard, lane)
             except StoreUnavailableError as error:
                 log.warning("cannot read the agenda: %s", error)
-                claimed, pause = 0, IDLE_S
+                pause = IDLE_S
             except Exception:
                 # Whatever it is, a lane that stops for ever would be worse.
                 log.exception("claiming from the %s lane failed", lane)
-                claimed, pause = 0, IDLE_S
-            if claimed:
-                await asyncio.sleep(pause)
-                continue
-            try:
-                await asyncio.wait_for(wake.wait(), pause)
-                await asyncio.sleep(PACE_S)
-            except TimeoutError:
-                pass
-            wake.clear()
+                pause = IDLE_S
+            # After the claim, not before it: what comes to an idle lane waits for nothing.
+            await asyncio.sleep(PACE_S)
+            if pause > PACE_S:
+                await self._woken(wake, pause - PACE_S)
+
+    @staticmethod
+    async def _woken(wake: asyncio.Event, within: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), within)
 
     def _pause(self, shard: int, lane: Lane) -> float:
         if 0 in self._room(lane).values():
