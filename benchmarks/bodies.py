@@ -1,8 +1,12 @@
-"""Notifications for load: Alertmanager's shape, about 1.6 KB with one alert."""
+"""Notifications for load: Alertmanager's shape, about 1.6 KB with one alert.
+
+Alerts of different groups differ in their labels, as Alertmanager knows alerts by them.
+"""
 
 import json
 from collections.abc import Iterator
 from random import Random
+from zlib import crc32
 
 _NOTE = (
     "The share of failed requests of this instance has been above its threshold for five minutes; "
@@ -10,14 +14,14 @@ _NOTE = (
 )
 
 
-def _alert(number: int, part: int, *, resolved: bool) -> dict[str, object]:
+def _alert(group: str, number: int, part: int, *, resolved: bool) -> dict[str, object]:
     return {
         "status": "resolved" if resolved else "firing",
         "labels": {
             "alertname": "HighErrorRate",
             "cluster": "eu-1",
             "environment": "production",
-            "instance": f"10.0.{number % 250}.{part}:9100",
+            "instance": f"{group}-{number}-{part}:9100",
             "job": "checkout",
             "namespace": "shop",
             "service": "checkout",
@@ -33,7 +37,7 @@ def _alert(number: int, part: int, *, resolved: bool) -> dict[str, object]:
         "startsAt": "2026-03-02T10:00:00.123456789Z",
         "endsAt": "2026-03-02T11:00:00Z" if resolved else "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example.com:9090/graph?g0.expr=rate%28errors%5B5m%5D%29",
-        "fingerprint": f"{number:08x}{part:08x}",
+        "fingerprint": f"{number:08x}{crc32(group.encode()) ^ part:08x}",
     }
 
 
@@ -43,7 +47,7 @@ def notification(group: str, number: int, alerts: int, *, resolved: bool = False
     body = {
         "receiver": "incident-manager",
         "status": "resolved" if resolved else "firing",
-        "alerts": [_alert(number, part, resolved=resolved) for part in range(alerts)],
+        "alerts": [_alert(group, number, part, resolved=resolved) for part in range(alerts)],
         "groupLabels": common,
         "commonLabels": common,
         "commonAnnotations": {"description": _NOTE},
@@ -74,8 +78,7 @@ class Template:
     def number(self, number: int) -> bytes:
         """Return the notification of a group, as ``notification`` would; all are of one length."""
         made = self._bytes.replace(b"%d" % self._NUMBER, b"%010d" % number)
-        made = made.replace(b"%08x" % self._NUMBER, b"%08x" % number)
-        return made.replace(b"10.0.%d." % (self._NUMBER % 250), b"10.0.%03d." % (number % 250))
+        return made.replace(b"%08x" % self._NUMBER, b"%08x" % number)
 
 
 def mixed(group: str, alerts: int) -> Iterator[bytes]:

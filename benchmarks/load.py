@@ -82,17 +82,19 @@ def get_bytes(path: bytes) -> bytes:
     return b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
 
 
-async def run_load(
+async def run_load(  # noqa: PLR0917 - what is sent, how fast, and how long
     port: int,
     bodies: Iterator[bytes],
     requests: int,
     connections: int,
     rate: float | None = None,
     made: Callable[[bytes], bytes] = request_bytes,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Send ``requests`` requests; with ``rate`` (a second) at that pace, else as fast as possible.
 
     ``made`` makes a request of each of ``bodies``: a POST of that body unless told otherwise.
+    ``enough`` ends it before all are sent.
 
     With a pace, a latency counts from when the request should have gone out: a server that is
     late cannot hide it by being asked less.
@@ -110,7 +112,7 @@ async def run_load(
 
     async def work(connection: _Connection) -> None:
         nonlocal sent
-        while sent < requests:
+        while sent < requests and not enough():
             due = started + sent / rate if rate else 0.0
             sent += 1
             request = next(prepared) if prepared else made(next(bodies))

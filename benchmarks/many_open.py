@@ -1,10 +1,10 @@
 """The real service with very many open incidents, most of them copies of a few."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -15,6 +15,7 @@ from receiver.store.keys import Keys
 from receiver.store.lists.order import open_score
 from receiver.store.records.record import decode_incident
 from receiver.store.records.standing import count_field
+from routing.incident import Incident
 from routing.vocabulary import Lane
 from tests.support.rig import Rig, until
 
@@ -23,6 +24,7 @@ MODELS, ALERTS, MANY_ALERTS = 20, 1, 20
 FIRST = 0x1000_0000
 """The number of the first: the fingerprints of its alerts begin with its 8 hexadecimal digits."""
 CHUNK = 500
+DAY_MS = 86_400_000
 NOTIFIERS, TEAMS = 4, 3
 """They make a page of metrics of more than 3,000 lines."""
 
@@ -67,27 +69,68 @@ async def _is_quiet(redis: Any) -> bool:
     return not info["aof_rewrite_in_progress"] and not info["rdb_bgsave_in_progress"]
 
 
+class _Model(NamedTuple):
+    """An incident as it is stored; ``timers``: member of the agenda and due time, by its key."""
+
+    name: str
+    record: bytes
+    incident: Incident
+    timeline: Sequence[bytes]
+    receipts: Mapping[bytes, bytes]
+    timers: Mapping[str, Mapping[bytes, float]]
+
+
+async def _models(redis: Any) -> list[_Model]:
+    """Return what is stored of each open incident."""
+    keys, found = Keys(0), []
+    due = {key: await redis.zrange(key, 0, -1, withscores=True) for key in keys.due.values()}
+    for name in [raw.decode() for raw in await redis.zrange(keys.open, 0, -1)]:
+        record = await redis.get(keys.incident(name))
+        own = {
+            key: {entry: at for entry, at in entries if entry.startswith(name.encode())}
+            for key, entries in due.items()
+        }
+        found.append(
+            _Model(
+                name,
+                record,
+                decode_incident(record, name),
+                await redis.lrange(keys.timeline(name), 0, -1),
+                await redis.hgetall(keys.receipts(name)),
+                {key: entries for key, entries in own.items() if entries},
+            )
+        )
+    return found
+
+
 async def _copy(redis: Any, number: int) -> None:
     """Store copies of what is open under ids of their own, as a commit would."""
-    keys = Keys(0)
-    names = [name.decode() for name in await redis.zrange(keys.open, 0, -1)]
-    records = await redis.mget([keys.incident(name) for name in names])
-    models = [(name, raw, decode_incident(raw, name)) for name, raw in zip(names, records)]  # noqa: B905
+    models = await _models(redis)
     for start in range(0, number, CHUNK):
         pipeline = redis.pipeline(transaction=False)
         for at in range(start, min(start + CHUNK, number)):
-            name, raw, incident = models[at % len(models)]
-            mark = next(iter(incident.alerts))[:8].encode()
-            digest = f"c0{at:014x}"
-            copy = f"0-{digest}-1"
-            record = raw.replace(name.encode(), copy.encode())
-            # Alerts that fire in one incident alone, as usual.
-            record = record.replace(mark, b"%08x" % (FIRST + MODELS + at))
-            pipeline.set(keys.incident(copy), record)
-            pipeline.set(keys.group(digest), 1)
-            pipeline.zadd(keys.open, {copy: open_score(incident) + at})
-            pipeline.hincrby(keys.active, count_field(incident), 1)
+            _copy_one(pipeline, models[at % len(models)], at)
         await pipeline.execute()
+
+
+def _copy_one(pipeline: Any, model: _Model, at: int) -> None:
+    keys, digest = Keys(0), f"c0{at:014x}"
+    copy = f"0-{digest}-1"
+    old, new = model.name.encode(), copy.encode()
+    mark = next(iter(model.incident.alerts))[:8].encode()
+    # Alerts that fire in one incident alone, as usual.
+    record = model.record.replace(old, new).replace(mark, b"%08x" % (FIRST + MODELS + at))
+    pipeline.set(keys.incident(copy), record)
+    pipeline.set(keys.group(digest), 1)
+    pipeline.rpush(keys.timeline(copy), *model.timeline)
+    if model.receipts:
+        pipeline.hset(keys.receipts(copy), mapping=model.receipts)
+    for key, timers in model.timers.items():
+        # A day later: nothing comes due while it is measured.
+        later = {entry.replace(old, new): due + DAY_MS for entry, due in timers.items()}
+        pipeline.zadd(key, later)
+    pipeline.zadd(keys.open, {copy: open_score(model.incident) + at})
+    pipeline.hincrby(keys.active, count_field(model.incident), 1)
 
 
 @asynccontextmanager

@@ -1,0 +1,116 @@
+"""A store of a million incidents: answers while Valkey writes its file anew, and the next start.
+
+``python -m benchmarks.rewrite [--open 1000000]``. Webhooks of new groups arrive at a steady pace;
+an answer counts from when its request should have gone out. The floor is the same pace just before.
+The start is that of the service and of its Valkey, which both have been killed.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from redis.asyncio import Redis
+
+from benchmarks.bodies import Template
+from benchmarks.load import Result, run_load
+from benchmarks.many_open import ManyOpen, running
+from benchmarks.rows import Report, Table
+from receiver.store.embedded.server import EmbeddedValkey
+from tests.support.rig import until
+
+OPEN, RATE, BESIDE_S = 1_000_000, 200, 15
+CONNECTIONS = 64
+REWRITTEN_WITHIN_S, READY_WITHIN_S = 300, 300
+ANSWER_MS, READY_S = 100.0, 10.0
+
+
+async def run(report: Report, *, quick: bool = False, number: int = OPEN) -> None:
+    """Measure with so many incidents open."""
+    number = number // 50 if quick else number
+    with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
+        async with running(Path(folder)) as service:
+            await service.fill(number)
+            await _rewrite(report, service, number)
+            await _start(report, service, number)
+
+
+async def _rewrite(report: Report, service: ManyOpen, number: int) -> None:
+    path = EmbeddedValkey(service.rig.storage / "valkey").socket_path
+    redis: Any = Redis(unix_socket_path=path)
+    try:
+        before = await _paced(service, "before", RATE * BESIDE_S)
+        over = asyncio.Event()
+        requests = RATE * REWRITTEN_WITHIN_S
+        load = asyncio.create_task(_paced(service, "during", requests, over.is_set))
+        began = time.monotonic()
+        await redis.bgrewriteaof()
+        await asyncio.sleep(0.5)
+        await until(lambda: _is_written(redis), REWRITTEN_WITHIN_S, "the file is written anew")
+        took = time.monotonic() - began
+        over.set()
+        during, info = await load, await redis.info()
+    finally:
+        await redis.aclose()
+    p99, worst = during.percentile(0.99), during.latencies[-1] * 1000
+    report(
+        f"answers during a rewrite at {number:,}, p99",
+        f"{p99:.0f} ms (worst {worst:.0f})",
+        f"before it {before.percentile(0.99):.0f} ms",
+        None,
+        f"{ANSWER_MS:g} ms",
+        p99 < ANSWER_MS and not during.errors,
+    )
+    report("  it took", f"{took:.1f} s", f"fork {info['latest_fork_usec'] / 1000:.0f} ms")
+    report("  memory", f"{info['used_memory'] / number:,.0f} bytes an incident")
+
+
+async def _paced(
+    service: ManyOpen, group: str, requests: int, enough: Callable[[], bool] = lambda: False
+) -> Result:
+    """Send webhooks of new groups, so many or until it is enough."""
+    template = Template(group, 1)
+    bodies = (template.number(place) for place in range(requests + CONNECTIONS))
+    port = service.rig.port
+    return await run_load(port, bodies, requests, CONNECTIONS, rate=RATE, enough=enough)
+
+
+async def _is_written(redis: Any) -> bool:
+    return not (await redis.info("persistence"))["aof_rewrite_in_progress"]
+
+
+async def _start(report: Report, service: ManyOpen, number: int) -> None:
+    rig = service.rig
+    valkey = rig.valkey_pid()
+    await rig.service.end(signal.SIGKILL)
+    os.kill(valkey, signal.SIGKILL)
+    began = time.monotonic()
+    await rig.service.start()
+    await until(rig.ready, READY_WITHIN_S, "it is ready")
+    took = time.monotonic() - began
+    report(
+        f"ready with {number:,}, both killed",
+        f"{took:.1f} s",
+        aim=f"{READY_S:g} s",
+        ok=took < READY_S,
+    )
+
+
+def main() -> int:
+    """Print the table; the exit code is 1 where a figure is short of its aim."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--open", type=int, default=OPEN, help="incidents that are open")
+    table = Table()
+    table.head()
+    asyncio.run(run(table.add, number=parser.parse_args().open))
+    return 0 if table.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
