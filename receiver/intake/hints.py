@@ -69,6 +69,8 @@ class Hints:
             for alert in event.alerts
             if alert.priority_reason == REASON and is_heartbeat(alert.labels["alertname"])
         ]
+        if not unknown and not names:
+            return []
         found = {(SEVERITY, shown(word)) for word in unknown}
         await self._keep(found | {(HEARTBEAT, shown(name)) for name in names})
         return list(dict.fromkeys(names))

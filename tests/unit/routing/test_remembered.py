@@ -62,7 +62,3 @@ def test_a_text_that_is_refused_is_refused_each_time() -> None:
 def test_two_functions_remember_nothing_of_each_other() -> None:
     longer, upper = remembered(len), remembered(str.upper)
     assert (longer("a"), upper("a")) == (1, "A")
-
-
-def test_the_words_of_the_function_stay() -> None:
-    assert Finder().found.__doc__ == "Return its length."
