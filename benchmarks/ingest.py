@@ -35,6 +35,7 @@ CASES: list[tuple[str, int, Callable[[str, int], Iterator[bytes]]]] = [
 ]
 STEADY_RATE = 2_000
 DRAIN_WITHIN_S = 120
+FEW = 50
 
 
 class Figures(msgspec.Struct):
@@ -77,7 +78,11 @@ class Measured(msgspec.Struct):
 
 
 async def _is_empty(redis: Any) -> bool:
-    return not await redis.hlen(Keys(0).task)
+    """Return whether no delivery is left; a timer that was put off may wait for minutes."""
+    task = Keys(0).task
+    if await redis.hlen(task) > FEW:
+        return False
+    return not any(b"|notify:" in name for name in await redis.hkeys(task))
 
 
 async def _round(
