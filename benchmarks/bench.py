@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import costs, latency, reads, rewrite, startup
+from benchmarks import costs, latency, million, reads, startup
 from benchmarks.proofs import flat
 from benchmarks.rows import Report, Table
 
@@ -38,7 +38,7 @@ PARTS: dict[str, Part] = {
     "flat": _flat,
     "latency": latency.run,
     "reads": reads.part,
-    "rewrite": rewrite.run,
+    "million": million.run,
     "startup": startup.run,
 }
 

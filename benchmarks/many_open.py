@@ -46,15 +46,17 @@ class ManyOpen:
 
     async def fill(self, number: int) -> None:
         """Have so many incidents open, most of them copies of a few in what is stored."""
+        names = []
         for model in range(MODELS):
             body = notification("reads", FIRST + model, ALERTS if model else MANY_ALERTS)
             url = f"{self.rig.url}/v1/alerts/webhook"
             async with self.rig.session.post(url, data=body) as answer:
-                self.one = self.one or str((await answer.json())["incidents"][0])
+                names.append(str((await answer.json())["incidents"][0]))
+        self.one = names[0]
         redis: Any = Redis(unix_socket_path=EmbeddedValkey(self.rig.storage / "valkey").socket_path)
         try:
             await until(lambda: _delivered(redis), 60, "everything is delivered")
-            await _copy(redis, number - MODELS)
+            await _copy(redis, names, number - MODELS)
             await until(lambda: _is_quiet(redis), 120, "Valkey has written its file anew")
         finally:
             await redis.aclose()
@@ -80,11 +82,11 @@ class _Model(NamedTuple):
     timers: Mapping[str, Mapping[bytes, float]]
 
 
-async def _models(redis: Any) -> list[_Model]:
-    """Return what is stored of each open incident."""
+async def _models(redis: Any, names: Sequence[str]) -> list[_Model]:
+    """Return what is stored of incidents."""
     keys, found = Keys(0), []
     due = {key: await redis.zrange(key, 0, -1, withscores=True) for key in keys.due.values()}
-    for name in [raw.decode() for raw in await redis.zrange(keys.open, 0, -1)]:
+    for name in names:
         record = await redis.get(keys.incident(name))
         own = {
             key: {entry: at for entry, at in entries if entry.startswith(name.encode())}
@@ -103,9 +105,9 @@ async def _models(redis: Any) -> list[_Model]:
     return found
 
 
-async def _copy(redis: Any, number: int) -> None:
-    """Store copies of what is open under ids of their own, as a commit would."""
-    models = await _models(redis)
+async def _copy(redis: Any, names: Sequence[str], number: int) -> None:
+    """Store copies of incidents under ids of their own, as a commit would."""
+    models = await _models(redis, names)
     for start in range(0, number, CHUNK):
         pipeline = redis.pipeline(transaction=False)
         for at in range(start, min(start + CHUNK, number)):

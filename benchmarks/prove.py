@@ -43,6 +43,7 @@ PROOFS = (
     "lists",
     "many",
     "flat",
+    "million",
     "ingest",
     "fresh",
 )

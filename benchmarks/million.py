@@ -1,14 +1,16 @@
-"""A store of a million incidents: answers while Valkey writes its file anew, and the next start.
+"""A store of a million open incidents: what a webhook costs, lists, a rewrite, the next start.
 
-``python -m benchmarks.rewrite [--open 1000000]``. Webhooks of new groups arrive at a steady pace;
-an answer counts from when its request should have gone out. The floor is the same pace just before.
-The start is that of the service and of its Valkey, which both have been killed.
+``python -m benchmarks.million [--open 1000000]``. Costs are CPU of Python and Valkey until the last
+page is delivered, against the same service before it had any. Webhooks of new groups arrive at a
+steady pace while Valkey writes its file anew; an answer counts from when its request should have
+gone out. The start is that of the service and of its Valkey, which both have been killed.
 """
 
 import argparse
 import asyncio
 import os
 import signal
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +20,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.bodies import Template
+from benchmarks.bodies import Template, all_new
+from benchmarks.ingest import Measured
 from benchmarks.load import Result, run_load
 from benchmarks.many_open import ManyOpen, running
 from benchmarks.rows import Report, Table
@@ -26,9 +29,11 @@ from receiver.store.embedded.server import EmbeddedValkey
 from tests.support.rig import until
 
 OPEN, RATE, BESIDE_S = 1_000_000, 200, 15
+ROUNDS, REQUESTS, ASKED, IDLE_S = 5, 3_000, 40, 20
 CONNECTIONS = 64
 REWRITTEN_WITHIN_S, READY_WITHIN_S = 300, 300
 ANSWER_MS, READY_S = 100.0, 10.0
+TIMES, LIST_MS, IDLE_SHARE = 1.2, 20.0, 0.02
 
 
 async def run(report: Report, *, quick: bool = False, number: int = OPEN) -> None:
@@ -36,9 +41,60 @@ async def run(report: Report, *, quick: bool = False, number: int = OPEN) -> Non
     number = number // 50 if quick else number
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         async with running(Path(folder)) as service:
+            await _costs(service, "first")
+            empty = await _costs(service, "empty")
             await service.fill(number)
+            await _costs(service, "again")
+            _say_costs(report, number, await _costs(service, "full"), empty)
+            await _lists(report, service, number)
+            await _idle(report, service, number)
             await _rewrite(report, service, number)
             await _start(report, service, number)
+
+
+def _measured(service: ManyOpen) -> Measured:
+    rig = service.rig
+    socket = EmbeddedValkey(rig.storage / "valkey").socket_path
+    return Measured(rig.port, [rig.service.pid, rig.valkey_pid()], socket)
+
+
+async def _costs(service: ManyOpen, group: str) -> float:
+    """Return the CPU (us) of a webhook of a new group until its page is delivered, a median."""
+    measured, found = _measured(service), []
+    for number in range(ROUNDS):
+        before = sum(measured.cpu())
+        bodies = all_new(f"{group}{number}", 1)
+        await run_load(measured.port, bodies, REQUESTS, CONNECTIONS)
+        await measured.drain()
+        found.append((sum(measured.cpu()) - before) / REQUESTS * 1e6)
+    return statistics.median(found)
+
+
+def _say_costs(report: Report, number: int, full: float, empty: float) -> None:
+    name, against = f"a webhook and its page, {number:,} open", f"none open {empty:.0f} us"
+    good = full <= TIMES * empty
+    report(name, f"{full:.0f} us CPU", against, full / empty, f"{TIMES} x", good)
+
+
+async def _lists(report: Report, service: ManyOpen, number: int) -> None:
+    took = []
+    for _ in range(ASKED):
+        began = time.monotonic()
+        await service.rig.get("/v1/incidents?limit=50")
+        took.append((time.monotonic() - began) * 1000)
+    p95 = sorted(took)[int(ASKED * 0.95) - 1]
+    name = f"a list of 50 of {number:,}, p95"
+    report(name, f"{p95:.1f} ms", aim=f"{LIST_MS:g} ms", ok=p95 < LIST_MS)
+
+
+async def _idle(report: Report, service: ManyOpen, number: int) -> None:
+    """Measure what timers cost that are not due."""
+    measured = _measured(service)
+    before = sum(measured.cpu())
+    await asyncio.sleep(IDLE_S)
+    share = (sum(measured.cpu()) - before) / IDLE_S
+    name = f"idle with the timers of {number:,}"
+    report(name, f"{share:.1%} of a core", aim=f"{IDLE_SHARE:.0%}", ok=share <= IDLE_SHARE)
 
 
 async def _rewrite(report: Report, service: ManyOpen, number: int) -> None:
@@ -94,12 +150,8 @@ async def _start(report: Report, service: ManyOpen, number: int) -> None:
     await rig.service.start()
     await until(rig.ready, READY_WITHIN_S, "it is ready")
     took = time.monotonic() - began
-    report(
-        f"ready with {number:,}, both killed",
-        f"{took:.1f} s",
-        aim=f"{READY_S:g} s",
-        ok=took < READY_S,
-    )
+    report(f"ready with {number:,}, both killed", f"{took:.1f} s", "", None, f"{READY_S:g} s",
+           took < READY_S)  # fmt: skip
 
 
 def main() -> int:
