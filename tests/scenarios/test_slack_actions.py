@@ -363,3 +363,28 @@ async def test_hostile_text_pings_nobody_and_breaks_nothing_anywhere(work: Work)
         assert not [link for link in message.links if "evil" in link]
     outcomes = {call.outcome for call in work.app.slack.calls}
     assert outcomes == {"ok"}
+
+
+@pytest.mark.parametrize("verb", ["resolve", "ack", "note", "show", "snooze"])
+async def test_the_name_of_what_is_over_means_no_other(work: Work, verb: str) -> None:
+    await work.fire(alert("Over"), group="over")
+    over = work.incident
+    await work.command(f"resolve {over}")
+    await work.fire(alert("Open"), group="open")
+    for name in (over.split("-")[1], f"`{over.split('-')[1][:8]}`", over[:-4], "0000", "#12ab"):
+        said = await work.command(f"{verb} {name} 1h")
+        assert "No open incident is named" in said
+        assert "Open" in said, "it says which there are"
+    found = await work.now()
+    assert (found["state"], entries(found, "note")) == ("triggered", [])
+
+
+async def test_words_after_a_command_are_no_names(work: Work) -> None:
+    await work.fire()
+    await work.command("note added a node, dead beef")
+    assert entries(await work.now(), "note")[0]["text"] == "added a node, dead beef"
+    assert "No open incident is named `5000`" in await work.command("note 5000 errors a minute")
+    assert "No open incident is named `everything`" in await work.command("ack everything")
+    assert "Acknowledged" in await work.command("ack")
+    assert "Resolved" in await work.command("resolve faded away")
+    assert "There is no open incident" in await work.command("ack 12ab")

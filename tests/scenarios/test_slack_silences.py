@@ -83,3 +83,12 @@ async def test_whoever_asked_hears_what_became_of_it(
     said = await until(lambda: work.app.slack.workspace.ephemerals)
     assert words in said[-1]["text"]
     assert len((await work.now())["silences"]) == (status == 200 and not away)
+
+
+async def test_a_silence_of_what_is_forgotten_is_said_to_be_none(work: Work) -> None:
+    await work.fire()
+    await work.more("silence")
+    await work.app.service.redis.flushall()
+    work.app.service.dispatcher.cache.forget(work.incident.rpartition("-")[0])
+    answer = await work.submit(**{"for": "2h"})
+    assert "This incident is not known any more." in str(answer)

@@ -7,7 +7,7 @@ from typing import Any
 from receiver.errors import PayloadError
 from receiver.slack.blocks.buttons import button, target
 from receiver.slack.blocks.looks import LOOKS
-from receiver.slack.blocks.modal_parts import section
+from receiver.slack.blocks.modal_parts import section, sections
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.blocks.reach import unreached_line
 from receiver.slack.mrkdwn import moment, mrkdwn, plain
@@ -21,6 +21,7 @@ Answer = dict[str, Any]
 SHOWN = 15
 HANDLE_MIN = 4
 DIGEST_SIZE = 16
+HANDLE = re.compile(rf"[0-9a-f]{{{HANDLE_MIN},{DIGEST_SIZE}}}")
 DISTINCT = 1_000
 TEXT_MAX = 200
 
@@ -81,12 +82,23 @@ def handles_of(ids: Collection[str], count: int) -> dict[str, str]:
         size += 1
     while len({digest[:size] for digest in digests.values()}) < different:
         size += 1
-    return {name: digest[:size] for name, digest in digests.items()}
+    return {name: _with_digit(digest, size) for name, digest in digests.items()}
+
+
+def is_handle(word: str) -> bool:
+    """Return whether a word names an incident: it has a digit, so that ``added`` is a word."""
+    return HANDLE.fullmatch(word) is not None and any(one.isdigit() for one in word)
 
 
 def short(incident: Incident) -> str:
     """Return the beginning of an id, as an example of how to name it."""
-    return split_id(incident.id)[1][:HANDLE_MIN]
+    return _with_digit(split_id(incident.id)[1], HANDLE_MIN)
+
+
+def _with_digit(digest: str, size: int) -> str:
+    while size < DIGEST_SIZE and not is_handle(digest[:size]):
+        size += 1
+    return digest[:size]
 
 
 def _state(incident: Incident) -> str:
@@ -102,7 +114,7 @@ def _state(incident: Incident) -> str:
 
 def say(text: str, blocks: list[Answer] | None = None) -> Answer:
     """Return a private answer; ``text`` is mrkdwn, and what is shown where blocks are not."""
-    shown = blocks if blocks is not None else [section(text)]
+    shown = blocks if blocks is not None else sections(text)
     if blocks is not None and not any(block["type"] == "header" for block in blocks):
         head = {"type": "plain_text", "text": plain(text, 150), "emoji": False}
         shown = [{"type": "header", "text": head}, *blocks]

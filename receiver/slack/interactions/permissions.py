@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from receiver.actions.registry import PERMISSIONS
+from receiver.actions.registry import PERMISSIONS, REGISTRY
 from receiver.slack.client.directory import SlackUsers, Unknown
 from receiver.slack.interactions.payload import Interaction
+from receiver.slack.mrkdwn import mrkdwn
 from receiver.slack.permission_config import DEFAULT, PermissionConfig
 
 
@@ -33,16 +34,21 @@ class Permissions:
             except Unknown:
                 unknown = True
         emails = [user.lower() for user in config.users if "@" in user]
-        if emails and (await self._users.user(interaction.user_id)).email in emails:
-            return ""
+        if emails:
+            user = await self._users.user(interaction.user_id)
+            if user.email.lower() in emails:
+                return ""
+            # Without a name nothing is known of them: Slack could not be asked.
+            unknown = unknown or not user.name
         if unknown:
             return "Slack could not say just now whether you may do this: try again in a moment."
-        return f"Sorry, you may not {PERMISSIONS[action]} here. {_who(config)}"
+        what = PERMISSIONS.get(action) or REGISTRY[action].label.lower()
+        return f"Sorry, you may not {what} here. {_who(config)}"
 
 
 def _who(config: PermissionConfig) -> str:
     """Return who may instead; a mention in a private answer rings nobody."""
-    people = [f"<@{user}>" for user in config.users if "@" not in user]
+    people = [mrkdwn(user, 100) if "@" in user else f"<@{user}>" for user in config.users]
     groups = [f"<!subteam^{group}>" for group in config.groups]
     places = [f"<#{channel}>" for channel in config.channels]
     found = [*groups, *people][:10]

@@ -14,10 +14,11 @@ from receiver.notify.notifier import Person, View
 from receiver.slack.blocks.incident_message import incident_message
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.interactions.listing import (
-    HANDLE_MIN,
+    HANDLE,
     SHOWN,
     handles_of,
     incident_list,
+    is_handle,
     read_list,
     say,
     short,
@@ -33,6 +34,10 @@ from routing.person_event import Acknowledged, Noted, Resolved, Snoozed
 
 Answer = dict[str, Any]
 LISTED = 8
+NAME_SHOWN = 60
+ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
+PART_OF_ID = re.compile(r"\d+-[0-9a-f-]+")
+"""An id that is not whole, or has too much."""
 MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
 
@@ -105,18 +110,18 @@ class SlashCommand:
         return await self._act(interaction, Acknowledged.action, incident, {})
 
     async def _resolve(self, interaction: Interaction, rest: str) -> Answer:
-        incident, cause = await self._find(rest)
+        incident, cause = await self._find(rest, text=True)
         return await self._act(interaction, Resolved.action, incident, {"cause": cause})
 
     async def _snooze(self, interaction: Interaction, rest: str) -> Answer:
-        incident, until = await self._find(rest)
+        incident, until = await self._find(rest, text=True)
         if not until:
             raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
         given = {"until": WORKING_HOURS} if until.lower() in MORNING else {"for": until}
         return await self._act(interaction, Snoozed.action, incident, given)
 
     async def _note(self, interaction: Interaction, rest: str) -> Answer:
-        incident, text = await self._find(rest)
+        incident, text = await self._find(rest, text=True)
         if not text:
             raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
         return await self._act(interaction, Noted.action, incident, {"text": text})
@@ -199,28 +204,41 @@ class SlashCommand:
             ]
         )
 
-    async def _find(self, rest: str) -> tuple[Incident, str]:
-        """Return (open incident, what follows its id); PayloadError says which there are."""
+    async def _find(self, rest: str, *, text: bool = False) -> tuple[Incident, str]:
+        """Return (open incident, what follows its name); PayloadError says which there are.
+
+        ``text``: something may follow, without a name where one incident alone is open. What looks
+        like a name is one all the same: whoever means another incident must not end this one.
+        """
         word, _, following = rest.partition(" ")
-        if re.fullmatch(r"\d+-[0-9a-f]{16}-\d+", word):
-            return await self._workspace.load(word), following.strip()
-        wanted = word.lower()
-        if len(wanted) >= HANDLE_MIN and re.fullmatch(r"[0-9a-f]+", wanted):
+        wanted = word.strip("`#").lower()
+        if ID.fullmatch(wanted):
+            return await self._workspace.load(wanted), following.strip()
+        named = []
+        if HANDLE.fullmatch(wanted):
             # Among all that is open: among some, a handle might name the wrong one.
             named = sorted(await self._workspace.store.lists.open_ids(wanted))
-            if len(named) == 1:
-                return await self._workspace.load(named[0]), following.strip()
-            if named:
-                which = await self._listed(named[:LISTED])
-                raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
+        if len(named) == 1 and (is_handle(wanted) or not text):
+            return await self._workspace.load(named[0]), following.strip()
+        if named and (is_handle(wanted) or not text):
+            which = await self._listed(named[:LISTED])
+            raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
+        if word and (not text or is_handle(wanted) or PART_OF_ID.fullmatch(wanted)):
+            unknown = f"No open incident is named `{quoted(word[:NAME_SHOWN])}`."
+            raise PayloadError(f"{unknown} {await self._which('Open:')}")
+        page = await self._workspace.store.lists.page(Query(), LISTED)
+        if page.total == 1 and page.incidents:
+            return page.incidents[0], rest
+        raise PayloadError(await self._which("Which one?"))
+
+    async def _which(self, asked: str) -> str:
+        """Return which incidents are open, in words."""
         page = await self._workspace.store.lists.page(Query(), LISTED)
         if not page.incidents:
-            raise PayloadError("There is no open incident. 🎉")
-        if page.total == 1:
-            return page.incidents[0], rest
+            return "There is no open incident. 🎉"
         which = await self._listed([one.id for one in page.incidents])
         more = f", and {page.total - LISTED:,} more" if page.total and page.next else ""
-        raise PayloadError(f"Which one? {which}{more}")
+        return f"{asked} {which}{more}"
 
     async def _open_count(self) -> int:
         return await self._workspace.store.lists.total(Query()) or 0

@@ -10,7 +10,6 @@ from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.registry import OPEN, permission_of
 from receiver.actions.row import Body, Input
 from receiver.actions.silence import SILENCE_ACTIONS
-from receiver.actions.words import REFUSED
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError, StoreUnavailableError
 from receiver.slack.blocks import modals
@@ -20,7 +19,6 @@ from receiver.slack.blocks.verbs import Verb, verb_of
 from receiver.slack.client.directory import SlackUsers
 from receiver.slack.interactions.payload import Interaction, Json, name_of, read_values, text
 from receiver.slack.interactions.workspace import Workspace, said
-from routing.vocabulary import Reason
 
 Answer = dict[str, Any]
 SILENCE_WITHIN_S = 2.2
@@ -143,21 +141,22 @@ class ViewSubmissions:
             )
         except SilenceError as error:
             raise PayloadError(str(error), "matchers") from None
-        words = REFUSED[Reason.STALE] if outcome.reason == Reason.STALE else ""
+        words = said(outcome)
         return _say(words) if words else {}
 
     async def _silenced_late(
         self, interaction: Interaction, work: "asyncio.Future[Outcome]"
     ) -> None:
         try:
-            await work
+            outcome = await work
         except StoreUnavailableError:
             words = "Alertmanager has taken the silence, but it is not noted here: ask once more."
             self._workspace.whisper(interaction, words)
         except (SilenceError, PayloadError) as error:
             self._workspace.whisper(interaction, f"The silence failed: {modals.quoted(str(error))}")
         else:
-            self._workspace.whisper(interaction, "Alertmanager has taken the silence.")
+            words = said(outcome) or "Alertmanager has taken the silence."
+            self._workspace.whisper(interaction, words)
 
 
 def _moment(seconds: str) -> str:

@@ -164,7 +164,10 @@ class Workspace:
         task.add_done_callback(self._background.discard)
 
     def _is_slack(self, url: str) -> bool:
-        parts, ours = urlsplit(url), urlsplit(self._base_url)
+        try:
+            parts, ours = urlsplit(url), urlsplit(self._base_url)
+        except ValueError:
+            return False
         if (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc):
             return True
         return parts.scheme == "https" and parts.hostname == "hooks.slack.com"
