@@ -61,6 +61,10 @@ class Passwords:
                 found.setdefault(one.username, []).append(one)
         self._of = found
 
+    def knows(self, username: str) -> bool:
+        """Return whether somebody has this user name."""
+        return username in self._of
+
     @contextlib.contextmanager
     def place(self, *, known: bool = False) -> Iterator[None]:
         """Hold a place among those who wait for a check. BusyError."""

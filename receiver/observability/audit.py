@@ -88,7 +88,7 @@ def note_refused_login(
 def note_logout(name: str, sessions: int, by: str = "") -> None:
     """Log that so many sessions of somebody ended, of their own will or (``by``) of another's."""
     extra = {"action": "logout", "actor": by or name, "sessions": sessions}
-    log.info("%d sessions of %s ended", sessions, name, extra=extra)
+    log.info("sessions of %s ended: %d", name, sessions, extra=extra)
 
 
 def note_unlock(name: str, by: str) -> None:

@@ -84,7 +84,9 @@ class LoginEndpoint:
             log.warning("nobody can log in: %s", error)
             # Not the page of all other errors, which repeats what was sent.
             return self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
-        note_refused_login(username, "password", request.remote or "", locked=found > 0)
+        # What is nobody's name may be somebody's password, typed into the wrong field.
+        who = username if self._login.passwords.knows(username) else "an unknown name"
+        note_refused_login(who, "password", request.remote or "", locked=found > 0)
         if found:
             return self._page(leads_to, username, problem=_later(found), status=429, wait=found)
         return self._page(leads_to, username, problem=_WRONG, status=401)

@@ -404,6 +404,26 @@ async def test_a_name_that_nobody_has_is_answered_alike(app: App) -> None:
     assert wrong.text.replace("ann", "*") == unknown.text.replace("nobody", "*")
 
 
+async def test_the_log_has_who_came_and_who_failed_and_no_password(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Browser(app)
+    with caplog.at_level("INFO", logger="audit"):
+        await browser.log_in("ann", "wrong horse battery")
+        await browser.log_in(PASSWORD, "ann")
+        await browser.log_in("ann")
+        await browser.press("/logout")
+    said = [record for record in caplog.records if record.name == "audit"]
+    lines = [record.getMessage() for record in said]
+    assert lines == [
+        "login refused: ann by password",
+        "login refused: an unknown name by password",
+        "ann logged in by password",
+        "sessions of ann ended: 1",
+    ]
+    assert "horse" not in str([vars(record) for record in said])
+
+
 async def test_what_is_no_password_is_refused_in_words(app: App) -> None:
     browser = Browser(app)
     for name, password in (("", ""), ("ann", ""), ("ann\x00", "x"), ("ann", "x" * 5_000)):
