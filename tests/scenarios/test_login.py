@@ -11,6 +11,7 @@ import pytest
 from aiohttp import encode_basic_auth
 
 from receiver.login.passwords import WAITING_MOST
+from receiver.observability import audit
 from receiver.store.logins.sessions import digest_of
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.logins import HTML, PASSWORD, Browser, entry, next_of
@@ -405,8 +406,9 @@ async def test_a_name_that_nobody_has_is_answered_alike(app: App) -> None:
 
 
 async def test_the_log_has_who_came_and_who_failed_and_no_password(
-    app: App, caplog: pytest.LogCaptureFixture
+    app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(audit, "_sparing_logins", audit.Sparing())
     browser = Browser(app)
     with caplog.at_level("INFO", logger="audit"):
         await browser.log_in("ann", "wrong horse battery")
