@@ -15,6 +15,7 @@ PROOFS = (
     "model",
     "cases",
     "kill",
+    "processes",
     "damage",
     "bombs",
     "overload",

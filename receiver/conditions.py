@@ -42,6 +42,8 @@ class Subject(StrEnum):
     """One of those that others show us ends soon, or has ended."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
+    DUTIES = "duties"
+    """What one process does for all is done by nobody."""
     PROCESSES = "processes"
     """Of several processes of this service one has ended, or does not answer."""
 

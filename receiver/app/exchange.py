@@ -6,7 +6,7 @@ task keeps everybody else from it, so that a notifier beside it pages nobody twi
 
 from typing import TYPE_CHECKING
 
-from receiver.app.notifiers import build_notifiers
+from receiver.app.notifiers import build_notifiers, config_of
 from receiver.notify.notifier import Notifier
 from receiver.settings.model import Settings
 
@@ -61,12 +61,8 @@ def _changed_notifiers(service: "Service", settings: Settings) -> dict[str, Noti
     return {
         name: made[name]
         for name in service.notifiers
-        if _config(service.settings, name) != _config(settings, name)
+        if config_of(service.settings, name) != config_of(settings, name)
     }
-
-
-def _config(settings: Settings, name: str) -> object:
-    return settings.notifiers.get(name) or settings.integrations.told.get(name)
 
 
 def _differ(before: Settings, after: Settings, sections: tuple[str, ...]) -> bool:

@@ -1,11 +1,17 @@
 """Makes the configured notifiers."""
 
+import hashlib
+
+from pydantic import BaseModel
+
 from receiver.app.pagerduty import PagerDuty
+from receiver.notify.config import IntegrationConfig, NotifierConfig
 from receiver.notify.log import LogNotifier
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
 from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.settings.model import Settings
+from receiver.settings.schema import secret_values
 from receiver.slack.config import SlackNotifierConfig
 
 
@@ -47,3 +53,16 @@ def build_notifiers(settings: Settings, pagerduty: PagerDuty) -> dict[str, Notif
             connections=settings.integrations.max_connections,
         )
     return made
+
+
+def config_of(settings: Settings, name: str) -> NotifierConfig | IntegrationConfig | None:
+    """Return the configuration of a notifier, or of an integration that is told."""
+    return settings.notifiers.get(name) or settings.integrations.told.get(name)
+
+
+def digest_of(*parts: object) -> str:
+    """Return a digest of texts and configurations, secrets and all: of those nothing is shown."""
+    texts = [repr(part.model_dump() if isinstance(part, BaseModel) else part) for part in parts]
+    texts += [secret for part in parts for secret in secret_values(part)]
+    body = "\0".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(body, digest_size=16).hexdigest()

@@ -10,7 +10,13 @@ from receiver.outgoing_heartbeat.self_checks import (
     check_redis,
     intake_url,
 )
+from receiver.outgoing_heartbeat.sender import TURN as HEARTBEAT_TURN
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
+from receiver.slack.interactions.socket_mode import TURNS as SOCKET_TURNS
+from routing.duration import format_duration
+
+UNDONE_MS = 60_000
+"""What one process does for all may be done by nobody for so long: another takes it over."""
 
 if TYPE_CHECKING:
     from receiver.app.service import Service
@@ -21,6 +27,7 @@ class SelfWatch:
 
     def __init__(self, service: "Service") -> None:
         self._service = service
+        self._since = service.clock.now()
 
     def measure(self) -> None:
         """Set the gauges of what this process holds."""
@@ -47,7 +54,24 @@ class SelfWatch:
         service.conditions.report(Subject.PROCESSES, service.part.state.words)
         service.conditions.report(Subject.CREDENTIALS, service.access.ending())
         await service.unreached.look()
+        service.conditions.report(Subject.DUTIES, await self._undone())
         service.metrics.set_damaged(await service.damaged.look())
+
+    async def _undone(self) -> str:
+        """Return in words what nobody has done for long, of what one process does for all."""
+        service = self._service
+        duties = []
+        if service.settings.outgoing_heartbeat.url is not None:
+            most = 2 * service.settings.outgoing_heartbeat.interval
+            duties.append((HEARTBEAT_TURN, "nobody sends the outgoing heartbeat", most))
+        if service.slack_socket is not None:
+            duties.append((SOCKET_TURNS[0], "nobody keeps a connection to Slack (Socket Mode)", 0))
+        found = []
+        for turn, words, most in duties:
+            late = service.clock.now() - max(await service.turns.last(turn), self._since)
+            if late > max(most, UNDONE_MS):
+                found.append(f"{words} (for {format_duration(late)})")
+        return "; ".join(found)
 
     def report_notifiers(self) -> None:
         """Say which notifiers fail."""
@@ -89,4 +113,5 @@ class SelfWatch:
             },
             service.metrics,
             service.clock,
+            service.turns,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from receiver.app.enrichment import build_enrichment
 from receiver.app.exchange import exchange
 from receiver.app.life import Life
 from receiver.app.load import Load
-from receiver.app.notifiers import build_notifiers
+from receiver.app.notifiers import build_notifiers, config_of, digest_of
 from receiver.app.pagerduty import PagerDuty
 from receiver.app.processes.part import Part
 from receiver.app.reload import Read, Reload
@@ -42,7 +43,7 @@ from receiver.engine.commit_health import CommitHealth
 from receiver.engine.damaged import DamagedRecords
 from receiver.engine.delivery import Delivery
 from receiver.engine.dispatcher import Dispatcher
-from receiver.engine.notifier_checks import NotifierChecks
+from receiver.engine.notifier_checks import NotifierChecks, Shared
 from receiver.engine.notifier_health import NotifierHealth
 from receiver.engine.server_watch import ServerWatch
 from receiver.engine.timekeeper import Timekeeper
@@ -77,6 +78,8 @@ from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
 from receiver.store.startup import check_server, reach
 from receiver.store.tasks import TaskStore
+from receiver.store.tries import Tries
+from receiver.store.turns import Turns
 from receiver.web.health import StatusEndpoint
 from receiver.web.shared_alerts import SharedAlerts
 from receiver.web.status_page.endpoint import StatusPageEndpoint
@@ -237,6 +240,7 @@ class Service:
         )
         self.tasks = TaskStore(self.redis, shards, self.clock.now)
         self.figures = FigureStore(self.redis, shards)
+        self.turns = Turns(self.redis, self.clock.id, self.clock.now)
         self.unreached = Unreached(store, self.conditions)
         self.access = Access(settings.web.credentials, self.clock.now, logs_in=settings.web.logs_in)
         self.login = Login(self.redis, settings.web, settings.people, self.clock.now)
@@ -316,9 +320,14 @@ class Service:
             tuple(component.name for component in settings.status_page.components),
         )
         self.router = self.new_router(settings)
-        self.slack_socket = build_socket(settings, self.router)
+        self.slack_socket = build_socket(settings, self.router, self.turns)
         self.changes = ChangeStore(self.redis)
         self.enrichment = self.new_enrichment(settings)
+
+    def digest(self, notifier: str) -> str:
+        """Return what tells a notifier, as it is configured on this machine, from all others."""
+        config = config_of(self.settings, notifier)
+        return digest_of(VERSION, socket.gethostname(), notifier, config)
 
     def new_router(self, settings: Settings) -> Router:
         """Return what answers Slack."""
@@ -417,6 +426,7 @@ class Service:
             self.notifier_health,
             settings.observability.check_notifiers_every,
             self.watch.report_notifiers,
+            Shared(self.digest, Tries(self.redis, self.clock.now), self.turns),
         )
 
     async def _listen(self) -> None:

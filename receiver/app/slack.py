@@ -22,6 +22,7 @@ from receiver.slack.interactions.socket_mode import SlackSocket
 from receiver.slack.interactions.view_submissions import ViewSubmissions
 from receiver.slack.interactions.workspace import Workspace
 from receiver.store.daily_figures import FigureStore
+from receiver.store.turns import Turns
 
 TIMEOUT_S = 10.0
 
@@ -74,12 +75,12 @@ def build_router(  # noqa: PLR0913, PLR0917 - the parts it connects
     )
 
 
-def build_socket(settings: Settings, router: Router) -> SlackSocket | None:
+def build_socket(settings: Settings, router: Router, turns: Turns) -> SlackSocket | None:
     """Return the Socket Mode connection, None when it is not configured."""
     token = settings.slack.app_token
     if token is None:
         return None
-    return SlackSocket(router, token.get_secret_value(), settings.slack.base_url)
+    return SlackSocket(router, token.get_secret_value(), settings.slack.base_url, turns)
 
 
 def _api(settings: Settings) -> SlackApi | None:

@@ -3,6 +3,9 @@
 A dead man's switch for ourselves: nothing in here can page when this process, its machine or its
 Redis is gone, so an outside service is told every ``interval`` that all is well and raises the
 alarm when it is not told. It is not told while intake, Redis or delivery do not work.
+
+Of several processes and replicas one tells it, in its turn (``store.turns``): one that is well.
+When it is unwell, hangs or is gone, another has the turn after a quarter of an interval more.
 """
 
 import asyncio
@@ -18,11 +21,13 @@ from receiver.errors import StoreUnavailableError
 from receiver.http_client import A_PAGE, HttpClient, is_web_page
 from receiver.observability.metrics.registry import Metrics
 from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
+from receiver.store.turns import Turns
 
 log = logging.getLogger("heartbeat")
 
 CHECK_WITHIN_S = 5.0
 SEND_WITHIN_S = 10.0
+TURN = "heartbeat"
 BEGINNING = 200
 """Bytes of an answer that tell a web page."""
 
@@ -39,8 +44,13 @@ class OutgoingHeartbeat:
         checks: Mapping[str, Check],
         metrics: Metrics,
         clock: Clock,
+        turns: Turns,
     ) -> None:
         """``checks``: what has to work, by the name it has in logs. Without a URL all is off."""
+        self._turns = turns
+        self._until = 0.0
+        """Until when (of the loop's time) another process tells it."""
+        self._ours = False
         self._url = config.url.get_secret_value() if config.url else ""
         # As it was given: a quoted slash in a secret is not a slash.
         self._target = URL(self._url, encoded=self._url.isascii())
@@ -64,15 +74,27 @@ class OutgoingHeartbeat:
             self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Send nothing more."""
+        """Send nothing more; another process may at once."""
         await end([self._task])
+        await self._leave()
         await self._client.close()
 
     async def beat(self) -> str:
-        """Run the checks and send, or do not; return ``sent``, ``failed`` or ``withheld``."""
+        """Run the checks and send, or do not; return ``sent``, ``failed`` or ``withheld``.
+
+        ``left``: another process sends.
+        """
         problems = await self._problems()
         outcome, reason = "sent", ""
+        if not problems:
+            try:
+                if not await self._is_ours():
+                    self.status = "ok"
+                    return "left"
+            except StoreUnavailableError as error:
+                problems = {"redis": str(error)}
         if problems:
+            await self._leave()
             outcome = "withheld"
             reason = "; ".join(f"{name}: {words}" for name, words in problems.items())
         else:
@@ -91,12 +113,27 @@ class OutgoingHeartbeat:
         due = loop.time()
         while True:
             # In step with the start, however long the checks take; what was missed is left out.
-            due = max(due + self._interval, loop.time())
+            # While another process sends, its turn is waited for: at its end somebody has to.
+            due = max(self._until or due + self._interval, loop.time())
             await asyncio.sleep(due - loop.time())
             try:
                 await self.beat()
             except Exception:
                 log.exception("a heartbeat failed")
+
+    async def _is_ours(self) -> bool:
+        """Take the turn, or go on with it; False while another process has it."""
+        turn = await self._turns.take(TURN, int(self._interval * 1250))
+        ends = (turn.until - self._clock.now()) / 1000
+        self._until = 0.0 if turn.ours else asyncio.get_running_loop().time() + ends
+        self._ours = turn.ours
+        return turn.ours
+
+    async def _leave(self) -> None:
+        """Leave the turn to others at once."""
+        if self._ours:
+            self._ours = False
+            await self._turns.give_up(TURN)
 
     async def _problems(self) -> dict[str, str]:
         words = await asyncio.gather(*map(_checked, self._checks.values()))

@@ -26,6 +26,8 @@
 | ``im:device:<digest>`` | string | who logged in with a browser before |
 | ``im:callback:<digest>`` | string | a single sign-on that was ended |
 | ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
+| ``im:turn:<name>`` | string | until when a process does something for all (see ``turns``) |
+| ``im:tried:<digest>`` | string | what came of trying a notifier (see ``tries``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -52,6 +54,16 @@ REFERENCE = f"{PREFIX}:clock"
 
 HINTS = f"{PREFIX}:hints"
 """Holds what senders do that the configuration knows nothing of."""
+
+
+def turn(name: str) -> str:
+    """Return the key of a turn at what one process does for all."""
+    return f"{PREFIX}:turn:{name}"
+
+
+def tried(digest: str) -> str:
+    """Return the key of what came of trying a notifier as it is configured."""
+    return f"{PREFIX}:tried:{digest}"
 
 
 class Keys:

@@ -30,6 +30,7 @@ from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.socket_mode import SlackSocket
 from receiver.slack.interactions.workspace import Workspace
+from receiver.store.turns import Turn
 from tests.support.app import App
 from tests.support.fakes.integration import FakeIntegration
 from tests.support.fakes.proxies import ForwardProxy
@@ -68,12 +69,21 @@ async def _slack_check(url: str) -> None:
     await Checker("xoxb-1", f"{url}/api/").ask("auth.test")
 
 
+class _Turns:
+    async def take(self, _name: str, _lasts: int) -> Turn:
+        return Turn(ours=True, until=0)
+
+    async def give_up(self, _name: str) -> None:
+        pass
+
+
 async def _slack_socket(url: str) -> None:
-    socket = SlackSocket(None, "xapp-1", f"{url}/api/")  # type: ignore[arg-type]
-    assert socket._client.proxy == proxy_of(url)
+    socket = SlackSocket(None, "xapp-1", f"{url}/api/", _Turns())  # type: ignore[arg-type]
+    client = socket._new_client()
+    assert client.proxy == proxy_of(url)
     with contextlib.suppress(Exception):
-        await socket._client.issue_new_wss_url()
-    await socket.close()
+        await client.issue_new_wss_url()
+    await client.close()
 
 
 async def _slack_answer(url: str) -> None:
@@ -113,7 +123,7 @@ async def _enrichment(url: str) -> None:
 
 async def _heartbeat(url: str) -> None:
     config = OutgoingHeartbeatConfig.model_validate({"url": f"{url}/ping"})
-    beat = OutgoingHeartbeat(config, {}, _Counted(), Clock())  # type: ignore[arg-type]
+    beat = OutgoingHeartbeat(config, {}, _Counted(), Clock(), _Turns())  # type: ignore[arg-type]
     await beat.beat()
     await beat.stop()
 

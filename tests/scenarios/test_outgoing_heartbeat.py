@@ -262,7 +262,7 @@ async def test_a_check_that_hangs_or_raises_is_a_problem(
     config = OutgoingHeartbeatConfig(url=watcher.url)  # type: ignore[arg-type]
     checks = {"a": hangs, "b": raises, "c": fine}
     service = plain.service
-    heartbeat = OutgoingHeartbeat(config, checks, service.metrics, plain.clock)
+    heartbeat = OutgoingHeartbeat(config, checks, service.metrics, plain.clock, service.turns)
     assert await heartbeat.beat() == "withheld"
     assert heartbeat.status == "withheld: a: no answer within 0.1 s; b: KeyError: 'x'"
     assert not watcher.beats

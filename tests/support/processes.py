@@ -39,13 +39,14 @@ class Senders:
     Half of them keep their connection, as Alertmanager does, the others make one a webhook.
     """
 
-    def __init__(self, url: str, number: int = 8) -> None:
+    def __init__(self, url: str, number: int = 8, pause: float = 0.02) -> None:
         self.tries: Counter[str] = Counter()
         """How each try ended: ``refused``, ``lost`` (without an answer), or the status."""
         self.accepted: dict[str, str] = {}
         """Group -> incident."""
         self._url = f"{url}/v1/alerts/webhook"
         self._stop = False
+        self._pause = pause
         self._number = number
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -63,7 +64,7 @@ class Senders:
             while not self._stop:
                 count += 1
                 await self._deliver(session, f"s{sender}-{count}")
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(self._pause)
 
     async def _deliver(self, session: ClientSession, group: str) -> None:
         body = notification(alert(group, labels={"severity": "critical"}), group=group)
