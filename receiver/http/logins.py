@@ -40,6 +40,7 @@ class LoginNeededError(web.HTTPUnauthorized):
     def __init__(self, login: str) -> None:
         words = "not logged in, or no more: log in and do it again; nothing was done"
         super().__init__(
+            headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
             text=json.dumps({"error": words, "login": login}) + "\n",
             content_type="application/json",
         )

@@ -153,16 +153,23 @@ class Guard:
         return handle
 
     async def _who(self, row: Route, request: web.Request, needed: Role) -> Principal | None:
-        """Return who asks: what a request itself shows counts before what a browser adds to it."""
+        """Return who asks: what a request itself shows counts before what a browser adds to it.
+
+        What it shows may be meant for a proxy on the way, and is nothing to us then.
+        """
         logins = self._logins
-        if "Authorization" in request.headers or logins is None or not logins.enabled:
+        if logins is None or not logins.enabled:
             check = self.access.check_browser if row.page else self.access.check
             return check(request, needed)
+        try:
+            return self.access.check(request, needed)
+        except web.HTTPUnauthorized as error:
+            refused = error.with_traceback(None)
         person = await logins.person(request)
         if person is None:
-            if row.page:
-                raise logins.needed(request)
-            return self.access.check(request, needed)
+            way = logins.needed(request) if row.page else refused
+            shows = "Authorization" in request.headers
+            raise refused if shows and isinstance(way, web.HTTPUnauthorized) else way
         demand(person, needed)
         if person.csrf and request.method not in SAFE:
             await check_form_token(request, person)

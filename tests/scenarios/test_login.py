@@ -442,6 +442,17 @@ async def test_a_password_that_logs_in_is_no_basic_credential(app: App) -> None:
     assert (await app.get("/v1/incidents", headers=headers))[0] == 401
 
 
+async def test_what_a_browser_shows_to_a_proxy_is_nothing_to_us(app: App) -> None:
+    theirs = {"Authorization": encode_basic_auth("ann", "of the proxy")}
+    browser = Browser(app, theirs)
+    assert (await browser.get("/")).leads_to == "/login?next=/"
+    await browser.log_in("ann")
+    assert (await browser.get("/")).status == 200
+    assert (await browser.press("/logout")).leads_to == "/login?said=out"
+    expired = Browser(app, {"Accept": "*/*", **theirs})
+    assert "credentials are missing or wrong" in (await expired.get("/")).text
+
+
 async def test_a_login_that_is_over_amid_a_form_loses_nothing_unsaid(app: App) -> None:
     incident = await _incident(app)
     browser = Browser(app)
