@@ -165,6 +165,7 @@ class Service:
                 self.redis,
                 accept_loss=settings.redis.accept_loss,
                 assured=settings.redis.durability == "assured",
+                takeover=settings.redis.takeover,
             )
         await check_layout(self.redis, settings.redis.shards)
         await self.timekeeper.start()
@@ -278,7 +279,11 @@ class Service:
         store = self.dispatcher.store
         redis = settings.redis
         self.server_watch = ServerWatch(
-            Judge(accept_loss=redis.accept_loss, assured=redis.durability == "assured"),
+            Judge(
+                accept_loss=redis.accept_loss,
+                assured=redis.durability == "assured",
+                takeover=redis.takeover,
+            ),
             None if redis.url else Path(settings.storage.path),
             self.tasks,
             self.clock,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -35,6 +35,8 @@ IDLE_S = 1.0
 """How often a lane looks for work another replica scheduled; our own commits wake it at once."""
 PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
+RETURN_EVERY_S = 0.5
+"""How often a task that the store failed is offered back, for as long as its lease lasts."""
 BUSY_S = 0.1
 """How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
 PLACES = {Lane.URGENT: 96, Lane.NORMAL: 48, Lane.BACKGROUND: 64}
@@ -157,11 +159,18 @@ class Agenda:
     async def _start(self, shard: int, lane: Lane, free: int) -> int:
         now = self._clock.now()
         token, until = uuid.uuid4().hex, now + self.leases[lane]
-        found = await self._tasks.claim(shard, lane, now, until, token, free, self._room(lane))
-        if not found:
-            return 0
+        room = self._room(lane)
+        try:
+            found = await self._tasks.claim(shard, lane, now, until, token, free, room)
+            if not found:
+                return 0
+            read = await self._tasks.read(found)
+        except StoreUnavailableError:
+            # It may have leased something all the same, and its answer was lost.
+            self._spawn(lane, self._release(shard, lane, token, until))
+            raise
         readings = {}
-        for task, reading in zip(found, await self._tasks.read(found), strict=True):
+        for task, reading in zip(found, read, strict=True):
             if reading.broken:
                 log.error("%s of %s cannot be read: %s", task.task, task.incident, reading.broken)
             else:
@@ -205,10 +214,42 @@ class Agenda:
         except NewerRecordError as error:
             await self._leave(task, str(error))
         except StoreUnavailableError as error:
-            # The lease runs out and somebody else, or we, take it up again.
             log.warning("%s of %s: %s", task.task, task.incident, error)
+            await self._give_back(task)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
+
+    async def _give_back(self, task: Task) -> None:
+        """Have a task claimed anew as soon as the store answers: its lease may last half a minute.
+
+        Where it does not until then, the lease runs out and somebody else, or we, take it up again.
+        """
+
+        async def again(now: int) -> None:
+            await self._tasks.settle(task, "again", now, delivered=task.want, due=now)
+
+        await self._once_it_answers(again, task.lane, task.until)
+
+    async def _release(self, shard: int, lane: Lane, token: str, until: int) -> None:
+        """Have all that a claim leased be claimed anew."""
+
+        async def release(now: int) -> None:
+            await self._tasks.release(shard, lane, token, until, now)
+
+        await self._once_it_answers(release, lane, until)
+
+    async def _once_it_answers(
+        self, work: Callable[[int], Awaitable[None]], lane: Lane, until: int
+    ) -> None:
+        """Do something for a lane as soon as the store answers, if it does so by then (ms)."""
+        while not self._stopping and self._clock.now() < until:
+            await asyncio.sleep(RETURN_EVERY_S)
+            try:
+                await work(self._clock.now())
+            except StoreUnavailableError:
+                continue
+            self.wake([lane])
+            return
 
     async def _fire(self, timers: Sequence[Task], readings: dict[Task, Reading]) -> None:
         """Decide due timers, all at once: they are committed together."""
@@ -227,6 +268,7 @@ class Agenda:
             await self._leave(task, str(error))
         except StoreUnavailableError as error:
             log.warning("%s of %s: %s", task.task, task.incident, error)
+            await self._give_back(task)
         except Exception:
             log.exception("%s of %s failed", task.task, task.incident)
 

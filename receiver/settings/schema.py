@@ -112,9 +112,15 @@ def secret_values(value: Any) -> Iterator[str]:
         yield from secret_values(value.model_extra or {})
 
 
+_PASSWORDS = ("password", "sentinel_password")
+"""Options of a URL that are secrets."""
+
+
 def _of_url(url: str) -> Iterator[str]:
     parts = urlsplit(url)
-    found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    options = parse_qs(parts.query)
+    named = [value for name in _PASSWORDS for value in options.get(name, [])]
+    found = [parts.password or "", *named]
     for written in filter(None, found):
         yield from (written, unquote(written))
 

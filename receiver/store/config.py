@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator
 
 from receiver.config_types import Size, lower
+from receiver.store.sentinel import is_sentinel, read_sentinel_url
 from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20
@@ -43,11 +44,24 @@ class RedisConfig(Section):
     accept_loss: bool = False
     durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
 
+    @property
+    def takeover(self) -> bool:
+        """Whether a replica may take over that need not have what was acknowledged."""
+        return is_sentinel(self.url) and not self.wait_replicas
+
     @field_validator("url")
     @classmethod
     def _scheme(cls, value: str) -> str:
-        if value and not re.match(r"(rediss?|unix)://\S+\Z", value):
-            raise ValueError("not a redis://, rediss:// or unix:// URL")
+        if value.startswith(("redis+cluster://", "rediss+cluster://")):
+            raise ValueError(
+                "a Cluster cannot be used: all of one service's data is in one place. For one that"
+                " takes over use redis+sentinel://HOST,HOST,HOST/SERVICE"
+            )
+        if value and not re.match(r"(rediss?(\+sentinel)?|unix)://\S+\Z", value):
+            raise ValueError("not a redis://, rediss://, redis+sentinel:// or unix:// URL")
+        if is_sentinel(value):
+            read_sentinel_url(value)
+            return value
         if not _is_whole(value):
             # The parser's own words would repeat a part of the password.
             raise ValueError(

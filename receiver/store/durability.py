@@ -20,6 +20,8 @@ class Level(StrEnum):
     """On the disk before it is acknowledged."""
     EVERY_SECOND = "every_second"
     """On the disk up to two seconds later."""
+    ONE_COPY = "one_copy"
+    """On the disk of one server before it is acknowledged, and another may take over without it."""
     ASSURED = "assured"
     """The server does not tell; whoever runs this service says that it is durable."""
     ACCEPTED_LOSS = "accepted_loss"
@@ -32,10 +34,12 @@ class ServerFacts(msgspec.Struct, frozen=True):
     """What a server says about itself; None, "" and 0 where it does not.
 
     Sizes in bytes; ``limit`` is its maxmemory, 0 for none. ``run``: another one with each start of
-    a server. ``rewriting``: its append-only file is being written anew, or soon will be.
+    a server. ``mode``: ``standalone``, ``cluster`` or ``sentinel``. ``rewriting``: its append-only
+    file is being written anew, or soon will be.
     """
 
     run: str = ""
+    mode: str = ""
     replica: bool = False
     aof: bool | None = None
     fsync: str = ""
@@ -99,6 +103,7 @@ def _facts(config: dict[str, str], info: dict[str, Any]) -> ServerFacts:
     aof = config["appendonly"] == "yes" if "appendonly" in config else None
     return ServerFacts(
         run=str(info.get("run_id", "")),
+        mode=str(info.get("redis_mode", "") or info.get("server_mode", "")),
         replica=info.get("role") == "slave",
         aof=aof if said is None else bool(said),
         fsync=config.get("appendfsync", ""),
@@ -117,9 +122,13 @@ def _facts(config: dict[str, str], info: dict[str, Any]) -> ServerFacts:
 class Judge:
     """Judges one server again and again; it remembers when its file was last seen complete."""
 
-    def __init__(self, *, accept_loss: bool = False, assured: bool = False) -> None:
+    def __init__(
+        self, *, accept_loss: bool = False, assured: bool = False, takeover: bool = False
+    ) -> None:
+        """See ``judge``."""
         self._accept_loss = accept_loss
         self._assured = assured
+        self._takeover = takeover
         self._complete = ""
 
     def judge(self, facts: ServerFacts) -> Durability:
@@ -137,6 +146,7 @@ class Judge:
             facts,
             accept_loss=self._accept_loss,
             assured=self._assured,
+            takeover=self._takeover,
             complete=self._complete == facts.run,
         )
 
@@ -146,11 +156,13 @@ def judge(
     *,
     accept_loss: bool = False,
     assured: bool = False,
+    takeover: bool = False,
     complete: bool = True,
 ) -> Durability:
     """Return how durable a server is; ``complete``: its append-only file has all there is.
 
-    ``assured`` counts only where the server does not tell: it is no way to overrule what it says.
+    ``takeover``: a replica may take over, and none is waited for. ``assured`` counts only where
+    the server does not tell: it is no way to overrule what it says.
     """
     if facts.replica:
         # Not a matter of loss that one may accept: what a replica takes is gone at its next sync.
@@ -165,7 +177,15 @@ def judge(
     found = _persistence(facts, complete=complete)
     if found.acceptable and accept_loss:
         return Durability(Level.ACCEPTED_LOSS, f"{found.problem}; redis.accept_loss accepts that")
-    return found
+    return _taken_over(found) if takeover and not found.refused else found
+
+
+def _taken_over(found: Durability) -> Durability:
+    """Return the verdict on a server whose replicas need not have what it acknowledged."""
+    words = "a takeover may lose what was acknowledged last, for no replica is waited for"
+    level = Level.ONE_COPY if found.level is Level.EVERY_WRITE else found.level
+    problem = f"{found.problem}; {words}" if found.problem else words
+    return Durability(level, problem, (*found.fix, "redis.wait_replicas: 1"))
 
 
 _AOF = ("appendonly yes", "appendfsync always")

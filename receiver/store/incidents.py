@@ -119,10 +119,11 @@ class IncidentStore(RecordReader):
         """Run the commit; with replicas to wait for, in one pipeline and so on one connection."""
         if not self._wait:
             return await self._commit(keys=names, args=args)
-        pipeline = self.redis.pipeline(transaction=False)
-        await self._commit(keys=names, args=args, client=pipeline)
-        pipeline.wait(self._wait, REPLICA_TIMEOUT)
-        raw, replicas = await pipeline.execute()
+        # As a context: one whose script cannot be looked up keeps its connection for ever.
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            await self._commit(keys=names, args=args, client=pipeline)
+            pipeline.wait(self._wait, REPLICA_TIMEOUT)
+            raw, replicas = await pipeline.execute()
         if replicas < self._wait:
             raise StoreUnavailableError(f"only {replicas} of {self._wait} replicas have the commit")
         return raw

@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.script_keys import places
+from receiver.store.sentinel import is_sentinel, sentinel_pool
 
 Client: TypeAlias = Any
 """A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""
@@ -36,16 +37,18 @@ def connect(url: str, connections: int = 32) -> Client:
     A command whose outcome is unclear must not be sent again below us: only the dispatcher knows
     whether that is safe.
     """
+    options: dict[str, Any] = {
+        "timeout": 5,
+        "socket_timeout": 5.0,
+        "socket_connect_timeout": 2.0,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
     # A pool that waits: the usual one raises when more calls than connections come at once.
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=5,
-        socket_timeout=5.0,
-        socket_connect_timeout=2.0,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
+    if is_sentinel(url):
+        pool = sentinel_pool(url, connections, **options)
+    else:
+        pool = BlockingConnectionPool.from_url(url, max_connections=connections, **options)
     pool.connection_class = type("PackingConnection", (_Packing, pool.connection_class), {})
     return Redis(connection_pool=pool)
 

@@ -10,6 +10,11 @@ from receiver.store.redis import Client, unavailable_is_503
 log = logging.getLogger("app")
 
 START_WITHIN_S = 60.0
+_OTHERS = {
+    "sentinel": "that is a Sentinel, which keeps no data: write redis+sentinel://HOST:PORT/SERVICE",
+    "cluster": "that server is part of a Cluster, which cannot be used: all of one service's data"
+    " is in one place. For one that takes over use Sentinels (redis+sentinel://HOST,HOST/SERVICE)",
+}
 
 
 async def reach(redis: Client) -> None:
@@ -31,9 +36,14 @@ async def reach(redis: Client) -> None:
             return
 
 
-async def check_server(redis: Client, *, accept_loss: bool, assured: bool) -> Durability:
+async def check_server(
+    redis: Client, *, accept_loss: bool, assured: bool, takeover: bool = False
+) -> Durability:
     """Return how durable a server is, and log it; ConfigError for one that may forget incidents."""
-    found = judge(await read_facts(redis), accept_loss=accept_loss, assured=assured)
+    facts = await read_facts(redis)
+    if facts.mode in _OTHERS:
+        raise ConfigError(f"redis.url: {_OTHERS[facts.mode]}")
+    found = judge(facts, accept_loss=accept_loss, assured=assured, takeover=takeover)
     if found.refused:
         raise ConfigError(_refusal(found))
     level = logging.WARNING if found.problem else logging.INFO

@@ -136,6 +136,20 @@ class TaskStore:
         raw = await self._mended(lambda: self._claim_named(keys=wanted, args=args))
         return await self._leased(keys, raw, like.lane, like.token, like.until)
 
+    async def release(self, shard: int, lane: Lane, token: str, until: int, now: int) -> None:
+        """Have what was leased by a token until then (ms) be due now, for it is under way nowhere.
+
+        Another lease of the same end is nobody's to release: whoever settles shows the token.
+        """
+        keys = self.keys[shard]
+        rows = await self._mended(
+            lambda: self.redis.zrange(keys.due[lane], str(until), str(until), byscore=True)
+        )
+        for named in (split_member(row, keys.shard) for row in rows):
+            if named is not None:
+                task = Task(*named, lane, token, 0, until, until)
+                await self.settle(task, "again", now, due=now)
+
     def soonest(self, shard: int, lane: Lane) -> int | None:
         """Return ``next_due`` as the last claim saw it; None also when that leased anything."""
         return self._claiming[shard][lane].soonest

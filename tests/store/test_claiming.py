@@ -222,3 +222,27 @@ async def test_whatever_happens_nothing_waits_that_has_room(redis: Any, seed: in
         if ended:
             await redis.zrem(DUE, *ended)
     assert await redis.zcount(DUE, "-inf", now) > 200
+
+
+async def test_what_was_leased_without_an_answer_is_due_at_once(
+    redis: Any, tasks: TaskStore
+) -> None:
+    await fill(redis, 4)
+    until = NOW + LEASE
+    await tasks.claim(0, LANE, NOW, until, "lost", 2)
+    others = await tasks.claim(0, LANE, NOW, until, "kept", 2)
+    await tasks.release(0, LANE, "lost", until, NOW + 5)
+    again = await tasks.claim(0, LANE, NOW + 5, until + 5, "new", 9)
+    assert len(again) == 2
+    assert not {task.incident for task in again} & {task.incident for task in others}
+    assert await redis.zcount(DUE, until, until) == 2, "those of another are left alone"
+
+
+async def test_nothing_is_released_where_nothing_was_leased(redis: Any, tasks: TaskStore) -> None:
+    await fill(redis, 2)
+    before = await redis.zrange(DUE, 0, -1, withscores=True)
+    await tasks.release(0, LANE, "lost", NOW + LEASE, NOW)
+    await redis.zadd(DUE, {b"junk": NOW + LEASE})
+    await tasks.release(0, LANE, "lost", NOW + LEASE, NOW)
+    await redis.zrem(DUE, b"junk")
+    assert await redis.zrange(DUE, 0, -1, withscores=True) == before

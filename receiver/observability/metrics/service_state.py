@@ -20,7 +20,7 @@ PORTS = ("api", "metrics", "status")
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
 DISK_STATES = ("free", "total")
-DURABILITY = ("every_write", "every_second", "assured", "accepted_loss", "refused")
+DURABILITY = ("every_write", "every_second", "one_copy", "assured", "accepted_loss", "refused")
 """As ``store.durability.Level``, which a leaf does not import."""
 CACHES = ("records", "enrichment")
 HEARTBEATS = ("sent", "failed", "withheld")

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from receiver.engine import agenda as module
-from receiver.engine.agenda import Agenda
+from receiver.engine.agenda import LEASE_MS, Agenda
 from receiver.errors import StoreUnavailableError
+from receiver.store.tasks import Task
 from routing.vocabulary import Lane
 from tests.support.clocks import StillClock
+from tests.support.waiting import until
 
 
 class Store:
@@ -97,3 +100,87 @@ async def test_other_lanes_are_left_alone(agenda: Agenda, store: Store) -> None:
     agenda.wake([Lane.NORMAL, Lane.BACKGROUND])
     await asyncio.sleep(2 * module.PACE_S)
     assert store.claims == 1
+
+
+class Failing(Store):
+    """Leases one task whenever it is asked; some of its answers are lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost: list[str] = []
+        self.away = 0
+        self.said: list[tuple[str, Any]] = []
+        self.task = Task("0-1", "notify:log", Lane.URGENT, "t", 3, 5, 30_000)
+
+    def _fails(self, call: str) -> None:
+        if call in self.lost or self.away:
+            self.away = max(0, self.away - 1)
+            raise StoreUnavailableError("away")
+
+    async def claim(self, _shard: int, lane: Lane, *_: Any) -> list[Any]:
+        if lane != Lane.URGENT or self.said:
+            return []
+        self._fails("claim")
+        return [self.task]
+
+    async def read(self, tasks: list[Task]) -> list[Any]:
+        self._fails("read")
+        return [SimpleNamespace(broken="") for _ in tasks]
+
+    async def settle(self, task: Task, verb: str, _now: int, **more: Any) -> None:
+        self._fails("settle")
+        self.said.append((verb, (task, more["delivered"])))
+        self.lost.clear()
+
+    async def release(self, _shard: int, lane: Lane, token: str, until: int, _now: int) -> None:
+        self._fails("release")
+        self.said.append(("release", (lane, bool(token), until)))
+        self.lost.clear()
+
+
+class Broken:
+    """A delivery that finds the store away."""
+
+    async def deliver(self, *_: Any) -> None:
+        raise StoreUnavailableError("away")
+
+
+@pytest.mark.parametrize("call", ["claim", "read", "deliver"])
+async def test_what_the_store_failed_waits_for_no_lease_to_end(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETURN_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "IDLE_S", 3600.0)
+    store, clock = Failing(), StillClock()
+    store.task = msgspec.structs.replace(store.task, until=clock.now() + 30_000)
+    store.lost = [call]
+    tasks: Any = store
+    delivery: Any = Broken()
+    other: Any = SimpleNamespace()
+    agenda = Agenda(tasks, delivery, other, other, clock, {})
+    agenda.start()
+    await until(lambda: store.said)
+    await agenda.stop()
+    if call == "deliver":
+        assert store.said == [("again", (store.task, 3))]
+    else:
+        assert store.said == [("release", (Lane.URGENT, True, clock.now() + LEASE_MS))]
+
+
+async def test_nobody_is_asked_any_more_when_the_lease_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RETURN_EVERY_S", 0.01)
+    store, clock = Failing(), StillClock()
+    store.away = 10**6
+    tasks: Any = store
+    other: Any = SimpleNamespace()
+    agenda = Agenda(tasks, other, other, other, clock, {})
+    giving = asyncio.create_task(
+        agenda._give_back(msgspec.structs.replace(store.task, until=clock.now() + 1_000))
+    )
+    await asyncio.sleep(0.05)
+    assert not giving.done()
+    clock.move(2)
+    await asyncio.wait_for(giving, 5)
+    assert not store.said

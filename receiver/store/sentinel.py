@@ -1,0 +1,109 @@
+"""``redis+sentinel://``: Sentinels are asked which server is the primary, before each connection.
+
+``redis+sentinel://[user:password@]HOST[:26379],HOST[:26379],.../SERVICE[/DB][?OPTIONS]``; with
+``rediss+sentinel://`` the server and the Sentinels are reached by TLS. User, password and options
+are the server's, as in ``redis://``; ``sentinel_username`` and ``sentinel_password`` are the
+Sentinels'. Asking them is redis-py's.
+"""
+
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from redis.asyncio import BlockingConnectionPool, Sentinel
+from redis.asyncio.connection import parse_url
+from redis.asyncio.sentinel import (
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+SCHEMES = ("redis+sentinel", "rediss+sentinel")
+PORT = 26_379
+ASKED_WITHIN_S = 1.0
+"""One that hangs costs so much; whoever answers is asked first from then on."""
+_UNREADABLE = (
+    "the addresses of the Sentinels cannot be read (HOST or HOST:PORT, with commas between them);"
+    " in a user's name and password write / # ? @ : as %2F %23 %3F %40 %3A"
+)
+"""Without what was read: it may be a part of a password."""
+_OWN = {"sentinel_username": "username", "sentinel_password": "password"}
+
+
+class SentinelUrl(NamedTuple):
+    """What such a URL says. ``server``: options of connections to the primary."""
+
+    sentinels: list[tuple[str, int]]
+    service: str
+    tls: bool
+    server: dict[str, Any]
+    asking: dict[str, Any]
+
+
+def is_sentinel(url: str) -> bool:
+    """Return whether a URL is of that form."""
+    return url.partition("://")[0] in SCHEMES
+
+
+def read_sentinel_url(url: str) -> SentinelUrl:
+    """Return what a URL says; ValueError, in words without a password, for one that cannot be."""
+    scheme, _, rest = url.partition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+    except ValueError:
+        raise ValueError(_UNREADABLE) from None
+    if parts.fragment or "@" in parts.path:
+        raise ValueError(_UNREADABLE)
+    user, _, hosts = parts.netloc.rpartition("@")
+    service, *database = parts.path.strip("/").split("/") if parts.path.strip("/") else [""]
+    if not service or len(database) > 1 or not all(one.isdecimal() for one in database):
+        raise ValueError("name the service after the Sentinels: redis+sentinel://a,b,c/SERVICE")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    given = {_OWN[name]: value for name, value in options if name in _OWN}
+    theirs = urlencode([pair for pair in options if pair[0] not in _OWN])
+    tls = scheme == SCHEMES[1]
+    netloc = f"{user}@server" if user else "server"
+    plain = ("rediss" if tls else "redis", netloc, "/".join(database), theirs, "")
+    server: dict[str, Any] = dict(parse_url(urlunsplit(plain)))
+    for name in ("host", "port", "connection_class"):
+        server.pop(name, None)
+    files = {name: value for name, value in server.items() if name.startswith("ssl_")}
+    asking = {**given, **files, **({"ssl": True} if tls else {})}
+    return SentinelUrl(
+        [_address(one) for one in hosts.split(",")], unquote(service), tls, server, asking
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.path:
+        raise ValueError(_UNREADABLE)
+    return host, port or PORT
+
+
+class _Pool(BlockingConnectionPool, SentinelConnectionPool):
+    """A pool that waits for a connection, each to whatever is the primary then."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
+        """Close the connections, and at the very end those to the Sentinels too."""
+        await super().disconnect(inuse_connections)
+        for one in self.sentinel_manager.sentinels if inuse_connections else ():
+            await one.aclose(close_connection_pool=True)
+
+
+def sentinel_pool(url: str, connections: int, **options: Any) -> BlockingConnectionPool:
+    """Return a pool of connections to the primary; ``options`` are those of every connection."""
+    read = read_sentinel_url(url)
+    within = {"socket_timeout": ASKED_WITHIN_S, "socket_connect_timeout": ASKED_WITHIN_S}
+    manager = Sentinel(read.sentinels, sentinel_kwargs={**within, **read.asking})  # type: ignore[no-untyped-call]
+    kind = SentinelManagedSSLConnection if read.tls else SentinelManagedConnection
+    return _Pool(
+        service_name=read.service,
+        sentinel_manager=manager,
+        connection_class=kind,
+        max_connections=connections,
+        **{**options, **read.server},
+    )
