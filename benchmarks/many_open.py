@@ -136,8 +136,11 @@ def _copy_one(pipeline: Any, model: _Model, at: int) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[ManyOpen]:
-    """Run the service, with enough configured for a long page of metrics."""
+async def running(folder: Path, module: str = "benchmarks.watched") -> AsyncIterator[ManyOpen]:
+    """Run the service, with enough configured for a long page of metrics.
+
+    Its witness wakes a thousand times a second: ``receiver`` is the service without.
+    """
     names = ["printed", *(f"printed-{number}" for number in range(1, NOTIFIERS))]
     file, witness = folder / "quiet.yml", folder / "held"
     file.write_text(
@@ -151,7 +154,7 @@ async def running(folder: Path) -> AsyncIterator[ManyOpen]:
     accounts = ("SLACK__TOKEN", "SLACK__CHANNEL", "PAGERDUTY__ROUTING_KEY")
     rig = Rig(folder)
     await rig.start(
-        "benchmarks.watched",
+        module,
         "--config.file",
         str(file),
         LLM_IM__LOG__LEVEL="warning",

@@ -40,7 +40,7 @@ async def run(report: Report, *, quick: bool = False, number: int = OPEN) -> Non
     """Measure with so many incidents open."""
     number = number // 50 if quick else number
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
-        async with running(Path(folder)) as service:
+        async with running(Path(folder), "receiver") as service:
             await _costs(service, "first")
             empty = await _costs(service, "empty")
             await service.fill(number)

@@ -69,14 +69,14 @@ from receiver.slack.interactions.router import Router
 from receiver.store.budgets import BudgetStore
 from receiver.store.changes import ChangeStore
 from receiver.store.daily_figures import FigureStore
-from receiver.store.durability import Judge
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.lists.sorting import Sorting
 from receiver.store.redis import Client, connect
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
-from receiver.store.startup import check_server, reach
+from receiver.store.server.durability import Judge
+from receiver.store.server.startup import check_server, reach
 from receiver.store.tasks import TaskStore
 from receiver.store.tries import Tries
 from receiver.store.turns import Turns

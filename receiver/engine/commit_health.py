@@ -13,7 +13,7 @@ from receiver.clock import Clock
 from receiver.conditions import Conditions, Subject
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import StoreUnavailableError
-from receiver.store.probe import probe
+from receiver.store.server.probe import probe
 
 FRESH_S = 1.0
 """For so long the last outcome is the answer: strangers may ask as often as they like."""

@@ -17,7 +17,7 @@ from receiver.engine.backlog import Backlog
 from receiver.engine.commit_health import CommitHealth
 from receiver.errors import StoreUnavailableError
 from receiver.observability.metrics.registry import Metrics
-from receiver.store.durability import Durability, Judge, Level, ServerFacts, read_facts
+from receiver.store.server.durability import Durability, Judge, Level, ServerFacts, read_facts
 from receiver.store.tasks import TaskStore
 from receiver.text.units import size
 from routing.duration import format_duration

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator
 
 from receiver.config_types import Size, lower
-from receiver.store.sentinel import is_sentinel, read_sentinel_url
+from receiver.store.server.sentinel import is_sentinel, read_sentinel_url
 from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20

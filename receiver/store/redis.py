@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.script_keys import places
-from receiver.store.sentinel import is_sentinel, sentinel_pool
+from receiver.store.server.sentinel import is_sentinel, sentinel_pool
 
 Client: TypeAlias = Any
 """A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""

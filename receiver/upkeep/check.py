@@ -233,11 +233,9 @@ class _Looker:
         self, stored: StoredIncident, task: str, lane: Lane, right: Lane, there: dict[Lane, float]
     ) -> Finding:
         key, name = self._keys.due[lane], member(stored.id, task)
-        commands: list[tuple[str, ...]] = [("ZREM", key, name)]
-        if right not in there:
-            commands.append(("ZADD", self._keys.due[right], repr(there[lane]), name))
         words = f"it has {name}, which belongs to {right}"
-        return self._remove(stored, "agenda", key, words, *commands)
+        add = [] if right in there else [("ZADD", self._keys.due[right], repr(there[lane]), name)]
+        return self._remove(stored, "agenda", key, words, ("ZREM", key, name), *add)
 
 
 def _wanted(stored: StoredIncident, incident: Incident) -> list[str]:

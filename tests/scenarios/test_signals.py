@@ -13,7 +13,7 @@ import pytest
 from receiver.engine import commit_health, server_watch
 from receiver.engine.dispatcher import WAITING_MAX
 from receiver.errors import StoreUnavailableError
-from receiver.store import probe as probing
+from receiver.store.server import probe as probing
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.external import DURABLE, External, external
 from tests.support.notification import alert, notification

@@ -5,7 +5,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from receiver.store.durability import Durability, Judge, Level, ServerFacts, judge, read_facts
+from receiver.store.server.durability import (
+    Durability,
+    Judge,
+    Level,
+    ServerFacts,
+    judge,
+    read_facts,
+)
 from tests.support.external import DURABLE, RENAMED, external
 
 ALWAYS = ServerFacts(aof=True, fsync="always", policy="noeviction")

@@ -22,6 +22,9 @@ SHOWN = 15
 HANDLE_MIN = 4
 DIGEST_SIZE = 16
 HANDLE = re.compile(rf"[0-9a-f]{{{HANDLE_MIN},{DIGEST_SIZE}}}")
+ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
+PART_OF_ID = re.compile(r"\d+-[0-9a-f-]+")
+"""An id that is not whole, or has too much."""
 DISTINCT = 1_000
 TEXT_MAX = 200
 

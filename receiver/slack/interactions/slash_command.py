@@ -1,6 +1,5 @@
 """The slash command: everything about incidents in words, answered in private."""
 
-import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,8 @@ from receiver.slack.blocks.incident_message import incident_message
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.interactions.listing import (
     HANDLE,
+    ID,
+    PART_OF_ID,
     SHOWN,
     handles_of,
     incident_list,
@@ -34,10 +35,6 @@ from routing.person_event import Acknowledged, Noted, Resolved, Snoozed
 
 Answer = dict[str, Any]
 LISTED = 8
-NAME_SHOWN = 60
-ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
-PART_OF_ID = re.compile(r"\d+-[0-9a-f-]+")
-"""An id that is not whole, or has too much."""
 MORNING = ("morning", "until morning", "working hours")
 _NO_PAGE = Page(0, 0, 0, "opened")
 
@@ -214,18 +211,17 @@ class SlashCommand:
         wanted = word.strip("`#").lower()
         if ID.fullmatch(wanted):
             return await self._workspace.load(wanted), following.strip()
-        named = []
-        if HANDLE.fullmatch(wanted):
+        if is_handle(wanted) or (not text and HANDLE.fullmatch(wanted)):
             # Among all that is open: among some, a handle might name the wrong one.
             named = sorted(await self._workspace.store.lists.open_ids(wanted))
-        if len(named) == 1 and (is_handle(wanted) or not text):
-            return await self._workspace.load(named[0]), following.strip()
-        if named and (is_handle(wanted) or not text):
-            which = await self._listed(named[:LISTED])
-            raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
+            if len(named) == 1:
+                return await self._workspace.load(named[0]), following.strip()
+            if named:
+                which = await self._listed(named[:LISTED])
+                raise PayloadError(f"`{wanted}` may be any of {which}: write more of it.")
         if word and (not text or is_handle(wanted) or PART_OF_ID.fullmatch(wanted)):
-            unknown = f"No open incident is named `{quoted(word[:NAME_SHOWN])}`."
-            raise PayloadError(f"{unknown} {await self._which('Open:')}")
+            which = await self._which("Open:")
+            raise PayloadError(f"No open incident is named `{quoted(word[:60])}`. {which}")
         page = await self._workspace.store.lists.page(Query(), LISTED)
         if page.total == 1 and page.incidents:
             return page.incidents[0], rest

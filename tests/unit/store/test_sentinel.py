@@ -9,9 +9,9 @@ import pytest
 from receiver.errors import ConfigError
 from receiver.settings.schema import secret_values
 from receiver.store.config import RedisConfig
-from receiver.store.durability import Judge, Level, ServerFacts
-from receiver.store.sentinel import read_sentinel_url
-from receiver.store.startup import check_server
+from receiver.store.server.durability import Judge, Level, ServerFacts
+from receiver.store.server.sentinel import read_sentinel_url
+from receiver.store.server.startup import check_server
 from tests.unit.store.test_config import problems
 
 FSYNC = ServerFacts(run="1", aof=True, fsync="always")
@@ -101,7 +101,7 @@ async def test_a_server_that_is_another_kind_is_refused(
     async def told(_redis: object) -> ServerFacts:
         return ServerFacts(run="1", mode=mode, aof=True, fsync="always")
 
-    monkeypatch.setattr("receiver.store.startup.read_facts", told)
+    monkeypatch.setattr("receiver.store.server.startup.read_facts", told)
     caplog.set_level(logging.INFO)
     server: Any = SimpleNamespace()
     if not words:

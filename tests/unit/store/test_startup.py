@@ -8,9 +8,9 @@ import pytest
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from receiver.errors import ConfigError, StoreUnavailableError
-from receiver.store import startup
-from receiver.store.durability import Level
-from receiver.store.startup import START_WITHIN_S, check_server, reach
+from receiver.store.server import startup
+from receiver.store.server.durability import Level
+from receiver.store.server.startup import START_WITHIN_S, check_server, reach
 
 AWAY = RedisError("Connection refused")
 

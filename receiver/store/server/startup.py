@@ -4,8 +4,8 @@ import asyncio
 import logging
 
 from receiver.errors import ConfigError, StoreUnavailableError
-from receiver.store.durability import Durability, judge, read_facts
 from receiver.store.redis import Client, unavailable_is_503
+from receiver.store.server.durability import Durability, judge, read_facts
 
 log = logging.getLogger("app")
 
