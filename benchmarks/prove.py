@@ -20,6 +20,7 @@ PROOFS = (
     "bombs",
     "overload",
     "durable",
+    "sentinel",
     "system",
     "storm",
     "small",

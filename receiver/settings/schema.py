@@ -1,9 +1,10 @@
 """What the models of the settings say about a place: its type, its keys, its secrets."""
 
+import re
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, SecretStr
 
@@ -117,10 +118,12 @@ _PASSWORDS = ("password", "sentinel_password")
 
 
 def _of_url(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    options = parse_qs(parts.query)
+    # Not by urlsplit, which refuses what cannot be read, and several IPv6 addresses.
+    place, _, query = url.partition("://")[2].partition("?")
+    user, _, _ = re.split("[/#]", place, maxsplit=1)[0].rpartition("@")
+    options = parse_qs(query.partition("#")[0])
     named = [value for name in _PASSWORDS for value in options.get(name, [])]
-    found = [parts.password or "", *named]
+    found = [user.partition(":")[2], *named]
     for written in filter(None, found):
         yield from (written, unquote(written))
 

@@ -33,9 +33,9 @@ class Server:
         command = [str(find_binary()), *self._command, "--port", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
-        await until(self._answers, 20, f"{self.folder.name} answers")
+        await until(self.answers, 20, f"{self.folder.name} answers")
 
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
         try:
             return bool(await self.client.ping())
         except Exception:  # noqa: BLE001 - whatever it is, it does not answer

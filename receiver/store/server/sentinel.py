@@ -7,7 +7,7 @@ Sentinels'. Asking them is redis-py's.
 """
 
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import BlockingConnectionPool, Sentinel
 from redis.asyncio.connection import parse_url
@@ -26,6 +26,7 @@ _UNREADABLE = (
     " in a user's name and password write / # ? @ : as %2F %23 %3F %40 %3A"
 )
 """Without what was read: it may be a part of a password."""
+_USER = "%:!$&'()*+,;=-._~"
 _OWN = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -47,21 +48,21 @@ def is_sentinel(url: str) -> bool:
 def read_sentinel_url(url: str) -> SentinelUrl:
     """Return what a URL says; ValueError, in words without a password, for one that cannot be."""
     scheme, _, rest = url.partition("://")
-    try:
-        parts = urlsplit(f"//{rest}")
-    except ValueError:
-        raise ValueError(_UNREADABLE) from None
-    if parts.fragment or "@" in parts.path:
+    # Not by urlsplit: to newer releases of Python an IPv6 address among others is none.
+    place, _, query = rest.partition("?")
+    netloc, _, path = place.partition("/")
+    if "#" in rest or "@" in path or "[" in path:
         raise ValueError(_UNREADABLE)
-    user, _, hosts = parts.netloc.rpartition("@")
-    service, *database = parts.path.strip("/").split("/") if parts.path.strip("/") else [""]
+    user, _, hosts = netloc.rpartition("@")
+    service, *database = path.strip("/").split("/")
     if not service or len(database) > 1 or not all(one.isdecimal() for one in database):
         raise ValueError("name the service after the Sentinels: redis+sentinel://a,b,c/SERVICE")
-    options = parse_qsl(parts.query, keep_blank_values=True)
+    options = parse_qsl(query, keep_blank_values=True)
     given = {_OWN[name]: value for name, value in options if name in _OWN}
     theirs = urlencode([pair for pair in options if pair[0] not in _OWN])
     tls = scheme == SCHEMES[1]
-    netloc = f"{user}@server" if user else "server"
+    # As a URL has it: what is beyond ASCII is refused in words that repeat it.
+    netloc = f"{quote(user, safe=_USER)}@server" if user else "server"
     plain = ("rediss" if tls else "redis", netloc, "/".join(database), theirs, "")
     server: dict[str, Any] = dict(parse_url(urlunsplit(plain)))
     for name in ("host", "port", "connection_class"):

@@ -15,6 +15,7 @@ from receiver.review.build import review_of
 from receiver.review.render import ReviewPages, problem_of
 from receiver.text.markdown import escape_markdown
 from receiver.text.visible import visible
+from receiver.web.console_account import NO_ACCOUNT
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry
 from routing.person_event import Acknowledged, Resolved
@@ -164,7 +165,9 @@ def test_any_incident_makes_whole_and_harmless_pages(
     assert rows >= len(timeline) + len(incident.alerts) + 4
     for page in (
         PAGES.document(review),
-        PAGES.page(review, prefix="", said="", now="", person="", name="", responds=True),
+        PAGES.page(
+            review, prefix="", said="", now="", person="", name="", responds=True, **NO_ACCOUNT
+        ),
     ):
         seen = Page(page)
         assert not seen.tags & {"script", "img", "iframe", "object", "svg"}
