@@ -17,9 +17,9 @@ TAKEOVERS, EVERY_S, RATE = 10, 15.0, 10
 TAKEN_OVER_WITHIN_S = 90
 """Sentinels that were kept waiting themselves choose nobody for half a minute."""
 PRIORITIES = ("P1", "P2", "P3", "P4")
-LATE_S, REFUSED_S = 5.0, 30.0
-"""A page may be so much later than the longest time in which nothing was taken: a service that was
-killed while the primary hangs starts in that."""
+LATE_S, REFUSED_S, LEASE_S = 5.0, 30.0, 30.0
+"""A page may be so much later than the longest time in which nothing was taken (a service that was
+killed while the primary hangs starts in that), or than the lease of a service that was killed."""
 
 
 class Storm:
@@ -103,7 +103,7 @@ async def _storm(report: Any, rig: Rig, servers: Watched) -> None:
     report("PagerDuty incidents too many", f"{doubled} of {len(storm.incidents)}", "0", not doubled)
     report("an alert is taken after", f"{storm.longest:.1f} s at most", f"{REFUSED_S:g} s",
            storm.longest < REFUSED_S, timed=True)  # fmt: skip
-    bound = storm.longest + LATE_S
+    bound = max(storm.longest, LEASE_S) + LATE_S
     report("a page leaves after it was taken", f"{late:.1f} s at most", f"{bound:.1f} s",
            late < bound, timed=True)  # fmt: skip
 

@@ -6,6 +6,9 @@ are the server's, as in ``redis://``; ``sentinel_username`` and ``sentinel_passw
 Sentinels'. Asking them is redis-py's.
 """
 
+import asyncio
+import logging
+import time
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -16,11 +19,16 @@ from redis.asyncio.sentinel import (
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
 )
+from redis.exceptions import RedisError
+
+from receiver.aio.background import end
+
+log = logging.getLogger("app")
 
 SCHEMES = ("redis+sentinel", "rediss+sentinel")
 PORT = 26_379
-ASKED_WITHIN_S = 1.0
-"""One that hangs costs so much; whoever answers is asked first from then on."""
+ASKED_WITHIN_S, ASKED_EVERY_S = 1.0, 0.5
+"""A Sentinel that hangs costs so much; whoever answers is asked first from then on."""
 _UNREADABLE = (
     "the addresses of the Sentinels cannot be read (HOST or HOST:PORT, with commas between them);"
     " in a user's name and password write / # ? @ : as %2F %23 %3F %40 %3A"
@@ -86,12 +94,44 @@ def _address(text: str) -> tuple[str, int]:
 
 
 class _Pool(BlockingConnectionPool, SentinelConnectionPool):
-    """A pool that waits for a connection, each to whatever is the primary then."""
+    """A pool that waits for a connection, each to whatever is the primary then.
+
+    A primary that hung and comes back takes writes until it is told that another one took over, and
+    its connections are as they were: so the Sentinels are asked also while nothing fails.
+    """
+
+    _asked = 0.0
+    _asking: "asyncio.Task[None] | None" = None
+
+    async def get_connection(self, *args: Any, **more: Any) -> Any:
+        """Return a connection, and have the Sentinels asked where that was long ago."""
+        if time.monotonic() - self._asked > ASKED_EVERY_S and self._asking is None:
+            self._asked = time.monotonic()
+            self._asking = asyncio.create_task(self._ask())
+        return await super().get_connection(*args, **more)  # type: ignore[no-untyped-call]
+
+    async def _ask(self) -> None:
+        try:
+            await self.get_master_address()  # type: ignore[no-untyped-call]
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("the Sentinels do not say which server is the primary: %s", error)
+        finally:
+            self._asking = None
+
+    async def release(self, connection: Any) -> None:
+        """Take a connection back, ended where another server is the primary by now."""
+        if (connection.host, connection.port) != self.master_address:
+            await connection.disconnect()
+        await super().release(connection)
 
     async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
         """Close the connections, and at the very end those to the Sentinels too."""
         await super().disconnect(inuse_connections)
-        for one in self.sentinel_manager.sentinels if inuse_connections else ():
+        if not inuse_connections:
+            return
+        if self._asking is not None:
+            await end([self._asking])
+        for one in self.sentinel_manager.sentinels:
             await one.aclose(close_connection_pool=True)
 
 

@@ -10,7 +10,7 @@ from receiver.errors import ConfigError
 from receiver.settings.schema import secret_values
 from receiver.store.config import RedisConfig
 from receiver.store.server.durability import Judge, Level, ServerFacts
-from receiver.store.server.sentinel import read_sentinel_url
+from receiver.store.server.sentinel import read_sentinel_url, sentinel_pool
 from receiver.store.server.startup import check_server
 from tests.unit.store.test_config import problems
 
@@ -116,3 +116,54 @@ async def test_a_server_that_is_another_kind_is_refused(
         return
     with pytest.raises(ConfigError, match=words):
         await check_server(server, accept_loss=False, assured=False)
+
+
+class Managed:
+    """Sentinels that name a primary."""
+
+    def __init__(self) -> None:
+        self.primary = ("a", 1)
+        self.away = False
+        self.asked = 0
+        self.sentinels: list[Any] = []
+
+    async def discover_master(self, _service: str) -> tuple[str, int]:
+        self.asked += 1
+        if self.away:
+            raise ConnectionError("away")
+        return self.primary
+
+
+class Connection:
+    """One that works as long as nobody ends it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        self.ended = False
+
+    async def disconnect(self, *_: Any, **__: Any) -> None:
+        self.ended = True
+
+    def should_reconnect(self) -> bool:
+        return False
+
+    async def re_auth(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(("away", "ends"), [(False, True), (True, False)])
+async def test_a_connection_to_what_was_the_primary_is_ended_when_it_comes_back(
+    away: bool, ends: bool
+) -> None:
+    pool: Any = sentinel_pool("redis+sentinel://a/x", 4)
+    pool.sentinel_manager = managed = Managed()
+    await pool.get_master_address()
+    used = Connection("a", 1)
+    pool._in_use_connections.add(used)
+    managed.primary, managed.away = ("b", 2), away
+    await pool._ask()
+    assert managed.asked == 2
+    await pool.release(used)
+    assert used.ended is ends
+    assert pool._available_connections == [used]
+    await pool.disconnect()
