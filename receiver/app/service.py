@@ -166,6 +166,7 @@ class Service:
                 accept_loss=settings.redis.accept_loss,
                 assured=settings.redis.durability == "assured",
                 takeover=settings.redis.takeover,
+                waits=settings.redis.wait_replicas > 0,
             )
         await check_layout(self.redis, settings.redis.shards)
         await self.timekeeper.start()

@@ -242,3 +242,15 @@ async def test_the_banner_says_what_may_be_lost_and_what_is_not_ready(tmp_path: 
         assert "is NOT READY: only 0 of 1 replicas have the commit" in said
         assert "store      WARNING: a power cut may lose the last 2 seconds" in said
         assert os.sep not in said.partition("NOT READY")[2].partition("\n")[0]
+
+
+async def test_a_server_that_forbids_wait_is_refused_where_replicas_are_waited_for(
+    tmp_path: Path, fakes: Any
+) -> None:
+    """Every commit would be written, and then answered with 503."""
+    async with external(tmp_path / "server", *DURABLE) as server:
+        await server.client.execute_command("ACL", "SETUSER", "default", "-wait")
+        with pytest.raises(ConfigError, match=r"redis\.wait_replicas: .*permit its user \+wait"):
+            await started(tmp_path, fakes, server, wait_replicas=1)
+        app = await started(tmp_path, fakes, server)
+        await app.stop()

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from redis.exceptions import ResponseError
+
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.store.server.durability import Durability, judge, read_facts
@@ -37,18 +39,40 @@ async def reach(redis: Client) -> None:
 
 
 async def check_server(
-    redis: Client, *, accept_loss: bool, assured: bool, takeover: bool = False
+    redis: Client,
+    *,
+    accept_loss: bool,
+    assured: bool,
+    takeover: bool = False,
+    waits: bool = False,
 ) -> Durability:
-    """Return how durable a server is, and log it; ConfigError for one that may forget incidents."""
+    """Return how durable a server is, and log it; ConfigError for one that may forget incidents.
+
+    ``waits``: each commit will wait for replicas.
+    """
     facts = await read_facts(redis)
     if facts.mode in _OTHERS:
         raise ConfigError(f"redis.url: {_OTHERS[facts.mode]}")
     found = judge(facts, accept_loss=accept_loss, assured=assured, takeover=takeover)
     if found.refused:
         raise ConfigError(_refusal(found))
+    if waits:
+        await _check_wait(redis)
     level = logging.WARNING if found.problem else logging.INFO
     log.log(level, "external Redis, durability %s: %s", found.level, found.problem or "ok")
     return found
+
+
+async def _check_wait(redis: Client) -> None:
+    """Refuse with ConfigError a server at which every commit would be written and then fail."""
+    async with unavailable_is_503():
+        try:
+            await redis.execute_command("WAIT", 0, 1)
+        except ResponseError as error:
+            raise ConfigError(
+                f"redis.wait_replicas: this server lets nobody wait for its replicas ({error});"
+                " permit its user +wait, or set it to 0"
+            ) from None
 
 
 def _refusal(found: Durability) -> str:
