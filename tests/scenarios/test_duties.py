@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from receiver.aio.background import end
 from receiver.app import self_watch
 from receiver.slack.interactions import socket_mode
 from tests.scenarios.test_outgoing_heartbeat import Watcher
@@ -46,7 +47,7 @@ async def test_one_sends_the_heartbeat_and_another_when_it_hangs(
         for app in apps:
             assert (await app.get("/health"))[1]["components"]["outgoing_heartbeat"] == "ok"
         one, other = sorted(apps, key=lambda app: app is apps[sent.index(0)])
-        one.service.outgoing_heartbeat._task.cancel()
+        await end([one.service.outgoing_heartbeat._task])
         known = len(watcher.beats)
         await until(lambda: len(watcher.beats) > known + 3)
         assert await _sent(other) >= 3
@@ -94,7 +95,7 @@ async def test_a_connection_to_slack_is_taken_over(
         assert other is not None
         assert (one.status, other.status) == ("ok", "ok")
         assert (bool(one._turn), bool(other._turn)) == (True, False)
-        one._tasks[0].cancel()  # it hangs
+        await end(one._tasks[:1])  # it hangs
         await until(lambda: other._turn and other._connected)
         # Ended as it should, it leaves its turn at once.
         monkeypatch.setattr(socket_mode, "LASTS_MS", 60_000)

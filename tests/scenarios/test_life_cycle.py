@@ -44,6 +44,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
     assert [name for name in stopped if not name.startswith("notifier ")] == [
         "outgoing heartbeat",
         "ports",
+        "logins",
         "agenda",
         "status page",
         "pagerduty",
@@ -55,6 +56,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
         "enrichment",
         "work beside",
         "health",
+        "the other processes",
         "redis",
         "the embedded server's watch",
         "the embedded server",
