@@ -42,7 +42,7 @@ class Actions:
         now = self._clock.now()
         read = REGISTRY[name].read
         if read is None:
-            return await self._silence(incident, body, actor, now)
+            return await self._silence(incident, body, actor, now, event_id)
         event = read(body, Request(actor, now, self.components))
         if isinstance(event, Merged):
             await self._check_target(event.target)
@@ -55,18 +55,23 @@ class Actions:
         if found is None or not found.is_open:
             raise PayloadError(f"there is no open incident {incident!r} to merge into", "into")
 
-    async def _silence(self, name: str, body: Body, actor: Actor, now: int) -> Outcome:
+    async def _silence(
+        self, name: str, body: Body, actor: Actor, now: int, event_id: str
+    ) -> Outcome:
         incident = await self._dispatcher.store.find(name)
         if incident is None:
             return Outcome(Reason.UNKNOWN_INCIDENT, None)
+        # Before Alertmanager is asked: the same silence a minute later would end a minute later.
+        if event_id and await self._dispatcher.store.was_applied(incident.id, event_id):
+            return Outcome(Reason.DUPLICATE, incident)
         if body.episode is not None and body.episode != incident.episode:
             return Outcome(Reason.STALE, incident)
         if isinstance(body, UnsilenceBody):
-            return await self._silencer.expire(incident, body.silence, actor)
+            return await self._silencer.expire(incident, body.silence, actor, event_id)
         if not isinstance(body, SilenceBody):
             raise TypeError(type(body).__name__)
         until = read_until(body.span, body.until, now)
         comment = check_text("comment", body.comment, TEXT_MAX)
         return await self._silencer.silence(
-            incident, read_matchers(body.matchers), until, comment, actor, body.episode
+            incident, read_matchers(body.matchers), until, comment, actor, body.episode, event_id
         )

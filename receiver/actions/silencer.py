@@ -34,7 +34,7 @@ class Silencer:
         self._dispatcher = dispatcher
         self._clock = clock
 
-    async def silence(
+    async def silence(  # noqa: PLR0913, PLR0917 - what is known of a silence
         self,
         incident: Incident,
         matchers: Sequence[Matcher],
@@ -42,6 +42,7 @@ class Silencer:
         comment: str,
         actor: Actor,
         episode: int | None = None,
+        event_id: str = "",
     ) -> Outcome:
         """Silence ``matchers`` (none: what all alerts of the incident share) until then (ms).
 
@@ -66,10 +67,12 @@ class Silencer:
         shown = ", ".join(str(matcher) for matcher in wanted)
         silence = Silence(made.id, ends, shown, actor.name, cluster)
         event = Silenced(actor, silence, episode)
-        event_id = f"silenced:{incident.id}:{made.id}:{ends}"
+        event_id = event_id or f"silenced:{incident.id}:{made.id}:{ends}"
         return await self._dispatcher.submit(event, incident.id, event_id)
 
-    async def expire(self, incident: Incident, silence: str, actor: Actor) -> Outcome:
+    async def expire(
+        self, incident: Incident, silence: str, actor: Actor, event_id: str = ""
+    ) -> Outcome:
         """End a silence of the incident before its time; SilenceError when it cannot be ended.
 
         ``already_expired``: it was over before, which is noted where it was not known.
@@ -84,5 +87,5 @@ class Silencer:
         if not ended and known.until <= self._clock.now():
             return Outcome(Reason.ALREADY_EXPIRED, incident)
         event = SilenceExpired(actor if ended else ELSEWHERE, silence)
-        outcome = await self._dispatcher.submit(event, incident.id)
+        outcome = await self._dispatcher.submit(event, incident.id, event_id)
         return outcome if ended else Outcome(Reason.ALREADY_EXPIRED, outcome.incident)

@@ -171,6 +171,11 @@ class IncidentStore(RecordReader):
         """Return everything stored of an incident as of one moment; see ``read_whole``."""
         return await read_whole(self, name, most, before)
 
+    async def was_applied(self, name: str, event_id: str) -> bool:
+        """Return whether an event of an incident was applied within ``EVENT_TTL``."""
+        async with unavailable_is_503():
+            return bool(await self.redis.exists(self.of(name).event(event_id)))
+
     async def published(self, since: int, limit: int) -> dict[str, bytes]:
         """Return id -> version of what is on the status page and was not over there at ``since``.
 

@@ -28,6 +28,7 @@
 | ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
 | ``im:turn:<name>`` | string | until when a process does something for all (see ``turns``) |
 | ``im:tried:<digest>`` | string | what came of trying a notifier (see ``tries``) |
+| ``im:request:<digest>`` | string | what was asked for under a key (see ``request_keys``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -183,6 +184,11 @@ def device_key(digest: str) -> str:
 def callback_key(digest: str) -> str:
     """Return the key that keeps a login at a provider from being ended twice."""
     return f"{PREFIX}:callback:{digest}"
+
+
+def request_key(digest: str) -> str:
+    """Return the key of what was asked for under an ``Idempotency-Key``."""
+    return f"{PREFIX}:request:{digest}"
 
 
 def attempts_key(digest: str) -> str:

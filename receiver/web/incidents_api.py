@@ -36,6 +36,7 @@ from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.lists.query import CursorError
+from receiver.store.request_keys import RequestKeys
 from receiver.text.times import rfc3339
 from routing.incident import Incident
 from routing.incident_parts import Actor
@@ -74,6 +75,7 @@ class ApiEndpoint:
         self._open_incident = open_incident
         self._actions = actions
         self._store = dispatcher.store
+        self._request_keys = RequestKeys(dispatcher.store.redis)
         self._dead_letters = dead_letters
 
     @serves("GET", "/v1/incidents", Who.VIEWER)
@@ -139,16 +141,20 @@ class ApiEndpoint:
         actor = await self._actor(request, body)
         key = _idempotency_key(request)
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+        await self._refuse_another(event_id, body)
         outcome = await self._actions.perform(action, incident.id, body, actor, event_id)
+        if outcome.reason == Reason.UNKNOWN_INCIDENT:
+            raise self._unknown(request)
         return _answer(outcome, actor)
 
     @serves("POST", "/v1/incidents", Who.RESPONDER)
     async def open(self, request: web.Request) -> web.Response:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
         body = read_json(OpenBody, await request.read())
-        key = _idempotency_key(request) or uuid.uuid4().hex
+        key = _idempotency_key(request)
         actor = await self._actor(request, body)
-        outcome = await self._open_incident.open(body, actor, key)
+        await self._refuse_another(f"open:{key}" if key else "", body)
+        outcome = await self._open_incident.open(body, actor, key or uuid.uuid4().hex)
         shown = incident_json.summary(outcome.incident) if outcome.incident else None
         status = 201 if outcome.reason == Reason.OPENED else 200
         answer = {
@@ -183,6 +189,19 @@ class ApiEndpoint:
         via = "cli" if agent.startswith("incident-manager") else "api"
         credential = principal_of(request)
         return await self._people.actor(via, body.by, credential, human=body.human)
+
+    async def _refuse_another(self, event_id: str, body: Body | OpenBody) -> None:
+        """Refuse with HTTP 422 what comes under the key of another request.
+
+        As draft-ietf-httpapi-idempotency-key-header says; taken as the same one it would be lost.
+        """
+        asked = msgspec.json.encode(body, order="deterministic")
+        if event_id and not await self._request_keys.is_same(event_id, asked):
+            words = (
+                "another request came under this Idempotency-Key within 10 minutes; send this one"
+                " under a key of its own"
+            )
+            raise refuse(web.HTTPUnprocessableEntity, words)
 
     async def _load(self, request: web.Request) -> Incident:
         incident = await self._store.find(request.match_info["id"])

@@ -32,7 +32,7 @@ class Silencer:
             raise SilenceError(self.refuses)
         return Outcome(Reason.SILENCED, incident)
 
-    async def expire(self, incident: Any, silence: str, actor: Actor) -> Outcome:
+    async def expire(self, incident: Any, silence: str, actor: Actor, _event_id: str) -> Outcome:
         self.asked.append((incident.id, silence, actor))
         return Outcome(Reason.SILENCE_EXPIRED, incident)
 
@@ -139,7 +139,7 @@ async def test_a_silence_is_asked_of_alertmanager_first(world: World) -> None:
     now = world.bench.clock.at
     outcome = await world.do("silence", span="2h", matchers=('a="1"',), comment=" why ")
     assert outcome.reason == "silenced"
-    ((incident, matchers, until, comment, actor, episode),) = world.silencer.asked
+    ((incident, matchers, until, comment, actor, episode, _),) = world.silencer.asked
     assert (incident, str(matchers[0]), until) == (world.bench.id, 'a="1"', now + 120 * MINUTE)
     assert (comment, actor, episode) == ("why", ANN, None)
 
