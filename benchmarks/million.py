@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -28,8 +28,18 @@ from benchmarks.rows import Report, Table
 from receiver.store.embedded.server import EmbeddedValkey
 from tests.support.rig import until
 
-OPEN, RATE, BESIDE_S = 1_000_000, 200, 15
-ROUNDS, REQUESTS, ASKED, IDLE_S = 5, 3_000, 40, 20
+
+class _Effort(NamedTuple):
+    """How much is measured: webhooks of a round, and seconds of what is watched."""
+
+    rounds: int
+    requests: int
+    beside_s: int
+    idle_s: int
+
+
+FULL, QUICK = _Effort(5, 3_000, 15, 20), _Effort(3, 1_000, 5, 5)
+OPEN, RATE, ASKED = 1_000_000, 200, 40
 CONNECTIONS = 64
 REWRITTEN_WITHIN_S, READY_WITHIN_S = 300, 300
 ANSWER_MS, READY_S = 100.0, 10.0
@@ -38,17 +48,17 @@ TIMES, LIST_MS, IDLE_SHARE = 1.2, 20.0, 0.02
 
 async def run(report: Report, *, quick: bool = False, number: int = OPEN) -> None:
     """Measure with so many incidents open."""
-    number = number // 50 if quick else number
+    number, effort = (number // 50, QUICK) if quick else (number, FULL)
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         async with running(Path(folder), "receiver") as service:
-            await _costs(service, "first")
-            empty = await _costs(service, "empty")
+            await _costs(service, "first", effort)
+            empty = await _costs(service, "empty", effort)
             await service.fill(number)
-            await _costs(service, "again")
-            _say_costs(report, number, await _costs(service, "full"), empty)
+            await _costs(service, "again", effort)
+            _say_costs(report, number, await _costs(service, "full", effort), empty)
             await _lists(report, service, number)
-            await _idle(report, service, number)
-            await _rewrite(report, service, number)
+            await _idle(report, service, number, effort.idle_s)
+            await _rewrite(report, service, number, effort.beside_s)
             await _start(report, service, number)
 
 
@@ -58,15 +68,15 @@ def _measured(service: ManyOpen) -> Measured:
     return Measured(rig.port, [rig.service.pid, rig.valkey_pid()], socket)
 
 
-async def _costs(service: ManyOpen, group: str) -> float:
+async def _costs(service: ManyOpen, group: str, effort: _Effort) -> float:
     """Return the CPU (us) of a webhook of a new group until its page is delivered, a median."""
     measured, found = _measured(service), []
-    for number in range(ROUNDS):
+    for number in range(effort.rounds):
         before = sum(measured.cpu())
         bodies = all_new(f"{group}{number}", 1)
-        await run_load(measured.port, bodies, REQUESTS, CONNECTIONS)
+        await run_load(measured.port, bodies, effort.requests, CONNECTIONS)
         await measured.drain()
-        found.append((sum(measured.cpu()) - before) / REQUESTS * 1e6)
+        found.append((sum(measured.cpu()) - before) / effort.requests * 1e6)
     return statistics.median(found)
 
 
@@ -87,21 +97,21 @@ async def _lists(report: Report, service: ManyOpen, number: int) -> None:
     report(name, f"{p95:.1f} ms", aim=f"{LIST_MS:g} ms", ok=p95 < LIST_MS)
 
 
-async def _idle(report: Report, service: ManyOpen, number: int) -> None:
+async def _idle(report: Report, service: ManyOpen, number: int, seconds: int) -> None:
     """Measure what timers cost that are not due."""
     measured = _measured(service)
     before = sum(measured.cpu())
-    await asyncio.sleep(IDLE_S)
-    share = (sum(measured.cpu()) - before) / IDLE_S
+    await asyncio.sleep(seconds)
+    share = (sum(measured.cpu()) - before) / seconds
     name = f"idle with the timers of {number:,}"
     report(name, f"{share:.1%} of a core", aim=f"{IDLE_SHARE:.0%}", ok=share <= IDLE_SHARE)
 
 
-async def _rewrite(report: Report, service: ManyOpen, number: int) -> None:
+async def _rewrite(report: Report, service: ManyOpen, number: int, seconds: int) -> None:
     path = EmbeddedValkey(service.rig.storage / "valkey").socket_path
     redis: Any = Redis(unix_socket_path=path)
     try:
-        before = await _paced(service, "before", RATE * BESIDE_S)
+        before = await _paced(service, "before", RATE * seconds)
         over = asyncio.Event()
         requests = RATE * REWRITTEN_WITHIN_S
         load = asyncio.create_task(_paced(service, "during", requests, over.is_set))
