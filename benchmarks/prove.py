@@ -20,6 +20,7 @@ PROOFS = (
     "bombs",
     "overload",
     "durable",
+    "managed",
     "sentinel",
     "system",
     "storm",

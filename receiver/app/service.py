@@ -76,6 +76,7 @@ from receiver.store.redis import Client, connect
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
 from receiver.store.server.durability import Judge
+from receiver.store.server.permissions import check_permitted
 from receiver.store.server.startup import check_server, reach
 from receiver.store.tasks import TaskStore
 from receiver.store.tries import Tries
@@ -161,6 +162,7 @@ class Service:
         self._stop_parts()
         await reach(self.redis)
         if settings.redis.url:
+            await check_permitted(self.redis)
             await check_server(
                 self.redis,
                 accept_loss=settings.redis.accept_loss,

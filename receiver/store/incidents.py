@@ -116,14 +116,10 @@ class IncidentStore(RecordReader):
         return raw
 
     async def _run(self, names: list[str], args: list[Any]) -> Any:
-        """Run the commit; with replicas to wait for, in one pipeline and so on one connection."""
+        """Run the commit, and where replicas are to have it wait for them."""
         if not self._wait:
-            return await self._commit(keys=names, args=args)
-        # As a context: one whose script cannot be looked up keeps its connection for ever.
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            await self._commit(keys=names, args=args, client=pipeline)
-            pipeline.wait(self._wait, REPLICA_TIMEOUT)
-            raw, replicas = await pipeline.execute()
+            return await self._commit(names, args)
+        raw, replicas = await self._commit.waited_for(names, args, self._wait, REPLICA_TIMEOUT)
         if replicas < self._wait:
             raise StoreUnavailableError(f"only {replicas} of {self._wait} replicas have the commit")
         return raw

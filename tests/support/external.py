@@ -39,6 +39,12 @@ class External:
             while not await self._answers():
                 await asyncio.sleep(0.02)
 
+    async def user(self, *rights: str) -> str:
+        """Return the URL of a user of its own who may do what these rules of an ACL say."""
+        rules = ("reset", "on", ">secret", *rights)
+        await self.client.execute_command("ACL", "SETUSER", "service", *rules)
+        return f"{self.url}?username=service&password=secret"
+
     async def _answers(self) -> bool:
         try:
             async with unavailable_is_503():

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.store.redis import Client, unavailable_is_503
@@ -28,7 +29,9 @@ async def reach(redis: Client) -> None:
     while True:
         try:
             async with unavailable_is_503():
-                await redis.ping()
+                # One that permits no PING answers; what it forbids is looked at next.
+                with suppress(NoPermissionError):
+                    await redis.ping()
         except StoreUnavailableError as error:
             if asyncio.get_running_loop().time() > give_up:
                 raise
