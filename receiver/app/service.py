@@ -162,7 +162,6 @@ class Service:
         self._stop_parts()
         await reach(self.redis)
         if settings.redis.url:
-            await check_permitted(self.redis)
             await check_server(
                 self.redis,
                 accept_loss=settings.redis.accept_loss,
@@ -170,6 +169,7 @@ class Service:
                 takeover=settings.redis.takeover,
                 waits=settings.redis.wait_replicas > 0,
             )
+            await check_permitted(self.redis)
         await check_layout(self.redis, settings.redis.shards)
         await self.timekeeper.start()
         await self.server_watch.look()
