@@ -52,7 +52,7 @@ SILENCE_ACTIONS: Mapping[str, Action] = {
         answers=(
             "`silenced` in the Alertmanager of its cluster, for 1 minute to 90 days. "
             "Asked again with the same matchers it stays one silence, which ends when "
-            "it was last asked for. 502 with `error` when Alertmanager refuses or "
+            "it was last asked for. 502 when Alertmanager refuses or "
             "cannot be reached, 400 when none is configured for its cluster"
         ),
     ),

@@ -104,12 +104,14 @@ def _body(answer: Answer) -> Any:
     try:
         body = json.loads(answer.body)
     except ValueError:
-        body = {"error": answer.body.decode("utf-8", "replace").strip()}
+        body = {"detail": answer.body.decode("utf-8", "replace").strip()}
     if answer.status >= REFUSED and answer.status != CONFLICT:
-        body = body if isinstance(body, dict) else {"error": body}
+        body = body if isinstance(body, dict) else {"detail": body}
         place = body.get("place")
         where = f"{plain(place)}: " if place else ""
-        raise click.ClickException(f"{answer.status}: {where}{plain(str(body.get('error', body)))}")
+        raise click.ClickException(
+            f"{answer.status}: {where}{plain(str(body.get('detail', body)))}"
+        )
     return body
 
 

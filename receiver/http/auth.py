@@ -4,13 +4,13 @@ import asyncio
 import base64
 import binascii
 import hmac
-import json
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
 from receiver.http.config import CredentialConfig, hash_of
 from receiver.http.principal import Person, Principal
+from receiver.problem import refusal
 from receiver.roles import Role, may
 from receiver.text.times import rfc3339
 
@@ -37,7 +37,7 @@ async def read_signed(request: web.Request) -> bytes:
         async with asyncio.timeout(READ_WITHIN_S):
             return await request.clone(client_max_size=SIGNED_MAX).read()
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text="the body did not come in time\n") from None
+        raise refusal(web.HTTPRequestTimeout, "the body did not come in time") from None
 
 
 def bounded(request: web.Request, notifications: str) -> web.Request:
@@ -202,13 +202,9 @@ def demand(principal: Principal | None, needed: Role) -> None:
             f"{'' if person else 'the credential '}{principal.name} has the role {principal.role};"
             f" this needs {needed}: {advice}"
         )
-        body = json.dumps({"error": words, "role": principal.role, "needed": needed})
-        raise web.HTTPForbidden(text=body + "\n", content_type="application/json")
+        raise refusal(web.HTTPForbidden, words, role=principal.role, needed=needed)
 
 
-def _unauthorized(words: str) -> web.HTTPUnauthorized:
-    return web.HTTPUnauthorized(
-        headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
-        text=json.dumps({"error": words}) + "\n",
-        content_type="application/json",
-    )
+def _unauthorized(words: str) -> web.HTTPException:
+    headers = {"WWW-Authenticate": 'Bearer realm="incident-manager"'}
+    return refusal(web.HTTPUnauthorized, words, headers)

@@ -6,7 +6,6 @@ a new one, so that silence never holds a port shut; and one address has a share 
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -26,13 +25,14 @@ from receiver.http.admission import (
 )
 from receiver.http.error_pages import PAGES
 from receiver.http.malformed import Malformed, answer
+from receiver.problem import problem_text, refusal
 
 SWEEP_S = 5.0
 LINGER_S = 0.5
 """How long a connection stays open after an answer to a body that nobody reads: closing it at once
 would reset it, and could take the answer away before it is seen."""
 
-_TOO_MUCH = b'{"error": "try again: more is sent than can be answered"}\n'
+_TOO_MUCH = problem_text(503, "try again: more is sent than can be answered").encode()
 
 SERVER = "incident-manager"
 
@@ -201,11 +201,8 @@ def _refuse_encoded(request: web.Request) -> None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         words = f"Content-Encoding is {encoding[:40]!r}; allowed: none, send the body as it is"
-        raise web.HTTPUnsupportedMediaType(
-            text=json.dumps({"error": words, "place": "Content-Encoding"}) + "\n",
-            content_type="application/json",
-            headers={"Accept-Encoding": "identity"},
-        )
+        headers = {"Accept-Encoding": "identity"}
+        raise refusal(web.HTTPUnsupportedMediaType, words, headers, place="Content-Encoding")
 
 
 def _too_much() -> bytes:

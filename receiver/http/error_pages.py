@@ -5,7 +5,6 @@ What passes by itself is tried again by the page. What a button sent and nobody 
 the page, so that pressing once more sends it again.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -16,6 +15,7 @@ from markupsafe import Markup
 
 from receiver.http.logins import FORM_TOKEN, LoginNeededError, within
 from receiver.observability.correlation import correlation_id
+from receiver.problem import CONTENT_TYPE, detail_of, problem
 from receiver.templates import assets_version, read_asset, render, style_source
 
 RETRY_S = 5
@@ -80,11 +80,12 @@ class ErrorPages:
             return error
         if self.wants(request):
             return await self._page(request, error)
-        words = f"{error.status}: {error.reason}"
-        if self._is_program(request) and error.text == words:
-            # aiohttp's own; every other error there says in JSON what is allowed.
-            body = {"error": f"{request.method} {request.path[:200]}: {error.reason}"}
-            return web.json_response(body, status=error.status, headers=_headers(error))
+        if self._is_program(request) and error.content_type == "text/plain":
+            text = (error.text or "").strip()
+            if text == f"{error.status}: {error.reason}":
+                # aiohttp's own words.
+                text = f"{request.method} {request.path[:200]}: {error.reason}"
+            return problem(error.status, text, _headers(error))
         return error
 
     async def _page(self, request: web.Request, error: web.Response) -> web.Response:
@@ -145,11 +146,10 @@ def _headers(error: web.Response) -> dict[str, str]:
 def _said(error: web.Response) -> str:
     """Return the words of an error, "" where it has none of ours."""
     text = (error.text or "").strip()
-    if error.content_type == "application/json":
-        found = json.loads(text)
+    if error.content_type == CONTENT_TYPE:
         # An internal error has no words for people, and 401 some for programs.
-        spoken = "correlation_id" not in found and error.status != web.HTTPUnauthorized.status_code
-        return str(found.get("error", "")).removeprefix(TRY_AGAIN) if spoken else ""
+        spoken = error.status not in (500, web.HTTPUnauthorized.status_code)
+        return (detail_of(text) or "").removeprefix(TRY_AGAIN) if spoken else ""
     return "" if text == f"{error.status}: {error.reason}" else text
 
 

@@ -1,7 +1,6 @@
 """What the guard asks of logins, and how whoever has none is led to one."""
 
 import hmac
-import json
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from receiver.http.forms import read_form
 from receiver.http.principal import Person
+from receiver.problem import CONTENT_TYPE, problem_text, refusal
 
 FORM_TOKEN, TOKEN_HEADER = "csrf", "X-CSRF-Token"
 LOG_OUT = "/logout"
@@ -41,8 +41,8 @@ class LoginNeededError(web.HTTPUnauthorized):
         words = "not logged in, or no more: log in and do it again; nothing was done"
         super().__init__(
             headers={"WWW-Authenticate": 'Bearer realm="incident-manager"'},
-            text=json.dumps({"error": words, "login": login}) + "\n",
-            content_type="application/json",
+            text=problem_text(401, words, login=login),
+            content_type=CONTENT_TYPE,
         )
         self.login = login
 
@@ -107,6 +107,4 @@ async def check_form_token(request: web.Request, person: Person) -> None:
             "this was not sent by a page of your login: load the page again and repeat it; nothing"
             f" was done (programs send a token of web.credentials, or {TOKEN_HEADER})"
         )
-        raise web.HTTPForbidden(
-            text=json.dumps({"error": words}) + "\n", content_type="application/json"
-        )
+        raise refusal(web.HTTPForbidden, words)

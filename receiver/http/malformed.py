@@ -1,7 +1,6 @@
 """What is no HTTP request: the answer to it, and a line of the log for the first of many."""
 
 import asyncio
-import json
 import logging
 from http import HTTPStatus
 
@@ -9,6 +8,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from receiver.observability.audit import Sparing
+from receiver.problem import problem
 
 ADDRESS_MAX = HEADER_MAX = 8190
 """Bytes of a request's address and of one header, as most servers have it."""
@@ -17,9 +17,7 @@ ADDRESS_MAX = HEADER_MAX = 8190
 def answer(error: BaseException | None, status: int) -> web.Response:
     """Return the answer: what is wrong in our words, and nothing of what was sent."""
     status, words = _judged(error, status)
-    response = web.Response(
-        status=status, text=json.dumps({"error": words}) + "\n", content_type="application/json"
-    )
+    response = problem(status, words)
     response.force_close()
     return response
 

@@ -15,6 +15,7 @@ from receiver.observability.audit import note_refusal
 from receiver.observability.correlation import correlation_id, correlation_id_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing
+from receiver.problem import problem
 
 log = logging.getLogger("http")
 
@@ -113,8 +114,8 @@ def common(
                 status = 400
                 return web.Response(status=status)
             log.exception("%s %s failed", request.method, request.path)
-            failed = {"error": "internal error", "correlation_id": correlation_id.get()}
-            response = await pages.answer(request, web.json_response(failed, status=500))
+            failed = problem(500, "internal error", correlation_id=correlation_id.get())
+            response = await pages.answer(request, failed)
         finally:
             resource = request.match_info.route.resource
             template = resource.canonical if resource is not None else "other"
@@ -134,11 +135,9 @@ def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.
     if isinstance(error, SilenceError):
         status = 400 if isinstance(error, NoAlertmanagerError) else 502
         log.warning("no silence: %s", error, extra={"status": status})
-        return web.json_response({"error": str(error)}, status=status)
+        return problem(status, str(error))
     if isinstance(error, PayloadError):
         log.warning("refused: %s", error, extra={"status": 400})
-        return web.json_response({"error": error.message, "place": error.position}, status=400)
+        return problem(400, error.message, place=error.position)
     log.warning("try again: %s", error, extra={"status": 503})
-    return web.json_response(
-        {"error": f"{TRY_AGAIN}{error}"}, status=503, headers={"Retry-After": "1"}
-    )
+    return problem(503, f"{TRY_AGAIN}{error}", {"Retry-After": "1"})

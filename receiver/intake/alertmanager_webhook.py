@@ -27,6 +27,7 @@ from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
 from receiver.observability.correlation import correlation_id
 from receiver.observability.metrics.registry import Metrics
+from receiver.problem import problem
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.text.visible import clean_text
 from routing.assignment import Assignment, Sender
@@ -159,7 +160,7 @@ class WebhookEndpoint:
         if not await self._heartbeats.beat(name):
             known = ", ".join(self._heartbeats.names) or "none"
             text = f"no heartbeat {name!r} is configured (configured: {known})"
-            return web.json_response({"error": text, "place": "name"}, status=404)
+            return problem(404, text, place="name")
         return web.json_response({"status": "accepted", "heartbeat": name}, status=202)
 
     def _count(
@@ -185,7 +186,7 @@ class WebhookEndpoint:
         await self._dead_letters.push([letter])
         self._metrics.dead_letter("payload")
         log.warning("dead letter: %s", error, extra={"status": "dead_letter"})
-        answer = {"status": "dead_letter", "error": error.message, "place": error.position}
+        answer = {"status": "dead_letter", "detail": error.message, "place": error.position}
         return web.json_response(answer, status=202)
 
     async def _put_aside_alerts(self, payload: Payload, sender: str) -> None:

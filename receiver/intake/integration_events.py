@@ -13,6 +13,7 @@ from receiver.http.auth import Access
 from receiver.http.routes import Who, serves
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
+from receiver.problem import problem, refusal
 from receiver.roles import Role
 from receiver.text.visible import clean_text
 from routing.alert import Alert
@@ -68,7 +69,7 @@ class IntegrationEventEndpoint:
             self._access.check(request, Role.SENDER)
             known = ", ".join(self.configs) or "none"
             text = f"no integration {name!r} is configured (configured: {known})"
-            return web.json_response({"error": text, "place": "name"}, status=404)
+            return problem(404, text, place="name")
         quota = self._check(request, name, config)
         alert, key = _alert(read_json(EventBody, await request.read()), name)
         sender = Sender(
@@ -89,10 +90,8 @@ class IntegrationEventEndpoint:
             return quota_of(self._access.check(request, Role.SENDER))
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, f"Bearer {config.token.get_secret_value()}".encode()):
-            raise web.HTTPUnauthorized(
-                text='{"error": "send the token of this integration as a bearer token"}\n',
-                content_type="application/json",
-            )
+            words = "send the token of this integration as a bearer token"
+            raise refusal(web.HTTPUnauthorized, words)
         return Quota(f"integration {name}", config.incidents_per_minute)
 
 

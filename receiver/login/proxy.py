@@ -1,13 +1,13 @@
 """People whom a proxy in front of this service has logged in."""
 
 import ipaddress
-import json
 from collections.abc import Callable
 
 from aiohttp import web
 
 from receiver.http.login_config import ProxyConfig
 from receiver.http.principal import Person
+from receiver.problem import refusal
 
 NAME_MAX, GROUPS_MOST = 80, 200
 
@@ -52,7 +52,5 @@ def _groups(request: web.Request, config: ProxyConfig) -> list[str]:
     return [name for name in names if name][:GROUPS_MOST]
 
 
-def _refused(words: str) -> web.HTTPForbidden:
-    return web.HTTPForbidden(
-        text=json.dumps({"error": words}) + "\n", content_type="application/json"
-    )
+def _refused(words: str) -> web.HTTPException:
+    return refusal(web.HTTPForbidden, words)

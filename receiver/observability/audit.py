@@ -4,7 +4,6 @@ They are written at any ``log.level``. Texts that people wrote stay in the timel
 record of an incident; these lines say that something was done, by whom and with what outcome.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from receiver.observability.logs import AUDIT
+from receiver.problem import detail_of
 from routing.decision import Decision
 from routing.event import AlertsReceived, Event
 from routing.incident_parts import Actor
@@ -174,10 +174,7 @@ def _say(level: int, actor: Actor, action: str, incident: str, outcome: str, **m
 def _reason(error: web.HTTPException) -> str:
     """Return an answer's own words; those of the API are in JSON."""
     text = (error.text or error.reason).strip()
-    try:
-        return str(json.loads(text)["error"])
-    except (ValueError, TypeError, KeyError):
-        return text
+    return detail_of(text) or text
 
 
 class Sparing:

@@ -6,6 +6,7 @@ from receiver.engine.damaged import DamagedRecords
 from receiver.errors import PayloadError
 from receiver.http.parameters import check_parameters, read_one
 from receiver.http.routes import Who, serves
+from receiver.problem import problem
 from receiver.store.repair.register import Found, Register
 from receiver.text.times import rfc3339
 
@@ -40,8 +41,7 @@ class DamagedEndpoint:
                 await self._register.discard(entry)
                 await self._damaged.look()
                 return web.json_response({"result": "discarded", "damaged": _shown(entry)})
-        error = {"error": "there is no such place: see GET /v1/damaged", "place": "place"}
-        return web.json_response(error, status=404)
+        return problem(404, "there is no such place: see GET /v1/damaged", place="place")
 
 
 def _shown(entry: Found) -> dict[str, object]:

@@ -4,9 +4,7 @@ What a person does is the same event as a click in Slack, decided by the same ru
 """
 
 import hashlib
-import json
 import uuid
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -32,6 +30,7 @@ from receiver.http.parameters import (
 )
 from receiver.http.routes import Who, principal_of, serves
 from receiver.people.actor import People
+from receiver.problem import refusal
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
 from receiver.store.dead_letters import DeadLetterStore
@@ -46,13 +45,6 @@ FORMATS = ("json", "markdown", "html")
 LIMIT_MAX = 1_000
 ENTRY_MAX = 10**9
 KEY_MAX = 200
-
-
-def refuse(status: type[web.HTTPException], message: str, **more: Any) -> web.HTTPException:
-    """Return an HTTP error with a JSON body that says what was wrong and what is allowed."""
-    return status(
-        text=json.dumps({"error": message, **more}) + "\n", content_type="application/json"
-    )
 
 
 class ApiEndpoint:
@@ -135,7 +127,7 @@ class ApiEndpoint:
         action = request.match_info["action"]
         if action not in REGISTRY:
             known = ", ".join(REGISTRY)
-            raise refuse(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
+            raise refusal(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
         demand(principal_of(request), REGISTRY[action].role)
         body = read_json(REGISTRY[action].body, await request.read())
         actor = await self._actor(request, body)
@@ -201,7 +193,7 @@ class ApiEndpoint:
                 "another request came under this Idempotency-Key within 10 minutes; send this one"
                 " under a key of its own"
             )
-            raise refuse(web.HTTPUnprocessableEntity, words)
+            raise refusal(web.HTTPUnprocessableEntity, words)
 
     async def _load(self, request: web.Request) -> Incident:
         incident = await self._store.find(request.match_info["id"])
@@ -211,7 +203,7 @@ class ApiEndpoint:
 
     @staticmethod
     def _unknown(request: web.Request) -> web.HTTPException:
-        return refuse(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
+        return refusal(web.HTTPNotFound, f"there is no incident {request.match_info['id']!r}")
 
 
 def _row(incident: Incident) -> msgspec.Raw:

@@ -12,6 +12,7 @@ from receiver.http.routes import Who, serves
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
 from receiver.observability.metrics.integrations import Integrations
+from receiver.problem import problem
 from receiver.text.times import rfc3339
 
 
@@ -53,7 +54,7 @@ class IntegrationEndpoint:
         if found is None:
             known = ", ".join(one["integration"] for one in integrations.shown())
             text = f"there is no integration {name!r} (available: {known})"
-            return web.json_response({"error": text, "place": "name"}, status=404)
+            return problem(404, text, place="name")
         return web.json_response(found.shown())
 
     @serves("GET", "/v1/metrics/caches", Who.VIEWER)

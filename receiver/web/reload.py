@@ -7,6 +7,7 @@ from aiohttp import web
 from receiver.errors import ConfigError
 from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, principal_of, serves
+from receiver.problem import problem
 
 
 class ReloadEndpoint:
@@ -28,8 +29,7 @@ class ReloadEndpoint:
             later, warnings = await self._reload(by)
         except ConfigError as error:
             words = "the configuration was not taken; the one before goes on"
-            body = {"error": words, "problems": list(error.problems)}
-            return web.json_response(body, status=400)
+            return problem(400, words, problems=list(error.problems))
         return web.json_response(
             {"result": "reloaded", "needs_restart": list(later), "warnings": list(warnings)}
         )

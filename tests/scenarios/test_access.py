@@ -241,7 +241,7 @@ async def test_an_unknown_integration_names_the_others_to_nobody_outside(guarded
     status, text, _ = await asked(guarded, "POST", "/v1/integrations/x/events")
     assert (status, "sentinel" in text) == (401, False)
     status, answer = await guarded.post({}, "/v1/integrations/x/events", headers=BEARER)
-    assert (status, "sentinel" in answer["error"]) == (404, True)
+    assert (status, "sentinel" in answer["detail"]) == (404, True)
 
 
 @pytest.mark.parametrize("token", [None, "of-prometheus"])

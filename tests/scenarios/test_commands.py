@@ -88,7 +88,7 @@ async def test_lists_are_paged_and_bad_parameters_are_named(plain: App) -> None:
     for query in ("state=opened", "limit=0", "limit=x", "cursor=-1"):
         status, answer = await plain.get(f"/v1/incidents?{query}")
         assert status == 400
-        assert answer["error"]
+        assert answer["detail"]
     assert (await plain.get("/v1/incidents/nonsense"))[0] == 404
 
 

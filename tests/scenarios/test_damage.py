@@ -85,7 +85,7 @@ async def test_a_record_of_a_newer_release_is_left_alone(app: App) -> None:
     await redis.set(KEYS.incident(name), raw)
     status, answer = await app.post(notification(alert("Broken"), alert("New"), group="broken"))
     assert status == 503
-    assert "newer release" in answer["error"]
+    assert "newer release" in answer["detail"]
     _, listed = await app.get("/v1/incidents?state=open")
     assert [item["state"] for item in listed["incidents"]] == ["newer"]
     for path in (f"/v1/incidents/{name}", f"/incidents/{name}", f"/v1/incidents/{name}/review"):

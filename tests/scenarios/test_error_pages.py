@@ -108,7 +108,7 @@ async def test_a_page_for_every_route_while_redis_is_away(plain: App) -> None:
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in text
         assert 'src="/console/live.js' in text
         async with plain.session.get(plain.url + path) as other:
-            assert (other.status, (await other.json())["error"]) == (503, "try again: Redis: away")
+            assert (other.status, (await other.json())["detail"]) == (503, "try again: Redis: away")
 
 
 def _break(app: App) -> None:
@@ -186,7 +186,7 @@ async def test_what_is_sent_away_under_load_is_a_page_too(
     assert "NOT stored: acknowledge" in text
     assert 'name="name" value="Ann"' in text
     async with plain.session.get(f"{plain.url}/v1/incidents") as other:
-        assert (other.status, "more is sent" in (await other.json())["error"]) == (503, True)
+        assert (other.status, "more is sent" in (await other.json())["detail"]) == (503, True)
 
 
 async def test_a_form_that_is_none_and_one_that_is_too_large(tmp_path: Path, fakes: Fakes) -> None:
@@ -243,8 +243,8 @@ async def test_the_api_stays_as_it_is_for_a_browser(plain: App, method: str, pat
 async def test_unknown_addresses_of_the_api_are_json(plain: App) -> None:
     for method, path, status in (("GET", "/v1/other", 404), ("DELETE", "/v1/incidents", 405)):
         answer, _ = await ask(plain, path, method)
-        assert (answer.status, answer.content_type) == (status, "application/json")
-        assert path in (await answer.json())["error"]
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        assert path in (await answer.json())["detail"]
 
 
 @pytest.fixture

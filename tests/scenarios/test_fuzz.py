@@ -223,4 +223,4 @@ async def test_a_silence_nobody_can_be_asked_for_is_refused_as_a_request(world: 
     path = f"/v1/incidents/{world.incident}/silence"
     status, answer = await world.app.post({"for": "1h"}, path)
     assert status == 400
-    assert "no Alertmanager is configured" in answer["error"]
+    assert "no Alertmanager is configured" in answer["detail"]

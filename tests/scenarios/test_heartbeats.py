@@ -130,7 +130,7 @@ async def test_a_restart_gives_what_is_due_another_interval(watching: App, tmp_p
 async def test_an_unknown_name_is_refused_with_the_known_ones(watching: App) -> None:
     status, answer = await watching.post(b"", "/v1/heartbeats/other")
     assert status == 404
-    assert "backup, watchdog" in answer["error"]
+    assert "backup, watchdog" in answer["detail"]
 
 
 async def _damage_watch(app: App, name: str) -> None:

@@ -52,7 +52,7 @@ async def test_a_number_of_thousands_of_digits_is_too_large(
 ) -> None:
     status, answer = await plain.get(path)
     assert (status, answer["place"]) == (400, place)
-    assert len(answer["error"]) < 300
+    assert len(answer["detail"]) < 300
 
 
 @pytest.mark.parametrize(("action", "said"), [("acknowledge", 303), ("action-item-done", 400)])
@@ -193,7 +193,7 @@ async def test_a_wrong_value_is_not_repeated_at_any_length(
     body = {field: [long] if field == "matchers" else long}
     status, answer = await plain.post(body, f"/v1/incidents/{incident}/{action}")
     assert status == 400
-    assert len(answer["error"]) <= 5_000
+    assert len(answer["detail"]) <= 5_000
     assert max(len(record.getMessage()) for record in caplog.records) <= 5_000
 
 
@@ -253,7 +253,7 @@ async def test_what_is_not_utf_8_is_answered_in_words_everywhere(plain: App, bod
             assert answer.status < 500, (where, await answer.text())
             if body is not ESCAPED and where.startswith("/v1/incidents"):
                 assert answer.status == 400, where
-                assert "UTF-8" in (await answer.json())["error"], where
+                assert "UTF-8" in (await answer.json())["detail"], where
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ async def test_what_is_no_request_is_answered_in_our_words(
 ) -> None:
     answered, answer = await raw(plain, request_)
     assert answered == status
-    assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["error"].encode()
+    assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"].encode()
     assert b"aaa" not in answer
     assert b"bytearray" not in answer
 

@@ -65,7 +65,7 @@ async def test_who_may_send(app: App) -> None:
         assert (await app.post({"title": "x"}, EVENTS, headers=headers))[0] == 401
     status, answer = await app.post({"title": "x"}, "/v1/integrations/other/events")
     assert status == 404
-    assert "sentinel, edge-agent" in answer["error"]
+    assert "sentinel, edge-agent" in answer["detail"]
     path = "/v1/integrations/edge-agent/events"
     assert (await app.post({"title": "x"}, path))[0] == 202
 

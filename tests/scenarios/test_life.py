@@ -148,7 +148,7 @@ async def test_an_unknown_action_is_named_with_those_that_exist(plain: App) -> N
     incident = await plain.fire()
     status, answer = await plain.post({}, f"/v1/incidents/{incident}/explode")
     assert status == 404
-    assert "acknowledge" in answer["error"]
+    assert "acknowledge" in answer["detail"]
 
 
 async def test_flapping_is_said_once_and_ends_when_it_is_quiet(app: App) -> None:

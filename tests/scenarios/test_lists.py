@@ -129,7 +129,7 @@ async def test_what_a_list_cannot_be_asked_is_said(
 ) -> None:
     status, answer = await plain.get(f"/v1/incidents?{query}")
     assert (status, answer["place"]) == (400, place)
-    assert words in answer["error"]
+    assert words in answer["detail"]
 
 
 async def test_a_cursor_of_another_list_is_refused(plain: App) -> None:
@@ -140,7 +140,7 @@ async def test_a_cursor_of_another_list_is_refused(plain: App) -> None:
     params = {"cursor": page["next"], "priority": "P1"}
     status, answer = await plain.get("/v1/incidents", params=params)
     assert (status, answer["place"]) == (400, "cursor")
-    assert "another list" in answer["error"]
+    assert "another list" in answer["detail"]
 
 
 async def test_no_endpoint_of_programs_ignores_a_parameter(plain: App) -> None:
@@ -161,7 +161,7 @@ async def test_no_endpoint_of_programs_ignores_a_parameter(plain: App) -> None:
     ):
         status, answer = await plain.get(f"{path}?lmit=5")
         assert (status, answer["place"]) == (400, "lmit"), path
-        assert "no parameter is called 'lmit'" in answer["error"]
+        assert "no parameter is called 'lmit'" in answer["detail"]
         assert (await plain.get(path))[0] == 200, path
 
 

@@ -73,7 +73,7 @@ async def test_without_a_secret_nobody_is_believed(app: App) -> None:
     webhook = PdWebhooks().make("pagey.ping")
     status, answer = await app.post(webhook.body, PATH, headers=webhook.headers)
     assert status == 403
-    assert "pagerduty.webhook_secret" in answer
+    assert "pagerduty.webhook_secret" in answer["detail"]
 
 
 async def test_a_secret_comes_from_a_file(tmp_path: Path, fakes: Any) -> None:

@@ -36,7 +36,7 @@ async def test_what_cannot_be_taken_changes_nothing_and_is_said(app: App) -> Non
     app.wanted |= {"priorities": {"P1": {"acknowledge_within": "soon"}}}
     status, answer = await app.post(b"", PATH)
     assert status == 400
-    assert "the one before goes on" in answer["error"]
+    assert "the one before goes on" in answer["detail"]
     assert "priorities.P1.acknowledge_within" in answer["problems"][0]
     assert await _metric(app, "config_last_reload_successful") == 0
     await app.fire()

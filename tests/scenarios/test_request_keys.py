@@ -71,7 +71,7 @@ async def test_another_request_under_the_same_key_is_refused_and_nothing_done(ap
     assert (await app.post(same, path, headers=KEY))[1]["result"] == "duplicate"
     status, answer = await app.post({"text": "b"}, path, headers=KEY)
     assert status == 422
-    assert "a key of its own" in answer["error"]
+    assert "a key of its own" in answer["detail"]
     notes = [one for one in (await app.incident(name))["timeline"] if one["kind"] == "note"]
     assert len(notes) == 1
     # Of another incident, and another action, it is another key.

@@ -89,7 +89,7 @@ async def test_what_is_not_there_or_not_allowed_is_said(plain: App) -> None:
     path = f"/v1/incidents/{incident}/review"
     status, answer = await plain.get(f"{path}?format=pdf")
     assert (status, answer["place"]) == (400, "format")
-    assert "json, markdown, html" in answer["error"]
+    assert "json, markdown, html" in answer["detail"]
     for missing in ("0-0123456789abcdef-1", "nonsense"):
         assert (await plain.get(f"/v1/incidents/{missing}/review"))[0] == 404
         assert (await plain.get(f"/incidents/{missing}/review"))[0] == 404

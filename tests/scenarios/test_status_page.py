@@ -220,7 +220,7 @@ async def test_without_components_there_is_no_page(plain: App) -> None:
         assert (await plain.get(path))[0] == 404
     status, answer = await say(plain, incident, "identified")
     assert status == 400
-    assert "set status_page.components" in answer["error"]
+    assert "set status_page.components" in answer["detail"]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ async def test_what_is_wrong_with_an_update_is_said(
     incident = await site.fire()
     status, answer = await site.post(body, f"/v1/incidents/{incident}/{action}")
     assert (status, answer["place"]) == (400, place)
-    assert words in answer["error"]
+    assert words in answer["detail"]
     assert len((await site.incident(incident))["published"]["updates"]) == 1
 
 
@@ -259,7 +259,7 @@ async def test_an_incident_of_no_component_asks_for_one(site: App) -> None:
     incident = opened["incident"]["id"]
     status, answer = await say(site, incident, "investigating")
     assert (status, answer["place"]) == (400, "components")
-    assert "name some (allowed: Checkout, Search)" in answer["error"]
+    assert "name some (allowed: Checkout, Search)" in answer["detail"]
     status, answer = await say(site, incident, "investigating", components=["Search"])
     assert (status, answer["result"]) == (200, "status_updated")
     assert (await page(site))["components"][1]["status"] == "major_outage"

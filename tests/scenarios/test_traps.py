@@ -272,7 +272,7 @@ async def test_more_than_can_be_queued_is_told_to_try_again(
     monkeypatch.setattr(receiver.engine.dispatcher, "WAITING_MAX", 0)
     status, answer = await plain.post(notification(alert()))
     assert status == 503
-    assert "overloaded" in answer["error"]
+    assert "overloaded" in answer["detail"]
 
 
 async def test_after_a_refused_acknowledge_the_resolve_still_goes_out(app: App) -> None:

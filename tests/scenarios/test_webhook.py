@@ -46,7 +46,7 @@ async def test_redis_away_is_503_and_nothing_is_lost_after_it(plain: App) -> Non
     await plain.service.redis.config_set("maxmemory", "1")
     status, answer = await plain.post(notification(alert()))
     assert status == 503
-    assert "try again" in answer["error"]
+    assert "try again" in answer["detail"]
     ready, _ = await plain.get("/-/ready")
     assert ready == 503
     await plain.service.redis.config_set("maxmemory", "0")
@@ -67,7 +67,7 @@ async def test_redis_away_is_503_and_nothing_is_lost_after_it(plain: App) -> Non
 async def test_what_is_not_json_is_400_with_the_place(plain: App, body: bytes, place: str) -> None:
     status, answer = await plain.post(body)
     assert status == 400
-    assert answer["error"]
+    assert answer["detail"]
     assert place in answer["place"]
 
 
@@ -222,7 +222,7 @@ async def test_credentials_are_asked_for_when_configured(tmp_path: Path, fakes: 
         wrong = {"Authorization": "Bearer t0kem"}
         status, answer = await app.post(body, headers=wrong)
         assert status == 401
-        assert "credentials" in answer["error"]
+        assert "credentials" in answer["detail"]
         right = {"Authorization": "Bearer t0ken"}
         eu = (await app.post(body, headers=right))[1]["incidents"]
         pair = base64.b64encode("am:pässw:ord".encode()).decode()

@@ -157,7 +157,7 @@ async def test_an_answer_that_got_lost_makes_no_second_silence(work: Work, real:
     path = f"/v1/incidents/{work.incident}/silence"
     status, answer = await work.app.post({"for": "2h"}, path)
     assert (status, lost) == (502, ["/api/v2/silences"])
-    assert "it is not made twice" in answer["error"]
+    assert "it is not made twice" in answer["detail"]
     assert (await work.now())["silences"] == []
     status, answer = await work.app.post({"for": "2h"}, path)
     assert (status, answer["result"]) == (200, "silenced")
@@ -273,7 +273,7 @@ async def test_an_alertmanager_that_is_away_is_a_502_that_says_so(work: Work, re
     await real.stop()
     status, answer = await work.app.post({"for": "1h"}, f"/v1/incidents/{work.incident}/silence")
     assert status == 502
-    assert "cannot be reached" in answer["error"]
+    assert "cannot be reached" in answer["detail"]
     assert (await work.now())["silences"] == []
     await work.app.post(notification(alert(labels=LABELS)))
     assert (await work.now())["state"] == "triggered"

@@ -126,8 +126,9 @@ def kind_of(text: str) -> str:
 
 
 def _problem(body: Any) -> str:
-    if isinstance(body, dict) and body.get("error"):
-        return str(body["error"])
+    if isinstance(body, dict):
+        # Ours, and Prometheus's and Alertmanager's.
+        body = body.get("detail") or body.get("error") or body
     return str(body)[:200]
 
 

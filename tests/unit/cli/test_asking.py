@@ -164,7 +164,7 @@ def test_other_machines_are_asked_through_the_proxy_and_this_one_is_not(
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (400, b'{"error": "is missing", "place": "title"}', "400: title: is missing"),
+        (400, b'{"detail": "is missing", "place": "title"}', "400: title: is missing"),
         (503, b"try\x1b[31m again", "503: try"),
         (403, b'["odd"]', "403: ['odd']"),
         (502, b"\xff", "502: "),
