@@ -40,6 +40,8 @@ class Subject(StrEnum):
     """A notifier would deliver nothing: its credentials, its channel or the way to it."""
     CREDENTIALS = "credentials"
     """One of those that others show us ends soon, or has ended."""
+    CERTIFICATES = "certificates"
+    """That of a port ends soon or has ended, or what its files hold now cannot be shown."""
     UNREACHED = "unreached"
     """There are open incidents of which nobody could be told."""
     DUTIES = "duties"

@@ -51,13 +51,14 @@ def _address(value: str) -> str:
     return value
 
 
-def local_url(address: str) -> str:
+def local_url(address: str, *, tls: bool = False) -> str:
     """Return the URL of a listen address, as a browser on this machine reaches it."""
     host, port = split_address(address)
     if host in _EVERYWHERE or is_loopback(address):
         host = "localhost"
     # Any free port is known only once it is listened on.
-    return f"http://{f'[{host}]' if ':' in host else host}:{port or DEFAULT_PORT}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or DEFAULT_PORT}"
 
 
 def _prefix(value: str) -> str:
@@ -116,6 +117,9 @@ _SHIFTS = {"k": 10, "m": 20, "g": 30}
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0, le=1 << 50)]
 """Bytes, written as a number or with a unit, as Redis's maxmemory: 1kb is 1,024."""
 Address = Annotated[str, AfterValidator(_address)]
+BESIDE_CONFIG = "beside the configuration"
+ConfigFile = Annotated[str, BESIDE_CONFIG]
+"""The path of a file; in a configuration file it begins at the folder of that."""
 Prefix = Annotated[str, AfterValidator(_prefix)]
 """A path without a slash at its end; "/" is the root, "" is not said."""
 ExternalUrl = Annotated[Url | None, BeforeValidator(_none_if_empty), AfterValidator(_external)]

@@ -49,6 +49,7 @@ def exchange(service: "Service", settings: Settings) -> None:
         service.slack.use(router, settings.slack.signing_secret)
         if service.slack_socket is not None:
             service.slack_socket.router = router
+    service.ports.reread()
     if enrichment is not None:
         longest = before.enrichment.timeout_secs + before.enrichment.summary.timeout_secs
         service.retired.add("enrichment", service.enrichment.close, 2 * longest)

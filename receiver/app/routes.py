@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from receiver.config_types import is_loopback
+from receiver.http.config import WebConfig
 from receiver.http.error_pages import PAGES, ErrorPages
 from receiver.http.routes import API, METRICS, STATUS, Guard, Route, Who, rows_of, table_of
 from receiver.http.same_origin import Browsers
@@ -94,14 +96,15 @@ def build_application(
 ) -> web.Application:
     """Return the application of the API port."""
     config = settings.web
-    browsers = Browsers(config.base_url, lambda: not endpoints.access.open)
+    browsers = Browsers(config.base_url, lambda: not endpoints.access.open, config.allowed_hosts)
     pages = ErrorPages(config.link_path, config.served_under)
     templates: dict[str, str] = {}
     application = web.Application(
         client_max_size=config.max_body_bytes,
-        middlewares=[common(metrics, pages, tracing, browsers, templates)],
+        middlewares=[common(metrics, pages, tracing, browsers, templates, config.trusted_proxies)],
     )
     application[PAGES] = pages
+    _stay_with_https(application, config)
     enabled = settings.observability.prometheus_enabled
     for prefix in config.served_under:
         for row, handler in endpoints.on(API):
@@ -114,6 +117,18 @@ def build_application(
     return application
 
 
+def _stay_with_https(application: web.Application, config: WebConfig) -> None:
+    """Tell browsers to come by https alone (RFC 6797), where that is wanted."""
+    if not config.hsts_max_age or urlsplit(config.base_url).scheme != "https":
+        return
+    words = f"max-age={config.hsts_max_age // 1000}"
+
+    async def say(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Strict-Transport-Security"] = words
+
+    application.on_response_prepare.append(say)
+
+
 def build_metrics_application(
     settings: Settings, endpoints: Endpoints, status: StatusEndpoint
 ) -> web.Application:
@@ -122,12 +137,17 @@ def build_metrics_application(
     A page of another site must not read it through a browser whose host's name it makes lead here.
     Where it can be reached from elsewhere, scrapers call it by names that only they know.
     """
-    browsers = Browsers(settings.web.base_url, lambda: bool(status.token))
+    config = settings.web
+    browsers = Browsers(config.base_url, lambda: bool(status.token), config.allowed_hosts)
     wide = not is_loopback(settings.web.metrics_address)
 
     @web.middleware
     async def hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not wide or request.headers.get("User-Agent", "").startswith("Mozilla/"):
+        if (
+            not wide
+            or config.allowed_hosts
+            or request.headers.get("User-Agent", "").startswith("Mozilla/")
+        ):
             browsers.check(request)
         return await handler(request)
 
@@ -139,12 +159,18 @@ def build_metrics_application(
 
 
 def build_status_application(
-    endpoints: Endpoints, page: StatusPageEndpoint, metrics: Metrics
+    settings: Settings, endpoints: Endpoints, page: StatusPageEndpoint, metrics: Metrics
 ) -> web.Application:
-    """Return the application of the status page's own port, which may be public."""
-    application = web.Application(
-        client_max_size=1024, middlewares=[common(metrics, ErrorPages(public=True))]
-    )
+    """Return the application of the status page's own port, which may be public.
+
+    It is for everybody, by whatever name they call it, unless some are named.
+    """
+    config = settings.web
+    browsers = Browsers(config.base_url, lambda: True, config.allowed_hosts)
+    pages = ErrorPages(public=True)
+    handle = common(metrics, pages, browsers=browsers, trusted=config.trusted_proxies)
+    application = web.Application(client_max_size=1024, middlewares=[handle])
+    _stay_with_https(application, config)
     # Also of what is refused: which server this is, in which version, is nobody's business.
     application.on_response_prepare.append(page.dress)
     for row, handler in endpoints.on(STATUS):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from receiver.conditions import Condition, Subject
+from receiver.http.tls.config import ClientAuth
 from receiver.notify.webhook import WebhookNotifier
 from receiver.outgoing_heartbeat.self_checks import (
     check_delivery,
@@ -96,13 +97,19 @@ class SelfWatch:
             found["slack_socket"] = service.slack_socket.status
         return found
 
+    async def _check_intake(self) -> str:
+        web, port = self._service.settings.web, self._service.api_port
+        tls = web.tls_server_config
+        certified = tls is not None and tls.client_auth_type is ClientAuth.REQUIRED
+        return await check_intake(intake_url(web, port), certified=certified)
+
     def heartbeat(self) -> OutgoingHeartbeat:
         """Return what tells others for as long as all is well."""
         service = self._service
         return OutgoingHeartbeat(
             service.settings.outgoing_heartbeat,
             {
-                "intake": lambda: check_intake(intake_url(service.settings.web, service.api_port)),
+                "intake": self._check_intake,
                 "redis": lambda: check_redis(service.health, service.conditions),
                 "delivery": lambda: check_delivery(
                     service.tasks,

@@ -20,24 +20,19 @@ from receiver.app.endpoints import build_endpoints
 from receiver.app.enrichment import build_enrichment
 from receiver.app.exchange import exchange
 from receiver.app.life import Life
+from receiver.app.listening import Ports
 from receiver.app.load import Load
 from receiver.app.notifiers import build_notifiers, config_of, digest_of
 from receiver.app.pagerduty import PagerDuty
 from receiver.app.processes.part import Part
 from receiver.app.reload import Read, Reload
 from receiver.app.retired import Retired
-from receiver.app.routes import (
-    PATHS,
-    build_application,
-    build_metrics_application,
-    build_status_application,
-)
+from receiver.app.routes import PATHS
 from receiver.app.self_watch import SelfWatch
 from receiver.app.slack import build_router, build_socket
 from receiver.app.timer_events import StoredTimerEvents
 from receiver.clock import Clock
 from receiver.conditions import Conditions, Subject
-from receiver.config_types import is_loopback
 from receiver.engine.agenda import Agenda
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.damaged import DamagedRecords
@@ -50,8 +45,6 @@ from receiver.engine.timekeeper import Timekeeper
 from receiver.engine.unreached import Unreached
 from receiver.enrichment.run import Enrichment
 from receiver.http.auth import Access
-from receiver.http.connections import Connections
-from receiver.http.ports import Listening
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.login.login import Login
@@ -125,7 +118,7 @@ class Service:
         self.status_port = 0
         self.embedded: EmbeddedValkey | None = None
         self.redis: Client = None
-        self._listening = Listening()
+        self.ports = Ports(self)
         self.load = Load(self.conditions)
         self.tracing: Tracing | None = None
         self.life = Life()
@@ -187,7 +180,8 @@ class Service:
         self.life.beside(self.server_watch.run())
         self.life.beside(self.damaged.run())
         self.life.beside(Sorting(self.dispatcher.store).run())
-        await self._listen()
+        await self.ports.open()
+        self.life.beside(self.ports.watch())
         self.outgoing_heartbeat.start()
         self.life.beside(self.notifier_checks.run())
         if self.slack_socket is not None:
@@ -437,36 +431,13 @@ class Service:
             Shared(self.digest, Tries(self.redis, self.clock.now), self.turns),
         )
 
-    async def _listen(self) -> None:
-        settings = self.settings
-        api = build_application(settings, self.endpoints, self.metrics, self.tracing)
-        sockets = await self.part.sockets("api", settings.web.listen_address)
-        self.api_port = await self._listening.open(api, sockets, self._connections("api"))
-        if settings.observability.prometheus_enabled:
-            metrics = build_metrics_application(settings, self.endpoints, self.status)
-            address = settings.web.metrics_address
-            if not is_loopback(address) and settings.web.metrics_token is None:
-                log.warning("/metrics at %s is open to all: set web.metrics_token", address)
-            connections = self._connections("metrics")
-            sockets = await self.part.sockets("metrics", address)
-            self.metrics_port = await self._listening.open(metrics, sockets, connections)
-        if settings.status_page.listen_address and self.status_page.enabled:
-            status = build_status_application(self.endpoints, self.status_page, self.metrics)
-            address = settings.status_page.listen_address
-            connections = self._connections("status")
-            sockets = await self.part.sockets("status", address)
-            self.status_port = await self._listening.open(status, sockets, connections)
-
-    def _connections(self, port: str) -> Connections:
-        return self.load.connections(port, lambda: self.metrics.connection_refused(port))
-
     def retire(self) -> None:
         """Be unready from now on, and serve all the same until ``stop``."""
         self.status.stopping = True
 
     async def leave(self) -> None:
         """Leave the ports to the other processes, before ``stop``."""
-        await self._listening.leave(LEAVE_S)
+        await self.ports.leave(LEAVE_S)
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way, close everything."""
@@ -489,7 +460,7 @@ class Service:
         self.life.on_stop("status page", self.status_page.stop)
         self.life.on_stop("agenda", self.agenda.stop)
         self.life.on_stop("logins", self.login.close)
-        self.life.on_stop("ports", self._listening.close)
+        self.life.on_stop("ports", self.ports.close)
         if self.slack_socket is not None:
             self.life.on_stop("slack socket", self.slack_socket.close)
         self.life.on_stop("outgoing heartbeat", self.outgoing_heartbeat.stop)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
+from receiver.cli.tls import tls_context
 from receiver.proxies import proxy_of
 
 TIMEOUT_S = 10.0
@@ -54,7 +55,8 @@ def ask(
         data, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
     request = Request(place, data, sent | dict(headers or {}), method=method)  # noqa: S310 - checked above
     proxy = proxy_of(place)
-    opener = build_opener(ProxyHandler({parts.scheme: proxy} if proxy else {}))
+    through = ProxyHandler({parts.scheme: proxy} if proxy else {})
+    opener = build_opener(through, HTTPSHandler(context=tls_context()))
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             return Answer(answer.status, answer.read())

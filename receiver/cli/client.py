@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from receiver.cli.asking import ERRORS, Answer, ask, without_secrets
+from receiver.cli.tls import tls_options
 from receiver.text.visible import plain
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -65,13 +66,18 @@ def signed(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "by": by, "human": False}
 
 
-url_option = click.option(
-    "--url",
-    envvar="INCIDENT_MANAGER_URL",
-    default=DEFAULT_URL,
-    show_default=True,
-    help="The service.",
-)
+def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add where the service is, and how its https is trusted."""
+    url = click.option(
+        "--url",
+        envvar="INCIDENT_MANAGER_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="The service.",
+    )
+    return url(tls_options(command))
+
+
 token_option = click.option(
     "--token", envvar="INCIDENT_MANAGER_TOKEN", default="", help="Bearer token, if it wants one."
 )

@@ -180,7 +180,8 @@ async def _retire(service: Service, hurry: asyncio.Event) -> None:
 
 def _welcome(service: Service) -> str:
     web = service.settings.web
-    base = f"http://localhost:{service.api_port}{web.served_under[0]}"
+    scheme = "http" if web.tls_server_config is None else "https"
+    base = f"{scheme}://localhost:{service.api_port}{web.served_under[0]}"
     usual = base == DEFAULT_URL.replace("127.0.0.1", "localhost")
     where = "" if usual else f" --url {base}"
     command = Path(service.part.program)
@@ -196,9 +197,11 @@ def _welcome(service: Service) -> str:
         f"  console    {base}/",
     ]
     if service.metrics_port:
-        lines.append(f"  metrics    http://localhost:{service.metrics_port}/metrics")
+        scheme = "http" if web.metrics_tls_server_config is None else "https"
+        lines.append(f"  metrics    {scheme}://localhost:{service.metrics_port}/metrics")
     if service.status_port or service.status_page.enabled:
-        page = f"http://localhost:{service.status_port}" if service.status_port else base
+        scheme = "http" if service.settings.status_page.tls_server_config is None else "https"
+        page = f"{scheme}://localhost:{service.status_port}" if service.status_port else base
         lines.append(f"  public     {page}/status")
     durability = service.server_watch.durability
     if durability.problem:

@@ -69,13 +69,16 @@ class Access:
         self._bearer: list[tuple[bytes, CredentialConfig]] = []
         self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
+        self._certified: dict[str, CredentialConfig] = {}
         self.use(credentials, logs_in=logs_in)
 
     def use(self, credentials: Iterable[CredentialConfig], *, logs_in: bool = False) -> None:
         """Know these from now on, and no others."""
-        bearer, hashed, basic, people = [], [], [], []
+        bearer, hashed, basic, people, certified = [], [], [], [], []
         for credential in credentials:
-            if credential.password_hash:
+            if credential.client_allowed_sans:
+                certified.append(credential)
+            elif credential.password_hash:
                 people.append(credential)
             elif credential.token_hash:
                 hashed.append((credential.token_hash.encode(), credential))
@@ -85,7 +88,8 @@ class Access:
                 pair = f"{credential.username}:{credential.password.get_secret_value()}"
                 basic.append((pair.encode(), credential))
         self._bearer, self._hashed, self._basic = bearer, hashed, basic
-        self._all = (*(one for _, one in (*bearer, *hashed, *basic)), *people)
+        self._certified = {san: one for one in certified for san in one.client_allowed_sans}
+        self._all = (*(one for _, one in (*bearer, *hashed, *basic)), *people, *certified)
         self._logs_in = logs_in
         self._owners = {one.cluster: one.name for one in self._all if one.cluster}
 
@@ -156,7 +160,21 @@ class Access:
         return found
 
     def _found(self, request: web.Request) -> CredentialConfig | None:
-        """Return the credential that a request shows, whatever may be done with it."""
+        """Return the credential that a request shows, whatever may be done with it.
+
+        What a request says counts before the certificate of its connection.
+        """
+        return self._said(request) or self._of_certificate(request)
+
+    def _of_certificate(self, request: web.Request) -> CredentialConfig | None:
+        """Return that of a client certificate, which the handshake has verified."""
+        if not self._certified:
+            return None
+        shown = request.get_extra_info("peercert") or {}
+        found = (self._certified.get(name) for _kind, name in shown.get("subjectAltName", ()))
+        return next(filter(None, found), None)
+
+    def _said(self, request: web.Request) -> CredentialConfig | None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         offered = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() == "bearer":

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from receiver.config_types import Address, ExternalUrl, Prefix, local_url
-from receiver.http.login_config import LoginConfig, PasswordHash
+from receiver.http.login_config import LoginConfig, Network, PasswordHash
+from receiver.http.tls.config import TlsServerConfig
 from receiver.notify.config import PerMinute
 from receiver.roles import Role
 from routing.config.base import Duration, Name, OptionalSecret, OptionalText, Section, Text
@@ -62,6 +63,16 @@ def _token_hash(value: str) -> str:
 TokenHash = Annotated[str, AfterValidator(_token_hash)]
 
 
+def _host_name(value: str) -> str:
+    name = value.lower().rstrip(".")
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?", name):
+        raise ValueError("a host's name, without a port and without https:// (im.example.com)")
+    return name
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+
+
 def hash_of(token: str) -> str:
     """Return the hash of a token as a configuration has it."""
     return TOKEN_HASH + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
@@ -76,7 +87,7 @@ class CredentialConfig(Section):
     and nobody else's. Beyond ``incidents_per_minute`` new incidents of P3 and P4 (0: no limit) are
     one. ``human`` False: what is done with it is no person's answer, unless it names somebody
     known; ``act_as``: it may say in whose name it acts. ``expires``: from when on it counts for
-    nothing (ms), 0 for never.
+    nothing (ms), 0 for never. ``client_allowed_sans``: names of client certificates that are it.
     """
 
     name: Name
@@ -91,15 +102,23 @@ class CredentialConfig(Section):
     human: bool | None = None
     act_as: bool | None = None
     expires: Expiry = 0
+    client_allowed_sans: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
+        if self.client_allowed_sans and (self.token_hash or self.password_hash):
+            raise ValueError("client_allowed_sans stands alone: leave out the hash")
         if self.token_hash:
             if (self.token, self.username, self.password) != (None, None, None):
                 raise ValueError("token_hash stands alone: leave out token, username and password")
             return self
         if self.password_hash:
             self._check_login()
+            return self
+        if self.client_allowed_sans:
+            if (self.token, self.username, self.password) != (None, None, None):
+                words = "client_allowed_sans stands alone: leave out token, username and password"
+                raise ValueError(words)
             return self
         check_credentials(self.token, self.username, self.password, needed=True)
         return self
@@ -133,6 +152,10 @@ class WebConfig(Section):
     ``external_url``: None for the listen address; ``route_prefix``: "" for the path of it.
     ``shutdown_delay`` (ms): after SIGTERM it is not ready, and serves for so long all the same.
     ``processes``: how many serve on these ports; more than one have a parent.
+    ``tls_server_config``, ``metrics_tls_server_config``: None where a port speaks no TLS.
+    ``trusted_proxies``: whose ``X-Forwarded-For`` is believed. ``allowed_hosts``: names by which
+    the ports answer beside those that are ours anyway; none: by any, once credentials are asked
+    for. ``hsts_max_age`` (ms): for how long browsers come by https alone, 0 for nothing said.
     """
 
     listen_address: Address = "127.0.0.1:8080"
@@ -146,6 +169,11 @@ class WebConfig(Section):
     metrics_token: OptionalSecret = None
     shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
     processes: int = Field(default=1, ge=1, le=64)
+    tls_server_config: TlsServerConfig | None = None
+    metrics_tls_server_config: TlsServerConfig | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    allowed_hosts: tuple[HostName, ...] = ()
+    hsts_max_age: Annotated[Duration, Field(le=2 * 365 * 86_400_000)] = 0
 
     @property
     def logs_in(self) -> bool:
@@ -165,7 +193,8 @@ class WebConfig(Section):
 
         Where ``external_url`` has no path, that of ``route_prefix`` is meant.
         """
-        url = self.external_url or local_url(self.listen_address)
+        tls = self.tls_server_config is not None
+        url = self.external_url or local_url(self.listen_address, tls=tls)
         return url if urlsplit(url).path else url + self.route_prefix.rstrip("/")
 
     @property

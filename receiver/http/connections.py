@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ from receiver.http.admission import (
 )
 from receiver.http.error_pages import PAGES
 from receiver.http.malformed import Malformed, answer
+from receiver.http.tls.handshake import Handshake
 from receiver.problem import problem_text, refusal
 
 SWEEP_S = 5.0
@@ -75,20 +76,20 @@ class Connections:
         self.admission = admission
         self.bounds = bounds
         self._refused = refused
-        self._open: dict[_Connection, None] = {}
+        self._open: dict[_Connection | Handshake, None] = {}
         """Who asked least recently first."""
-        self._of: dict[str, dict[_Connection, None]] = {}
+        self._of: dict[str, dict[_Connection | Handshake, None]] = {}
         self.leaving = False
         """True: each connection ends with its next answer, which says so."""
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def runner(self, application: web.Application) -> web.AppRunner:
+    def runner(self, application: web.Application) -> "Runner":
         """Return what serves an application over connections that are watched."""
         application.middlewares.insert(0, self._answer)
         application.on_response_prepare.append(_name_nothing)
-        return _Runner(self, application)
+        return Runner(self, application)
 
     async def watch(self) -> None:
         """Close what has asked nothing for too long, from now on."""
@@ -103,7 +104,7 @@ class Connections:
             if now - one.since > one.patience(self.bounds):
                 one.force_close()
 
-    def enter(self, one: "_Connection") -> bool:
+    def enter(self, one: "_Connection | Handshake") -> bool:
         """Make room for a new connection; False: there is none, all others are being answered."""
         mine = self._of.setdefault(one.address, {})
         for crowd, most in ((mine, self.bounds.each), (self._open, self.bounds.most)):
@@ -119,7 +120,7 @@ class Connections:
         self._open[one] = None
         return True
 
-    def leave(self, one: "_Connection") -> None:
+    def leave(self, one: "_Connection | Handshake") -> None:
         """Forget a connection that ended."""
         self._open.pop(one, None)
         mine = self._of.get(one.address)
@@ -246,6 +247,7 @@ class _Connection(web.RequestHandler):
     __slots__ = (
         "_coming",
         "_door",
+        "_instead_of",
         "_plain",
         "_ticket",
         "_unread",
@@ -255,9 +257,17 @@ class _Connection(web.RequestHandler):
         "since",
     )
 
-    def __init__(self, door: Connections, manager: web.Server, **more: Any) -> None:
+    def __init__(
+        self,
+        door: Connections,
+        manager: web.Server,
+        instead_of: Handshake | None = None,
+        **more: Any,
+    ) -> None:
+        """``instead_of``: the handshake in whose place it comes."""
         super().__init__(manager, **more)
         self._door = door
+        self._instead_of = instead_of
         self.address = ""
         self.asked = False
         self._plain = door.admission is not None
@@ -293,8 +303,12 @@ class _Connection(web.RequestHandler):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         super().connection_made(transport)
-        if not self._door.enter(self) and isinstance(transport, asyncio.Transport):
-            transport.abort()
+        if self._instead_of is not None:
+            self._door.leave(self._instead_of)
+            self._instead_of = None
+        if not self._door.enter(self):
+            # uvloop's transports are no subclasses of asyncio's.
+            cast("asyncio.Transport", transport).abort()
 
     def data_received(self, data: bytes) -> None:
         """Refuse an alert at once for which there is no room; hand everything else on."""
@@ -365,7 +379,7 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
 
 
-class _Runner(web.AppRunner):
+class Runner(web.AppRunner):
     """A runner whose server counts connections, and inflates nothing that is sent to it."""
 
     def __init__(self, door: Connections, application: web.Application) -> None:
@@ -375,13 +389,15 @@ class _Runner(web.AppRunner):
     @property
     def server(self) -> Any:
         """Return what makes a protocol for each connection."""
-        server = self._server
-        return (lambda: self._made(server)) if server is not None else None
+        return self.protocol if self._server is not None else None
 
-    def _made(self, server: web.Server) -> _Connection:
+    def protocol(self, instead_of: Handshake | None = None) -> _Connection:
+        """Return what a new connection goes on with, also in the place of its handshake."""
+        assert self._server is not None  # noqa: S101 - it is set up before it listens
         return _Connection(
             self._door,
-            server,
+            self._server,
+            instead_of,
             loop=asyncio.get_running_loop(),
             access_log=None,
             logger=_protocol_log,

@@ -9,6 +9,8 @@ from receiver.aio.background import end
 from receiver.config_types import split_address
 from receiver.errors import ConfigError
 from receiver.http.connections import Connections
+from receiver.http.tls.handshake import Tls
+from receiver.http.tls.site import TlsSite
 
 BACKLOG = 1_024
 """Connections that wait to be accepted: a third of a second's worth, refused or taken by us and
@@ -67,6 +69,7 @@ class Listening:
         application: web.Application,
         sockets: list[socket.socket],
         connections: Connections,
+        tls: Tls | None = None,
     ) -> int:
         """Serve what comes to sockets that listen (see ``bind``), and return their port."""
         runner = connections.runner(application)
@@ -75,7 +78,12 @@ class Listening:
         self._runners.append(runner)
         self._connections.append(connections)
         for one in sockets:
-            await web.SockSite(runner, one, backlog=BACKLOG).start()
+            site: web.BaseSite = (
+                web.SockSite(runner, one, backlog=BACKLOG)
+                if tls is None
+                else TlsSite(runner, one, tls, connections, runner.protocol)
+            )
+            await site.start()
         return int(sockets[0].getsockname()[1])
 
     async def leave(self, within: float) -> None:

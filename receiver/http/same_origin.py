@@ -7,7 +7,7 @@ nothing is asked of them.
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,9 +20,15 @@ PUBLIC = ("/status", "/status.json", "/status/{name}")
 class Browsers:
     """Lets browsers do here what pages of this service ask them to, and nothing else."""
 
-    def __init__(self, external_url: str, guarded: Callable[[], bool]) -> None:
-        """``external_url``: how people reach this service; ``guarded()``: by credentials."""
+    def __init__(
+        self, external_url: str, guarded: Callable[[], bool], allowed: Sequence[str] = ()
+    ) -> None:
+        """``external_url``: how people reach this service; ``guarded()``: by credentials.
+
+        ``allowed``: names by which this answers too; where there are some, by no other name.
+        """
         self._own = urlsplit(external_url).netloc.lower()
+        self._allowed = frozenset(allowed)
         self._guarded = guarded
 
     def check(self, request: web.Request) -> None:
@@ -35,6 +41,8 @@ class Browsers:
             raise web.HTTPForbidden(text="this was asked by another site; open the page here\n")
         # Every browser says where a request that writes comes from; what does not is a program.
         program = writes and site is None and origin is None
+        if self._allowed and not program and not self._is_called(request, host):
+            raise web.HTTPForbidden(text="this does not answer by that name: web.allowed_hosts\n")
         if not self._guarded() and not program and not self._is_called(request, host):
             raise web.HTTPForbidden(
                 text="without web.credentials this answers only under names of this machine and"
@@ -51,7 +59,9 @@ class Browsers:
         """Return whether a host is ours for certain: nobody else can have such a name, or is us."""
         name = _name(host)
         local = "." not in name or name.endswith(".localhost") or _is_address(name)
-        return local or name == _name(self._own) or _route(request).endswith(PUBLIC)
+        if local or name == _name(self._own) or name in self._allowed:
+            return True
+        return not self._allowed and _route(request).endswith(PUBLIC)
 
 
 def _route(request: web.Request) -> str:

@@ -2,14 +2,16 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.errors import NoAlertmanagerError, PayloadError, SilenceError, StoreUnavailableError
+from receiver.http.addresses import behind_proxies
 from receiver.http.auth import bounded
 from receiver.http.error_pages import TRY_AGAIN, ErrorPages
+from receiver.http.login_config import Network
 from receiver.http.same_origin import Browsers
 from receiver.observability.audit import note_refusal
 from receiver.observability.correlation import correlation_id, correlation_id_of
@@ -79,17 +81,19 @@ def common(
     tracing: Tracing | None = None,
     browsers: Browsers | None = None,
     templates: Mapping[str, str] = {},
+    trusted: Sequence[Network] = (),
 ) -> Middleware:
     """Return the middleware: correlation id, trace, timing, and errors in words.
 
-    ``templates``: what metrics call a route, where a path stands before it.
+    ``templates``: what metrics call a route, where a path stands before it; ``trusted``: the
+    proxies that say whom they ask for.
     """
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         correlation_id.set(correlation_id_of(request.headers))
-        request = bounded(request, WEBHOOK)
+        request = behind_proxies(bounded(request, WEBHOOK), trusted)
         span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:

@@ -5,10 +5,10 @@ that a person logged in with before counts by itself: whoever fails on purpose i
 locks nobody out who is on call.
 """
 
-import ipaddress
 import secrets
 from collections.abc import Callable
 
+from receiver.http.addresses import counted_as
 from receiver.http.login_config import LoginConfig
 from receiver.store.logins.attempts import AttemptStore
 from receiver.store.logins.sessions import SessionStore
@@ -50,7 +50,7 @@ class Attempts:
         now = self._now()
         if not device:
             waits = (*(0,) * ADDRESS_FREE, ADDRESS_WAIT_MS)
-            wait = await self._store.take(f"address:{_network(address)}", waits, now)
+            wait = await self._store.take(f"address:{counted_as(address)}", waits, now)
             if wait:
                 return wait
         return await self._store.take(_counted(username, device), self._waits, now)
@@ -61,7 +61,7 @@ class Attempts:
         A new one each time: what was copied from a browser is worth nothing after its next login.
         """
         await self._store.forget(_counted(username, device))
-        await self._store.forget(f"address:{_network(address)}")
+        await self._store.forget(f"address:{counted_as(address)}")
         known = secrets.token_urlsafe(BYTES)
         await self._sessions.remember(known, username)
         return known
@@ -82,12 +82,3 @@ def waits_of(config: LoginConfig) -> tuple[int, ...]:
         for number in range(1, config.lock_after)
     )
     return (*slow, config.lock_for)
-
-
-def _network(address: str) -> str:
-    """Return what an address counts as: of IPv6 a whole network, in which it is drawn at will."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004 - the version's own name

@@ -1,10 +1,10 @@
 """People whom a proxy in front of this service has logged in."""
 
-import ipaddress
 from collections.abc import Callable
 
 from aiohttp import web
 
+from receiver.http.addresses import is_within, peer_of
 from receiver.http.login_config import ProxyConfig
 from receiver.http.principal import Person
 from receiver.problem import refusal
@@ -19,7 +19,7 @@ def person_behind(
 
     HTTP 403 in words for a name that cannot be one, and for somebody who has no role.
     """
-    if not _is_believed(request.remote, config):
+    if not is_within(peer_of(request), config.from_):
         return None
     named = request.headers.getall(config.header, [])
     if not any(named):
@@ -34,16 +34,6 @@ def person_behind(
             f"{name} has no role here: none of their groups has one in web.login.proxy.roles"
         )
     return Person(name_of(name), role)
-
-
-def _is_believed(remote: str | None, config: ProxyConfig) -> bool:
-    try:
-        address = ipaddress.ip_address((remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    if address.version == 6 and address.ipv4_mapped is not None:  # noqa: PLR2004 - the version's own name
-        address = address.ipv4_mapped
-    return any(address in network for network in config.from_)
 
 
 def _groups(request: web.Request, config: ProxyConfig) -> list[str]:

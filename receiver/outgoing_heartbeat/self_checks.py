@@ -1,8 +1,12 @@
 """Whether intake, Redis and delivery of this very process work; each returns "" or the problem."""
 
+import asyncio
+import contextlib
+import ssl
 from collections.abc import Callable, Mapping
 
 from aiohttp import ClientError
+from yarl import URL
 
 from receiver.clock import Clock
 from receiver.conditions import Conditions
@@ -28,19 +32,50 @@ def intake_url(web: WebConfig, port: int) -> str:
     host = split_address(web.listen_address)[0]
     host = _WILDCARDS.get(host, host)
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{port}{web.served_under[0]}/-/healthy"
+    scheme = "http" if web.tls_server_config is None else "https"
+    return f"{scheme}://{host}:{port}{web.served_under[0]}/-/healthy"
 
 
-async def check_intake(url: str) -> str:
-    """Ask ourselves through the listening socket, over a connection of its own."""
+async def check_intake(url: str, *, certified: bool = False) -> str:
+    """Ask ourselves through the listening socket, over a connection of its own.
+
+    ``certified``: whoever asks has to show a client certificate, and we have none: it is enough
+    then that the port begins to speak TLS.
+    """
+    if certified:
+        return await _check_tls(URL(url))
     client = HttpClient(timeout=None)  # of the caller
     try:
-        answer = await client.ask("GET", url, most=ANSWER_MAX, cut=True)
+        # The certificate is for a name, and this is an address of ours: nothing secret is sent.
+        answer = await client.ask("GET", url, most=ANSWER_MAX, cut=True, ssl=False)
     except (ClientError, OSError) as error:
         return str(error) or type(error).__name__
     finally:
         await client.close()
     return "" if answer.status == 200 else f"answers {answer.status}"  # noqa: PLR2004
+
+
+async def _check_tls(url: URL) -> str:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    begun = context.wrap_bio(incoming, outgoing)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        begun.do_handshake()
+    try:
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        try:
+            writer.write(outgoing.read())
+            found = await reader.read(1)
+        finally:
+            writer.close()
+    except OSError as error:
+        return str(error) or type(error).__name__
+    return "" if found == _HANDSHAKE else "does not answer with TLS"
+
+
+_HANDSHAKE = b"\x16"
+"""What a record of a handshake begins with (RFC 8446, section 5.1)."""
 
 
 async def check_redis(health: CommitHealth, conditions: Conditions) -> str:

@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 from receiver.config_problem import Place, Problem
 from receiver.config_types import is_loopback
 from receiver.http.auth import EXPIRES_SOON_MS
+from receiver.http.tls.certificates import ending, read_pair
 from receiver.roles import Role
 from receiver.settings.check_routes import check_routes, check_rules
 from receiver.settings.check_steps import check_steps_of_some
 from receiver.settings.check_unused import Given, check_unused
+from receiver.settings.check_web import tls_configs
 from receiver.settings.model import Settings
 from receiver.settings.places import nearest, nodes
 from receiver.settings.rules import effective
@@ -36,6 +38,7 @@ def advise(settings: Settings, given: Given, now: int) -> Iterator[Problem]:
     yield from _exposed(settings)
     yield from _credentials(settings, now)
     yield from _in_the_clear(settings)
+    yield from _certificates(settings, now)
     yield from _named_channels(settings)
 
 
@@ -95,6 +98,14 @@ def _credentials(settings: Settings, now: int) -> Iterator[Problem]:
             yield Problem((*path, "expires"), f"it {over} at {rfc3339(credential.expires)}")
 
 
+def _certificates(settings: Settings, now: int) -> Iterator[Problem]:
+    """An expired certificate keeps nobody from starting: what is open is paged all the same."""
+    for path, config in tls_configs(settings):
+        words = ending("this port", read_pair(config), now)
+        if words:
+            yield Problem(path, words)
+
+
 def _in_the_clear(settings: Settings) -> Iterator[Problem]:
     """What people log in with is read by whoever carries it, unless it is carried by https."""
     web = settings.web
@@ -104,7 +115,8 @@ def _in_the_clear(settings: Settings) -> Iterator[Problem]:
     if web.logs_in and parts.scheme != "https" and not (here and is_loopback(web.listen_address)):
         words = (
             "people log in over http, so that passwords and sessions can be read on the way:"
-            " put a proxy with TLS in front, and set web.external_url to its https address"
+            " set web.tls_server_config, or put a proxy with TLS in front and set"
+            " web.external_url to its https address"
         )
         yield Problem(("web", "external_url"), words)
     oidc = web.login.oidc

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from receiver.config_problem import Place, Problem
-from receiver.config_types import is_loopback
-from receiver.http.config import CredentialConfig, hash_of
 from receiver.notify.config import NotifierConfig
 from receiver.observability.tracing_config import INSTALL, is_installed
 from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.people.config import check_people
 from receiver.review.render import problem_of
-from receiver.roles import Role
 from receiver.settings.check_times import check_times
+from receiver.settings.check_web import check_web
 from receiver.settings.model import Settings
 from receiver.settings.rules import policies_used
 from receiver.settings.usual import (
@@ -43,8 +41,7 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         for name, config in settings.priorities.items()
     }
     problems = [
-        *_check_web(settings),
-        *_check_login(settings),
+        *check_web(settings),
         *_check_redis(settings.redis),
         *_check_services(settings),
         *check_notifiers(settings, notifiers, _policies_used(settings, priorities)),
@@ -65,70 +62,6 @@ def complete(settings: Settings) -> tuple[Settings, list[Problem]]:
         "calendars": calendars,
     }
     return settings.model_copy(update=update), problems
-
-
-def _check_web(settings: Settings) -> Iterable[Problem]:
-    web = settings.web
-    if not web.guarded and not is_loopback(web.listen_address):
-        yield Problem(
-            ("web", "listen_address"),
-            f"{web.listen_address} can be reached by others and no credentials are configured:"
-            " set web.credentials to a list with a name and a token_file (or a username and a"
-            " password_file), or listen on 127.0.0.1 alone",
-        )
-    names: set[str] = set()
-    secrets: set[tuple[str | None, str]] = set()
-    usernames: set[str | None] = set()
-    for number, credential in enumerate(web.credentials):
-        path = ("web", "credentials", number)
-        identity = (credential.username, _secret_of(credential))
-        if credential.name in names:
-            yield Problem(path, f"a second credential is named {credential.name}")
-        if identity in secrets:
-            yield Problem(path, "the same secret as another credential, so neither tells who it is")
-        names.add(credential.name)
-        secrets.add(identity)
-        if credential.password_hash:
-            if credential.username in usernames:
-                words = f"a second password_hash for the user name {credential.username}"
-                yield Problem((*path, "username"), words)
-            usernames.add(credential.username)
-        if credential.role is Role.SENDER and credential.act_as:
-            yield Problem((*path, "act_as"), "a sender does nothing in anybody's name")
-        if credential.cluster and credential.role not in (None, Role.SENDER, Role.ADMIN):
-            words = f"the role {credential.role} sends no alerts; leave it out"
-            yield Problem((*path, "cluster"), words)
-
-
-def _check_login(settings: Settings) -> Iterable[Problem]:
-    """Who logs in is asked to; alerts must not be, and the provider has to find the way back."""
-    web = settings.web
-    senders = (None, Role.SENDER, Role.ADMIN)
-    sends = any(one.role in senders and not one.password_hash for one in web.credentials)
-    if (
-        web.logs_in
-        and not sends
-        and not any(one.token for one in settings.integrations.named.values())
-    ):
-        yield Problem(
-            ("web", "login"),
-            "people log in, so whoever sends alerts has to show a credential, and there is none:"
-            " add one with the role sender to web.credentials (incident-manager token new)",
-        )
-    if web.login.oidc is None:
-        return
-    if web.external_url is None and not is_loopback(web.listen_address):
-        words = "web.external_url is needed: the provider leads people back to that address"
-        yield Problem(("web", "login", "oidc"), words)
-
-
-def _secret_of(credential: CredentialConfig) -> str:
-    """Return what tells a credential from others; a token as its hash, however it was given."""
-    if credential.token is not None:
-        return hash_of(credential.token.get_secret_value())
-    password = credential.password
-    shown = credential.token_hash or credential.password_hash
-    return shown or (password.get_secret_value() if password else "")
 
 
 def _check_redis(redis: RedisConfig) -> Iterable[Problem]:

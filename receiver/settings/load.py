@@ -31,6 +31,7 @@ from receiver.settings.errors import in_words
 from receiver.settings.model import Settings
 from receiver.settings.schema import (
     child_of,
+    files_of,
     is_container,
     keys_of,
     models_of,
@@ -237,6 +238,10 @@ class _Loader:
         """Drop keys without a value (a section all commented out), and read secret files."""
         for key in [key for key, value in data.items() if value is None]:
             del data[key]
+        for name in files_of(annotation):
+            file = data.get(name)
+            if isinstance(file, str) and file:
+                data[name] = str(self._base((*path, name)) / file)
         for name in secrets_of(annotation):
             file = data.pop(f"{name}_file", None)
             if file in (None, ""):
@@ -258,8 +263,7 @@ class _Loader:
         if not isinstance(file, str):
             self._say(Problem(place, "must be the path of a file (put it in quotes)"))
             return None
-        layer = self._origin(place)[0]
-        base = self._file.parent if self._file is not None and layer == _FILE else Path()
+        base = self._base(place)
         try:
             secret = (base / file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
         except (OSError, ValueError) as error:
@@ -268,6 +272,11 @@ class _Loader:
         if not secret:
             self._say(Problem(place, f"{file} is empty"))
         return Secret(place, secret, base / file) if secret else None
+
+    def _base(self, place: Place) -> Path:
+        """Return the folder that a relative path begins at."""
+        layer = self._origin(place)[0]
+        return self._file.parent if self._file is not None and layer == _FILE else Path()
 
     def _origin(self, path: Place) -> tuple[int, str]:
         """Return (layer, place) of the value, or of the nearest thing that was given."""

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, SecretStr
 
+from receiver.config_types import BESIDE_CONFIG
+
 
 def plain(annotation: Any) -> Any:
     """Return a type without ``Annotated`` and without the None of an optional one."""
@@ -90,6 +92,16 @@ def secrets_of(annotation: Any) -> list[str]:
         for model in models_of(annotation)
         for name, field in model.model_fields.items()
         if plain(field.annotation) is SecretStr or not field.repr
+    ]
+
+
+def files_of(annotation: Any) -> list[str]:
+    """Return the names of a model's fields whose paths begin at the configuration's folder."""
+    return [
+        field.alias or name
+        for model in models_of(annotation)
+        for name, field in model.model_fields.items()
+        if BESIDE_CONFIG in field.metadata
     ]
 
 

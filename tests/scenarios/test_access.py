@@ -170,7 +170,7 @@ async def test_nothing_is_answered_that_is_no_row(guarded: App) -> None:
     applications = {
         API: build_application(service.settings, endpoints, metrics),
         METRICS: build_metrics_application(service.settings, endpoints, service.status),
-        STATUS: build_status_application(endpoints, service.status_page, metrics),
+        STATUS: build_status_application(service.settings, endpoints, service.status_page, metrics),
     }
     for port, application in applications.items():
         rows = {(row.method, re.sub(r":[^}]+", "", row.path)) for row in ROUTES if row.port == port}

@@ -124,3 +124,39 @@ async def test_with_credentials_any_name_will_do(tmp_path: Path, fakes: Fakes) -
         assert (await asked(running, "POST", "/v1/incidents", crossed))[0] == 403
     finally:
         await running.stop()
+
+
+async def test_named_hosts_are_the_only_ones_on_every_port(tmp_path: Path, fakes: Fakes) -> None:
+    running = App(tmp_path, *fakes)
+    await running.start(
+        **NO_ACCOUNTS,
+        **{
+            "web.allowed_hosts": ["Im.Example.com."],
+            "web.metrics_token": "the-token-of-the-scraper",
+            "status_page.components": [{"name": "Shop", "matchers": ['service="shop"']}],
+            "status_page.listen_address": "127.0.0.1:0",
+        },
+    )
+    service = running.service
+    scraper = {"Authorization": "Bearer the-token-of-the-scraper"}
+    try:
+        for port, path in (
+            (service.api_port, "/health"),
+            (service.api_port, "/status"),
+            (service.metrics_port, "/metrics"),
+            (service.status_port, "/status"),
+        ):
+            for host, status in (
+                ("im.example.com:8080", 200),
+                ("localhost", 200),
+                ("evil.example", 403),
+            ):
+                async with running.session.get(
+                    f"http://127.0.0.1:{port}{path}", headers=scraper | {"Host": host}
+                ) as answer:
+                    assert answer.status == status, (port, path, host)
+        # A sender calls it as it likes: a page would be lost over a name.
+        status, _ = await running.post(notification(alert()), headers={"Host": "any.example"})
+        assert status == 202
+    finally:
+        await running.stop()

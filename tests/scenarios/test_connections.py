@@ -7,18 +7,24 @@ import gzip
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import StreamReader, web
 
 from receiver.app import load
 from receiver.http.admission import MOST, RequestLane
 from receiver.http.connections import Bounds, Connections
 from receiver.http.descriptors import Descriptors
+from receiver.http.ports import Listening, bind
+from receiver.http.tls.certificates import Certificate
+from receiver.http.tls.config import TlsServerConfig
+from receiver.http.tls.handshake import Tls
 from tests.support.app import NO_ACCOUNTS, App
+from tests.support.certificates import Authority
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.notification import alert, notification
@@ -166,6 +172,50 @@ async def test_who_is_being_answered_is_not_sent_away() -> None:
     door.leave(three)
     assert door.enter(Asking("c"))
     assert len(door) == 3
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("secure", [False, True])
+def test_who_finds_no_room_is_closed_at_once_on_every_loop(
+    tmp_path: Path, loop: Callable[[], asyncio.AbstractEventLoop], secure: bool
+) -> None:
+    """A connection that is counted nowhere, and yet open, would hold a descriptor for ever."""
+
+    async def run() -> None:
+        busy = asyncio.Event()
+
+        async def handle(_request: web.Request) -> web.Response:
+            await busy.wait()
+            return web.Response(text="ok")
+
+        application = web.Application()
+        application.router.add_get("/", handle)
+        door, listening = Connections(Bounds(most=2)), Listening()
+        authority, tls, trust = Authority(tmp_path), None, None
+        if secure:
+            files = authority.issue("api")
+            config = TlsServerConfig(cert_file=str(files.cert), key_file=str(files.key))
+            tls = Tls(Certificate("api", config, lambda: 0), lambda: None)
+            trust = authority.client()
+        port = await listening.open(application, bind("127.0.0.1:0"), door, tls)
+        taken = []
+        for number in range(1, 3):
+            taken.append(await asyncio.open_connection("localhost", port, ssl=trust))
+            taken[-1][1].write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await until(lambda n=number: sum(one.request is not None for one in door._open) == n)
+        with contextlib.suppress(ConnectionError):
+            reader, writer = await asyncio.open_connection("localhost", port)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+        assert len(door) == 2
+        busy.set()
+        for reader, writer in taken:
+            assert await status_of(reader) == 200
+            writer.close()
+        await listening.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run())
 
 
 BOMB = gzip.compress(b"\0" * 200_000_000)

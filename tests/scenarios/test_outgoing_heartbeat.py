@@ -293,7 +293,7 @@ async def test_intake_that_does_not_answer_is_a_problem(plain: App) -> None:
 async def test_silence_while_intake_is_closed(start: Start, watcher: Watcher) -> None:
     app = await start()
     await watcher.beats_again()
-    await app.service._listening.close()
+    await app.service.ports.close()
     await until(lambda: app.service.outgoing_heartbeat.status.startswith("withheld: intake: "))
     assert await watcher.is_silent()
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -39,12 +40,19 @@ class Senders:
     Half of them keep their connection, as Alertmanager does, the others make one a webhook.
     """
 
-    def __init__(self, url: str, number: int = 8, pause: float = 0.02) -> None:
+    def __init__(
+        self,
+        url: str,
+        number: int = 8,
+        pause: float = 0.02,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.tries: Counter[str] = Counter()
         """How each try ended: ``refused``, ``lost`` (without an answer), or the status."""
         self.accepted: dict[str, str] = {}
         """Group -> incident."""
         self._url = f"{url}/v1/alerts/webhook"
+        self._trust = trust
         self._stop = False
         self._pause = pause
         self._number = number
@@ -58,7 +66,7 @@ class Senders:
         await asyncio.gather(*self._tasks)
 
     async def _send(self, sender: int) -> None:
-        connector = TCPConnector(force_close=sender % 2 == 0)
+        connector = TCPConnector(force_close=sender % 2 == 0, ssl=self._trust or True)
         async with ClientSession(connector=connector, timeout=ClientTimeout(30)) as session:
             count = 0
             while not self._stop:

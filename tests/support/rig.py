@@ -9,13 +9,14 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, ClientSession, TCPConnector, web
 
 from receiver.store.embedded.server import EmbeddedValkey
 from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
@@ -93,18 +94,21 @@ class Rig:
         self.session: ClientSession
         self.service: Program
         self.programs: list[Program] = []
+        self.trust: ssl.SSLContext | None = None
+        """How the service's https is trusted; None where it speaks http."""
         self.within: tuple[str, ...] = ()
         """What the service is started by: a command that becomes the one given to it."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "http" if self.trust is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     async def start(self, module: str = "receiver", *flags: str, **env: str) -> None:
         """Start the fakes and the service; ``env`` are further settings, "" for none."""
         await self.slack.start()
         await self.pagerduty.start()
-        self.session = ClientSession()
+        self.session = ClientSession(connector=TCPConnector(ssl=self.trust or True))
         settings = {
             "LLM_IM__WEB__LISTEN_ADDRESS": f"127.0.0.1:{self.port}",
             "LLM_IM__WEB__METRICS_ADDRESS": f"127.0.0.1:{self.metrics_port}",

@@ -18,6 +18,7 @@ _TOOLS = {
     "redis-cli": ("redis-tools", "redis-cli"),
     "jq": ("jq", "jq"),
     "curl": ("curl", "curl"),
+    "nginx": ("nginx", "nginx"),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 from aiohttp import ClientError, InvalidURL
 
 from receiver.cli.asking import AGENT, without_secrets
+from receiver.cli.tls import tls_context
 from receiver.errors import IncidentManagerError
 from receiver.http_client import HttpClient, TooLongError
 
@@ -56,6 +57,7 @@ class Source:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._client = HttpClient(timeout=None)
+        self._tls = tls_context()
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -85,7 +87,12 @@ class Source:
         started = time.perf_counter()
         try:
             answer = await self._client.ask(
-                "GET", self.url + path, most=MOST_BYTES, params=params, headers=self._headers
+                "GET",
+                self.url + path,
+                most=MOST_BYTES,
+                params=params,
+                headers=self._headers,
+                ssl=self._tls or True,
             )
         except TooLongError:
             raise SourceError(

@@ -111,6 +111,11 @@ class Gauges:
         family[("running",)](running)
         family[("wanted",)](wanted)
 
+    def set_certificate(self, port: str, ends: int) -> None:
+        """Set when (ms) the certificate of a port expires."""
+        family = self._families["incident_manager_certificate_expiry_timestamp_seconds"]
+        family[(port,)](ends / 1000)
+
     def set_loop_lag(self, seconds: float) -> None:
         """Set how long the event loop was held at most within the last minute."""
         self._families["incident_manager_event_loop_lag_seconds"][()](seconds)

@@ -196,6 +196,10 @@ class Metrics(Gauges):
         """Count a connection that a port had no room for."""
         self._families["incident_manager_connections_refused_total"][(port,)](1)
 
+    def handshake_failed(self, port: str) -> None:
+        """Count a connection that came to no TLS."""
+        self._families["incident_manager_tls_handshakes_failed_total"][(port,)](1)
+
     def register_gauges(self, update: Callable[[], None]) -> None:
         """Have ``update`` called before each page, to set gauges from what the caller knows.
 

@@ -123,6 +123,18 @@ def connections(config: Configured) -> tuple[Family, ...]:
             "Connections that a port had no room for, as all others were being answered",
             {"port": Closed(PORTS)},
         ),
+        counter(
+            f"{OWN}_tls_handshakes_failed_total",
+            "Connections to a port that came to no TLS: by http, or of a certificate not taken",
+            {"port": Closed(PORTS)},
+        ),
+        gauge(
+            f"{OWN}_certificate_expiry_timestamp_seconds",
+            "When the certificate expires that a port shows",
+            {"port": Closed(PORTS)},
+            (),
+            across=Across.MIN,
+        ),
         gauge(
             f"{OWN}_requests_in_flight",
             "Requests being answered, by what they are for",

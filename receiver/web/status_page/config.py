@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from receiver.config_types import Address
+from receiver.http.tls.config import TlsServerConfig
 from routing.config.base import Duration, Matchers, Priority, Section, Text, upper
 from routing.status_rule import WORDINGS, Component, StatusRule, check_wording
 
@@ -59,7 +60,7 @@ class StatusPageConfig(Section):
 
     ``priorities``: whose incidents open on it by themselves, unless ``automatic`` is off.
     ``history`` (ms): how long what is over stays on it. ``listen_address``: a port for the page
-    alone, "" for that of everything else only.
+    alone, "" for that of everything else only. ``tls_server_config``: None where it speaks no TLS.
     """
 
     title: Text = "Service status"
@@ -72,6 +73,7 @@ class StatusPageConfig(Section):
     )
     history: Duration = 90 * 86_400_000
     listen_address: Address | Literal[""] = ""
+    tls_server_config: TlsServerConfig | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.http.login_config import LoginConfig
-from receiver.login.attempts import SLOW_MOST_MS, _network, waits_of
+from receiver.login.attempts import SLOW_MOST_MS, waits_of
 
 
 def test_fingers_may_slip_then_each_try_waits_twice_as_long_and_the_last_are_locked() -> None:
@@ -21,19 +21,6 @@ def test_the_lock_comes_after_as_many_as_it_says(number: int) -> None:
     waits = waits_of(LoginConfig(lock_after=number))
     assert len(waits) == number
     assert waits.count(15 * 60_000) == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("", ""),
-        ("unix:", "unix:"),
-    ],
-)
-def test_of_ipv6_a_whole_network_counts_as_one(address: str, counted: str) -> None:
-    assert _network(address) == counted
 
 
 @pytest.mark.parametrize(

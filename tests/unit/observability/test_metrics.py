@@ -230,7 +230,7 @@ def config(size):
 
 @pytest.mark.parametrize(
     ("shape", "lines"),
-    [({}, 2_400), ({**config(20), "channels": ["slack", "pd", "log"]}, 3_000), (config(60), 5_710)],
+    [({}, 2_400), ({**config(20), "channels": ["slack", "pd", "log"]}, 3_000), (config(60), 5_750)],
 )
 def test_a_fresh_page_is_bounded(shape, lines):
     assert page(started(version="1", **shape)).count("\n") < lines

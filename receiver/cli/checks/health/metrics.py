@@ -1,6 +1,7 @@
 """What one page of metrics says of this service's health."""
 
 import time
+from collections.abc import Iterator
 
 from receiver.cli.checks.finding import Finding, judged
 from receiver.cli.checks.metrics_page import Page
@@ -12,6 +13,7 @@ QUEUE_MAX = 1_000
 """Due entries of the agenda, as the rule ProcessingQueueBackedUp."""
 DELAY_S = 30
 POOL_SHARE = 0.9
+SOON_S = 7 * 86_400
 
 
 def from_page(page: Page, storage_limit: int) -> list[Finding]:
@@ -21,6 +23,7 @@ def from_page(page: Page, storage_limit: int) -> list[Finding]:
         finding = make(page)
         if finding is not None:
             found.append(finding)
+    found += _certificates(page)
     used = page.value("incident_manager_storage_used_bytes")
     if used is not None:
         found.append(
@@ -126,6 +129,23 @@ def _reload(page: Page) -> Finding | None:
         return Finding(AREA, "configuration", "ok", "loaded")
     words, advice = "the last reload failed; the old one is in use", "incident-manager check-config"
     return Finding(AREA, "configuration", "warning", words, advice=advice)
+
+
+def _certificates(page: Page) -> Iterator[Finding]:
+    """When those of our own ports expire; that it is soon is a problem of ``/health`` too."""
+    for sample in page.samples("incident_manager_certificate_expiry_timestamp_seconds"):
+        left = sample.value - time.time()
+        words = f"expires in {span(left)}" if left > 0 else f"expired {span(-left)} ago"
+        yield judged(
+            AREA,
+            f"certificate of the {sample.labels['port']}",
+            -left,
+            words,
+            warn=-SOON_S,
+            fail=0,
+            limit=f"{span(SOON_S)} before",
+            advice="renew it: the files are read again when they change",
+        )
 
 
 def _memory(page: Page) -> Finding | None:

@@ -1,0 +1,1 @@
+"""TLS on our own ports: its settings, the certificates, and the handshake."""
