@@ -183,5 +183,6 @@ def _status(service: "Service") -> StatusEndpoint:
             service.part.number,
             service.part.others,
             service.part.whole,
+            lambda: (*service.exposed, *service.uses.unused()),
         ),
     )

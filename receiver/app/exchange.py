@@ -4,6 +4,7 @@ Whatever began with the old part ends with it: a delivery holds its notifier, an
 task keeps everybody else from it, so that a notifier beside it pages nobody twice.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from receiver.app.notifiers import build_notifiers, config_of
@@ -20,7 +21,7 @@ LOGIN_WITHIN_S = 30.0
 _OF_SLACK = ("slack", "permissions", "notifiers")
 
 
-def exchange(service: "Service", settings: Settings) -> None:
+def exchange(service: "Service", settings: Settings, exposed: Sequence[str]) -> None:
     """Have these settings hold; what they replace is closed later. ConfigError: nothing changed."""
     before = service.settings
     notifiers = _changed_notifiers(service, settings)
@@ -29,6 +30,7 @@ def exchange(service: "Service", settings: Settings) -> None:
     enrichment = None if same else service.new_enrichment(settings)
     service.hold(settings)
     # All is made: from here on nothing can fail.
+    service.exposed = exposed
     token = settings.web.metrics_token
     service.access.use(settings.web.credentials, logs_in=settings.web.logs_in)
     single_sign_on = service.login.use(settings.web)

@@ -4,7 +4,7 @@ The rest (see ``reloadable``) was made at the start and stays; it is compared, a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from receiver.app.reloadable import held, later
@@ -30,12 +30,13 @@ class Reload:
         self,
         read: Read | None,
         running: Callable[[], Settings],
-        hold: Callable[[Settings], None],
+        hold: Callable[[Settings, Sequence[str]], None],
         tell: Callable[[bool], None],
     ) -> None:
         """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
-        ``hold(settings)`` has them hold; ``tell(whether it worked)`` is for the metrics.
+        ``hold(settings, what of them is exposed)`` has them hold; ``tell(whether it worked)`` is
+        for the metrics.
         """
         self._read = read
         self._running = running
@@ -64,12 +65,12 @@ class Reload:
     async def _once(self) -> Reloaded:
         if self._read is None:
             raise ConfigError("the service was started without a configuration to read again")
-        new, warnings = await asyncio.to_thread(self._read)
+        new, warnings, exposed = await asyncio.to_thread(self._read)
         running = self._running()
         if unknown := tuple(_unknown(new, running)):
             raise ConfigError(*unknown)
         settings = held(running, new)
-        self._hold(settings)
+        self._hold(settings, exposed)
         return Reloaded(later(settings, new), warnings)
 
 

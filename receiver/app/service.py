@@ -48,6 +48,7 @@ from receiver.http.auth import Access
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.login.login import Login
+from receiver.login.uses import Uses
 from receiver.notify.config import BUILT_IN
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing, build_tracing
@@ -65,6 +66,7 @@ from receiver.store.daily_figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.layout import check_layout
 from receiver.store.lists.sorting import Sorting
+from receiver.store.logins.uses import UseStore
 from receiver.store.redis import Client, connect
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
@@ -109,6 +111,8 @@ class Service:
         self.settings = settings
         self.clock = clock or Clock()
         self.conditions = Conditions(self.clock.now)
+        self.exposed: Sequence[str] = ()
+        """What of the configuration's secrets is weak, or can be read by others, in words."""
         self.reload_here = Reload(
             read, lambda: self.settings, partial(exchange, self), self._reloaded
         ).reload
@@ -174,6 +178,7 @@ class Service:
         self.pagerduty.start()
         self.life.beside(self.timekeeper.run())
         self.life.beside(self.load.watch())
+        self.life.beside(self.uses.run())
         if not settings.redis.url:
             self.life.beside(self._tell_of_repairs())
         self.life.beside(self.unreached.run())
@@ -241,6 +246,8 @@ class Service:
         self.turns = Turns(self.redis, self.clock.id, self.clock.now)
         self.unreached = Unreached(store, self.conditions)
         self.access = Access(settings.web.credentials, self.clock.now, logs_in=settings.web.logs_in)
+        self.uses = Uses(UseStore(self.redis), lambda: self.access.names, self.clock.now)
+        self.access.note = self.uses.note
         self.login = Login(self.redis, settings.web, settings.people, self.clock.now)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self.catalogue = catalogue

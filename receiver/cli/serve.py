@@ -27,7 +27,6 @@ from receiver.observability.logs import LEVELS, setup_logging
 from receiver.proxies import proxy_secrets
 from receiver.secrets import redact
 from receiver.settings.load import Loaded, read_settings
-from receiver.settings.model import Settings
 from receiver.settings.schema import secret_values
 from receiver.templates import prepare
 from routing.duration import format_duration
@@ -86,7 +85,7 @@ def serve(config_file: Path | None, processes: int | None, **flags: str | None) 
         if many and part.alone:
             asyncio.run(run_parent(settings))
         else:
-            _run(settings, reread, part)
+            _run(loaded, reread, part)
     except ConfigError as error:
         if part.alone and not sys.stderr.isatty():
             note_bad_configuration(str(error))
@@ -102,13 +101,13 @@ def _ended(part: Part, error: IncidentManagerError) -> Exception:
     return click.exceptions.Exit(1) if part.fail(str(error)) else click.ClickException(str(error))
 
 
-def _run(settings: Settings, reread: Read, part: Part) -> None:
+def _run(loaded: Loaded, reread: Read, part: Part) -> None:
     prepare()
     collect_seldom()
     give_way_soon()
     keep_little()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, reread, part))
+        runner.run(_serve(loaded, reread, part))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -121,7 +120,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _serve(settings: Settings, reread: Read, part: Part) -> None:
+async def _serve(loaded: Loaded, reread: Read, part: Part) -> None:
     stop, hurry, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -137,7 +136,8 @@ async def _serve(settings: Settings, reread: Read, part: Part) -> None:
         leave.set()
         interrupted()
 
-    service = Service(settings, read=reread, part=part)
+    service = Service(loaded.settings, read=reread, part=part)
+    service.exposed = loaded.exposed
     reloads = Hangups(service.reload)
     handlers = {"SIGINT": interrupted, "SIGTERM": terminated, "SIGHUP": reloads.hang_up}
     for name, handler in handlers.items():

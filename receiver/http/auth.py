@@ -70,6 +70,8 @@ class Access:
         self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
         self._certified: dict[str, CredentialConfig] = {}
+        self.note: Callable[[str], None] = _forget
+        """Called with the name of each credential that is used."""
         self.use(credentials, logs_in=logs_in)
 
     def use(self, credentials: Iterable[CredentialConfig], *, logs_in: bool = False) -> None:
@@ -156,8 +158,14 @@ class Access:
                 f"the credential {found.name} expired at {rfc3339(found.expires)}; a new one goes"
                 " beside it in web.credentials"
             )
+        self.note(found.name)
         demand(found, needed)
         return found
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all credentials."""
+        return [one.name for one in self._all]
 
     def _found(self, request: web.Request) -> CredentialConfig | None:
         """Return the credential that a request shows, whatever may be done with it.
@@ -194,6 +202,10 @@ class Access:
     def _of_token(self, token: bytes) -> CredentialConfig | None:
         hashed = hash_of(token.decode("utf-8", "surrogateescape")).encode()
         return _of(token, self._bearer) or _of(hashed, self._hashed)
+
+
+def _forget(_name: str) -> None:
+    pass
 
 
 def _of(

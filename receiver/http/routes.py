@@ -170,6 +170,7 @@ class Guard:
             way = logins.needed(request) if row.page else refused
             shows = "Authorization" in request.headers
             raise refused if shows and isinstance(way, web.HTTPUnauthorized) else way
+        self.access.note(person.name)
         demand(person, needed)
         if person.csrf and request.method not in SAFE:
             await check_form_token(request, person)

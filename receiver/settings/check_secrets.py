@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from receiver.config_problem import Place, Problem
+from receiver.config_types import is_loopback
+from receiver.http.config import WebConfig
+from receiver.http.tls.config import TlsServerConfig
 
 BOM = "\ufeff"
 _WHOLE = re.compile(
@@ -139,12 +142,9 @@ def check_strength(secrets: Iterable[Secret]) -> Iterator[Problem]:
         if secret.file is not None and _open_to_all(secret.file):
             words = f"{secret.file} can be read by every user of this machine: chmod 600"
             yield Problem(secret.place, words)
-        if _is_ours(secret.place):
-            least = _PASSWORD_LEAST if secret.name == "password" else _TOKEN_LEAST
-            why = _why_weak(text, least)
-            if why:
-                advice = "make one with: openssl rand -hex 32"
-                yield Problem(secret.place, f"is easy to guess, {why}; {advice}")
+        weak = _weakness(secret)
+        if weak:
+            yield Problem(secret.place, weak)
         if secret.place == ("slack", "signing_secret") and not _HEX_32.fullmatch(text):
             words = "is not of the form of Slack's signing secrets (32 characters 0-9 and a-f)"
             yield Problem(secret.place, words)
@@ -152,6 +152,36 @@ def check_strength(secrets: Iterable[Secret]) -> Iterator[Problem]:
         if slack and not text.startswith(("xoxb-", "xoxe.xoxb-")):
             words = "is not of the form of Slack's bot tokens, which begin with xoxb-"
             yield Problem(secret.place, words)
+
+
+def check_weak(secrets: Iterable[Secret], web: WebConfig) -> Iterator[Problem]:
+    """Yield what is easy to guess for others than this machine: there it is no secret at all."""
+    for secret in secrets:
+        weak = _weakness(secret)
+        # The page of metrics is beside the API too.
+        addresses = [web.listen_address]
+        if secret.name == "metrics_token":
+            addresses.append(web.metrics_address)
+        wide = [address for address in addresses if not is_loopback(address)]
+        if weak and wide:
+            yield Problem(secret.place, f"{weak}; at {wide[0]} others can try")
+
+
+def check_keys(configs: Iterable[tuple[Place, TlsServerConfig]]) -> Iterator[Problem]:
+    """Yield the keys of certificates that others can read."""
+    for place, config in configs:
+        if _open_to_all(Path(config.key_file)):
+            words = f"{config.key_file} can be read by every user of this machine: chmod 600"
+            yield Problem((*place, "key_file"), words)
+
+
+def _weakness(secret: Secret) -> str:
+    """Return in words why others can guess a secret that we demand of them, "" if they cannot."""
+    if not _is_ours(secret.place):
+        return ""
+    least = _PASSWORD_LEAST if secret.name == "password" else _TOKEN_LEAST
+    why = _why_weak(secret.text, least)
+    return f"is easy to guess, {why}; make one with: openssl rand -hex 32" if why else ""
 
 
 def _is_ours(place: Place) -> bool:

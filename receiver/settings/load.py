@@ -21,12 +21,15 @@ from receiver.settings.check_response import check_response
 from receiver.settings.check_secrets import (
     Secret,
     check_file,
+    check_keys,
     check_placeholders,
     check_shape,
     check_strength,
+    check_weak,
 )
 from receiver.settings.check_unused import given_in
 from receiver.settings.check_variables import PREFIX, misspelt
+from receiver.settings.check_web import tls_configs
 from receiver.settings.errors import in_words
 from receiver.settings.model import Settings
 from receiver.settings.schema import (
@@ -48,10 +51,14 @@ Place = tuple[str | int, ...]
 
 
 class Loaded(NamedTuple):
-    """The effective settings, and what is allowed but probably not meant, as texts with places."""
+    """The effective settings, and what is allowed but probably not meant, as texts with places.
+
+    ``exposed``: those of the warnings that are about secrets that others can guess or read.
+    """
 
     settings: Settings
     warnings: tuple[str, ...]
+    exposed: tuple[str, ...] = ()
 
 
 def load_settings(
@@ -80,7 +87,7 @@ def read_settings(
     settings = loader.settings()
     if loader.problems or settings is None:
         raise ConfigError(*loader.problems)
-    return Loaded(settings, tuple(loader.warnings))
+    return Loaded(settings, tuple(loader.warnings), loader.exposed)
 
 
 class _Loader:
@@ -89,6 +96,7 @@ class _Loader:
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.exposed: tuple[str, ...] = ()
         self._secrets: list[Secret] = []
         self._data: dict[str, Any] = {}
         self._places: dict[Place, tuple[int, str]] = {}
@@ -162,18 +170,23 @@ class _Loader:
         given = given_in(self._data)
         if not problems:
             problems = list(check_response(settings, given))
+        problems += check_weak(self._secrets, settings.web)
         for problem in problems:
             self._say(problem)
         if not self.problems:
             secrets = frozenset(secret.place for secret in self._secrets)
-            found = [
-                *check_placeholders(self._data, secrets),
+            exposed = [
                 *check_strength(self._secrets),
                 *check_file(self._file, self._inline()),
+                *check_keys(tls_configs(settings)),
             ]
-            self.warnings += map(
-                self._words, [*advise(settings, given, time.time_ns() // 1_000_000), *found]
-            )
+            found = [
+                *advise(settings, given, time.time_ns() // 1_000_000),
+                *check_placeholders(self._data, secrets),
+                *exposed,
+            ]
+            self.warnings += map(self._words, found)
+            self.exposed = tuple(map(self._words, exposed))
         return settings
 
     def _inline(self) -> list[Secret]:

@@ -26,6 +26,7 @@
 | ``im:device:<digest>`` | string | who logged in with a browser before |
 | ``im:callback:<digest>`` | string | a single sign-on that was ended |
 | ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
+| ``im:credentials`` | hash | when credentials were known and used (see ``logins``) |
 | ``im:turn:<name>`` | string | until when a process does something for all (see ``turns``) |
 | ``im:tried:<digest>`` | string | what came of trying a notifier (see ``tries``) |
 | ``im:request:<digest>`` | string | what was asked for under a key (see ``request_keys``) |
@@ -52,6 +53,9 @@ LAYOUT = f"{PREFIX}:layout"
 
 REFERENCE = f"{PREFIX}:clock"
 """Holds how all replicas get their time from Redis's."""
+
+CREDENTIALS = f"{PREFIX}:credentials"
+"""Holds when each credential was used."""
 
 HINTS = f"{PREFIX}:hints"
 """Holds what senders do that the configuration knows nothing of."""

@@ -47,6 +47,8 @@ class Beside(NamedTuple):
     """Asks the other processes of the service how they are."""
     whole: Callable[[Callable[[], Figures]], Awaitable[Figures | None]]
     """Returns the figures of all processes, None where this one is all there is."""
+    security: Callable[[], Sequence[str]] = tuple
+    """Returns in words which credentials are weak, open to others, or not used."""
 
 
 class StatusEndpoint:
@@ -120,6 +122,7 @@ class StatusEndpoint:
             ]
             found["components"] = whole.components
             found["notifiers"] = whole.notifiers
+            found["security"] = list(self._beside.security())
         return web.json_response(found, status=503 if problem else 200)
 
     async def standing(self) -> Standing:

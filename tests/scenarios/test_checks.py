@@ -5,12 +5,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tests.support.app import App
+from tests.support.app import NO_ACCOUNTS, App
 from tests.support.checks import answering, checks, hanging, page, run
 from tests.support.notification import alert
 
@@ -98,6 +99,64 @@ async def test_credentials_are_asked_for_and_taken(
     tokens = ("--token", "secret-of-cron", "--metrics-token", "secret-of-metrics")
     code, found = await checks("health-check", "--url", plain.url, *tokens)
     assert code == 0, found
+
+
+async def test_secrets_that_are_weak_or_open_to_all_are_said(plain: App, tmp_path: Path) -> None:
+    open_to_all = tmp_path / "token"
+    open_to_all.write_text("a-long-and-random-token-of-some-length-1234567890")
+    open_to_all.chmod(0o644)
+    await plain.stop()
+    weak = {"name": "cron", "role": "viewer", "token": "secret-of-cron"}
+    await plain.start(**{"web.credentials": [weak], **NO_ACCOUNTS})
+    tokens = ("--url", plain.url, "--token", "secret-of-cron")
+    _, found = await checks("health-check", *tokens)
+    assert found["credentials"]["state"] == "ok"
+    # The service of the tests was started without what its configuration is warned of.
+    other = {"name": "other", "role": "viewer", "token_file": str(open_to_all)}
+    plain.wanted["web.credentials"] = [weak, other]
+    await plain.service.reload("test")
+    code, body = await plain.get("/health", headers={"Authorization": "Bearer secret-of-cron"})
+    assert code == 200
+    weak_said, file_said = body["security"][:2]
+    assert "web.credentials.0.token: is easy to guess" in weak_said
+    assert "can be read by every user of this machine" in file_said
+    assert "security" not in (await plain.get("/health"))[1]
+    code, found = await checks("health-check", *tokens)
+    assert code == 1
+    assert found["credentials"]["state"] == "warning"
+
+
+async def test_a_credential_that_nobody_uses_is_said(plain: App) -> None:
+    await plain.stop()
+    known = [{"name": name, "role": "viewer", "token": f"a-long-token-of-{name}"} for name in "ab"]
+    await plain.start(**{"web.credentials": known, **NO_ACCOUNTS})
+    uses, headers = plain.service.uses, {"Authorization": "Bearer a-long-token-of-a"}
+
+    async def said() -> Any:
+        await uses.look()
+        return (await plain.get("/health", headers=headers))[1]["security"]
+
+    assert await said() == []
+    plain.clock.move(91 * 86_400)
+    (only,) = await said() and await said()
+    assert only.startswith("the credential b is not used (known since ")
+    # It is used, whatever it may not do, and the service starts anew meanwhile.
+    other = {"Authorization": "Bearer a-long-token-of-b"}
+    assert (await plain.post({}, "/-/reload", headers=other))[0] == 403
+    assert await said() == []
+    await plain.stop()
+    await plain.start(**{"web.credentials": known, **NO_ACCOUNTS})
+    uses = plain.service.uses
+    plain.clock.move(89 * 86_400)
+    assert await said() == []
+    plain.clock.move(2 * 86_400)
+    (only,) = await said()
+    assert only.startswith("the credential b is not used (last ")
+    # One that is taken away is forgotten.
+    plain.wanted["web.credentials"] = known[:1]
+    await plain.service.reload("test")
+    assert not [words for words in await said() if "not used" in words]
+    assert await plain.service.redis.hkeys("im:credentials") == [b"known:a", b"used:a"]
 
 
 async def test_metrics_that_are_off_are_said(plain: App) -> None:

@@ -163,9 +163,9 @@ async def test_a_renewed_certificate_is_shown_and_one_that_is_no_good_is_not(
         async with session.get(f"{url}/-/healthy", ssl=trust) as answer:
             assert answer.status == 200
 
-    authority.issue("api", since=-85 * DAY, until=5 * DAY)
+    authority.issue("api", since=-85 * DAY, until=5 * DAY + DAY / 2)
     look()
-    await until(lambda: "the certificate of the api port expires in 4d 23h" in said())
+    await until(lambda: "the certificate of the api port expires in 5d 1" in said())
     lines = [line for line in caplog.text.splitlines() if "keeps its old certificate" in line]
     assert lines
 
@@ -294,7 +294,7 @@ async def test_commands_trust_an_authority_of_ones_own(start: Start, authority: 
     assert (found.exit_code, found.output) == (0, found.output)
     found = await run("health-check", "--url", url, "--ca-file", str(authority.ca), *shows)
     assert "certificate of the api" in found.output
-    assert "expires in 89d" in found.output
+    assert "expires in 90d" in found.output
     found = await run("incidents", "list", "--url", url, "--ca-file", str(mine.key))
     assert (found.exit_code, "holds no certificates" in found.output) == (1, True)
     found = await run("incidents", "list", "--url", url, *shows[2:])

@@ -59,7 +59,7 @@ class Authority:
         sans: Sequence[str] = ("localhost", "127.0.0.1"),
         *,
         since: timedelta = -DAY,
-        until: timedelta = 90 * DAY,
+        until: timedelta = 90 * DAY + DAY / 2,
         password: bytes = b"",
     ) -> Files:
         """Write ``name.crt`` and ``name.key``, which replace what is there, and return them."""

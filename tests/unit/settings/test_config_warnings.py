@@ -14,9 +14,11 @@ from receiver.errors import ConfigError
 from receiver.observability.audit import note_doubts
 from receiver.settings.load import read_settings
 from receiver.settings.model import Settings
+from tests.support.certificates import DAY, Authority
 
 KEY = "0123456789abcdef0123456789abcdef"
 STRONG = "a-long-and-random-token-of-some-length-1234567890"
+ONE = "credentials: [{name: a, role: viewer,"
 BOTH = f"slack: {{token: xoxb-1, channel: C1}}\npagerduty: {{routing_key: {KEY}}}\n"
 
 
@@ -29,7 +31,7 @@ class Config:
     def read(self, text: str, environ: Mapping[str, str] = {}) -> tuple[Settings, list[str]]:
         self.path.touch(mode=0o600)
         self.path.write_text(text)
-        settings, warnings = read_settings(self.path, environ, {})
+        settings, warnings, _ = read_settings(self.path, environ, {})
         return settings, [warning.replace(str(self.path), "im.yml") for warning in warnings]
 
     def warnings(self, text: str, environ: Mapping[str, str] = {}) -> list[str]:
@@ -246,6 +248,50 @@ def test_what_is_given_and_hardly_meant(config: Config, text: str, warning: str)
     (only,) = config.warnings(text)
     assert only.startswith("im.yml:")
     assert warning in only
+
+
+@pytest.mark.parametrize(
+    ("text", "weak"),
+    [
+        (f"listen_address: 0.0.0.0:8080, {ONE} token: change-me}}]", True),
+        (f"listen_address: 0.0.0.0:8080, {ONE} token: short}}]", True),
+        (f"listen_address: 10.0.0.9:8080, {ONE} username: a, password: password1234}}]", True),
+        (f"metrics_address: 0.0.0.0:9090, metrics_token: {'ab' * 20}", True),
+        (f"listen_address: 127.0.0.1:8080, {ONE} token: short}}]", False),
+        (f"metrics_address: 0.0.0.0:9090, metrics_token: {STRONG}", False),
+    ],
+)
+def test_what_is_easy_to_guess_is_refused_where_others_can_try(
+    config: Config, text: str, weak: bool
+) -> None:
+    if not weak:
+        config.read(f"web: {{{text}}}")
+        return
+    (only,) = config.problems(f"web: {{{text}}}")
+    assert "is easy to guess" in only
+    assert "others can try" in only
+
+
+def test_a_key_that_others_can_read_is_said(config: Config, tmp_path: Path) -> None:
+    files = Authority(tmp_path).issue("im")
+    text = "web: {tls_server_config: {cert_file: im.crt, key_file: im.key}}"
+    assert config.warnings(text) == []
+    files.key.chmod(0o644)
+    loaded = read_settings(config.path, {}, {})
+    assert loaded.exposed == loaded.warnings
+    (only,) = loaded.exposed
+    assert "web.tls_server_config.key_file" in only
+    assert "can be read by every user of this machine" in only
+
+
+def test_a_certificate_that_ends_soon_is_said(config: Config, tmp_path: Path) -> None:
+    text = "web: {tls_server_config: {cert_file: im.crt, key_file: im.key}}"
+    Authority(tmp_path).issue("im", since=-80 * DAY, until=10 * DAY + DAY / 2)
+    (only,) = config.warnings(text)
+    assert "the certificate of this port expires in 10d 1" in only
+    Authority(tmp_path).issue("im", since=-80 * DAY, until=-DAY)
+    (only,) = config.warnings(text)
+    assert "the certificate of this port expired at" in only
 
 
 def test_an_ordinary_configuration_is_not_warned_of(config: Config) -> None:

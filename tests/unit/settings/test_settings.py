@@ -454,7 +454,8 @@ def test_a_wide_bind_needs_credentials(config: Config, address: str) -> None:
     assert problem.startswith(f"--web.listen-address: web.listen_address: {address} can be reached")
     assert "web.credentials" in problem
     assert "127.0.0.1" in problem
-    text = "web: {credentials: [{name: am, token: t, cluster: eu-1}]}"
+    token = "a-long-and-random-token-of-some-length"
+    text = f"web: {{credentials: [{{name: am, token: {token}, cluster: eu-1}}]}}"
     settings = config.load(text, web__listen_address=address)
     assert settings.web.credentials[0].cluster == "eu-1"
 

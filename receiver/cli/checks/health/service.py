@@ -89,6 +89,7 @@ def _of_health(body: Any) -> list[Finding]:
         state: State = "ok" if words in FINE else ("failed" if name == "redis" else "warning")
         advice = "" if state == "ok" else _COMPONENTS.get(name, "see the log")
         found.append(Finding(AREA, name.replace("_", " "), state, str(words), "ok", advice))
+    found += _security([str(words) for words in body.get("security", ())])
     for name, how in notifiers.items():
         if how.get("state") == "ok":
             found.append(Finding(AREA, f"notifier {name}", "ok", "its last attempts succeeded"))
@@ -100,6 +101,15 @@ def _of_health(body: Any) -> list[Finding]:
             advice = "repair what it says; runbook NotifierDown"
             found.append(Finding(AREA, f"notifier {name}", "failed", words, advice=advice))
     return found
+
+
+def _security(said: list[str]) -> list[Finding]:
+    """Say what of credentials is weak, can be read by others, or is not used."""
+    if not said:
+        words = "no secret is known to be weak, open to others, or unused"
+        return [Finding(AREA, "credentials", "ok", words)]
+    advice = "incident-manager check-config says where"
+    return [Finding(AREA, "credentials", "warning", words, advice=advice) for words in said]
 
 
 def _problem(row: dict[str, Any]) -> Finding:
