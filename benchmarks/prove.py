@@ -41,6 +41,7 @@ PROOFS = (
     "dashboards",
     "status-page",
     "open-tab",
+    "api",
     "login",
     "steps",
     "lists",

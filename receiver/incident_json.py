@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from receiver import incident_shapes as shapes
 from receiver.text.times import rfc3339
 from routing.alert import Alert
 from routing.incident import Incident
@@ -38,17 +39,17 @@ DAMAGED_ADVICE = (
 """For an incident whose record was put aside."""
 
 
-def actor_json(actor: Actor | None) -> dict[str, Any] | None:
+def actor_json(actor: Actor | None) -> shapes.Actor | None:
     """Return who did it, and whether that counts as a person's doing."""
     named = _assignee(actor)
     return {**named, "human": actor.ends == "human"} if actor and named else None
 
 
-def _assignee(actor: Actor | None) -> dict[str, Any] | None:
+def _assignee(actor: Actor | None) -> shapes.Assignee | None:
     return {"name": actor.name, "via": actor.via, "id": actor.id} if actor else None
 
 
-def summary(incident: Incident) -> dict[str, Any]:
+def summary(incident: Incident) -> shapes.IncidentSummary:
     """Return what a list of incidents shows of one."""
     firing = sum(not alert.resolved for alert in incident.alerts.values())
     return {
@@ -112,14 +113,14 @@ def _asked(incident: Incident) -> str | None:
     return incident.asked if differs else None
 
 
-def _unreached(found: Unreached | None) -> dict[str, Any] | None:
+def _unreached(found: Unreached | None) -> shapes.Unreached | None:
     """Return that nobody could be told of an incident, and why; null: somebody was, or is to be."""
     if found is None or found.until:
         return None
     return {"since": rfc3339(found.since), "why": found.why, "exhausted": found.exhausted}
 
 
-def _damage(incident: Incident) -> dict[str, Any] | None:
+def _damage(incident: Incident) -> shapes.Damage | None:
     """Return what is wrong with the record, where it is kept and what to do; null: nothing."""
     damage = incident.damage
     if damage is None:
@@ -133,7 +134,7 @@ def _damage(incident: Incident) -> dict[str, Any] | None:
     }
 
 
-def _published(published: Publication | None) -> dict[str, Any] | None:
+def _published(published: Publication | None) -> shapes.Published | None:
     """Return what the status page says, and what was taken back; null: it says nothing."""
     if published is None:
         return None
@@ -158,11 +159,12 @@ def _published(published: Publication | None) -> dict[str, Any] | None:
     }
 
 
-def details(whole: Whole, shown_by: Shown) -> dict[str, Any]:
+def details(whole: Whole, shown_by: Shown) -> shapes.Incident:
     """Return everything there is to know of one incident."""
     incident, receipts = whole.incident, whole.receipts
     shown = incident.complete_alerts()
-    return summary(incident) | {
+    return {
+        **summary(incident),
         "version": incident.version,
         "group": {
             "cluster": incident.group.cluster,
@@ -199,14 +201,13 @@ def details(whole: Whole, shown_by: Shown) -> dict[str, Any]:
         "timeline": entries(whole.timeline, whole.first),
         "timeline_total": whole.entries,
         "deliveries": [
-            _delivery(incident, name, receipts.get(name, Receipt()))
-            | shown_by(name, receipts.get(name, Receipt()))
+            _told(incident, name, receipts.get(name, Receipt()), shown_by)
             for name in sorted(incident.pages.keys() | receipts.keys())
         ],
     }
 
 
-def _alert(incident: Incident, alert: Alert) -> dict[str, Any]:
+def _alert(incident: Incident, alert: Alert) -> shapes.Alert:
     return {
         "fingerprint": alert.fingerprint,
         "status": "resolved" if alert.resolved else "firing",
@@ -225,7 +226,7 @@ def _alert(incident: Incident, alert: Alert) -> dict[str, Any]:
     }
 
 
-def entries(timeline: Iterable[Entry], first: int = 1) -> list[dict[str, Any]]:
+def entries(timeline: Iterable[Entry], first: int = 1) -> list[shapes.TimelineEntry]:
     """Return timeline entries, numbered from ``first`` on."""
     return [
         {
@@ -241,7 +242,7 @@ def entries(timeline: Iterable[Entry], first: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def delivery_state(incident: Incident, name: str, receipt: Receipt) -> str:
+def delivery_state(incident: Incident, name: str, receipt: Receipt) -> shapes.DeliveryState:
     """Return what became of the newest page of one notifier, in a word or two."""
     page = incident.pages.get(name)
     wanted = page.seq if page else 0
@@ -256,7 +257,13 @@ def delivery_state(incident: Incident, name: str, receipt: Receipt) -> str:
     return "retrying" if receipt.failures else "pending"
 
 
-def _delivery(incident: Incident, name: str, receipt: Receipt) -> dict[str, Any]:
+def _told(incident: Incident, name: str, receipt: Receipt, shown_by: Shown) -> shapes.Delivery:
+    found: Any = _delivery(incident, name, receipt)
+    told: shapes.Delivery = found | shown_by(name, receipt)
+    return told
+
+
+def _delivery(incident: Incident, name: str, receipt: Receipt) -> shapes.Delivery:
     page = incident.pages.get(name)
     wanted = page.seq if page else 0
     return {

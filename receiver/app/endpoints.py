@@ -3,10 +3,10 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from receiver.app.routes import Endpoints
+from receiver.app.routes import ROUTES, VERSION, Endpoints
 from receiver.conditions import Subject
 from receiver.engine.floods import Floods
-from receiver.http.routes import Guard
+from receiver.http.routes import API, Guard
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
@@ -27,6 +27,7 @@ from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
+from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -70,6 +71,9 @@ def build_endpoints(service: "Service") -> Endpoints:
         ChangeEndpoint(service.changes, service.clock),
         SharedAlertsEndpoint(service.shared_alerts),
         service.status_page,
+        OpenApiEndpoint(
+            [row for row in ROUTES if row.port == API], VERSION, settings.web.link_path
+        ),
     )
     forgets = partial(service.conditions.refuses, Subject.DURABILITY)
     return Endpoints(built, Guard(service.access, forgets, service.login))

@@ -1,6 +1,7 @@
 """Every endpoint, and the applications of the three ports made of their rows."""
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -29,12 +30,14 @@ from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
+from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
 
 T = TypeVar("T")
+VERSION = version("llm-incident-manager")
 
 ENDPOINTS: tuple[type, ...] = (
     WebhookEndpoint,
@@ -55,6 +58,7 @@ ENDPOINTS: tuple[type, ...] = (
     StatusPageEndpoint,
     StatusEndpoint,
     ReloadEndpoint,
+    OpenApiEndpoint,
 )
 ROUTES = table_of(ENDPOINTS)
 """The table: whatever is answered on any port is a row of it, and says who may ask.

@@ -5,7 +5,6 @@ import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from receiver.app.pagerduty import PagerDuty
 from receiver.app.processes.part import Part
 from receiver.app.reload import Read, Reload
 from receiver.app.retired import Retired
-from receiver.app.routes import PATHS
+from receiver.app.routes import PATHS, VERSION
 from receiver.app.self_watch import SelfWatch
 from receiver.app.slack import build_router, build_socket
 from receiver.app.timer_events import StoredTimerEvents
@@ -86,7 +85,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("app")
 
-VERSION = version("llm-incident-manager")
 REPAIRS_EVERY_S = 15.0
 LEAVE_S = 5.0
 """How long senders have to hear, with an answer, that their connection ends."""

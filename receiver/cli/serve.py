@@ -17,7 +17,8 @@ from receiver.app.processes.answers import answer_parent
 from receiver.app.processes.part import Part, part_of_environment
 from receiver.app.processes.run import run_parent
 from receiver.app.reload import Read
-from receiver.app.service import VERSION, Service
+from receiver.app.routes import VERSION
+from receiver.app.service import Service
 from receiver.cli.client import DEFAULT_URL
 from receiver.cli.config_option import chosen_file, file_option
 from receiver.cli.hangups import Hangups

@@ -24,7 +24,7 @@ KEPT_MAX = 20_000
 """Characters of a form that a page repeats; a form of ours has far fewer."""
 TRY_AGAIN = "try again: "
 """What programs are told before the reason; the page says it in its own words."""
-PROGRAMS = ("/v1/", "/api/", "/-/", "/health", "/metrics", "/status.json")
+PROGRAMS = ("/v1/", "/api/openapi.json", "/-/", "/health", "/metrics", "/status.json")
 """Beginnings of paths that answer JSON or text, whoever asks."""
 _TITLES = {
     400: "The request could not be read",

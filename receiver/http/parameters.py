@@ -9,20 +9,40 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from receiver.errors import PayloadError
+from receiver.http.spec import Parameter
 from receiver.store.lists.query import SORTS, STATES, Query
 from receiver.text.numbers import whole
 from routing.alert import PRIORITIES
 from routing.matcher import Matcher, parse_matchers
 
-LIST = ("state", "sort", "priority", "team", "label", "text", "limit", "cursor")
 SHOWN = 40
 """Characters of a wrong value that are repeated."""
 TEXT_MAX = 200
 LABEL_MAX = 1_000
 MATCHERS_MAX = 20
+STATE = Parameter("state", "open or closed, or one state of open ones", "open", STATES)
+SORT = Parameter(
+    "sort",
+    "most urgent first (closed ones by their end, the last first), or by opening",
+    SORTS[0],
+    SORTS,
+)
+PRIORITY = Parameter("priority", "one, or several joined by commas", many=True)
+TEAM = Parameter("team", "of this team", most=TEXT_MAX)
+LABEL = Parameter(
+    "label",
+    "a matcher as in Alertmanager, or several joined by commas; one alert has to fulfil all",
+    most=LABEL_MAX,
+    many=True,
+)
+TEXT = Parameter("text", "somewhere in title, labels, summary or id, in any case", most=TEXT_MAX)
+LIMIT = Parameter("limit", "how many at most", 100, least=1, greatest=1_000)
+CURSOR = Parameter("cursor", "what `next` said, with the same filters and sort")
+LIST = (STATE, SORT, PRIORITY, TEAM, LABEL, TEXT, LIMIT, CURSOR)
+"""Of a list of incidents."""
 
 
-def check_parameters(request: web.Request, allowed: Sequence[str] = ()) -> None:
+def check_parameters(request: web.Request, allowed: Sequence[str]) -> None:
     """Refuse what is none of ``allowed``; PayloadError names it, and what there is."""
     for name in request.query:
         if name not in allowed:
@@ -38,20 +58,20 @@ def read_one(request: web.Request, name: str, default: str = "") -> str:
     return given[0] if given else default
 
 
-def read_choice(request: web.Request, name: str, allowed: Sequence[str], default: str) -> str:
-    """Return a parameter that is one of ``allowed``."""
-    found = read_one(request, name, default)
-    if found not in allowed:
-        raise PayloadError(_wrong(name, found, ", ".join(allowed)), name)
+def read_choice(request: web.Request, parameter: Parameter, usual: str) -> str:
+    """Return a parameter that is one of its choices, ``usual`` where it is missing."""
+    found = read_one(request, parameter.name, usual)
+    if found not in parameter.choices:
+        allowed = ", ".join(parameter.choices)
+        raise PayloadError(_wrong(parameter.name, found, allowed), parameter.name)
     return found
 
 
-def read_number(
-    request: web.Request, name: str, default: int, greatest: int, least: int = 1
-) -> int:
-    """Return a parameter that is a whole number."""
+def read_number(request: web.Request, parameter: Parameter) -> int:
+    """Return a parameter that is a whole number within its bounds."""
+    name, least, greatest = parameter.name, parameter.least or 0, parameter.greatest or 0
     if name not in request.query:
-        return default
+        return int(parameter.usual or 0)
     text = read_one(request, name)
     found = whole(text, greatest, least)
     if found is None:
@@ -62,8 +82,8 @@ def read_number(
 def read_query(request: web.Request, state: str = "open") -> Query:
     """Return which list is asked for; PayloadError names the parameter that is wrong."""
     return Query(
-        state=read_choice(request, "state", STATES, state),
-        sort=read_choice(request, "sort", SORTS, SORTS[0]),
+        state=read_choice(request, STATE, state),
+        sort=read_choice(request, SORT, SORTS[0]),
         priorities=_priorities(request.query.getall("priority", [])),
         team=_short(request, "team"),
         matchers=_matchers(request.query.getall("label", [])),

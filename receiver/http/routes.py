@@ -1,5 +1,6 @@
 """Which path an endpoint serves and who may ask for it: written once, beside the handler."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
@@ -10,9 +11,11 @@ from aiohttp import web
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access, demand
 from receiver.http.logins import Logins, check_form_token
+from receiver.http.parameters import check_parameters
 from receiver.http.principal import Person, Principal
 from receiver.http.same_origin import SAFE
 from receiver.http.server import Handler
+from receiver.http.spec import Spec
 from receiver.roles import Role
 
 API, METRICS, STATUS = "api", "metrics", "status"
@@ -53,7 +56,8 @@ class Route(msgspec.Struct, frozen=True):
     """A row of the table.
 
     ``page``: a browser is asked for name and password. ``durable``: its 2xx promises that nothing
-    is lost, to a program that forgets what was taken and repeats what was not.
+    is lost, to a program that forgets what was taken and repeats what was not. ``spec``: of paths
+    for programs.
     """
 
     method: str
@@ -63,9 +67,11 @@ class Route(msgspec.Struct, frozen=True):
     page: bool = False
     durable: bool = False
     port: str = API
+    spec: Spec | None = None
+    says: str = ""
 
 
-def serves(
+def serves(  # noqa: PLR0913 - what a row has
     method: str,
     path: str,
     who: Who,
@@ -73,11 +79,13 @@ def serves(
     page: bool = False,
     durable: bool = False,
     port: str = API,
+    spec: Spec | None = None,
 ) -> Callable[[_Handler], _Handler]:
     """Have a method of an endpoint serve a path; several times for several paths."""
 
     def mark(handler: _Handler) -> _Handler:
-        row = Route(method, path, who, handler.__name__, page, durable, port)
+        says = inspect.cleandoc(handler.__doc__ or "")
+        row = Route(method, path, who, handler.__name__, page, durable, port, spec, says)
         handler.__dict__.setdefault(_ROWS, []).insert(0, row)
         return handler
 
@@ -138,12 +146,16 @@ class Guard:
     def before(self, row: Route, handler: Handler) -> Handler:
         """Return the handler of a row behind its checks."""
         needed, durable, forgets = ROLES.get(row.who), row.durable, self._forgets
+        parameters = row.spec.parameters if row.spec is not None else None
+        names = None if parameters is None else tuple(one.name for one in parameters)
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if needed is not None:
                 found = await self._who(row, request, needed)
                 if found is not None:
                     request[_PRINCIPAL] = found
+            if names is not None and request.query_string:
+                check_parameters(request, names)
             # What people do is taken all the same: an acknowledgement that is refused would page
             # again for certain.
             if durable and forgets():

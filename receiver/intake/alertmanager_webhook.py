@@ -9,7 +9,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -22,6 +22,7 @@ from receiver.errors import PayloadError
 from receiver.http.principal import Principal
 from receiver.http.routes import Who, principal_of, serves
 from receiver.http.server import WEBHOOK
+from receiver.http.spec import Parameter, Spec
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
@@ -53,6 +54,41 @@ class _Understood(NamedTuple):
     severities: dict[str, int]
 
 
+class Accepted(TypedDict):
+    """What became of alerts: the incidents they are of, and what needs a look."""
+
+    status: Literal["accepted"]
+    incidents: list[str]
+    unwatched_heartbeats: NotRequired[list[str]]
+    rejected: NotRequired[list[str]]
+
+
+class PutAside(TypedDict):
+    """It is JSON, but no notification: kept as a dead letter."""
+
+    status: Literal["dead_letter"]
+    detail: str
+    place: str
+
+
+class Beaten(TypedDict):
+    """The beat is durable."""
+
+    status: Literal["accepted"]
+    heartbeat: str
+
+
+class Notification(TypedDict):
+    """A webhook of Alertmanager, version 4; other JSON is read as far as it goes, and kept."""
+
+    groupKey: NotRequired[str]
+    alerts: list[dict[str, Any]]
+
+
+CLUSTER = Parameter("cluster", "the cluster that the alerts are of")
+TAKEN = Spec({202: (Accepted, PutAside)}, None, (Notification, Any), queries=(CLUSTER,))
+
+
 class WebhookEndpoint:
     """Takes Alertmanager's notifications, and what others make of that format."""
 
@@ -81,11 +117,11 @@ class WebhookEndpoint:
         self._shards = shards
         self._max_alerts = max_alerts
 
-    @serves("POST", WEBHOOK, Who.SENDER, durable=True)
+    @serves("POST", WEBHOOK, Who.SENDER, durable=True, spec=TAKEN)
     # A slash too many must not cost an alert, and a redirect would.
     @serves("POST", f"{WEBHOOK}/", Who.SENDER, durable=True)
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one notification."""
+        """POST /v1/alerts/webhook: Alertmanager's notification; 202 once it is durable."""
         started = time.perf_counter()
         credential = principal_of(request)
         body = await _read(request)
@@ -112,7 +148,7 @@ class WebhookEndpoint:
             if outcome.incident is not None
             and outcome.incident.state not in ("tombstone", "damaged")
         ]
-        answer = {"status": "accepted", "incidents": incidents}
+        answer: Accepted = {"status": "accepted", "incidents": incidents}
         if unwatched:
             answer["unwatched_heartbeats"] = unwatched
         if payload.rejected:
@@ -153,7 +189,9 @@ class WebhookEndpoint:
         events = self._assignment().assign(alerts, sender, self._shards)
         return _Understood(payload, beaten, events, _severities(payload))
 
-    @serves("POST", "/v1/heartbeats/{name}", Who.SENDER, durable=True)
+    @serves(
+        "POST", "/v1/heartbeats/{name}", Who.SENDER, durable=True, spec=Spec({202: Beaten}, None)
+    )
     async def beat(self, request: web.Request) -> web.Response:
         """POST /v1/heartbeats/{name}: 202 once the beat is durable, 404 for an unknown name."""
         name = request.match_info["name"]
@@ -186,7 +224,11 @@ class WebhookEndpoint:
         await self._dead_letters.push([letter])
         self._metrics.dead_letter("payload")
         log.warning("dead letter: %s", error, extra={"status": "dead_letter"})
-        answer = {"status": "dead_letter", "detail": error.message, "place": error.position}
+        answer: PutAside = {
+            "status": "dead_letter",
+            "detail": error.message,
+            "place": error.position,
+        }
         return web.json_response(answer, status=202)
 
     async def _put_aside_alerts(self, payload: Payload, sender: str) -> None:

@@ -1,6 +1,7 @@
 """``/v1/changes``: deployments and configuration changes, told by whoever makes them."""
 
 from datetime import datetime
+from typing import Literal, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -8,8 +9,9 @@ from aiohttp import web
 from receiver.actions.row import read_json
 from receiver.clock import Clock
 from receiver.errors import PayloadError
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
+from receiver.incident_shapes import When
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
 from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
@@ -36,6 +38,30 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     id: str = ""
 
 
+class ChangeShape(TypedDict):
+    """A change as it is shown."""
+
+    at: When
+    summary: str
+    labels: dict[str, str]
+    source: str | None
+    url: str | None
+    id: str | None
+
+
+class Stored(TypedDict):
+    """It is durable."""
+
+    status: Literal["stored"]
+    change: ChangeShape
+
+
+class Changes(TypedDict):
+    """Newest first."""
+
+    changes: list[ChangeShape]
+
+
 class ChangeEndpoint:
     """Takes changes in, and lists them."""
 
@@ -43,7 +69,13 @@ class ChangeEndpoint:
         self._store = store
         self._clock = clock
 
-    @serves("POST", "/v1/changes", Who.SENDER, durable=True)
+    @serves(
+        "POST",
+        "/v1/changes",
+        Who.SENDER,
+        durable=True,
+        spec=Spec({201: Stored}, None, ChangeBody, ("summary",)),
+    )
     async def add(self, request: web.Request) -> web.Response:
         """POST /v1/changes: 201 once it is durable; the same one sent again is one."""
         now = self._clock.now()
@@ -56,10 +88,9 @@ class ChangeEndpoint:
         change = known or change
         return web.json_response({"status": "stored", "change": _shown(change)}, status=201)
 
-    @serves("GET", "/v1/changes", Who.VIEWER)
-    async def newest(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/changes", Who.VIEWER, spec=Spec({200: Changes}))
+    async def newest(self, _request: web.Request) -> web.Response:
         """GET /v1/changes: those of the last week, newest first, 200 at most."""
-        check_parameters(request)
         now = self._clock.now()
         found = await self._store.between(now - KEPT_MS, now + AHEAD_MS, SHOWN)
         return web.json_response({"changes": [_shown(change) for change in found]})
@@ -103,7 +134,7 @@ def _moment(text: str, now: int) -> int:
     return found
 
 
-def _shown(change: Change) -> dict[str, object]:
+def _shown(change: Change) -> ChangeShape:
     return {
         "at": rfc3339(change.at),
         "summary": change.summary,

@@ -8,12 +8,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypedDict
 
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
+from receiver.incident_shapes import When
 from receiver.intake.heartbeats import Heartbeats
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.hints import HintStore
@@ -30,6 +32,22 @@ AGAIN_MS = 600_000
 """How often the same is stored: it is repeated with every notification."""
 REMEMBERED = 100
 """Within that time; made-up words beyond it are counted alone."""
+
+
+class HintShape(TypedDict):
+    """What was seen, and the line of configuration to add."""
+
+    kind: str
+    name: str
+    last_seen_at: When
+    text: str
+    configuration: str
+
+
+class HintList(TypedDict):
+    """The latest first."""
+
+    hints: list[HintShape]
 
 
 class Hints:
@@ -94,10 +112,9 @@ class Hints:
             with contextlib.suppress(StoreUnavailableError):
                 await self._store.note(new, now)
 
-    @serves("GET", "/v1/hints", Who.VIEWER)
-    async def listed(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/hints", Who.VIEWER, spec=Spec({200: HintList}))
+    async def listed(self, _request: web.Request) -> web.Response:
         """GET /v1/hints: what was seen within seven days, and what to write about it."""
-        check_parameters(request)
         rows = await self._store.seen(self._now())
         return web.json_response(
             {

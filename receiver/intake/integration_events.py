@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Mapping
+from typing import Literal, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -11,6 +12,7 @@ from receiver.engine.floods import Floods, Quota, quota_of
 from receiver.errors import PayloadError
 from receiver.http.auth import Access
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
 from receiver.problem import problem, refusal
@@ -40,6 +42,13 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
 
 
+class EventAccepted(TypedDict):
+    """It is durable; ``incidents``: those it is of."""
+
+    status: Literal["accepted"]
+    incidents: list[str]
+
+
 class IntegrationEventEndpoint:
     """``/v1/integrations/{name}/events``."""
 
@@ -59,7 +68,13 @@ class IntegrationEventEndpoint:
         self._access = access
         self._hints = hints
 
-    @serves("POST", "/v1/integrations/{name}/events", Who.INTEGRATION, durable=True)
+    @serves(
+        "POST",
+        "/v1/integrations/{name}/events",
+        Who.INTEGRATION,
+        durable=True,
+        spec=Spec({202: EventAccepted}, None, EventBody, ("title",)),
+    )
     async def event(self, request: web.Request) -> web.Response:
         """POST /v1/integrations/{name}/events: 202 once it is durable."""
         name = request.match_info["name"]

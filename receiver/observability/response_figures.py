@@ -5,7 +5,7 @@ Made of the figures per day. MTTA and MTTR are means over episodes, in seconds; 
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
@@ -45,6 +45,27 @@ class DayFigures(msgspec.Struct, frozen=True):
     met: int
     missed: int
     escalated: int
+
+
+class Escalations(TypedDict):
+    """How often a step was taken, and why."""
+
+    step: str
+    reason: str
+    number: int
+
+
+Response = TypedDict(
+    "Response",
+    {
+        "from": str,
+        "to": str,
+        "priorities": list[PriorityFigures],
+        "days": list[DayFigures],
+        "escalations": list[Escalations],
+    },
+)
+"""The figures of some days, for programs."""
 
 
 def by_priority(days: Iterable[Day]) -> list[PriorityFigures]:
@@ -123,13 +144,13 @@ def steps(days: Iterable[Day]) -> list[tuple[str, str, int]]:
     return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
 
 
-def to_json(days: list[Day]) -> dict[str, Any]:
+def to_json(days: list[Day]) -> Response:
     """Return everything above for programs."""
     return {
         "from": days[0].day.isoformat(),
         "to": days[-1].day.isoformat(),
-        "priorities": [msgspec.to_builtins(item) for item in by_priority(days)],
-        "days": [msgspec.to_builtins(item) for item in by_day(days)],
+        "priorities": by_priority(days),
+        "days": by_day(days),
         "escalations": [
             {"step": step, "reason": reason, "number": number}
             for step, reason, number in steps(days)

@@ -8,15 +8,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from aiohttp import web
 
 from receiver.aio.background import end
 from receiver.clock import Clock
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
+from receiver.incident_shapes import When
 from receiver.notify.notifier import Person
 from receiver.pagerduty.rest_api import NoAnswer, OnCall, PagerDutyRest
 from receiver.text.times import rfc3339
@@ -148,14 +149,31 @@ class OnCallWatch:
         self._known[policy] = _Known(answer, asked_at)
 
 
+class OnCallShape(TypedDict):
+    """Who is on call for an escalation policy; ``known`` false: no answer that still counts."""
+
+    escalation_policy: str
+    name: str | None
+    notifiers: list[str]
+    known: bool
+    as_of: When
+    error: str | None
+    people: list[Person]
+
+
+class OnCallList(TypedDict):
+    """One object an escalation policy."""
+
+    on_call: list[OnCallShape]
+
+
 class OnCallEndpoint:
     """``/v1/on-call``."""
 
     def __init__(self, watch: OnCallWatch | None) -> None:
         self._watch = watch
 
-    @serves("GET", "/v1/on-call", Who.VIEWER)
-    async def handle(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/on-call", Who.VIEWER, spec=Spec({200: OnCallList}))
+    async def handle(self, _request: web.Request) -> web.Response:
         """GET /v1/on-call: who is on call for each configured escalation policy."""
-        check_parameters(request)
         return web.json_response({"on_call": self._watch.shown() if self._watch else []})

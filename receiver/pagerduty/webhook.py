@@ -8,6 +8,7 @@ an event is applied once, and refused when it is older than its id is remembered
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TypedDict
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http.auth import read_signed
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
 from receiver.observability.metrics.registry import Metrics
 from receiver.pagerduty.incident_match import Match, PagerDutyOrigin
 from receiver.pagerduty.webhook_payload import Told, is_signed, read_event
@@ -56,6 +58,12 @@ _STATE = {"acknowledged": "acknowledged", "resolved": "resolved", "unacknowledge
 """The state in which an event leaves PagerDuty's incident."""
 
 
+class Taken(TypedDict):
+    """What became of it, in a word of `incident_manager_pagerduty_webhooks_total`."""
+
+    result: str
+
+
 class PagerDutyWebhookEndpoint:
     """Takes PagerDuty's webhooks v3."""
 
@@ -86,9 +94,15 @@ class PagerDutyWebhookEndpoint:
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=ANSWER_WITHIN_S)
 
-    @serves("POST", "/v1/pagerduty/webhook", Who.PAGERDUTY, durable=True)
+    @serves(
+        "POST",
+        "/v1/pagerduty/webhook",
+        Who.PAGERDUTY,
+        durable=True,
+        spec=Spec({202: Taken}, None),
+    )
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one webhook: 202, 401, 403 without a secret, 503 to have it sent again."""
+        """POST /v1/pagerduty/webhook: a webhook v3; 202 once it is durable."""
         body = await self._verified(request)
         try:
             told = read_event(body)

@@ -21,12 +21,14 @@ from receiver.clock import Clock
 from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError
+from receiver.http.answers import json_answer
 from receiver.http.auth import demand
 from receiver.http.forms import read_form
-from receiver.http.parameters import check_parameters, read_number, read_one
+from receiver.http.parameters import read_number, read_one
 from receiver.http.routes import Who, principal_of, role_of, serves
+from receiver.http.spec import Parameter, Spec
 from receiver.incident_json import Whole
-from receiver.observability.response_figures import by_day, by_priority, steps, to_json
+from receiver.observability.response_figures import Response, by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
 from receiver.roles import Role, may
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
@@ -63,6 +65,8 @@ _SAID: Mapping[str, str] = {
     "yours": "You have it.",
 }
 """What became of a button, for the page it leads back to."""
+DAYS = Parameter("days", "how many days", 30, least=1, greatest=DAYS_MAX)
+END = Parameter("end", "the last of them (UTC), from 2000-01-01; without it today", form="date")
 _ON_THE_REVIEW = (ActionItemAdded.action, ActionItemDone.action)
 
 
@@ -222,18 +226,17 @@ class ConsoleEndpoint:
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
         return web.Response(text=read_asset(name), content_type=ASSETS[name], headers=headers)
 
-    @serves("GET", "/v1/figures", Who.VIEWER)
+    @serves("GET", "/v1/figures", Who.VIEWER, spec=Spec({200: Response}, (DAYS, END)))
     async def figures(self, request: web.Request) -> web.Response:
         """GET /v1/figures?days=&end=: the same figures for programs, up to 400 days."""
-        check_parameters(request, ("days", "end"))
-        number = read_number(request, "days", 30, DAYS_MAX)
+        number = read_number(request, DAYS)
         end = read_one(request, "end")
-        last = _day(end) if end else self._today()
+        last = _day(end) if "end" in request.query else self._today()
         if last is None:
             words = f"end is {end[:NAME_MAX]!r}; allowed: a day, as 2026-03-02"
             raise PayloadError(words, "end")
         days = await self._figures.days(last, number)
-        return web.json_response(to_json(days))
+        return json_answer(to_json(days))
 
     def _today(self) -> Any:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()

@@ -1,16 +1,51 @@
 """What is stored and cannot be read, listed and thrown away."""
 
+from typing import Literal, TypedDict
+
 from aiohttp import web
 
 from receiver.engine.damaged import DamagedRecords
 from receiver.errors import PayloadError
-from receiver.http.parameters import check_parameters, read_one
+from receiver.http.parameters import read_one
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Parameter, Spec
+from receiver.incident_shapes import Count, When
 from receiver.problem import problem
 from receiver.store.repair.register import Found, Register
 from receiver.text.times import rfc3339
 
 LISTED = 1_000
+PLACE = Parameter("place", "one of those that GET /v1/damaged lists", needed=True)
+
+
+class DamagedEntry(TypedDict):
+    """What cannot be read and was put aside: where it was, and where it is kept."""
+
+    place: str
+    kind: str
+    incident: str | None
+    since: When
+    why: str
+    size_bytes: Count
+    key: str
+    kept_in: str | None
+
+
+class DamagedList(TypedDict):
+    """The latest first, 1,000 at most; ``total``: how many there are."""
+
+    damaged: list[DamagedEntry]
+    total: Count
+
+
+class Discarded(TypedDict):
+    """What was dropped."""
+
+    result: Literal["discarded"]
+    damaged: DamagedEntry
+
+
+DISCARD = Spec({200: Discarded}, (PLACE,), problems=(404,))
 
 
 class DamagedEndpoint:
@@ -20,19 +55,17 @@ class DamagedEndpoint:
         self._register = register
         self._damaged = damaged
 
-    @serves("GET", "/v1/damaged", Who.VIEWER)
-    async def listed(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/damaged", Who.VIEWER, spec=Spec({200: DamagedList}))
+    async def listed(self, _request: web.Request) -> web.Response:
         """GET /v1/damaged: what cannot be read and was put aside, the latest first."""
-        check_parameters(request)
         entries = await self._register.listed()
         return web.json_response(
             {"damaged": [_shown(entry) for entry in entries[:LISTED]], "total": len(entries)}
         )
 
-    @serves("DELETE", "/v1/damaged", Who.ADMIN)
+    @serves("DELETE", "/v1/damaged", Who.ADMIN, spec=DISCARD)
     async def discard(self, request: web.Request) -> web.Response:
         """DELETE /v1/damaged?place=: drop what was kept of one; 404 for what is not listed."""
-        check_parameters(request, ("place",))
         place = read_one(request, "place")
         if not place:
             raise PayloadError("is missing: one of those that GET /v1/damaged lists", "place")
@@ -44,7 +77,7 @@ class DamagedEndpoint:
         return problem(404, "there is no such place: see GET /v1/damaged", place="place")
 
 
-def _shown(entry: Found) -> dict[str, object]:
+def _shown(entry: Found) -> DamagedEntry:
     return {
         "place": entry.place,
         "kind": entry.kind,

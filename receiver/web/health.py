@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from aiohttp import web
 
@@ -19,6 +19,8 @@ from receiver.engine.notifier_health import State
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access
 from receiver.http.routes import METRICS, Who, serves
+from receiver.http.spec import TEXT, Media, Spec
+from receiver.incident_shapes import When
 from receiver.observability.metrics.accept import content_type_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.metrics.whole import Figures
@@ -49,6 +51,28 @@ class Beside(NamedTuple):
     """Returns the figures of all processes, None where this one is all there is."""
     security: Callable[[], Sequence[str]] = tuple
     """Returns in words which credentials are weak, open to others, or not used."""
+
+
+EXPOSITION = Media(("text/plain", "application/openmetrics-text"))
+"""What Prometheus reads, in the format that it asks for."""
+
+
+class HealthProblem(TypedDict):
+    """What is wrong; ``unready``: other replicas should get the requests."""
+
+    subject: str
+    problem: str
+    since: When
+    unready: bool
+
+
+class Health(TypedDict):
+    """How the service is; whoever has no credential where some are wanted learns the status."""
+
+    status: Literal["ok", "degraded", "unhealthy"]
+    problems: NotRequired[list[HealthProblem]]
+    components: NotRequired[dict[str, str]]
+    notifiers: NotRequired[dict[str, dict[str, str | None]]]
 
 
 class StatusEndpoint:
@@ -83,12 +107,12 @@ class StatusEndpoint:
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
 
-    @serves("GET", "/-/healthy", Who.OPEN)
+    @serves("GET", "/-/healthy", Who.OPEN, spec=Spec({200: TEXT}, None))
     async def healthy(self, _request: web.Request) -> web.Response:
         """GET /-/healthy: the process answers."""
         return web.Response(text="healthy\n")
 
-    @serves("GET", "/-/ready", Who.OPEN)
+    @serves("GET", "/-/ready", Who.OPEN, spec=Spec({200: TEXT, 503: TEXT}, None))
     async def ready(self, request: web.Request) -> web.Response:
         """GET /-/ready: a commit like a webhook's just worked, and nothing else is in its way."""
         problem = self._problem(await self._health.check())
@@ -97,7 +121,7 @@ class StatusEndpoint:
             return web.Response(status=503, text=f"not ready{why}\n")
         return web.Response(text="ready\n")
 
-    @serves("GET", "/health", Who.OPEN)
+    @serves("GET", "/health", Who.OPEN, spec=Spec({200: Health, 503: Health}, None))
     async def health(self, request: web.Request) -> web.Response:
         """GET /health: the same for people and scripts, with what each part says.
 
@@ -108,8 +132,9 @@ class StatusEndpoint:
         await self._looked.get(0)
         problem = self._problem(store)
         whole = together(self._standing(store), await self._beside.others())
-        status = "unhealthy" if problem else "degraded" if whole.conditions else "ok"
-        found: dict[str, Any] = {"status": status}
+        found: Health = {
+            "status": "unhealthy" if problem else "degraded" if whole.conditions else "ok"
+        }
         if self._access.knows(request):
             found["problems"] = [
                 {
@@ -163,7 +188,7 @@ class StatusEndpoint:
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
 
-    @serves("GET", "/metrics", Who.SCRAPER)
+    @serves("GET", "/metrics", Who.SCRAPER, spec=Spec({200: EXPOSITION}, None))
     async def metrics_beside(self, request: web.Request) -> web.Response:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):

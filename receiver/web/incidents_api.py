@@ -5,11 +5,13 @@ What a person does is the same event as a click in Slack, decided by the same ru
 
 import hashlib
 import uuid
+from typing import TypedDict
 
 import msgspec
 from aiohttp import web
 
 from receiver import incident_json
+from receiver import incident_shapes as shapes
 from receiver.actions.open_incident import OpenBody, OpenIncident
 from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
@@ -21,6 +23,7 @@ from receiver.errors import PayloadError
 from receiver.http.answers import json_answer
 from receiver.http.auth import demand
 from receiver.http.parameters import (
+    LIMIT,
     LIST,
     check_parameters,
     read_choice,
@@ -29,6 +32,8 @@ from receiver.http.parameters import (
     read_query,
 )
 from receiver.http.routes import Who, principal_of, serves
+from receiver.http.spec import Header, Media, Parameter, Spec
+from receiver.incident_shapes import Actor, Count, IncidentSummary, When
 from receiver.people.actor import People
 from receiver.problem import refusal
 from receiver.review.load import Reviews
@@ -37,14 +42,56 @@ from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.lists.query import CursorError
 from receiver.store.request_keys import RequestKeys
 from receiver.text.times import rfc3339
+from routing import incident_parts
 from routing.incident import Incident
-from routing.incident_parts import Actor
 from routing.vocabulary import Reason
 
-FORMATS = ("json", "markdown", "html")
-LIMIT_MAX = 1_000
 ENTRY_MAX = 10**9
 KEY_MAX = 200
+BEFORE = Parameter(
+    "timeline_before", "entries of the timeline before this number", least=2, greatest=ENTRY_MAX
+)
+FORMAT = Parameter("format", "as JSON or as a document", choices=("json", "markdown", "html"))
+KEY = Header("Idempotency-Key", "the same request under the same key is done once, for 10 minutes")
+
+
+class IncidentList(TypedDict):
+    """A page; ``next``: the cursor of the rest, ``total``: null where only all of it would tell."""
+
+    incidents: list[IncidentSummary]
+    next: str | None
+    total: Count | None
+
+
+class Acted(TypedDict):
+    """What became of it, in a word; ``by``: who it counts as done by."""
+
+    result: Reason
+    by: Actor | None
+    incident: IncidentSummary | None
+
+
+class Letter(TypedDict):
+    """What was sent and was no alert; ``raw``: its beginning."""
+
+    at: When
+    reason: str
+    place: str
+    sender: str
+    raw: str
+
+
+class Letters(TypedDict):
+    """Newest first."""
+
+    dead_letters: list[Letter]
+
+
+REVIEW = Spec({200: Media(("application/json", "text/markdown", "text/html"), Review)}, (FORMAT,))
+ACT = Spec({200: Acted, 409: Acted}, None, Body, headers=(KEY,), problems=(422, 502))
+OPEN = Spec(
+    {200: Acted, 201: Acted}, body=OpenBody, needed=("title",), headers=(KEY,), problems=(422,)
+)
 
 
 class ApiEndpoint:
@@ -70,12 +117,11 @@ class ApiEndpoint:
         self._request_keys = RequestKeys(dispatcher.store.redis)
         self._dead_letters = dead_letters
 
-    @serves("GET", "/v1/incidents", Who.VIEWER)
+    @serves("GET", "/v1/incidents", Who.VIEWER, spec=Spec({200: IncidentList}, LIST))
     async def incidents(self, request: web.Request) -> web.Response:
         """GET /v1/incidents: a page of a list, most urgent first, with the cursor of the rest."""
-        check_parameters(request, LIST)
         query = read_query(request)
-        limit = read_number(request, "limit", 100, LIMIT_MAX)
+        limit = read_number(request, LIMIT)
         try:
             page = await self._store.lists.shown(query, limit, read_one(request, "cursor"), _row)
         except CursorError as error:
@@ -83,11 +129,10 @@ class ApiEndpoint:
         body = {"incidents": page.incidents, "next": page.next or None, "total": page.total}
         return json_answer(body)
 
-    @serves("GET", "/v1/incidents/{id}", Who.VIEWER)
+    @serves("GET", "/v1/incidents/{id}", Who.VIEWER, spec=Spec({200: shapes.Incident}, (BEFORE,)))
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}: alerts, clocks, timeline, deliveries as of one moment."""
-        check_parameters(request, ("timeline_before",))
-        before = read_number(request, "timeline_before", 0, ENTRY_MAX, least=2)
+        before = read_number(request, BEFORE)
         found = await self._store.whole(request.match_info["id"], before=before)
         if found is None:
             raise self._unknown(request)
@@ -97,12 +142,11 @@ class ApiEndpoint:
             lambda: json_answer(incident_json.details(found, self._shown))
         )
 
-    @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER)
+    @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER, spec=REVIEW)
     async def review(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}/review?format=: the post-incident review."""
-        check_parameters(request, ("format",))
         usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
-        shape = read_choice(request, "format", FORMATS, usual)
+        shape = read_choice(request, FORMAT, usual)
         review = await self._reviews.find(request.match_info["id"])
         if review is None:
             raise self._unknown(request)
@@ -120,15 +164,19 @@ class ApiEndpoint:
         text = pages.document(review)
         return web.Response(text=text, content_type="text/html", headers=headers)
 
-    @serves("POST", "/v1/incidents/{id}/{action}", Who.RESPONDER)
+    @serves("POST", "/v1/incidents/{id}/{action}", Who.RESPONDER, spec=ACT)
     async def act(self, request: web.Request) -> web.Response:
         """POST /v1/incidents/{id}/{action}: what a person does; see ``registry``."""
-        incident = await self._load(request)
         action = request.match_info["action"]
+        if action == "review":
+            # Of the same form as an action's path.
+            raise web.HTTPMethodNotAllowed("POST", ("GET", "HEAD", "OPTIONS"))
         if action not in REGISTRY:
             known = ", ".join(REGISTRY)
             raise refusal(web.HTTPNotFound, f"there is no action {action!r}; allowed: {known}")
         demand(principal_of(request), REGISTRY[action].role)
+        check_parameters(request, ())
+        incident = await self._load(request)
         body = read_json(REGISTRY[action].body, await request.read())
         actor = await self._actor(request, body)
         key = _idempotency_key(request)
@@ -139,7 +187,7 @@ class ApiEndpoint:
             raise self._unknown(request)
         return _answer(outcome, actor)
 
-    @serves("POST", "/v1/incidents", Who.RESPONDER)
+    @serves("POST", "/v1/incidents", Who.RESPONDER, spec=OPEN)
     async def open(self, request: web.Request) -> web.Response:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
         body = read_json(OpenBody, await request.read())
@@ -156,11 +204,10 @@ class ApiEndpoint:
         }
         return web.json_response(answer, status=status)
 
-    @serves("GET", "/v1/dead-letters", Who.VIEWER)
+    @serves("GET", "/v1/dead-letters", Who.VIEWER, spec=Spec({200: Letters}, (LIMIT,)))
     async def dead_letters(self, request: web.Request) -> web.Response:
         """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
-        check_parameters(request, ("limit",))
-        letters = await self._dead_letters.newest(read_number(request, "limit", 100, LIMIT_MAX))
+        letters = await self._dead_letters.newest(read_number(request, LIMIT))
         return web.json_response(
             {
                 "dead_letters": [
@@ -176,7 +223,7 @@ class ApiEndpoint:
             }
         )
 
-    async def _actor(self, request: web.Request, body: Body | OpenBody) -> Actor:
+    async def _actor(self, request: web.Request, body: Body | OpenBody) -> incident_parts.Actor:
         agent = request.headers.get("User-Agent", "")
         via = "cli" if agent.startswith("incident-manager") else "api"
         credential = principal_of(request)
@@ -210,7 +257,7 @@ def _row(incident: Incident) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(incident_json.summary(incident)))
 
 
-def _answer(outcome: Outcome, actor: Actor) -> web.Response:
+def _answer(outcome: Outcome, actor: incident_parts.Actor) -> web.Response:
     """A request that changes nothing is a result, not an error: it says what is the case now."""
     shown = incident_json.summary(outcome.incident) if outcome.incident else None
     status = 409 if outcome.reason in (Reason.STALE, Reason.DAMAGED) else 200

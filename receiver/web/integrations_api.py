@@ -1,19 +1,57 @@
 """How the integrations, the caches and the circuit breakers do, as JSON."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from aiohttp import web
 
 from receiver.clock import Clock
 from receiver.engine.notifier_health import Outage
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
+from receiver.incident_shapes import Count, When
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
-from receiver.observability.metrics.integrations import Integrations
+from receiver.observability.metrics.integrations import IntegrationFigures, Integrations
 from receiver.problem import problem
 from receiver.text.times import rfc3339
+
+
+class IntegrationList(TypedDict):
+    """In the order they are configured."""
+
+    integrations: list[IntegrationFigures]
+
+
+class CacheFigures(TypedDict):
+    """How full a cache is; ``hit_rate``: since the start, null before the first question."""
+
+    entries: Count
+    size_bytes: Count
+    hits: Count
+    misses: Count
+    hit_rate: float | None
+
+
+class CacheList(TypedDict):
+    """By name."""
+
+    caches: dict[str, CacheFigures]
+
+
+class Breaker(TypedDict):
+    """Whether calls of a notifier are made; ``problem``: why it only fails."""
+
+    name: str
+    state: str
+    since: When
+    problem: str | None
+
+
+class BreakerList(TypedDict):
+    """One a notifier."""
+
+    circuit_breakers: list[Breaker]
 
 
 class IntegrationEndpoint:
@@ -37,17 +75,17 @@ class IntegrationEndpoint:
         self._notifiers = notifiers
         self._notifier_health = notifier_health
 
-    @serves("GET", "/v1/metrics/integrations", Who.VIEWER)
-    async def all(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/metrics/integrations", Who.VIEWER, spec=Spec({200: IntegrationList}))
+    async def all(self, _request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations: the figures of every integration."""
-        check_parameters(request)
         integrations = await self._integrations()
         return web.json_response({"integrations": integrations.shown()})
 
-    @serves("GET", "/v1/metrics/integrations/{name}", Who.VIEWER)
+    @serves(
+        "GET", "/v1/metrics/integrations/{name}", Who.VIEWER, spec=Spec({200: IntegrationFigures})
+    )
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/metrics/integrations/{name}: the figures of one."""
-        check_parameters(request)
         name = request.match_info["name"]
         integrations = await self._integrations()
         found = integrations.get(name)
@@ -57,19 +95,17 @@ class IntegrationEndpoint:
             return problem(404, text, place="name")
         return web.json_response(found.shown())
 
-    @serves("GET", "/v1/metrics/caches", Who.VIEWER)
-    async def caches(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/metrics/caches", Who.VIEWER, spec=Spec({200: CacheList}))
+    async def caches(self, _request: web.Request) -> web.Response:
         """GET /v1/metrics/caches: how full each cache is, and how often it helps."""
-        check_parameters(request)
         return web.json_response({"caches": {name: of() for name, of in self._caches.items()}})
 
-    @serves("GET", "/v1/health/circuit-breakers", Who.VIEWER)
-    async def breakers(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/health/circuit-breakers", Who.VIEWER, spec=Spec({200: BreakerList}))
+    async def breakers(self, _request: web.Request) -> web.Response:
         """GET /v1/health/circuit-breakers: of integrations; a notifier that only fails is open.
 
         Calls that page people are made whatever happened before, so that theirs holds nothing back.
         """
-        check_parameters(request)
         notifier_health, now = self._notifier_health(), self._clock.now()
         shown = [
             _breaker(notifier, notifier_health.get(name), now)
@@ -78,7 +114,7 @@ class IntegrationEndpoint:
         return web.json_response({"circuit_breakers": shown})
 
 
-def _breaker(notifier: Notifier, outage: Outage | None, now: int) -> dict[str, Any]:
+def _breaker(notifier: Notifier, outage: Outage | None, now: int) -> Breaker:
     if isinstance(notifier, WebhookNotifier):
         state = notifier.breaker.state(now)
     else:

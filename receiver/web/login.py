@@ -1,7 +1,7 @@
 """``/login`` and ``/logout``, one's sessions, and what an administrator does about others'."""
 
 import logging
-from typing import Any
+from typing import Any, TypedDict
 
 from aiohttp import web
 
@@ -11,8 +11,8 @@ from receiver.errors import StoreUnavailableError
 from receiver.http.config import CredentialConfig
 from receiver.http.forms import read_form
 from receiver.http.logins import LOG_OUT, local_path
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, person_of, principal_of, serves
+from receiver.http.spec import Spec
 from receiver.login.login import Login
 from receiver.login.passwords import BusyError
 from receiver.observability.audit import note_login, note_logout, note_refused_login, note_unlock
@@ -35,6 +35,20 @@ _SAID = {
     "ended": "That session is over.",
     "others": "All your other sessions are over.",
 }
+
+
+class Ended(TypedDict):
+    """How many sessions of somebody ended."""
+
+    name: str
+    ended: int
+
+
+class Unlocked(TypedDict):
+    """Somebody may log in at once; ``had_failures``: whether there were any."""
+
+    username: str
+    had_failures: bool
 
 
 class LoginEndpoint:
@@ -147,19 +161,17 @@ class LoginEndpoint:
         note_logout(person.name, await self._login.sessions.end_of(person.name, only=only, but=but))
         return _see(f"{self._prefix}/sessions?said={'ended' if only else 'others'}")
 
-    @serves("DELETE", "/v1/logins/{name}/sessions", Who.ADMIN)
+    @serves("DELETE", "/v1/logins/{name}/sessions", Who.ADMIN, spec=Spec({200: Ended}))
     async def end_all(self, request: web.Request) -> web.Response:
         """DELETE /v1/logins/{name}/sessions: all of somebody's sessions end at once."""
-        check_parameters(request)
         name = request.match_info["name"]
         number = await self._login.sessions.end_of(name)
         note_logout(name, number, by=_name_of(request))
         return web.json_response({"name": name, "ended": number})
 
-    @serves("DELETE", "/v1/logins/{name}/lock", Who.ADMIN)
+    @serves("DELETE", "/v1/logins/{name}/lock", Who.ADMIN, spec=Spec({200: Unlocked}))
     async def unlock(self, request: web.Request) -> web.Response:
         """DELETE /v1/logins/{name}/lock: somebody may log in at once, however often they failed."""
-        check_parameters(request)
         name = request.match_info["name"]
         found = await self._login.attempts.unlock(name)
         note_unlock(name, by=_name_of(request))

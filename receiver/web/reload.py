@@ -1,13 +1,22 @@
 """Reading the configuration anew, on request."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypedDict
 
 from aiohttp import web
 
 from receiver.errors import ConfigError
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, principal_of, serves
+from receiver.http.spec import Spec
 from receiver.problem import problem
+
+
+class Reloaded(TypedDict):
+    """The new configuration holds; ``needs_restart``: the settings of it that do not yet."""
+
+    result: Literal["reloaded"]
+    needs_restart: list[str]
+    warnings: list[str]
 
 
 class ReloadEndpoint:
@@ -19,10 +28,9 @@ class ReloadEndpoint:
         """``reload(by whom)`` returns what needs a restart and what to warn of; ConfigError."""
         self._reload = reload
 
-    @serves("POST", "/-/reload", Who.ADMIN)
+    @serves("POST", "/-/reload", Who.ADMIN, spec=Spec({200: Reloaded}, problems=(400,)))
     async def handle(self, request: web.Request) -> web.Response:
         """POST /-/reload: 200 when the new configuration holds, 400 with all that is wrong."""
-        check_parameters(request)
         credential = principal_of(request)
         by = credential.name if credential is not None else "somebody"
         try:

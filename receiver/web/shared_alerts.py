@@ -7,7 +7,7 @@ of the old one again.
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 from aiohttp import web
@@ -15,8 +15,9 @@ from aiohttp import web
 from receiver.aio.off_the_loop import READ_SLICE_S, Slices, read_off_the_loop
 from receiver.aio.spared import Spared
 from receiver.http.answers import json_answer
-from receiver.http.parameters import check_parameters
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Spec
+from receiver.incident_shapes import Count, When
 from receiver.store.incidents import IncidentStore
 from receiver.text.times import rfc3339
 from routing.alert import Alert
@@ -140,16 +141,39 @@ class SharedAlerts:
                     yield chunk
 
 
+class HomeShape(TypedDict):
+    """An incident that has them."""
+
+    id: str
+    priority: str
+    title: str
+    opened_at: When
+
+
+class SharedShape(TypedDict):
+    """Incidents that share ``alerts`` alerts, the oldest first; ``alertname``: of one of them."""
+
+    alerts: Count
+    alertname: str
+    incidents: list[HomeShape]
+
+
+class SharedList(TypedDict):
+    """Those that share most first, 100 at most; ``total``: how many there are."""
+
+    shared_alerts: list[SharedShape]
+    total: Count
+
+
 class SharedAlertsEndpoint:
     """``/v1/shared-alerts``."""
 
     def __init__(self, shared: SharedAlerts) -> None:
         self._shared = shared
 
-    @serves("GET", "/v1/shared-alerts", Who.VIEWER)
-    async def listed(self, request: web.Request) -> web.Response:
+    @serves("GET", "/v1/shared-alerts", Who.VIEWER, spec=Spec({200: SharedList}))
+    async def listed(self, _request: web.Request) -> web.Response:
         """GET /v1/shared-alerts: open incidents that share alerts, 100 groups of them at most."""
-        check_parameters(request)
         found, total = await self._shared.most(SHOWN)
         return await read_off_the_loop(
             lambda: json_answer({"shared_alerts": [_shown(one) for one in found], "total": total})
@@ -181,7 +205,7 @@ def _name_of(incident: Incident | None, fingerprint: str) -> str:
     return alert.labels.get("alertname", "alert") if alert is not None else "alert"
 
 
-def _shown(shared: Shared) -> dict[str, Any]:
+def _shown(shared: Shared) -> SharedShape:
     return {
         "alerts": shared.number,
         "alertname": shared.name,

@@ -71,6 +71,8 @@ WHO: dict[tuple[str, str], Who] = {
     ("DELETE", "/v1/logins/{name}/sessions"): Who.ADMIN,
     ("DELETE", "/v1/logins/{name}/lock"): Who.ADMIN,
     ("GET", "/v1/figures"): Who.VIEWER,
+    ("GET", "/api/"): Who.VIEWER,
+    ("GET", "/api/openapi.json"): Who.VIEWER,
     ("POST", "/v1/integrations/{name}/events"): Who.INTEGRATION,
     ("GET", "/v1/metrics/integrations"): Who.VIEWER,
     ("GET", "/v1/metrics/integrations/{name}"): Who.VIEWER,
@@ -96,7 +98,7 @@ def unvouched(who: Who, path: str) -> int:
     return (404 if path.startswith("/login") else 200) if who is Who.OPEN else 401
 
 
-BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions")
+BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/")
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 
 
@@ -210,7 +212,7 @@ async def test_a_browser_is_asked_for_name_and_password_where_people_read(guarde
         if who is Who.OPEN or method != "GET":
             continue
         _, _, headers = await asked(guarded, method, address(path, incident))
-        page = path == "/" or path.startswith(BROWSED[1:])
+        page = path == "/" or (path.startswith(BROWSED[1:]) and not path.endswith(".json"))
         wanted = "Basic" if page else "Bearer"
         assert headers["WWW-Authenticate"].startswith(wanted), path
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.app.service import VERSION
+from receiver.app.routes import VERSION
 from receiver.cli.root import main
 from receiver.errors import StoreUnavailableError
 from receiver.store.embedded.server import EmbeddedValkey
@@ -30,7 +30,7 @@ from tests.support.notification import alert, notification
 from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
-OF_THE_SERVER = (b"im:budget:", b"im:clock")
+OF_THE_SERVER = (b"im:budget:", b"im:clock", b"im:request:")
 """Belongs to one server or one moment; nobody restores it."""
 TOLERANCE_MS = 2_000
 

@@ -162,7 +162,7 @@ async def test_errors_are_pages_whose_links_work(behind: tuple[App, ReverseProxy
         page = _Links()
         page.feed(await answer.text())
     async with app.session.get(f"{proxy.url}/v1/nowhere", headers=headers) as answer:
-        assert (answer.status, answer.content_type) == (404, "application/json")
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
     assert page.links
     for link in page.links:
         async with app.session.get(urljoin(f"{proxy.url}/nowhere", link)) as answer:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientResponse, ClientSession
 
 from receiver.app.service import Service
 from receiver.settings.load import load_settings, read_settings
 from routing.vocabulary import Lane
 from tests.support.clocks import MovingClock
+from tests.support.described import check_answer
 from tests.support.fakes.pagerduty import DEFAULT_ROUTING_KEY, FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.notification import alert, notification
@@ -32,6 +33,17 @@ NO_BUDGETS: dict[str, Any] = {
     "budgets.pagerduty_per_minute": 0,
 }
 """Real time would pass while tests wait for a channel's next second."""
+
+
+async def _read(answer: ClientResponse, path: str) -> Any:
+    """Return parsed JSON or a text; it has to be as the OpenAPI document says."""
+    text = await answer.text()
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = text
+    check_answer(answer.method, path, answer.status, answer.content_type, body)
+    return body
 
 
 class App:
@@ -87,19 +99,11 @@ class App:
         """Post and return (status, parsed JSON or text)."""
         data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         async with self.session.post(self.url + path, data=data, **more) as answer:
-            text = await answer.text()
-            try:
-                return answer.status, json.loads(text)
-            except ValueError:
-                return answer.status, text
+            return answer.status, await _read(answer, path)
 
     async def get(self, path: str, **more: Any) -> Any:
         async with self.session.get(self.url + path, **more) as answer:
-            text = await answer.text()
-            try:
-                return answer.status, json.loads(text)
-            except ValueError:
-                return answer.status, text
+            return answer.status, await _read(answer, path)
 
     async def fire(self, *alerts: dict[str, Any], **more: Any) -> str:
         """Post alerts and return the id of the one incident."""

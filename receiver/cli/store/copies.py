@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from receiver.app.service import VERSION
+from receiver.app.routes import VERSION
 from receiver.cli.config_option import file_option
 from receiver.cli.store.command import FOUND, run, settings_of, storage_option
 from receiver.errors import StoreUnavailableError

@@ -8,7 +8,7 @@ runbook; the ones without ``_total`` cannot be made by the client's own counters
 import bisect
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypedDict
 
 from receiver.observability.metrics.family import Across, Closed, Family, Key, Kind
 from receiver.observability.metrics.numbers import Numbers, spread_numbers
@@ -16,6 +16,26 @@ from receiver.observability.metrics.text import OwnCollector
 from receiver.observability.metrics.whole import Figures, Table
 
 BUCKETS_MS = (5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0)
+
+
+class Latency(TypedDict):
+    """Of all requests since the start, in ms."""
+
+    average: float
+    p95: float
+    total: float
+
+
+class IntegrationFigures(TypedDict):
+    """What was exchanged with an integration since this process started."""
+
+    integration: str
+    requests_total: int
+    requests_successful: int
+    requests_failed: int
+    success_rate_percent: float
+    latency_milliseconds: Latency
+    last_request_timestamp: float | None
 
 
 class Integration:
@@ -67,7 +87,7 @@ class Integration:
             self.total_ms += max(0.0, took_ms)
             self.counts[place] += 1
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> IntegrationFigures:
         """Return the figures for programs; latencies in ms, the time in s since the epoch."""
         return {
             "integration": self.name,
@@ -95,7 +115,7 @@ class Integrations(OwnCollector):
         """Return one integration, None when there is none of this name."""
         return self._known.get(name)
 
-    def shown(self) -> list[dict[str, Any]]:
+    def shown(self) -> list[IntegrationFigures]:
         """Return the figures of all, in the order they are configured."""
         return [found.shown() for found in self._known.values()]
 

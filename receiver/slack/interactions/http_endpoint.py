@@ -20,6 +20,7 @@ from receiver.clock import Clock
 from receiver.errors import PayloadError
 from receiver.http.auth import read_signed
 from receiver.http.routes import Who, serves
+from receiver.http.spec import Media, Spec
 from receiver.slack.interactions.router import Router
 
 log = logging.getLogger("slack")
@@ -33,6 +34,10 @@ class _Time(SignatureClock):
 
     def now(self) -> float:
         return self._now()
+
+
+READ = Spec({200: Media(("application/json", "application/octet-stream"), dict[str, Any])}, None)
+"""What Slack is answered: nothing, or what it is to show."""
 
 
 class SlackEndpoint:
@@ -58,7 +63,7 @@ class SlackEndpoint:
         """Finish what goes on after answers."""
         await self._router.close()
 
-    @serves("POST", "/v1/slack/actions", Who.SLACK)
+    @serves("POST", "/v1/slack/actions", Who.SLACK, spec=READ)
     async def actions(self, request: web.Request) -> web.Response:
         """POST /v1/slack/actions: buttons, menus, windows, shortcuts; 200 when it was read."""
         form = await self._form(request)
@@ -66,7 +71,7 @@ class SlackEndpoint:
             return web.Response()
         return _answer(await self._router.answer("interactive", _json(form.get("payload", ""))))
 
-    @serves("POST", "/v1/slack/commands", Who.SLACK)
+    @serves("POST", "/v1/slack/commands", Who.SLACK, spec=READ)
     async def commands(self, request: web.Request) -> web.Response:
         """POST /v1/slack/commands: the slash command."""
         form = await self._form(request)
@@ -74,7 +79,7 @@ class SlackEndpoint:
             return web.Response()
         return _answer(await self._router.answer("slash_commands", form))
 
-    @serves("POST", "/v1/slack/events", Who.SLACK)
+    @serves("POST", "/v1/slack/events", Who.SLACK, spec=READ)
     async def events(self, request: web.Request) -> web.Response:
         """POST /v1/slack/events: the Events API, for the App Home; answers Slack's challenge."""
         payload = _json(await self._verified(request))

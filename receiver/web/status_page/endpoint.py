@@ -20,10 +20,11 @@ from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.routes import STATUS, Who, serves
+from receiver.http.spec import Spec
 from receiver.store.incidents import IncidentStore
 from receiver.templates import read_asset, render
 from receiver.web.status_page.config import StatusPageConfig
-from receiver.web.status_page.view import notices_of, page_of
+from receiver.web.status_page.view import StatusPage, notices_of, page_of
 from routing.incident import Incident
 from routing.status_rule import IMPACT_WORDS
 
@@ -60,6 +61,9 @@ class Document(msgspec.Struct, frozen=True):
     packed: bytes
     etag: str
     content_type: str
+
+
+STATUS_JSON = Spec({200: StatusPage, 304: None}, None, problems=(404, 503))
 
 
 class StatusPageEndpoint:
@@ -124,7 +128,7 @@ class StatusPageEndpoint:
             self._failing = False
             # By the minute: a page on which nothing happened stays the same, and so does its ETag.
             as_of = now // MINUTE_MS * MINUTE_MS
-            self._page = page_of(self._config, notices_of(found), as_of)
+            self._page = dict(page_of(self._config, notices_of(found), as_of))
         shown = self._page | {"stale": self._failing}
         if self._page and shown != self._shown:
             self._documents = await asyncio.to_thread(_documents, shown)
@@ -166,7 +170,7 @@ class StatusPageEndpoint:
         """GET /status: the page."""
         return self._answer(request, "html")
 
-    @serves("GET", "/status.json", Who.OPEN)
+    @serves("GET", "/status.json", Who.OPEN, spec=STATUS_JSON)
     @serves("GET", "/status.json", Who.OPEN, port=STATUS)
     async def data(self, request: web.Request) -> web.Response:
         """GET /status.json: the same for programs, of any site."""

@@ -6,10 +6,11 @@ which. Nobody is named.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
+from receiver.incident_shapes import When
 from receiver.text.times import rfc3339
 from receiver.web.status_page.config import StatusPageConfig
 from routing.incident import Incident
@@ -100,7 +101,57 @@ def _rank(notice: Notice) -> tuple[float, ...]:
     return (-notice.ended, 0, -notice.started)
 
 
-def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> dict[str, Any]:
+class PublicComponent(TypedDict):
+    """What people know the service by."""
+
+    name: str
+    description: str
+    status: str
+
+
+class Affected(TypedDict):
+    """A component, and how an incident affects it."""
+
+    name: str
+    impact: str
+
+
+class PublicText(TypedDict):
+    """A text of an incident."""
+
+    at: When
+    status: str
+    text: str
+
+
+class PublicIncident(TypedDict):
+    """An incident as outsiders read it; updates newest first."""
+
+    id: str
+    title: str
+    status: str
+    impact: str
+    started_at: When
+    resolved_at: When
+    components: list[Affected]
+    updates: list[PublicText]
+
+
+class StatusPage(TypedDict):
+    """The public status page; ``status``: the worst impact, ``stale``: known ``as_of`` then."""
+
+    title: str
+    status: str
+    summary: str
+    as_of: When
+    stale: bool
+    components: list[PublicComponent]
+    incidents: list[PublicIncident]
+    history: list[PublicIncident]
+    history_days: int
+
+
+def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> StatusPage:
     """Return the page as programs read it; ``as_of`` (ms) is when this was so."""
     going_on = [notice for notice in notices if notice.goes_on]
     state = {component.name: "operational" for component in config.components}
@@ -137,7 +188,7 @@ def _summary(status: str, going_on: Sequence[Notice]) -> str:
     return SUMMARIES.get(status, SUMMARIES["degraded"])
 
 
-def _named(notices: Sequence[Notice]) -> list[dict[str, Any]]:
+def _named(notices: Sequence[Notice]) -> list[PublicIncident]:
     """Return the notices with ids that say nothing but when they began."""
     used: Counter[str] = Counter()
     names = {}
@@ -148,7 +199,7 @@ def _named(notices: Sequence[Notice]) -> list[dict[str, Any]]:
     return [_shown(notice, names[notice.key]) for notice in notices]
 
 
-def _shown(notice: Notice, name: str) -> dict[str, Any]:
+def _shown(notice: Notice, name: str) -> PublicIncident:
     return {
         "id": name,
         "title": notice.title,

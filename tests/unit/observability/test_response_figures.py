@@ -56,7 +56,7 @@ def test_days_and_steps() -> None:
     assert steps(DAYS) == [("2", "deadline", 3), ("2", "slow", 1)]
     shown = to_json(DAYS)
     assert (shown["from"], shown["to"]) == ("2026-03-02", "2026-03-03")
-    assert [row["priority"] for row in shown["priorities"]] == ["P1", "P2", "P3", "P4"]
+    assert [row.priority for row in shown["priorities"]] == ["P1", "P2", "P3", "P4"]
 
 
 def test_what_decisions_observe_becomes_fields_of_a_day() -> None:

@@ -65,7 +65,7 @@ class Site(World):
         return self.do(incident, StatusUpdated(ANN, status, text, **more))
 
     def page(self) -> dict[str, Any]:
-        return page_of(self.config, notices_of(self.incidents.values()), self.now)
+        return dict(page_of(self.config, notices_of(self.incidents.values()), self.now))
 
     def going_on(self) -> list[str]:
         return [f"{one['title']}: {one['status']}" for one in self.page()["incidents"]]
