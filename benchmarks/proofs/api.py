@@ -1,5 +1,6 @@
 """The API is as its document says: thousands of requests made of it, right ones and wrong ones."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,7 @@ async def run(report: Report) -> None:
         rig = Rig(folder)
         await rig.start()
         try:
-            _, answer = await rig.post(notification("api", 1, 2))
+            _, answer = await rig.post(json.loads(notification("api", 1, 2)))
             found = await sent_to(rig.url, answer["incidents"][0], folder, EXAMPLES)
             alive = await rig.ready()
         finally:
