@@ -73,6 +73,7 @@ class Health(TypedDict):
     problems: NotRequired[list[HealthProblem]]
     components: NotRequired[dict[str, str]]
     notifiers: NotRequired[dict[str, dict[str, str | None]]]
+    security: NotRequired[list[str]]
 
 
 class StatusEndpoint:
