@@ -22,6 +22,7 @@ PROOFS = (
     "durable",
     "managed",
     "sentinel",
+    "cluster",
     "system",
     "storm",
     "small",

@@ -25,8 +25,10 @@ killed while the primary hangs starts in that), or than the lease of a service t
 class Storm:
     """Sends alerts at a pace, each until it is taken, and remembers when."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, first: int = 0) -> None:
+        """``first``: number of its first alert."""
         self._rig = rig
+        self.first = self.next = first
         self.taken: dict[str, float] = {}
         """Name of an alert that pages -> when it was taken (monotonic, s)."""
         self.incidents: set[str] = set()
@@ -36,12 +38,11 @@ class Storm:
 
     async def run(self) -> None:
         """Send until it is over, then wait for those that are under way."""
-        number = 0
         while not self.over:
-            job = asyncio.create_task(self._send(number))
+            job = asyncio.create_task(self._send(self.next))
             self._sending.add(job)
             job.add_done_callback(self._sending.discard)
-            number += 1
+            self.next += 1
             await asyncio.sleep(1 / RATE)
         await asyncio.gather(*self._sending)
 
@@ -91,9 +92,9 @@ async def _storm(report: Any, rig: Rig, servers: Watched) -> None:
     await running
     pages = rig.pagerduty.events
     wanted = len(storm.taken)
-    await until(lambda: len(_paged(pages)) >= wanted, 60, f"{wanted} are paged")
+    await until(lambda: len(paged_at(pages)) >= wanted, 60, f"{wanted} are paged")
     found = {one["id"] for one in await rig.incidents()}
-    paged = _paged(pages)
+    paged = paged_at(pages)
     late = max(paged[name] - at for name, at in storm.taken.items())
     lost = storm.incidents - found
     doubled = len(rig.pagerduty.incidents) - len(storm.incidents)
@@ -108,7 +109,7 @@ async def _storm(report: Any, rig: Rig, servers: Watched) -> None:
            late < bound, timed=True)  # fmt: skip
 
 
-def _paged(pages: Any) -> dict[str, float]:
+def paged_at(pages: Any) -> dict[str, float]:
     """Return when each alert was paged first, by its name."""
     found: dict[str, float] = {}
     for page in pages:

@@ -14,6 +14,7 @@ from receiver.outgoing_heartbeat.self_checks import (
 from receiver.outgoing_heartbeat.sender import TURN as HEARTBEAT_TURN
 from receiver.outgoing_heartbeat.sender import OutgoingHeartbeat
 from receiver.slack.interactions.socket_mode import TURNS as SOCKET_TURNS
+from receiver.store.redis import connections_of
 from routing.duration import format_duration
 
 UNDONE_MS = 60_000
@@ -35,9 +36,7 @@ class SelfWatch:
         service = self._service
         service.load.measure(service.metrics)
         service.metrics.set_processes(service.part.state.running, service.part.state.wanted)
-        pool = service.redis.connection_pool
-        # redis-py has no public word for it.
-        service.metrics.set_pool("redis", len(pool._in_use_connections), pool.max_connections)  # noqa: SLF001
+        service.metrics.set_pool("redis", *connections_of(service.redis))
         for name, notifier in service.notifiers.items():
             if isinstance(notifier, WebhookNotifier):
                 service.metrics.set_pool(name, notifier.in_use, notifier.connections)

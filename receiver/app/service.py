@@ -69,8 +69,8 @@ from receiver.store.logins.uses import UseStore
 from receiver.store.redis import Client, connect
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
-from receiver.store.server.durability import Judge
 from receiver.store.server.permissions import check_permitted
+from receiver.store.server.several import Judges
 from receiver.store.server.startup import check_server, reach
 from receiver.store.tasks import TaskStore
 from receiver.store.tries import Tries
@@ -281,7 +281,7 @@ class Service:
         store = self.dispatcher.store
         redis = settings.redis
         self.server_watch = ServerWatch(
-            Judge(
+            Judges(
                 accept_loss=redis.accept_loss,
                 assured=redis.durability == "assured",
                 takeover=redis.takeover,

@@ -17,7 +17,8 @@ from receiver.engine.backlog import Backlog
 from receiver.engine.commit_health import CommitHealth
 from receiver.errors import StoreUnavailableError
 from receiver.observability.metrics.registry import Metrics
-from receiver.store.server.durability import Durability, Judge, Level, ServerFacts, read_facts
+from receiver.store.server.durability import Durability, Level
+from receiver.store.server.several import Judges, Said, ask_all
 from receiver.store.tasks import TaskStore
 from receiver.text.units import size
 from routing.duration import format_duration
@@ -44,7 +45,7 @@ class ServerWatch:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
-        judge: Judge,
+        judges: Judges,
         folder: Path | None,
         tasks: TaskStore,
         clock: Clock,
@@ -59,12 +60,12 @@ class ServerWatch:
         self._conditions = conditions
         self._metrics = metrics
         self._health = health
-        self._judge = judge
+        self._judges = judges
         self._disk = folder
         self._wake = asyncio.Event()
         self._high = set[Subject]()
         self._backlog = Backlog()
-        self._facts = ServerFacts()
+        self._said = Said()
         health.on_failure = self._wake.set
         self.durability = Durability(Level.EVERY_WRITE)
 
@@ -83,19 +84,24 @@ class ServerWatch:
 
     async def look(self) -> None:
         """Report what is wrong now. What cannot be asked stays as it was, and is the store's."""
+        said = await ask_all(self._redis)
+        if said.facts:
+            self._said = said
+            self._look_at_durability(said)
+            self._look_at_memory(said)
         try:
-            self._facts = await read_facts(self._redis)
-            self._look_at_durability(self._facts)
-            self._look_at_memory(self._facts)
-            self._backlog.note(time.monotonic(), await self._tasks.wanted())
-            self._look_at_agenda(await self._tasks.delays(self._clock.now()))
-        except StoreUnavailableError:
+            if not said.silent:
+                self._backlog.note(time.monotonic(), await self._tasks.wanted())
+                self._look_at_agenda(await self._tasks.delays(self._clock.now()))
+        except StoreUnavailableError as error:
+            said = Said(silent=str(error))
+        if said.silent:
             await self._health.check()
         # Also of a server that is away: a full disk is a reason to be.
-        await self._look_at_disk(self._facts)
+        await self._look_at_disk()
 
-    def _look_at_durability(self, facts: ServerFacts) -> None:
-        found = self._judge.judge(facts)
+    def _look_at_durability(self, said: Said) -> None:
+        found = self._judges.judge(said.facts)
         self.durability = found
         self._metrics.set_durability(found.level)
         # What every second and an assurance leave open was chosen, and is no trouble of today.
@@ -103,19 +109,24 @@ class ServerWatch:
         words = f"what is acknowledged may be lost: {found.problem}" if wrong else ""
         self._conditions.report(Subject.DURABILITY, words, unready=found.refused)
 
-    def _look_at_memory(self, facts: ServerFacts) -> None:
-        self._metrics.set_storage(facts.used, facts.limit)
+    def _look_at_memory(self, said: Said) -> None:
+        self._metrics.set_storage(said.used, said.limit)
+        name, facts = said.fullest
         share = facts.used / facts.limit if facts.limit else 0.0
-        words = f"Redis uses {share:.0%} of its maxmemory ({size(facts.limit)})"
+        which = f"Redis at {name}" if name else "Redis"
+        words = f"{which} uses {share:.0%} of its maxmemory ({size(facts.limit)})"
         words += "; raise storage.max_memory" if self._disk is not None else ""
         if share >= 1:
             words += ": it refuses every change until it has room"
         self._report(Subject.MEMORY, words, begins=share >= MEMORY_FULL, lasts=share >= MEMORY_WELL)
 
-    async def _look_at_disk(self, facts: ServerFacts) -> None:
+    async def _look_at_disk(self) -> None:
+        facts = self._said.facts
         if self._disk is None:
-            failed = "Redis could not rewrite its append-only file, which only grows: see its log"
-            self._conditions.report(Subject.DISK, "" if facts.aof_rewritten else failed)
+            failing = [name for name, one in facts.items() if not one.aof_rewritten]
+            who = f"Redis at {', '.join(failing)}" if any(failing) else "Redis"
+            words = f"{who} could not rewrite its append-only file, which only grows: see its log"
+            self._conditions.report(Subject.DISK, words if failing else "")
             return
         try:
             total, _, free = await asyncio.to_thread(shutil.disk_usage, self._disk)
@@ -124,7 +135,10 @@ class ServerWatch:
             self._conditions.report(Subject.DISK, words)
             return
         self._metrics.set_disk(free, total)
-        wanted = max(min(DISK_FLOOR, int(total * DISK_SHARE)), 2 * facts.aof_size)
+        wanted = max(
+            min(DISK_FLOOR, int(total * DISK_SHARE)),
+            2 * sum(one.aof_size for one in facts.values()),
+        )
         words = f"{size(free)} of {size(total)} are free at storage.path, {size(wanted)} are needed"
         self._report(Subject.DISK, words, begins=free < wanted, lasts=free < wanted * 1.1)
 

@@ -1,19 +1,27 @@
 """The configuration of where incidents are kept."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from receiver.config_types import Size, lower
+from receiver.store.server.cluster_url import is_cluster, read_cluster_url
 from receiver.store.server.sentinel import is_sentinel, read_sentinel_url
 from routing.config.base import Section
 
 MEMORY_LEAST = 64 << 20
 SHARDS_MAX = 1_024
+CLUSTER_SHARDS = 12
+"""So many are spread over three primaries by 4, 5 and 3, over four by 3 each, and one that is added
+has some to be given."""
 _TAKES_AT = re.compile(r"(client_name|lib_name|username|password|ssl_\w+)=").match
 """Options of a URL whose value may have an @: any other is what a password's ? cut off."""
+_UNREADABLE = (
+    "host and port cannot be read; in a user's name and password write / # ? @ : as %2F %23 %3F"
+    " %40 %3A"
+)
 
 
 class StorageConfig(Section):
@@ -40,6 +48,7 @@ class RedisConfig(Section):
 
     url: str = Field(default="", repr=False)
     shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
+    """Of a Cluster 12 unless it is given."""
     wait_replicas: int = Field(default=0, ge=0, le=16)
     accept_loss: bool = False
     durability: Annotated[Literal["checked", "assured"], BeforeValidator(lower)] = "checked"
@@ -47,27 +56,33 @@ class RedisConfig(Section):
     @property
     def takeover(self) -> bool:
         """Whether a replica may take over that need not have what was acknowledged."""
-        return is_sentinel(self.url) and not self.wait_replicas
+        return (is_sentinel(self.url) or is_cluster(self.url)) and not self.wait_replicas
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "shards" not in given and is_cluster(str(given.get("url"))):
+            return {**given, "shards": CLUSTER_SHARDS}
+        return given
 
     @field_validator("url")
     @classmethod
     def _scheme(cls, value: str) -> str:
-        if value.startswith(("redis+cluster://", "rediss+cluster://")):
+        if value and not re.match(r"(rediss?(\+sentinel|\+cluster)?|unix)://\S+\Z", value):
             raise ValueError(
-                "a Cluster cannot be used: all of one service's data is in one place. For one that"
-                " takes over use redis+sentinel://HOST,HOST,HOST/SERVICE"
+                "not a redis://, rediss://, redis+sentinel://, redis+cluster:// or unix:// URL"
             )
-        if value and not re.match(r"(rediss?(\+sentinel)?|unix)://\S+\Z", value):
-            raise ValueError("not a redis://, rediss://, redis+sentinel:// or unix:// URL")
         if is_sentinel(value):
             read_sentinel_url(value)
             return value
+        if is_cluster(value):
+            read_cluster_url(value)
+            if _is_cut_off(value.partition("?")[2]):
+                raise ValueError(_UNREADABLE)
+            return value
         if not _is_whole(value):
             # The parser's own words would repeat a part of the password.
-            raise ValueError(
-                "host and port cannot be read; in a user's name and password write / # ? @ :"
-                " as %2F %23 %3F %40 %3A"
-            )
+            raise ValueError(_UNREADABLE)
         return value
 
 
@@ -78,6 +93,11 @@ def _is_whole(url: str) -> bool:
         parts.port  # noqa: B018 - raises ValueError for a port that is none
     except ValueError:
         return False
-    if any("@" in option and not _TAKES_AT(option) for option in parts.query.split("&")):
+    if _is_cut_off(parts.query):
         return False
     return parts.scheme == "unix" or not (parts.fragment or "@" in parts.path)
+
+
+def _is_cut_off(query: str) -> bool:
+    """Return whether the options of a URL are what follows a password's ?."""
+    return any("@" in option and not _TAKES_AT(option) for option in query.split("&"))

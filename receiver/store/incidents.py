@@ -64,8 +64,8 @@ class IncidentStore(RecordReader):
         self._wait = wait_replicas
         self._tombstone_ttl = tombstone_ttl
         self._commit = load_script(redis, COMMIT)
-        self.on_commit: Callable[[str], None] = lambda _problem: None
-        """Called after each commit with "", or with why it failed."""
+        self.on_commit: Callable[[int, str], None] = lambda _shard, _problem: None
+        """Called after each commit of a shard with "", or with why it failed."""
 
     async def commit(self, shard: int, writes: Sequence[Write], now: int) -> list[Result]:
         """Write a batch of one shard atomically, each decision checked on its own.
@@ -110,9 +110,9 @@ class IncidentStore(RecordReader):
             async with unavailable_is_503():
                 raw = await mended(lambda: self._run(names, args), mend)
         except StoreUnavailableError as error:
-            self.on_commit(str(error))
+            self.on_commit(keys.shard, str(error))
             raise
-        self.on_commit("")
+        self.on_commit(keys.shard, "")
         return raw
 
     async def _run(self, names: list[str], args: list[Any]) -> Any:

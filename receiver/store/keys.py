@@ -1,5 +1,7 @@
 """Every key name in Redis. All keys of a shard share a hash tag, so a script call stays in a slot.
 
+What has no shard (``im:...``) has a slot of its own: a command or transaction is about one of them.
+
 | key | type | content |
 | --- | --- | --- |
 | ``g:<digest>`` | string | generation of the group's current incident |

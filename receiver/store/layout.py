@@ -17,6 +17,8 @@ version of its own; a record has one (``routing.incident.SCHEMA``)."""
 _STORED = re.compile(rb"(\d{1,6})(?: (\d{1,6})\b.*)?", re.DOTALL).fullmatch
 RESTORING = b"restoring"
 """What ``im:layout`` says while a backup is being restored: nobody may work on half of it."""
+UNREADABLE = f"{{{LAYOUT}}}:unreadable"
+"""Where it is kept when it cannot be read: in the slot it has, as it is renamed to it."""
 HALF_RESTORED = (
     "a backup is being restored, or its restore broke off: let it end, or run"
     " incident-manager store restore again"
@@ -65,7 +67,7 @@ async def _find_out(redis: Client, shards: int, raw: bytes) -> None:
                     f"{words}, and {key!r} is not of redis.shards: {shards};"
                     " set redis.shards to what it was"
                 )
-        await redis.rename(LAYOUT, f"{LAYOUT}:unreadable")
+        await redis.rename(LAYOUT, UNREADABLE)
         await redis.set(LAYOUT, str(shards))
     log.error("%s; every incident is of redis.shards: %d, and so it says that again", words, shards)
 

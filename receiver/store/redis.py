@@ -1,12 +1,18 @@
 """The connection to Redis, and what every caller of it needs."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import (
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    Redis,
+    SSLConnection,
+)
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
 from redis.exceptions import NoScriptError, RedisError
@@ -14,7 +20,10 @@ from redis.retry import Retry
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.script_keys import places
-from receiver.store.server.sentinel import is_sentinel, sentinel_pool
+from receiver.store.server.addresses import Place
+from receiver.store.server.cluster import ClusterClient, ClusterPool
+from receiver.store.server.cluster_url import is_cluster, read_cluster_url
+from receiver.store.server.sentinel import ASKED_WITHIN_S, is_sentinel, sentinel_pool
 
 Client: TypeAlias = Any
 """A ``redis.asyncio.Redis``. Its stubs say ``bytes | str`` for every answer; ours are bytes."""
@@ -46,12 +55,62 @@ def connect(url: str, connections: int = 32) -> Client:
         "protocol": 2,
     }
     # A pool that waits: the usual one raises when more calls than connections come at once.
+    if is_cluster(url):
+        return _cluster(url, connections, options)
     if is_sentinel(url):
         pool = sentinel_pool(url, connections, **options)
     else:
         pool = BlockingConnectionPool.from_url(url, max_connections=connections, **options)
     pool.connection_class = type("PackingConnection", (_Packing, pool.connection_class), {})
     return Redis(connection_pool=pool)
+
+
+def _cluster(url: str, connections: int, options: Mapping[str, Any]) -> Client:
+    """Return a client of a Cluster; ``connections``: to each primary."""
+    servers = read_cluster_url(url)
+    of_url = servers.connection()
+    plain = SSLConnection if servers.tls else Connection
+    kind = type("PackingConnection", (_Packing, plain), {})
+
+    def pool(place: Place) -> ClusterPool:
+        server = {"host": place[0], "port": place[1], "connection_class": kind}
+        return ClusterPool(max_connections=connections, **{**options, **of_url, **server})
+
+    def ask(place: Place) -> Client:
+        own = {name: value for name, value in options.items() if name != "timeout"}
+        within = {"socket_timeout": ASKED_WITHIN_S, "socket_connect_timeout": ASKED_WITHIN_S}
+        server = {"host": place[0], "port": place[1], "connection_class": plain}
+        return Redis(connection_pool=ConnectionPool(**{**own, **of_url, **within, **server}))
+
+    return ClusterClient(servers, pool, ask)
+
+
+def primaries(redis: Client) -> Awaitable[list[tuple[str, Client]]]:
+    """Return each server that has data, by its address, with a client of its own."""
+    return redis.primaries() if isinstance(redis, ClusterClient) else _alone(redis)
+
+
+async def _alone(redis: Client) -> list[tuple[str, Client]]:
+    return [("", redis)]
+
+
+async def client_of(redis: Client, key: str) -> Client:
+    """Return the client of the server that has a key: of a transaction that watches it."""
+    return await redis.client_of(key) if isinstance(redis, ClusterClient) else redis
+
+
+def place_of(redis: Client, key: str) -> str:
+    """Return the address of the server that has a key; "" where there is only one."""
+    return redis.place_of(key) if isinstance(redis, ClusterClient) else ""
+
+
+def connections_of(redis: Client) -> tuple[int, int]:
+    """Return how many connections are in use, and how many there may be."""
+    if isinstance(redis, ClusterClient):
+        return redis.connections()
+    pool = redis.connection_pool
+    # redis-py has no public word for it.
+    return len(pool._in_use_connections), pool.max_connections  # noqa: SLF001
 
 
 class Script:
@@ -111,6 +170,9 @@ _REFUSALS = {
     "OOM": "its memory is full: raise maxmemory (of the embedded server: storage.max_memory)",
     "MISCONF": "it cannot write to its disk: free space, see its log",
     "NOREPLICAS": "replicas are missing (min-replicas-to-write)",
+    "CLUSTERDOWN": "its Cluster has too few servers (cluster-require-full-coverage no lets the"
+    " others go on)",
+    "TRYAGAIN": "a slot is being moved to another server",
     "READONLY": "it is a replica: redis.url has to name the primary",
 }
 """What the error codes mean with which a server that answers refuses to write."""

@@ -6,7 +6,7 @@ from redis.exceptions import WatchError
 
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import VERSION_DIGITS
-from receiver.store.redis import unavailable_is_503
+from receiver.store.redis import client_of, unavailable_is_503
 from receiver.store.repair.healing import Healing
 from receiver.upkeep.finding import Cure, Finding
 from routing.group import split_id
@@ -51,8 +51,9 @@ async def _put_aside(store: IncidentStore, found: Finding) -> None:
 async def _run_commands(store: IncidentStore, found: Finding) -> None:
     """Do it if the record is still the one that was looked at."""
     keys = store.keys[found.shard]
-    async with unavailable_is_503(), store.redis.pipeline(transaction=True) as pipeline:
-        record = keys.incident(found.incident)
+    record = keys.incident(found.incident)
+    client = await client_of(store.redis, record)
+    async with unavailable_is_503(), client.pipeline(transaction=True) as pipeline:
         await pipeline.watch(record)
         if await pipeline.getrange(record, 0, VERSION_DIGITS - 1) != found.version:
             return

@@ -73,7 +73,10 @@ async def refuse_unless_empty(redis: Client) -> None:
             else:
                 others += 1
         for start in range(0, len(left), ITEMS):
-            await redis.delete(*left[start : start + ITEMS])
+            pipeline = redis.pipeline(transaction=False)
+            for name in left[start : start + ITEMS]:
+                pipeline.delete(name)
+            await pipeline.execute()
     if incidents or others:
         raise StoreUnavailableError(
             f"the store is not empty (records of incidents: {incidents:,}, other keys: {others:,});"

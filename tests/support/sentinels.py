@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from receiver.store.embedded.process import find_binary
 from tests.support.external import DURABLE
@@ -25,12 +27,16 @@ class Server:
         folder.mkdir(parents=True)
         self.folder = folder
         self.port = free_port()
-        self.client: Any = Redis(port=self.port, socket_timeout=1, socket_connect_timeout=1)
-        self._command = command
+        # Without retries: a server that hangs is not to be waited for again and again.
+        once = Retry(NoBackoff(), 0)
+        self.client: Any = Redis(
+            port=self.port, socket_timeout=1, socket_connect_timeout=1, retry=once
+        )
+        self.command = command
         self.process: subprocess.Popen[bytes]
 
     async def start(self) -> None:
-        command = [str(find_binary()), *self._command, "--port", str(self.port)]
+        command = [str(find_binary()), *self.command, "--port", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
         await until(self.answers, 20, f"{self.folder.name} answers")

@@ -3,10 +3,12 @@
 Whatever a browser holds is stored as a hash: whoever reads Redis, or a backup of it, can log in as
 nobody. ``im:session:<digest>`` is the session as JSON and ends with its limits; of each person
 ``im:sessions:<digest of the name>`` has the digests of all by their end. What cannot be read is no
-session.
+session. A session and its person's list may be on two servers of a Cluster: what is written first
+does no harm without the second.
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 from redis.exceptions import ResponseError
@@ -60,15 +62,16 @@ class SessionStore:
             if await self._redis.type(own) not in (b"zset", b"none"):
                 await self._redis.unlink(own)
             pipeline = self._redis.pipeline(transaction=True)
-            pipeline.set(session_key(digest), _encode(session), px=kept)
             pipeline.zadd(own, {digest: session.until})
             pipeline.zremrangebyscore(own, "-inf", session.seen)
             pipeline.zcard(own)
             pipeline.pexpire(own, max(1, session.until - session.seen))
             *_, number, _ = await pipeline.execute()
+            # Listed first: one that nobody sees could not be ended by whoever it is of.
+            await self._redis.set(session_key(digest), _encode(session), px=kept)
             if number > OF_ONE_MOST:
                 first = await self._redis.zpopmin(own, number - OF_ONE_MOST)
-                await self._redis.unlink(*[session_key(one.decode()) for one, _ in first])
+                await self._unlink(one.decode() for one, _ in first)
 
     async def find(self, digest: str) -> LoginSession | None:
         """Return a session, None for none. StoreUnavailableError."""
@@ -94,7 +97,10 @@ class SessionStore:
             digests = [
                 raw.decode("ascii", "replace") for raw in await self._redis.zrange(own, 0, -1)
             ]
-            rows = await self._redis.mget([session_key(one) for one in digests]) if digests else []
+            pipeline = self._redis.pipeline(transaction=False)
+            for one in digests:
+                pipeline.get(session_key(one))
+            rows = await pipeline.execute(raise_on_error=False)
         found = {one: _read(raw) for one, raw in zip(digests, rows, strict=True)}
         known = {one: session for one, session in found.items() if session and session.name == name}
         return dict(sorted(known.items(), key=lambda pair: -pair[1].seen))
@@ -107,11 +113,15 @@ class SessionStore:
         ended = [one for one in await self.of(name) if one != but and only in ("", one)]
         if ended:
             async with unavailable_is_503():
-                pipeline = self._redis.pipeline(transaction=True)
-                pipeline.unlink(*[session_key(one) for one in ended])
-                pipeline.zrem(sessions_key(digest_of(name)), *ended)
-                await pipeline.execute()
+                await self._unlink(ended)
+                await self._redis.zrem(sessions_key(digest_of(name)), *ended)
         return len(ended)
+
+    async def _unlink(self, digests: Iterable[str]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for one in digests:
+            pipeline.unlink(session_key(one))
+        await pipeline.execute()
 
     async def is_first(self, state: str, kept: int) -> bool:
         """Return whether a login of a single sign-on ends for the first time within ``kept`` ms."""

@@ -11,7 +11,7 @@ from redis.exceptions import ExecAbortError, NoPermissionError, ResponseError
 
 from receiver.errors import ConfigError
 from receiver.store.keys import Keys
-from receiver.store.redis import Client, unavailable_is_503
+from receiver.store.redis import Client, primaries, unavailable_is_503
 
 _KEY = Keys(0).event("permitted")
 _AFTER_KEY: Mapping[str, int] = {
@@ -49,17 +49,23 @@ _FORBIDS = ("unknown command", "ERR unknown command")
 async def check_permitted(redis: Client) -> None:
     """Refuse with ConfigError a server whose user may not do what the service does."""
     async with unavailable_is_503():
-        # Without MULTI all of it would be done.
-        said = await _ask(redis, {"MULTI": (), "DISCARD": (), "EXEC": ()})
-        if not said:
-            said = await _ask(redis, {"MULTI": (), **NEEDED, "DISCARD": ()})
-    if said:
-        names = sorted(said)
-        rights = " ".join(f"+{name.lower()}" for name in names)
-        raise ConfigError(
-            f"redis.url: this server does not let its user do what is needed: {', '.join(names)}"
-            f" ({said[names[0]]}). Permit it {rights}, on the keys ~im:*"
-        )
+        for name, server in await primaries(redis):
+            # Without MULTI all of it would be done.
+            said = await _ask(server, {"MULTI": (), "DISCARD": (), "EXEC": ()})
+            if not said:
+                said = await _ask(server, {"MULTI": (), **NEEDED, "DISCARD": ()})
+            if said:
+                raise _refusal(name, said)
+
+
+def _refusal(server: str, said: Mapping[str, str]) -> ConfigError:
+    names = sorted(said)
+    rights = " ".join(f"+{name.lower()}" for name in names)
+    which = f"{server} of the Cluster" if server else "this server"
+    return ConfigError(
+        f"redis.url: {which} does not let its user do what is needed: {', '.join(names)}"
+        f" ({said[names[0]]}). Permit it {rights}, on the keys ~im:*"
+    )
 
 
 async def _ask(redis: Client, commands: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

@@ -10,10 +10,9 @@ import asyncio
 import logging
 import time
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from redis.asyncio import BlockingConnectionPool, Sentinel
-from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import (
     SentinelConnectionPool,
     SentinelManagedConnection,
@@ -22,6 +21,7 @@ from redis.asyncio.sentinel import (
 from redis.exceptions import RedisError
 
 from receiver.aio.background import end
+from receiver.store.server.addresses import read_servers
 
 log = logging.getLogger("app")
 
@@ -29,12 +29,6 @@ SCHEMES = ("redis+sentinel", "rediss+sentinel")
 PORT = 26_379
 ASKED_WITHIN_S, ASKED_EVERY_S = 1.0, 0.5
 """A Sentinel that hangs costs so much; whoever answers is asked first from then on."""
-_UNREADABLE = (
-    "the addresses of the Sentinels cannot be read (HOST or HOST:PORT, with commas between them);"
-    " in a user's name and password write / # ? @ : as %2F %23 %3F %40 %3A"
-)
-"""Without what was read: it may be a part of a password."""
-_USER = "%:!$&'()*+,;=-._~"
 _OWN = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -55,42 +49,15 @@ def is_sentinel(url: str) -> bool:
 
 def read_sentinel_url(url: str) -> SentinelUrl:
     """Return what a URL says; ValueError, in words without a password, for one that cannot be."""
-    scheme, _, rest = url.partition("://")
-    # Not by urlsplit: to newer releases of Python an IPv6 address among others is none.
-    place, _, query = rest.partition("?")
-    netloc, _, path = place.partition("/")
-    if "#" in rest or "@" in path or "[" in path:
-        raise ValueError(_UNREADABLE)
-    user, _, hosts = netloc.rpartition("@")
-    service, *database = path.strip("/").split("/")
+    read = read_servers(url, PORT, "the Sentinels")
+    service, *database = read.path.strip("/").split("/")
     if not service or len(database) > 1 or not all(one.isdecimal() for one in database):
         raise ValueError("name the service after the Sentinels: redis+sentinel://a,b,c/SERVICE")
-    options = parse_qsl(query, keep_blank_values=True)
-    given = {_OWN[name]: value for name, value in options if name in _OWN}
-    theirs = urlencode([pair for pair in options if pair[0] not in _OWN])
-    tls = scheme == SCHEMES[1]
-    # As a URL has it: what is beyond ASCII is refused in words that repeat it.
-    netloc = f"{quote(user, safe=_USER)}@server" if user else "server"
-    plain = ("rediss" if tls else "redis", netloc, "/".join(database), theirs, "")
-    server: dict[str, Any] = dict(parse_url(urlunsplit(plain)))
-    for name in ("host", "port", "connection_class"):
-        server.pop(name, None)
+    given = {_OWN[name]: value for name, value in read.options if name in _OWN}
+    server = read.connection("/".join(database), but=tuple(_OWN))
     files = {name: value for name, value in server.items() if name.startswith("ssl_")}
-    asking = {**given, **files, **({"ssl": True} if tls else {})}
-    return SentinelUrl(
-        [_address(one) for one in hosts.split(",")], unquote(service), tls, server, asking
-    )
-
-
-def _address(text: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or parts.path:
-        raise ValueError(_UNREADABLE)
-    return host, port or PORT
+    asking = {**given, **files, **({"ssl": True} if read.tls else {})}
+    return SentinelUrl(read.places, unquote(service), read.tls, server, asking)
 
 
 class _Pool(BlockingConnectionPool, SentinelConnectionPool):

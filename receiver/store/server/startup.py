@@ -7,16 +7,17 @@ from contextlib import suppress
 from redis.exceptions import NoPermissionError, ResponseError
 
 from receiver.errors import ConfigError, StoreUnavailableError
-from receiver.store.redis import Client, unavailable_is_503
+from receiver.store.redis import Client, primaries, unavailable_is_503
 from receiver.store.server.durability import Durability, judge, read_facts
+from receiver.store.server.several import worst
 
 log = logging.getLogger("app")
 
 START_WITHIN_S = 60.0
 _OTHERS = {
     "sentinel": "that is a Sentinel, which keeps no data: write redis+sentinel://HOST:PORT/SERVICE",
-    "cluster": "that server is part of a Cluster, which cannot be used: all of one service's data"
-    " is in one place. For one that takes over use Sentinels (redis+sentinel://HOST,HOST/SERVICE)",
+    "cluster": "that server is part of a Cluster: write redis+cluster://HOST:PORT,HOST:PORT (some"
+    " of its servers; they name the others)",
 }
 
 
@@ -53,14 +54,19 @@ async def check_server(
 
     ``waits``: each commit will wait for replicas.
     """
-    facts = await read_facts(redis)
-    if facts.mode in _OTHERS:
-        raise ConfigError(f"redis.url: {_OTHERS[facts.mode]}")
-    found = judge(facts, accept_loss=accept_loss, assured=assured, takeover=takeover)
+    async with unavailable_is_503():
+        servers = await primaries(redis)
+    verdicts = {}
+    for name, server in servers:
+        facts = await read_facts(server)
+        if facts.mode in _OTHERS and not name:
+            raise ConfigError(f"redis.url: {_OTHERS[facts.mode]}")
+        verdicts[name] = judge(facts, accept_loss=accept_loss, assured=assured, takeover=takeover)
+    found = worst(verdicts)
     if found.refused:
         raise ConfigError(_refusal(found))
-    if waits:
-        await _check_wait(redis)
+    for _, server in servers if waits else ():
+        await _check_wait(server)
     level = logging.WARNING if found.problem else logging.INFO
     log.log(level, "external Redis, durability %s: %s", found.level, found.problem or "ok")
     return found

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from receiver.store.config import MEMORY_LEAST, RedisConfig, StorageConfig
+from receiver.store.config import CLUSTER_SHARDS, MEMORY_LEAST, RedisConfig, StorageConfig
+from receiver.store.server.cluster_url import read_cluster_url
 
 
 def problems(section: Any, **values: Any) -> list[tuple[str, str]]:
@@ -97,7 +98,7 @@ def test_an_address_of_a_server_is_taken_as_it_is(url: str) -> None:
 def test_what_is_no_address_of_a_server_is_said(url: str) -> None:
     ((field, words),) = problems(RedisConfig, url=url)
     assert field == "url"
-    assert "not a redis://, rediss://, redis+sentinel:// or unix:// URL" in words
+    assert "not a redis://, rediss://, redis+sentinel://, redis+cluster:// or unix:// URL" in words
 
 
 @pytest.mark.parametrize(
@@ -163,3 +164,35 @@ def test_another_word_for_durability_is_refused(written: Any) -> None:
 def test_a_setting_that_nobody_knows_is_refused(section: Any) -> None:
     ((field, _),) = problems(section, pathh="x")
     assert field == "pathh"
+
+
+def test_a_cluster_has_twelve_shards_unless_it_is_said_otherwise() -> None:
+    url = "redis+cluster://a,b:7000,[::1]"
+    assert RedisConfig(url=url).shards == CLUSTER_SHARDS == 12
+    assert RedisConfig(url=url, shards=3).shards == 3
+    assert (RedisConfig(url=url).takeover, RedisConfig(url=url, wait_replicas=1).takeover) == (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("a,b/1", "a Cluster has one database"),
+        ("a,,b", "the addresses of the Cluster's servers cannot be read"),
+        ("a:port", "the addresses of the Cluster's servers cannot be read"),
+        ("u:12#secret@a", "the addresses of the Cluster's servers cannot be read"),
+        ("u:12?secret@a", "host and port cannot be read"),
+    ],
+)
+def test_a_cluster_that_cannot_be_read_is_said_without_a_password(url: str, words: str) -> None:
+    ((field, said),) = problems(RedisConfig, url=f"redis+cluster://{url}")
+    assert (field, words in said, "secret" in said) == ("url", True, False)
+
+
+def test_what_a_cluster_url_says_of_its_servers() -> None:
+    read = read_cluster_url("rediss+cluster://u:p%40x@a,b:7000?ssl_ca_certs=/ca")
+    assert (read.places, read.tls) == ([("a", 6379), ("b", 7000)], True)
+    wanted = {"username": "u", "password": "p@x", "ssl_ca_certs": "/ca"}
+    assert read.connection() == wanted
