@@ -20,7 +20,8 @@ from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
 from receiver.slack.blocks.thread import noteworthy, page_text, thread_note
 from receiver.slack.client.directory import User
-from receiver.slack.interactions.listing import handles_of, incident_list
+from receiver.slack.interactions.listing import incident_list
+from receiver.store.lists.handles import handles_of
 from receiver.store.lists.legs import ListPage
 from routing.alert import Alert
 from routing.assignment import Sender

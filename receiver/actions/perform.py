@@ -33,20 +33,27 @@ class Actions:
         self._clock = clock
 
     async def perform(
-        self, name: str, incident: str, body: Body, actor: Actor, event_id: str = ""
+        self,
+        name: str,
+        incident: str,
+        body: Body,
+        actor: Actor,
+        event_id: str = "",
+        versions: frozenset[int] = frozenset(),
     ) -> Outcome:
         """Do an action of the registry; the same ``event_id`` does it once, however often sent.
 
+        ``versions``: those of the incident that it is meant for, none for any.
         PayloadError with the place of what is wrong, SilenceError when Alertmanager does not.
         """
         now = self._clock.now()
         read = REGISTRY[name].read
         if read is None:
-            return await self._silence(incident, body, actor, now, event_id)
+            return await self._silence(incident, body, actor, now, event_id, versions)
         event = read(body, Request(actor, now, self.components))
         if isinstance(event, Merged):
             await self._check_target(event.target)
-        outcome = await self._dispatcher.submit(event, incident, event_id)
+        outcome = await self._dispatcher.submit(event, incident, event_id, versions)
         refuse_no_component(outcome.reason, self.components)
         return outcome
 
@@ -56,7 +63,13 @@ class Actions:
             raise PayloadError(f"there is no open incident {incident!r} to merge into", "into")
 
     async def _silence(
-        self, name: str, body: Body, actor: Actor, now: int, event_id: str
+        self,
+        name: str,
+        body: Body,
+        actor: Actor,
+        now: int,
+        event_id: str,
+        versions: frozenset[int],
     ) -> Outcome:
         incident = await self._dispatcher.store.find(name)
         if incident is None:
@@ -64,7 +77,8 @@ class Actions:
         # Before Alertmanager is asked: the same silence a minute later would end a minute later.
         if event_id and await self._dispatcher.store.was_applied(incident.id, event_id):
             return Outcome(Reason.DUPLICATE, incident)
-        if body.episode is not None and body.episode != incident.episode:
+        another = bool(versions) and incident.version not in versions
+        if another or (body.episode is not None and body.episode != incident.episode):
             return Outcome(Reason.STALE, incident)
         if isinstance(body, UnsilenceBody):
             return await self._silencer.expire(incident, body.silence, actor, event_id)

@@ -89,7 +89,7 @@ class Batch:
         if found.decisions:
             folded = fold(found.decisions)
             if folded.base is not None or folded.changed:
-                found.write = _write(folded, found.alive, large)
+                found.write = _write(folded, found, large)
         return found
 
     def _decide(self, base: Incident | None, waiters: list[Waiting], found: Decided) -> None:
@@ -107,7 +107,7 @@ class Batch:
             told[waiting.event_id] = waiting
             began = time.time_ns()
             try:
-                decision = decide(state, waiting.event, self._now, self._rules_for(waiting, state))
+                decision = self._decision(waiting, state)
             except Exception as error:  # see the docstring
                 log.exception("event %s could not be decided", type(waiting.event).__name__)
                 found.failed.append((waiting, error))
@@ -127,6 +127,11 @@ class Batch:
                 found.rest = waiters[place + 1 :]
                 return
 
+    def _decision(self, waiting: Waiting, state: Incident | None) -> Decision:
+        if not waiting.is_meant_for(state):
+            return Decision(Reason.STALE, state, state)
+        return decide(state, waiting.event, self._now, self._rules_for(waiting, state))
+
     def _rules_for(self, waiting: Waiting, state: Incident | None) -> Rules:
         event = waiting.event
         if isinstance(event, AlertsReceived):
@@ -134,10 +139,13 @@ class Batch:
         return self._rules(state.group.route if state else "")
 
 
-def _write(folded: Decision, alive: list[Waiting], large: LargeRecord | None) -> Write:
-    ids = tuple(waiting.event_id for waiting in alive if waiting.event_id)
-    pointer = isinstance(alive[0].event, AlertsReceived)
-    return Write(folded, pointer, ids, stored_form(folded, large))
+def _write(folded: Decision, found: Decided, large: LargeRecord | None) -> Write:
+    pairs = zip(found.alive, found.decisions, strict=True)
+    events = {one.event_id: made.reason for one, made in pairs if one.event_id}
+    pointer = isinstance(found.alive[0].event, AlertsReceived)
+    # Asked once more it is not a repetition: nothing was done.
+    undone = frozenset(event for event, reason in events.items() if reason == Reason.STALE)
+    return Write(folded, pointer, tuple(events), stored_form(folded, large), undone)
 
 
 def follow(first: Waiting, twin: Waiting) -> None:

@@ -27,6 +27,8 @@ class Waiting(msgspec.Struct):
     event_id: str
     done: "asyncio.Future[Outcome]"
     trace: str
+    versions: frozenset[int] = frozenset()
+    """Those of the incident that it is meant for; none: whichever it is."""
     attempts: int = 0
     span: Span | None = None
 
@@ -46,6 +48,10 @@ class Waiting(msgspec.Struct):
     def is_alert(self) -> bool:
         """True for what Alertmanager sends again by itself."""
         return isinstance(self.event, AlertsReceived) and self.event.kind == "alert"
+
+    def is_meant_for(self, incident: Incident | None) -> bool:
+        """Return whether an incident is as whoever asks saw it."""
+        return not self.versions or incident is None or incident.version in self.versions
 
     def end_span(self, error: str = "") -> None:
         """End the span of the commit; ``error``: why it stored nothing."""

@@ -88,17 +88,22 @@ class Dispatcher:
         return any(len(queue) >= WAITING_MAX for queue in self._queues)
 
     def submit(
-        self, event: Event, incident: str = "", event_id: str = ""
+        self,
+        event: Event,
+        incident: str = "",
+        event_id: str = "",
+        versions: frozenset[int] = frozenset(),
     ) -> "asyncio.Future[Outcome]":
         """Queue an event; the future ends when it is durable.
 
-        ``incident`` names the incident for everything but alerts. The future raises
+        ``incident`` names the incident for everything but alerts, ``versions`` those of it that the
+        event is meant for (none: any): of another nothing changes (``stale``). The future raises
         StoreUnavailableError when the outcome is not known to be durable.
         """
         if isinstance(event, HeartbeatSeen):
             incident = watch_id(event.key)
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        waiting = Waiting(event, incident, event_id, done, trace_context.get())
+        waiting = Waiting(event, incident, event_id, done, trace_context.get(), versions)
         try:
             if isinstance(event, AlertsReceived):
                 shard = int(event.key[: event.key.index("-")])

@@ -10,13 +10,15 @@ from routing.decision import Decision
 class Write(msgspec.Struct, frozen=True):
     """A decision to commit. ``pointer``: the group's current generation must match too.
 
-    ``record``: its ``stored_form``, where that was made already.
+    ``record``: its ``stored_form``, where that was made already. ``undone``: those of the events by
+    which nothing was done, so that they are not remembered.
     """
 
     decision: Decision
     pointer: bool
     event_ids: tuple[str, ...] = ()
     record: Stored | None = None
+    undone: frozenset[str] = frozenset()
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -83,7 +83,10 @@ class IncidentStore(RecordReader):
                     write.decision,
                     sums,
                     pointer=write.pointer,
-                    events=[_remembered(event) for event in write.event_ids],
+                    events=[
+                        0 if event in write.undone else _remembered(event)
+                        for event in write.event_ids
+                    ],
                     tombstone_ttl=self._tombstone_ttl,
                     size=form.size,
                 )

@@ -33,6 +33,7 @@ from receiver.review.load import Reviews
 from receiver.roles import Role, may
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
 from receiver.store.incidents import IncidentStore
+from receiver.store.lists.handles import id_of
 from receiver.templates import assets_version, read_asset, render
 from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
@@ -119,7 +120,13 @@ class ConsoleEndpoint:
     async def one(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}: everything about one incident, as of one moment."""
         before = whole(request.query.get("timeline_before", ""), EPISODE_MAX, 2) or 0
-        found = await self._store.whole(request.match_info["id"], before=before)
+        name = await self._named(request)
+        if name != request.match_info["id"]:
+            # So that the address in the browser is one that goes on when the incident is over.
+            return web.Response(
+                status=302, headers={"Location": f"{self._prefix}/incidents/{name}"}
+            )
+        found = await self._store.whole(name, before=before)
         if found is None:
             raise self._missing(request)
         public, role = bool(self._actions.components), role_of(request)
@@ -240,6 +247,12 @@ class ConsoleEndpoint:
 
     def _today(self) -> Any:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
+
+    async def _named(self, request: web.Request) -> str:
+        try:
+            return await id_of(self._store.lists, request.match_info["id"])
+        except PayloadError as error:
+            raise web.HTTPNotFound(text=f"{error.message}.\n") from None
 
     async def _load(self, request: web.Request) -> Incident:
         incident = await self._store.find(request.match_info["id"])

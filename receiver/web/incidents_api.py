@@ -22,6 +22,7 @@ from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from receiver.http.answers import json_answer
 from receiver.http.auth import demand
+from receiver.http.etag import IF_MATCH, is_known, tag_of, wanted_versions
 from receiver.http.parameters import (
     LIMIT,
     LIST,
@@ -39,6 +40,7 @@ from receiver.problem import refusal
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
 from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.lists.handles import id_of
 from receiver.store.lists.query import CursorError
 from receiver.store.request_keys import RequestKeys
 from receiver.text.times import rfc3339
@@ -52,6 +54,8 @@ BEFORE = Parameter(
     "timeline_before", "entries of the timeline before this number", least=2, greatest=ENTRY_MAX
 )
 FORMAT = Parameter("format", "as JSON or as a document", choices=("json", "markdown", "html"))
+MATCH = Header(IF_MATCH, "the ETag of the incident as it was seen; else nothing is done")
+KNOWN = Header("If-None-Match", "the ETag of an answer that is known")
 KEY = Header("Idempotency-Key", "the same request under the same key is done once, for 10 minutes")
 
 
@@ -88,7 +92,8 @@ class Letters(TypedDict):
 
 
 REVIEW = Spec({200: Media(("application/json", "text/markdown", "text/html"), Review)}, (FORMAT,))
-ACT = Spec({200: Acted, 409: Acted}, None, Body, headers=(KEY,), problems=(422, 502))
+ONE = Spec({200: shapes.Incident, 304: None}, (BEFORE,), headers=(KNOWN,))
+ACT = Spec({200: Acted, 409: Acted}, None, Body, headers=(KEY, MATCH), problems=(412, 422, 502))
 OPEN = Spec(
     {200: Acted, 201: Acted}, body=OpenBody, needed=("title",), headers=(KEY,), problems=(422,)
 )
@@ -129,25 +134,32 @@ class ApiEndpoint:
         body = {"incidents": page.incidents, "next": page.next or None, "total": page.total}
         return json_answer(body)
 
-    @serves("GET", "/v1/incidents/{id}", Who.VIEWER, spec=Spec({200: shapes.Incident}, (BEFORE,)))
+    @serves("GET", "/v1/incidents/{id}", Who.VIEWER, spec=ONE)
     async def one(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}: alerts, clocks, timeline, deliveries as of one moment."""
         before = read_number(request, BEFORE)
-        found = await self._store.whole(request.match_info["id"], before=before)
+        found = await self._store.whole(await self._id(request), before=before)
         if found is None:
             raise self._unknown(request)
         if len(found.incident.alerts) <= MANY_ALERTS:
-            return json_answer(incident_json.details(found, self._shown))
-        return await read_off_the_loop(
-            lambda: json_answer(incident_json.details(found, self._shown))
-        )
+            return self._tagged(request, found)
+        return await read_off_the_loop(lambda: self._tagged(request, found))
+
+    def _tagged(self, request: web.Request, found: incident_json.Whole) -> web.Response:
+        answer = json_answer(incident_json.details(found, self._shown))
+        body = answer.body if isinstance(answer.body, bytes) else b""
+        tag = tag_of(found.incident.version, body)
+        if is_known(request, tag):
+            return web.Response(status=304, headers={"ETag": tag})
+        answer.headers["ETag"] = tag
+        return answer
 
     @serves("GET", "/v1/incidents/{id}/review", Who.VIEWER, spec=REVIEW)
     async def review(self, request: web.Request) -> web.Response:
         """GET /v1/incidents/{id}/review?format=: the post-incident review."""
         usual = "markdown" if "text/markdown" in request.headers.get("Accept", "") else "json"
         shape = read_choice(request, FORMAT, usual)
-        review = await self._reviews.find(request.match_info["id"])
+        review = await self._reviews.find(await self._id(request))
         if review is None:
             raise self._unknown(request)
         # A long timeline takes longer to print than a webhook may wait.
@@ -181,10 +193,14 @@ class ApiEndpoint:
         actor = await self._actor(request, body)
         key = _idempotency_key(request)
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
+        versions = wanted_versions(request)
         await self._refuse_another(event_id, body)
-        outcome = await self._actions.perform(action, incident.id, body, actor, event_id)
+        outcome = await self._actions.perform(action, incident.id, body, actor, event_id, versions)
         if outcome.reason == Reason.UNKNOWN_INCIDENT:
             raise self._unknown(request)
+        if outcome.reason == Reason.STALE and versions and outcome.incident:
+            words = f"it is version {outcome.incident.version} by now: look again; nothing was done"
+            raise refusal(web.HTTPPreconditionFailed, words, place=IF_MATCH)
         return _answer(outcome, actor)
 
     @serves("POST", "/v1/incidents", Who.RESPONDER, spec=OPEN)
@@ -243,10 +259,13 @@ class ApiEndpoint:
             raise refusal(web.HTTPUnprocessableEntity, words)
 
     async def _load(self, request: web.Request) -> Incident:
-        incident = await self._store.find(request.match_info["id"])
+        incident = await self._store.find(await self._id(request))
         if incident is None:
             raise self._unknown(request)
         return incident
+
+    async def _id(self, request: web.Request) -> str:
+        return await id_of(self._store.lists, request.match_info["id"])
 
     @staticmethod
     def _unknown(request: web.Request) -> web.HTTPException:

@@ -16,7 +16,7 @@ from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.fakes.slack_blocks import check_blocks
 from tests.support.many import arrival, open_many
-from tests.support.notification import alert
+from tests.support.notification import alert, notification
 from tests.support.slack_transport import Transport
 from tests.support.waiting import until
 
@@ -323,3 +323,46 @@ async def test_the_list_is_in_order_after_an_earlier_release(tmp_path: Path, fak
     _, only = await app.get("/v1/incidents?priority=P1")
     assert only["total"] == URGENT
     await app.stop()
+
+
+async def test_an_open_incident_goes_by_the_beginning_of_its_digest(plain: App) -> None:
+    name = await plain.fire()
+    digest = name.split("-")[1]
+    for short in (digest[:4], digest[:9].upper(), digest):
+        status, found = await plain.get(f"/v1/incidents/{short}")
+        assert (status, found["id"]) == (200, name)
+    assert (await plain.get(f"/v1/incidents/{digest[:4]}/review"))[0] == 200
+    status, done = await plain.post({"by": "ann"}, f"/v1/incidents/{digest[:5]}/acknowledge")
+    assert (status, done["incident"]["id"]) == (200, name)
+    async with plain.session.get(
+        f"{plain.url}/incidents/{digest[:4]}", allow_redirects=False
+    ) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, f"/incidents/{name}")
+    for none in (digest[:3], "ffff" if not digest.startswith("ffff") else "0000", f"{digest}0"):
+        assert (await plain.get(f"/v1/incidents/{none}"))[0] == 404
+    await plain.post({}, f"/v1/incidents/{name}/resolve")
+    assert (await plain.get(f"/v1/incidents/{digest[:4]}"))[0] == 404
+
+
+async def test_a_short_id_that_may_be_of_several_names_them(plain: App) -> None:
+    found: dict[str, str] = {}
+    twins: tuple[str, str] | None = None
+    for number in range(2_000):
+        body = notification(alert(f"A{number}"), group=f"g{number}")
+        _, answer = await plain.post(body)
+        name = answer["incidents"][0]
+        start = name.split("-")[1][:4]
+        if start in found:
+            twins = (found[start], name)
+            break
+        found[start] = name
+    assert twins is not None, "no two digests begin alike"
+    status, answer = await plain.get(f"/v1/incidents/{twins[0].split('-')[1][:4]}")
+    assert (status, answer["place"]) == (400, "id")
+    assert all(one in answer["detail"] for one in twins)
+    async with plain.session.get(
+        f"{plain.url}/incidents/{twins[0].split('-')[1][:4]}", headers={"Accept": "text/html"}
+    ) as page:
+        text = await page.text()
+        assert page.status == 404
+        assert all(one in text for one in twins)

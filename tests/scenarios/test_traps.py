@@ -126,7 +126,7 @@ async def test_a_request_fails_when_any_part_of_it_failed(tmp_path: Path, fakes:
     try:
         submit = app.service.dispatcher.submit
 
-        def half(event: Any, *more: str) -> Any:
+        def half(event: Any, *more: Any) -> Any:
             if "search" in str(event):
                 lost: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
                 lost.set_exception(StoreUnavailableError("gone"))

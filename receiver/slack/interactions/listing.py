@@ -1,7 +1,7 @@
 """The list that the slash command shows, and the short names it gives to incidents."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from receiver.errors import PayloadError
@@ -14,18 +14,13 @@ from receiver.slack.mrkdwn import moment, mrkdwn, plain
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
-from routing.group import split_id
 from routing.incident import OPEN_STATES, Incident
 
 Answer = dict[str, Any]
 SHOWN = 15
-HANDLE_MIN = 4
-DIGEST_SIZE = 16
-HANDLE = re.compile(rf"[0-9a-f]{{{HANDLE_MIN},{DIGEST_SIZE}}}")
 ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
 PART_OF_ID = re.compile(r"\d+-[0-9a-f-]+")
 """An id that is not whole, or has too much."""
-DISTINCT = 1_000
 TEXT_MAX = 200
 
 
@@ -70,38 +65,6 @@ def incident_list(page: ListPage[Incident], handles: Mapping[str, str], url: str
     if page.total > shown:
         blocks.append(section(f"and {page.total - shown:,} more: <{url}|all of them>"))
     return say(f"{page.total:,} open {'incident' if page.total == 1 else 'incidents'}", blocks)
-
-
-def handles_of(ids: Collection[str], count: int) -> dict[str, str]:
-    """Return for each id the beginning of its digest, so long that it names one incident.
-
-    Of ``count`` open ones, that is: each is unlike the other ids, and one in ``DISTINCT`` is like
-    one that is not among them. Whoever types that is asked for more of it. To be sure, all that are
-    open would have to be read, which takes longer the more there are.
-    """
-    digests = {name: split_id(name)[1] for name in ids}
-    size, different = HANDLE_MIN, len(set(digests.values()))
-    while 16**size < DISTINCT * count and size < DIGEST_SIZE:
-        size += 1
-    while len({digest[:size] for digest in digests.values()}) < different:
-        size += 1
-    return {name: _with_digit(digest, size) for name, digest in digests.items()}
-
-
-def is_handle(word: str) -> bool:
-    """Return whether a word names an incident: it has a digit, so that ``added`` is a word."""
-    return HANDLE.fullmatch(word) is not None and any(one.isdigit() for one in word)
-
-
-def short(incident: Incident) -> str:
-    """Return the beginning of an id, as an example of how to name it."""
-    return _with_digit(split_id(incident.id)[1], HANDLE_MIN)
-
-
-def _with_digit(digest: str, size: int) -> str:
-    while size < DIGEST_SIZE and not is_handle(digest[:size]):
-        size += 1
-    return digest[:size]
 
 
 def _state(incident: Incident) -> str:

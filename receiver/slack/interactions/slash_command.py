@@ -13,20 +13,17 @@ from receiver.notify.notifier import Person, View
 from receiver.slack.blocks.incident_message import incident_message
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.interactions.listing import (
-    HANDLE,
     ID,
     PART_OF_ID,
     SHOWN,
-    handles_of,
     incident_list,
-    is_handle,
     read_list,
     say,
-    short,
 )
 from receiver.slack.interactions.payload import Interaction
 from receiver.slack.interactions.workspace import Workspace, said
 from receiver.slack.mrkdwn import mrkdwn
+from receiver.store.lists.handles import HANDLE, handles_of, is_handle, short
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
 from routing.incident import Incident
@@ -113,14 +110,14 @@ class SlashCommand:
     async def _snooze(self, interaction: Interaction, rest: str) -> Answer:
         incident, until = await self._find(rest, text=True)
         if not until:
-            raise PayloadError(f"For how long? `{self._name} snooze {short(incident)} 1h`")
+            raise PayloadError(f"For how long? `{self._name} snooze {short(incident.id)} 1h`")
         given = {"until": WORKING_HOURS} if until.lower() in MORNING else {"for": until}
         return await self._act(interaction, Snoozed.action, incident, given)
 
     async def _note(self, interaction: Interaction, rest: str) -> Answer:
         incident, text = await self._find(rest, text=True)
         if not text:
-            raise PayloadError(f"What note? `{self._name} note {short(incident)} what I saw`")
+            raise PayloadError(f"What note? `{self._name} note {short(incident.id)} what I saw`")
         return await self._act(interaction, Noted.action, incident, {"text": text})
 
     async def _act(

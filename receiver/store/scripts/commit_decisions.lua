@@ -183,7 +183,9 @@ for i, d in ipairs(decisions) do
   if not results[i] then
     results[i] = write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
     if results[i] == 1 then
-      for n, ttl in ipairs(d.events) do call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
+      for n, ttl in ipairs(d.events) do
+        if ttl > 0 then call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
+      end
     end
   end
   at = at + 5 + #d.events

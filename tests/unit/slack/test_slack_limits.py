@@ -19,7 +19,8 @@ from receiver.slack.blocks.home import Work, home
 from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
 from receiver.slack.client.directory import User
-from receiver.slack.interactions.listing import handles_of, incident_list
+from receiver.slack.interactions.listing import incident_list
+from receiver.store.lists.handles import handles_of
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import Query
 from receiver.web.status_page.config import COMPONENTS_MAX, NAME_MAX
