@@ -77,6 +77,14 @@ class PayloadError(IncidentManagerError):
         self.position = position
 
 
+class TooManyError(PayloadError):
+    """Somebody does more of something than they may; ``seconds``: when they may again."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class SilenceError(IncidentManagerError):
     """Nothing was silenced or ended; the text says why, for whoever asked."""
 

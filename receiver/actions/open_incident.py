@@ -46,8 +46,10 @@ class OpenIncident:
         assignment: Callable[[], Assignment],
         shards: int,
         now: Callable[[], int],
+        one_more: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``now()`` gives the time in ms."""
+        """``now()`` gives the time in ms; ``one_more(who)`` raises for one incident too many."""
+        self._one_more = one_more
         self._dispatcher = dispatcher
         self._assignment = assignment
         self._shards = shards
@@ -75,6 +77,7 @@ class OpenIncident:
         sender = Sender(
             cluster="", receiver=KIND, group_key=f"{KIND}:{key}", kind=KIND, source=KIND, by=actor
         )
+        self._one_more(actor.name)
         (event,) = self._assignment().assign((alert,), sender, self._shards)
         return await self._dispatcher.submit(event, event_id=f"open:{key}")
 

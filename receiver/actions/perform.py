@@ -1,6 +1,6 @@
 """What a person asked for, done: the one way from every face to a decision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import TEXT_MAX, Body, Request, check_text, read_until
@@ -12,7 +12,7 @@ from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from routing.incident_parts import Actor
-from routing.person_event import Merged
+from routing.person_event import Merged, Noted
 from routing.vocabulary import Reason
 
 
@@ -25,8 +25,10 @@ class Actions:
         silencer: Silencer,
         clock: Clock,
         components: Sequence[str] = (),
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``components``: those of the status page."""
+        """``components``: those of the status page; ``note(who)`` raises for one note too many."""
+        self._note = note
         self.components = components
         self._dispatcher = dispatcher
         self._silencer = silencer
@@ -51,6 +53,8 @@ class Actions:
         if read is None:
             return await self._silence(incident, body, actor, now, event_id, versions)
         event = read(body, Request(actor, now, self.components))
+        if isinstance(event, Noted):
+            self._note(actor.name)
         if isinstance(event, Merged):
             await self._check_target(event.target)
         outcome = await self._dispatcher.submit(event, incident, event_id, versions)

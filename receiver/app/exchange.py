@@ -33,6 +33,7 @@ def exchange(service: "Service", settings: Settings, exposed: Sequence[str]) -> 
     service.exposed = exposed
     token = settings.web.metrics_token
     service.access.use(settings.web.credentials, logs_in=settings.web.logs_in)
+    service.access.limits.use(settings.web.limits)
     single_sign_on = service.login.use(settings.web)
     if single_sign_on is not None:
         provider = single_sign_on.provider

@@ -24,7 +24,7 @@ WHOLE = (
 )
 """Sections that hold as a whole."""
 FIELDS = {
-    "web": ("credentials", "login", "metrics_token"),
+    "web": ("credentials", "login", "limits", "metrics_token"),
     "slack": ("token", "signing_secret", "channel", "base_url", "command"),
     "pagerduty": ("routing_key", "base_url", "webhook_secret", "webhook_secret_previous"),
 }

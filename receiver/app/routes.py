@@ -10,9 +10,17 @@ from aiohttp import web
 from receiver.config_types import is_loopback
 from receiver.http.config import WebConfig
 from receiver.http.error_pages import PAGES, ErrorPages
-from receiver.http.routes import API, METRICS, STATUS, Guard, Route, Who, rows_of, table_of
+from receiver.http.routes import API, INTAKE, METRICS, STATUS, Guard, Route, Who, rows_of, table_of
 from receiver.http.same_origin import Browsers
-from receiver.http.server import Handler, add_options, add_route, common, refusals, to_index
+from receiver.http.server import (
+    Handler,
+    add_options,
+    add_route,
+    common,
+    limiting,
+    refusals,
+    to_index,
+)
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
@@ -103,9 +111,13 @@ def build_application(
     browsers = Browsers(config.base_url, lambda: not endpoints.access.open, config.allowed_hosts)
     pages = ErrorPages(config.link_path, config.served_under)
     templates: dict[str, str] = {}
+    intake: set[str] = set()
     application = web.Application(
         client_max_size=config.max_body_bytes,
-        middlewares=[common(metrics, pages, tracing, browsers, templates, config.trusted_proxies)],
+        middlewares=[
+            common(metrics, pages, tracing, browsers, templates, config.trusted_proxies),
+            limiting(endpoints.access.limits, intake),
+        ],
     )
     application[PAGES] = pages
     _stay_with_https(application, config)
@@ -114,7 +126,10 @@ def build_application(
         for row, handler in endpoints.on(API):
             if row.who is Who.SCRAPER and not enabled:
                 continue
-            templates[add_route(application, row.method, prefix + row.path, handler)] = row.path
+            template = add_route(application, row.method, prefix + row.path, handler)
+            templates[template] = row.path
+            if row.who in INTAKE:
+                intake.add(template)
         if prefix:
             templates[add_route(application, "GET", prefix, to_index(config.link_path))] = "/"
     add_options(application)
@@ -173,7 +188,8 @@ def build_status_application(
     browsers = Browsers(config.base_url, lambda: True, config.allowed_hosts)
     pages = ErrorPages(public=True)
     handle = common(metrics, pages, browsers=browsers, trusted=config.trusted_proxies)
-    application = web.Application(client_max_size=1024, middlewares=[handle])
+    middlewares = [handle, limiting(endpoints.access.limits, ())]
+    application = web.Application(client_max_size=1024, middlewares=middlewares)
     _stay_with_https(application, config)
     # Also of what is refused: which server this is, in which version, is nobody's business.
     application.on_response_prepare.append(page.dress)

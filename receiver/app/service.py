@@ -44,6 +44,7 @@ from receiver.engine.timekeeper import Timekeeper
 from receiver.engine.unreached import Unreached
 from receiver.enrichment.run import Enrichment
 from receiver.http.auth import Access
+from receiver.http.limits import Limits
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.integration_events import IntegrationEventEndpoint
 from receiver.login.login import Login
@@ -265,6 +266,7 @@ class Service:
             external_url=settings.web.base_url,
             llm=settings.enrichment.summary.named,
         )
+        self.access.limits = Limits(settings.web.limits, self.metrics.limited)
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self.watch.measure)
         self.dispatcher = Dispatcher(
@@ -317,7 +319,11 @@ class Service:
         self.reviews = Reviews(store, self.clock, pages)
         self.alertmanagers = Alertmanagers(settings.alertmanagers)
         self.open_incident = OpenIncident(
-            self.dispatcher, lambda: self.assignment, shards, self.clock.now
+            self.dispatcher,
+            lambda: self.assignment,
+            shards,
+            self.clock.now,
+            self.access.limits.incident,
         )
         self.silences = Silences(settings.alertmanagers)
         self.actions = Actions(
@@ -325,6 +331,7 @@ class Service:
             Silencer(self.silences, self.dispatcher, self.clock),
             self.clock,
             tuple(component.name for component in settings.status_page.components),
+            self.access.limits.note,
         )
         self.router = self.new_router(settings)
         self.slack_socket = build_socket(settings, self.router, self.turns)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from receiver.http.config import CredentialConfig, hash_of
+from receiver.http.limits import Limits, LimitsConfig, TooManyRequestsError
 from receiver.http.principal import Person, Principal
 from receiver.problem import refusal
 from receiver.roles import Role, may
@@ -70,6 +71,7 @@ class Access:
         self._hashed: list[tuple[bytes, CredentialConfig]] = []
         self._basic: list[tuple[bytes, CredentialConfig]] = []
         self._certified: dict[str, CredentialConfig] = {}
+        self.limits = Limits(LimitsConfig())
         self.note: Callable[[str], None] = _forget
         """Called with the name of each credential that is used."""
         self.use(credentials, logs_in=logs_in)
@@ -124,7 +126,7 @@ class Access:
         """Return whether a request may be told what is not for everybody; it is never refused."""
         try:
             self.check(request, Role.VIEWER)
-        except (web.HTTPUnauthorized, web.HTTPForbidden):
+        except (web.HTTPUnauthorized, web.HTTPForbidden, TooManyRequestsError):
             return False
         return True
 
@@ -143,7 +145,8 @@ class Access:
     def check(self, request: web.Request, needed: Role) -> CredentialConfig | None:
         """Return the credential used, None when none is configured.
 
-        HTTP 401 for none, or one that is unknown or has expired; 403 for one of another role.
+        HTTP 401 for none, or one that is unknown or has expired; 403 for one of another role; 429
+        where too many wrong passwords come from an address.
         """
         if self.open:
             return None
@@ -196,8 +199,14 @@ class Access:
         name, _, password = pair.partition(b":")
         # A browser can send a token only as a password: of the name of its entry.
         token = self._of_token(password)
-        named = token is not None and token.name.encode() == name
-        return _of(pair, self._basic) or (token if named else None)
+        if token is not None and token.name.encode() == name:
+            return token
+        if not self._basic:
+            return None
+        found = _of(pair, self._basic)
+        # People choose passwords, so others can guess them; a token nobody guesses.
+        self.limits.password(request.remote or "", found.name if found is not None else "")
+        return found
 
     def _of_token(self, token: bytes) -> CredentialConfig | None:
         hashed = hash_of(token.decode("utf-8", "surrogateescape")).encode()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from receiver.config_types import Address, ExternalUrl, Prefix, local_url
+from receiver.http.limits import LimitsConfig
 from receiver.http.login_config import LoginConfig, Network, PasswordHash
 from receiver.http.tls.config import TlsServerConfig
 from receiver.notify.config import PerMinute
@@ -166,6 +167,7 @@ class WebConfig(Section):
     max_alerts: int = Field(default=10_000, ge=1, le=1_000_000)
     credentials: tuple[CredentialConfig, ...] = ()
     login: LoginConfig = LoginConfig()
+    limits: LimitsConfig = LimitsConfig()
     metrics_token: OptionalSecret = None
     shutdown_delay: Annotated[Duration, Field(le=300_000)] = 3_000
     processes: int = Field(default=1, ge=1, le=64)

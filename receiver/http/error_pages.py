@@ -34,6 +34,7 @@ _TITLES = {
     405: "Not allowed here",
     408: "The request took too long",
     413: "The request is too large",
+    429: "Too many requests",
     503: "Temporarily unavailable",
 }
 _WORDS = {
@@ -45,6 +46,8 @@ _WORDS = {
 _BUTTON = re.compile(r"/incidents/([0-9]+-[0-9a-f]{16}-[0-9]+)/")
 _UNWRITTEN = (FORM_TOKEN, "episode", "back", "list", "number")
 """Fields of forms that nobody fills in."""
+_NOT_YET = (429, 503)
+"""Statuses of what the same form may be sent for again, a little later."""
 _NEVER = ("Content-Type", "Content-Length", "Content-Security-Policy")
 """Headers of the answer that a page has its own of."""
 
@@ -102,7 +105,7 @@ class ErrorPages:
             "title": _TITLES.get(status, "Something went wrong"),
             "words": said[:1].upper() + said[1:],
             "retry": RETRY_S if passes and request.method == "GET" else 0,
-            "kept": await _kept(request) if passes and posted else None,
+            "kept": await _kept(request) if posted and status in _NOT_YET else None,
             "login": login,
             "typed": await _typed(request) if login and posted else None,
             "again": (

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
 from receiver.http.auth import Access, demand
+from receiver.http.limits import TooManyRequestsError
 from receiver.http.logins import Logins, check_form_token
 from receiver.http.parameters import check_parameters
 from receiver.http.principal import Person, Principal
@@ -42,6 +43,8 @@ class Who(StrEnum):
     PAGERDUTY = "signed by PagerDuty"
 
 
+INTAKE = (Who.SENDER, Who.INTEGRATION, Who.SLACK, Who.PAGERDUTY)
+"""Services that send, and repeat what is refused with 503 alone."""
 ROLES = {
     Who.SENDER: Role.SENDER,
     Who.VIEWER: Role.VIEWER,
@@ -149,11 +152,22 @@ class Guard:
         parameters = row.spec.parameters if row.spec is not None else None
         names = None if parameters is None else tuple(one.name for one in parameters)
 
+        intake = row.who in INTAKE
+
         async def handle(request: web.Request) -> web.StreamResponse:
+            if not intake:
+                return await guarded(request)
+            try:
+                return await guarded(request)
+            except TooManyRequestsError as error:
+                raise error.again_later() from None
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
             if needed is not None:
                 found = await self._who(row, request, needed)
                 if found is not None:
                     request[_PRINCIPAL] = found
+                    self.access.limits.credential(found.name, intake=intake)
             if names is not None and request.query_string:
                 check_parameters(request, names)
             # What people do is taken all the same: an acknowledgement that is refused would page
@@ -175,9 +189,11 @@ class Guard:
             return check(request, needed)
         try:
             return self.access.check(request, needed)
-        except web.HTTPUnauthorized as error:
+        except (web.HTTPUnauthorized, TooManyRequestsError) as error:
             refused = error.with_traceback(None)
         person = await logins.person(request)
+        if person is None and isinstance(refused, TooManyRequestsError):
+            raise refused
         if person is None:
             way = logins.needed(request) if row.page else refused
             shows = "Authorization" in request.headers

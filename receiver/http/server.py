@@ -2,15 +2,22 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from receiver.errors import NoAlertmanagerError, PayloadError, SilenceError, StoreUnavailableError
+from receiver.errors import (
+    NoAlertmanagerError,
+    PayloadError,
+    SilenceError,
+    StoreUnavailableError,
+    TooManyError,
+)
 from receiver.http.addresses import behind_proxies
 from receiver.http.auth import bounded
 from receiver.http.error_pages import TRY_AGAIN, ErrorPages
+from receiver.http.limits import Limits
 from receiver.http.login_config import Network
 from receiver.http.same_origin import Browsers
 from receiver.observability.audit import note_refusal
@@ -135,11 +142,30 @@ def common(
     return handle
 
 
+def limiting(limits: Limits, intake: Collection[str]) -> Middleware:
+    """Return the middleware that bounds what one address asks for.
+
+    ``intake``: the routes of alerts and of what services send, which is never refused so.
+    """
+
+    @web.middleware
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        if resource is None or resource.canonical not in intake:
+            limits.address(request)
+        return await handler(request)
+
+    return handle
+
+
 def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.Response:
     if isinstance(error, SilenceError):
         status = 400 if isinstance(error, NoAlertmanagerError) else 502
         log.warning("no silence: %s", error, extra={"status": status})
         return problem(status, str(error))
+    if isinstance(error, TooManyError):
+        log.warning("refused: %s", error, extra={"status": 429})
+        return problem(429, error.message, {"Retry-After": str(error.seconds)})
     if isinstance(error, PayloadError):
         log.warning("refused: %s", error, extra={"status": 400})
         return problem(400, error.message, place=error.position)

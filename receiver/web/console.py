@@ -20,10 +20,11 @@ from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
 from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
-from receiver.errors import PayloadError, SilenceError
+from receiver.errors import PayloadError, SilenceError, TooManyError
 from receiver.http.answers import json_answer
 from receiver.http.auth import demand
 from receiver.http.forms import read_form
+from receiver.http.limits import TooManyRequestsError
 from receiver.http.parameters import read_number, read_one
 from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.http.spec import Parameter, Spec
@@ -185,6 +186,8 @@ class ConsoleEndpoint:
         try:
             body = row.body_of(given, episode)
             outcome = await self._actions.perform(action, incident.id, body, actor)
+        except TooManyError as error:
+            raise TooManyRequestsError(f"{row.label}: {error}", error.seconds) from None
         except PayloadError as error:
             raise web.HTTPBadRequest(text=f"{row.label}: {error}\n") from None
         except SilenceError as error:

@@ -196,6 +196,10 @@ class Metrics(Gauges):
         """Count a connection that a port had no room for."""
         self._families["incident_manager_connections_refused_total"][(port,)](1)
 
+    def limited(self, limit: str) -> None:
+        """Count what was refused because somebody asked too often."""
+        self._families["incident_manager_requests_limited_total"][(limit,)](1)
+
     def handshake_failed(self, port: str) -> None:
         """Count a connection that came to no TLS."""
         self._families["incident_manager_tls_handshakes_failed_total"][(port,)](1)

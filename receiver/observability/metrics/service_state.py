@@ -17,6 +17,8 @@ from receiver.observability.metrics.response import (
 REQUEST_LANES = ("intake", "people")
 PROCESS_STATES = ("running", "wanted")
 PORTS = ("api", "metrics", "status")
+LIMITS = ("address", "credential", "webhooks", "passwords", "notes", "incidents")
+"""As ``http.limits`` counts them, of which metrics know nothing."""
 POOLS = ("redis",)
 POOL_STATES = ("in_use", "max")
 DISK_STATES = ("free", "total")
@@ -145,6 +147,11 @@ def connections(config: Configured) -> tuple[Family, ...]:
             f"{OWN}_requests_refused_total",
             "Requests that were sent away with 503 at once, as more came than can be answered",
             {"lane": Closed(REQUEST_LANES)},
+        ),
+        counter(
+            f"{OWN}_requests_limited_total",
+            "Requests that were refused because an address, credential or person asked too often",
+            {"limit": Closed(LIMITS)},
         ),
         gauge(
             f"{OWN}_listen_overflows",

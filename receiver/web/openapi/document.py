@@ -2,7 +2,8 @@
 
 What follows from a row is said of all alike: 400 where something may be wrong with the request, 401
 and 403 where somebody has to say who they are, 404 where the path names something, 413 and 415
-where there is a body, 503 while nothing can be stored or read.
+where there is a body, 429 for who asks too often, alerts left out, 503 while nothing can be stored
+or read.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from receiver.actions.registry import REGISTRY
-from receiver.http.routes import ROLES, Route, Who
+from receiver.http.routes import INTAKE, ROLES, Route, Who
 from receiver.http.spec import Media, Parameter, Spec
 from receiver.problem import CONTENT_TYPE
 from receiver.web.openapi.schemas import AT, Schema, Schemas, action_schema, parameter_schema
@@ -170,6 +171,8 @@ def _refusals(row: Route, spec: Spec) -> Iterator[int]:
     yield from (403, 431)
     if row.path.startswith(("/v1/", "/metrics", "/status")):
         yield 503
+    if row.who not in INTAKE:
+        yield 429
     if row.who is not Who.OPEN:
         yield 401
     if "{" in row.path:
