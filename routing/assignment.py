@@ -7,7 +7,7 @@ import msgspec
 from routing.alert import URGENT, Alert
 from routing.always_firing import REASON, always_fires
 from routing.event import AlertsReceived
-from routing.group import Group, group_stem, regroup
+from routing.group import Group, Shards, group_stem, regroup
 from routing.incident_parts import Actor
 from routing.priority import Classifier, add_values
 from routing.route import Route, RouteTree
@@ -87,7 +87,7 @@ class Assignment:
         return not self._classifier.chosen(alert.labels, alert.annotations)
 
     def assign(
-        self, alerts: tuple[Alert, ...], sender: Sender, shards: int
+        self, alerts: tuple[Alert, ...], sender: Sender, shards: int | Shards
     ) -> list[AlertsReceived]:
         """Return one event for each group of ours that the alerts belong to."""
         parts: dict[tuple[str, str], tuple[Group, list[Alert]]] = {}

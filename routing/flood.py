@@ -11,7 +11,7 @@ import msgspec
 from routing.alert import Alert
 from routing.event import AlertsReceived
 from routing.forgetting import is_needed
-from routing.group import Group, group_stem
+from routing.group import Group, Shards, group_stem
 from routing.incident import Incident
 from routing.interval import covers
 
@@ -55,7 +55,7 @@ def _is_over(known: Alert | None, alert: Alert) -> bool:
     return known is not None and covers(known, alert.starts_at)
 
 
-def folded(events: Iterable[AlertsReceived], group: Group, shards: int) -> AlertsReceived:
+def folded(events: Iterable[AlertsReceived], group: Group, shards: int | Shards) -> AlertsReceived:
     """Return one event of the flood (one or more ``events``); each alert names its group."""
     first, *rest = events
     return msgspec.structs.replace(

@@ -14,6 +14,7 @@ from receiver.errors import PayloadError
 from routing.alert import PRIORITIES, Alert
 from routing.assignment import Assignment, Sender
 from routing.fingerprint import fingerprint_of
+from routing.group import Shards
 from routing.incident_parts import Actor
 
 TITLE_MAX = 200
@@ -44,7 +45,7 @@ class OpenIncident:
         self,
         dispatcher: Dispatcher,
         assignment: Callable[[], Assignment],
-        shards: int,
+        shards: Shards,
         now: Callable[[], int],
         one_more: Callable[[str], None] = lambda _: None,
     ) -> None:

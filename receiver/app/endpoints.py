@@ -41,7 +41,11 @@ def build_endpoints(service: "Service") -> Endpoints:
     settings = service.settings
     dead_letters = DeadLetterStore(service.redis)
     floods = Floods(
-        service.dispatcher, FloodStore(service.redis), service.metrics, service.clock.now
+        service.dispatcher,
+        FloodStore(service.redis),
+        service.metrics,
+        service.clock.now,
+        service.shards,
     )
     hints = Hints(
         HintStore(service.redis),
@@ -85,7 +89,7 @@ def _webhook(
     settings = service.settings
     return WebhookEndpoint(
         floods,
-        settings.redis.shards,
+        service.shards,
         lambda: service.assignment,
         dead_letters,
         service.clock,
@@ -104,7 +108,7 @@ def _integration_events(
     return IntegrationEventEndpoint(
         settings.integrations.named,
         floods,
-        settings.redis.shards,
+        service.shards,
         lambda: service.assignment,
         service.access,
         hints,

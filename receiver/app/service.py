@@ -79,6 +79,7 @@ from receiver.store.turns import Turns
 from receiver.web.health import StatusEndpoint
 from receiver.web.shared_alerts import SharedAlerts
 from receiver.web.status_page.endpoint import StatusPageEndpoint
+from routing.group import Shards
 from routing.matcher import label_finder
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Service:
         self.status_port = 0
         self.embedded: EmbeddedValkey | None = None
         self.redis: Client = None
+        self.shards = Shards(settings.redis.shards)
         self.ports = Ports(self)
         self.load = Load(self.conditions)
         self.tracing: Tracing | None = None
@@ -166,7 +168,7 @@ class Service:
                 waits=settings.redis.wait_replicas > 0,
             )
             await check_permitted(self.redis)
-        await check_layout(self.redis, settings.redis.shards)
+        self.shards.kept = await check_layout(self.redis, settings.redis.shards)
         await self.timekeeper.start()
         await self.server_watch.look()
         await self.health.check()
@@ -299,7 +301,7 @@ class Service:
             self.dispatcher,
             lambda: self.assignment,
             settings.heartbeats,
-            settings.redis.shards,
+            self.shards,
             self.clock.now,
         )
         self.damaged = DamagedRecords(
@@ -313,7 +315,6 @@ class Service:
         """Make what people use: reviews, silences, Slack; and what is found out for them."""
         settings = self.settings
         store = self.dispatcher.store
-        shards = settings.redis.shards
         address = settings.web.base_url
         pages = ReviewPages(settings.review.templates, address)
         self.reviews = Reviews(store, self.clock, pages)
@@ -321,7 +322,7 @@ class Service:
         self.open_incident = OpenIncident(
             self.dispatcher,
             lambda: self.assignment,
-            shards,
+            self.shards,
             self.clock.now,
             self.access.limits.incident,
         )

@@ -19,7 +19,7 @@ from receiver.store.records.record import is_open_record
 from routing.event import AlertsReceived
 from routing.flood import belongs, ended, flood_group, folded, is_minor
 from routing.forgetting import is_needed
-from routing.group import Group, group_stem
+from routing.group import Group, Shards, group_stem
 from routing.incident import Incident
 
 
@@ -52,13 +52,14 @@ class Floods:
         store: FloodStore,
         metrics: Metrics,
         now: Callable[[], int],
+        shards: Shards,
     ) -> None:
         """``now()`` gives the time in ms."""
         self._dispatcher = dispatcher
         self._store = store
         self._metrics = metrics
         self._now = now
-        self._shards = len(dispatcher.store.keys)
+        self._shards = shards
 
     async def commit(self, events: Sequence[AlertsReceived], quota: Quota | None) -> list[Outcome]:
         """Return what became of the events, in their own groups or a flood, once all is durable."""

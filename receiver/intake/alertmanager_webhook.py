@@ -33,6 +33,7 @@ from receiver.store.dead_letters import DeadLetter, DeadLetterStore
 from receiver.text.visible import clean_text
 from routing.assignment import Assignment, Sender
 from routing.event import AlertsReceived
+from routing.group import Shards
 from routing.vocabulary import Reason
 
 log = logging.getLogger("webhook")
@@ -95,7 +96,7 @@ class WebhookEndpoint:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
         floods: Floods,
-        shards: int,
+        shards: Shards,
         assignment: Callable[[], Assignment],
         dead_letters: DeadLetterStore,
         clock: Clock,

@@ -17,7 +17,7 @@ from routing.config.base import HeartbeatConfig
 from routing.duration import format_duration
 from routing.event import HeartbeatSeen
 from routing.fingerprint import fingerprint_of
-from routing.group import Group, group_stem
+from routing.group import Group, Shards, group_stem
 from routing.heartbeat import watch_id
 from routing.incident import Incident
 from routing.matcher import matches_all
@@ -37,7 +37,7 @@ class Heartbeats:
         dispatcher: Dispatcher,
         assignment: Callable[[], Assignment],
         configs: Mapping[str, HeartbeatConfig],
-        shards: int,
+        shards: Shards,
         now: Callable[[], int],
     ) -> None:
         """``now()`` gives the time in ms."""

@@ -21,6 +21,7 @@ from receiver.text.visible import clean_text
 from routing.alert import Alert
 from routing.assignment import Assignment, Sender
 from routing.fingerprint import MAX_LABEL, fingerprint_of
+from routing.group import Shards
 
 STATUSES = ("firing", "resolved")
 LABELS_MAX = 50
@@ -56,7 +57,7 @@ class IntegrationEventEndpoint:
         self,
         configs: Mapping[str, IntegrationConfig],
         floods: Floods,
-        shards: int,
+        shards: Shards,
         assignment: Callable[[], Assignment],
         access: Access,
         hints: Hints,

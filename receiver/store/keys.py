@@ -32,6 +32,7 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``im:turn:<name>`` | string | until when a process does something for all (see ``turns``) |
 | ``im:tried:<digest>`` | string | what came of trying a notifier (see ``tries``) |
 | ``im:request:<digest>`` | string | what was asked for under a key (see ``request_keys``) |
+| ``im:kept`` | string | groups that began when there were fewer shards (``routing.group``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
@@ -52,6 +53,9 @@ TIME_MAX = 253_402_300_799_999
 """The last time (ms) that has a date: the end of the year 9999."""
 LAYOUT = f"{PREFIX}:layout"
 """Holds the shard count the data was written with; another count is refused."""
+
+KEPT = f"{PREFIX}:kept"
+"""Holds which groups stay where they began when there were fewer shards (``reshard``)."""
 
 REFERENCE = f"{PREFIX}:clock"
 """Holds how all replicas get their time from Redis's."""
@@ -141,6 +145,11 @@ class Keys:
     def event(self, event: str) -> str:
         """Return the key that remembers an applied event."""
         return f"{self._base}e:{event}"
+
+    @property
+    def start(self) -> str:
+        """What all keys of the shard begin with."""
+        return self._base
 
     def place(self, key: str) -> str:
         """Return a key without what all keys of the shard begin with."""

@@ -8,7 +8,7 @@ import msgspec
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.config import SHARDS_MAX
-from receiver.store.keys import LAYOUT, PREFIX, Keys
+from receiver.store.keys import KEPT, LAYOUT, PREFIX, Keys
 from receiver.store.layout import HALF_RESTORED, RESTORING
 from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.redis import Client, unavailable_is_503
@@ -93,6 +93,10 @@ async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[Sto
             found = await _read_key(redis, name)
             if found is not None:
                 yield found
+        # Of no shard, as it says which shards groups are on.
+        kept = await _read_key(redis, KEPT.encode())
+        if kept is not None:
+            yield kept
 
 
 async def _read_key(redis: Client, name: bytes) -> StoredKey | None:

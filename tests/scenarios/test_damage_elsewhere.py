@@ -41,8 +41,8 @@ async def _layout(app: App, raw: bytes, shards: int) -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"1 2", "newer release .layout 2, this one knows 1.: start that release"),
-        (b"1 2 and more", "newer release"),
+        (b"1 3", "newer release .layout 3, this one knows 2.: start that release"),
+        (b"1 3 and more", "newer release"),
         (b"4", "set it back to 4"),
     ],
 )

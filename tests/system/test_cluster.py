@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from redis.exceptions import ClusterCrossSlotError
 
+import receiver.upkeep.reshard
 from receiver.errors import ConfigError, StoreUnavailableError
 from receiver.store.floods import FloodStore
 from receiver.store.keys import Keys, session_key
@@ -269,6 +270,26 @@ async def test_a_slot_that_moves_is_followed(servers: Cluster, client: Any) -> N
     for one in (source, target):
         await servers.call(one, "SETSLOT", slot, "NODE", names[0])
     assert await client.get(taken) == b"1"
+
+
+async def test_more_shards_later(
+    tmp_path: Path, fakes: Any, servers: Cluster, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver.upkeep.reshard, "FRESH_MS", -1)
+    app = await started(tmp_path, fakes, servers, shards=2)
+    before = [await accepted(app, number) for number in range(20)]
+    await app.stop()
+    done = await receiver.upkeep.reshard.reshard(client, SHARDS)
+    assert (done.before, done.after) == (2, SHARDS)
+    assert 0 < done.kept <= done.groups
+    app = await started(tmp_path, fakes, servers)
+    try:
+        assert [await accepted(app, number) for number in range(20)] == before
+        new = [await accepted(app, number) for number in range(20, 60)]
+        assert len({name.partition("-")[0] for name in new}) > SHARDS // 2
+        await until(lambda: len(fakes[1].incidents) == 60)
+    finally:
+        await app.stop()
 
 
 async def test_sessions_of_one_person_are_on_several_servers(client: Any) -> None:

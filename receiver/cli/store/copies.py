@@ -11,12 +11,14 @@ from receiver.cli.config_option import file_option
 from receiver.cli.store.command import FOUND, run, settings_of, storage_option
 from receiver.errors import StoreUnavailableError
 from receiver.settings.model import Settings
+from receiver.store.config import SHARDS_MAX
 from receiver.store.embedded.append_only_damage import make_room
 from receiver.store.keys import Keys
 from receiver.upkeep.archive import STANDARD_OUTPUT, ArchiveWriter, NewFile
 from receiver.upkeep.backup import BackedUp, back_up, header, layout_of, shards_of
 from receiver.upkeep.export import Exported, export
 from receiver.upkeep.opened import data_folder, opened, runs
+from receiver.upkeep.reshard import Resharded, reshard
 from receiver.upkeep.restore import Restored, refuse_unless_empty, restore, verify
 
 
@@ -106,5 +108,26 @@ async def _export(settings: Settings, state: str, file: Path) -> Exported:
             return await export(redis, shards, state, target.file.write)
 
 
-COMMANDS = (backup, restore_backup, export_incidents)
+@click.command("reshard")
+@file_option
+@storage_option
+@click.argument("shards", type=click.IntRange(1, SHARDS_MAX))
+def reshard_store(config_file: Path | None, storage_path: str | None, shards: int) -> None:
+    """Spread new groups over SHARDS, more than there are. No service may run on the store.
+
+    What is stored stays where it is. Set redis.shards to the same number before the next start.
+    """
+    done = run(_reshard(settings_of(config_file, storage_path), shards))
+    click.echo(
+        f"from {done.before} shards to {done.after}: {done.kept:,} of {done.groups:,} groups stay"
+        f" where they would not be now. Set redis.shards: {done.after} before the next start."
+    )
+
+
+async def _reshard(settings: Settings, shards: int) -> Resharded:
+    async with opened(settings) as redis:
+        return await reshard(redis, shards)
+
+
+COMMANDS = (backup, restore_backup, export_incidents, reshard_store)
 """To be added to the group ``store``."""

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.group import Group, group_stem, regroup, shard_of, split_id
+from routing.group import (
+    Group,
+    Shards,
+    group_stem,
+    is_kept,
+    kept_groups,
+    regroup,
+    shard_of,
+    split_id,
+)
 
 BASE = {"cluster": "eu", "receiver": "web", "group_key": '{}:{alertname="X"}', "route": "db"}
 PART = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=8)
@@ -162,3 +171,36 @@ def test_generations_have_ids_of_their_own() -> None:
     ids = [f"{group_stem(group(), 4)}-{number}" for number in range(1, 12)]
     assert len(set(ids)) == 11
     assert all(split_id(one)[2] < split_id(other)[2] for one, other in pairwise(ids))
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.from_regex(r"[0-9a-f]{16}", fullmatch=True), st.integers(0, 1_023)),
+    st.integers(1, 1_024),
+    GROUPS,
+)
+def test_a_group_that_is_kept_is_where_it_was_and_all_others_where_their_digest_leads(
+    places: dict[str, int], number: int, other: Group
+) -> None:
+    kept = kept_groups(places, number)
+    shards = Shards(number, kept)
+    assert {digest: shards.of(digest) for digest in places} == places
+    if other.digest() not in places:
+        assert group_stem(other, shards) == group_stem(other, number)
+    assert is_kept(kept, 1_024)
+    assert is_kept(kept + b"x", 1_024) is False
+
+
+def test_of_a_million_groups_one_is_found_by_looking_at_twenty() -> None:
+    places = {f"{number << 44:016x}": 1 for number in range(1 << 14)}
+    kept = kept_groups(places, 2)
+    assert len(kept) == 10 << 14
+    assert Shards(2, kept).of(f"{5 << 44:016x}") == 1
+    assert Shards(2, kept).of(f"{(5 << 44) + 1:016x}") == 1
+    assert Shards(2, kept).of(f"{(5 << 44) + 2:016x}") == 0
+
+
+def test_a_table_of_shards_that_there_are_not_is_none() -> None:
+    kept = kept_groups({"0" * 16: 3, "f" * 16: 1}, 9)
+    assert [is_kept(kept, number) for number in (3, 4)] == [False, True]
+    assert is_kept(kept[10:] + kept[:10], 9) is False
