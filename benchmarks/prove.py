@@ -17,6 +17,7 @@ PROOFS = (
     "kill",
     "processes",
     "damage",
+    "audit",
     "bombs",
     "overload",
     "durable",

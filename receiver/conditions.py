@@ -46,6 +46,8 @@ class Subject(StrEnum):
     """There are open incidents of which nobody could be told."""
     DUTIES = "duties"
     """What one process does for all is done by nobody."""
+    AUDIT = "audit"
+    """An anchor of the audit trail was not written where it should be."""
     PROCESSES = "processes"
     """Of several processes of this service one has ended, or does not answer."""
 

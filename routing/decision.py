@@ -71,6 +71,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     ``base`` is the incident it was made from: the commit refuses it when that has changed since.
     ``reason`` is one named word, used in metrics, logs and answers alike. ``incident`` is None when
     there is nothing to write, not even a tombstone. ``forget``: everything kept of it goes.
+    ``visible``: what changes is more than what nobody sees, such as when a timer is due.
     """
 
     reason: Reason
@@ -82,6 +83,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     cancel: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
     forget: bool = False
+    visible: bool = False
 
 
 class Draft:
@@ -195,7 +197,8 @@ class Draft:
             entries=start.entries + len(self.timeline),
         )
         schedule = [Schedule(task, due) for task, due in self.schedule.items()]
-        if told or fields.keys() - _UNSEEN:
+        visible = bool(told or fields.keys() - _UNSEEN)
+        if visible:
             schedule += [
                 Schedule(f"notify:{name}", self.now, want=version)
                 for name in incident.pages
@@ -211,4 +214,5 @@ class Draft:
             cancel=tuple(self.cancel),
             observations=tuple(self.observations),
             forget=self.forget,
+            visible=visible,
         )

@@ -20,6 +20,7 @@ from receiver.slack.interactions.http_endpoint import SlackEndpoint
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.floods import FloodStore
 from receiver.store.hints import HintStore
+from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import Beside, StatusEndpoint
@@ -67,8 +68,9 @@ def build_endpoints(service: "Service") -> Endpoints:
         _status(service),
         _runbooks(service),
         _console(service),
-        LoginEndpoint(service.login, service.clock),
-        OidcEndpoint(service.login),
+        AuditEndpoint(service.audit.reader, service.clock, settings.web.link_path),
+        LoginEndpoint(service.login, service.clock, service.audit.audit),
+        OidcEndpoint(service.login, service.audit.audit),
         _integrations(service),
         _integration_events(service, floods, hints),
         hints,
@@ -123,6 +125,7 @@ def _runbooks(service: "Service") -> RunbookEndpoint:
         RunbookHistory(lists, catalogue.names, settings.runbooks.system_label),
         RunbookFeedback(service.figures),
         service.clock,
+        service.audit.audit,
         settings.web.link_path,
     )
 

@@ -44,18 +44,21 @@ class Ports:
         """Listen on all ports that there are. ConfigError."""
         service, settings = self._service, self._service.settings
         web_config, page = settings.web, settings.status_page
-        api = build_application(settings, service.endpoints, service.metrics, service.tracing)
+        audit = service.audit.audit
+        api = build_application(
+            settings, service.endpoints, service.metrics, audit, service.tracing
+        )
         tls = web_config.tls_server_config
         service.api_port = await self._open("api", web_config.listen_address, api, tls)
         if settings.observability.prometheus_enabled:
-            metrics = build_metrics_application(settings, service.endpoints, service.status)
+            metrics = build_metrics_application(settings, service.endpoints, service.status, audit)
             address, tls = web_config.metrics_address, web_config.metrics_tls_server_config
             if not is_loopback(address) and web_config.metrics_token is None:
                 log.warning("/metrics at %s is open to all: set web.metrics_token", address)
             service.metrics_port = await self._open("metrics", address, metrics, tls)
         if page.listen_address and service.status_page.enabled:
             status = build_status_application(
-                settings, service.endpoints, service.status_page, service.metrics
+                settings, service.endpoints, service.status_page, service.metrics, audit
             )
             tls = page.tls_server_config
             service.status_port = await self._open("status", page.listen_address, status, tls)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from receiver.app.reloadable import held, later
+from receiver.audit.notes import Audit
 from receiver.errors import ConfigError
-from receiver.observability.audit import note_reload
 from receiver.settings.load import Loaded
 from receiver.settings.model import Settings
 
@@ -32,16 +32,18 @@ class Reload:
         running: Callable[[], Settings],
         hold: Callable[[Settings, Sequence[str]], None],
         tell: Callable[[bool], None],
+        audit: Callable[[], Audit],
     ) -> None:
         """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
         ``hold(settings, what of them is exposed)`` has them hold; ``tell(whether it worked)`` is
-        for the metrics.
+        for the metrics. ``audit()``: where it is told.
         """
         self._read = read
         self._running = running
         self._hold = hold
         self._tell = tell
+        self._audit = audit
         self._one = asyncio.Lock()
 
     async def reload(self, by: str) -> Reloaded:
@@ -55,11 +57,11 @@ class Reload:
                 found = await self._once()
                 worked = True
             except ConfigError as error:
-                note_reload(by, problems=error.problems)
+                self._audit().reload(by, problems=error.problems)
                 raise
             finally:
                 self._tell(worked)
-            note_reload(by, later=found.needs_restart, warnings=found.warnings)
+            self._audit().reload(by, later=found.needs_restart, warnings=found.warnings)
             return found
 
     async def _once(self) -> Reloaded:

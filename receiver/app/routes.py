@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from receiver.audit.notes import Audit
 from receiver.config_types import is_loopback
 from receiver.http.config import WebConfig
 from receiver.http.error_pages import PAGES, ErrorPages
@@ -31,6 +32,7 @@ from receiver.pagerduty.on_call import OnCallEndpoint
 from receiver.pagerduty.webhook import PagerDutyWebhookEndpoint
 from receiver.settings.model import Settings
 from receiver.slack.interactions.http_endpoint import SlackEndpoint
+from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
@@ -58,6 +60,7 @@ ENDPOINTS: tuple[type, ...] = (
     DamagedEndpoint,
     RunbookEndpoint,
     ConsoleEndpoint,
+    AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,
     IntegrationEventEndpoint,
@@ -104,7 +107,11 @@ class Endpoints:
 
 
 def build_application(
-    settings: Settings, endpoints: Endpoints, metrics: Metrics, tracing: Tracing | None = None
+    settings: Settings,
+    endpoints: Endpoints,
+    metrics: Metrics,
+    audit: Audit,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Return the application of the API port."""
     config = settings.web
@@ -115,7 +122,7 @@ def build_application(
     application = web.Application(
         client_max_size=config.max_body_bytes,
         middlewares=[
-            common(metrics, pages, tracing, browsers, templates, config.trusted_proxies),
+            common(metrics, pages, audit, tracing, browsers, templates, config.trusted_proxies),
             limiting(endpoints.access.limits, intake),
         ],
     )
@@ -149,7 +156,7 @@ def _stay_with_https(application: web.Application, config: WebConfig) -> None:
 
 
 def build_metrics_application(
-    settings: Settings, endpoints: Endpoints, status: StatusEndpoint
+    settings: Settings, endpoints: Endpoints, status: StatusEndpoint, audit: Audit
 ) -> web.Application:
     """Return the application of the metrics port: /metrics alone; the other may be public.
 
@@ -170,7 +177,7 @@ def build_metrics_application(
             browsers.check(request)
         return await handler(request)
 
-    application = web.Application(middlewares=[refusals, hosts])
+    application = web.Application(middlewares=[refusals(audit), hosts])
     for row, handler in endpoints.on(METRICS):
         add_route(application, row.method, row.path, handler)
     add_options(application)
@@ -178,7 +185,11 @@ def build_metrics_application(
 
 
 def build_status_application(
-    settings: Settings, endpoints: Endpoints, page: StatusPageEndpoint, metrics: Metrics
+    settings: Settings,
+    endpoints: Endpoints,
+    page: StatusPageEndpoint,
+    metrics: Metrics,
+    audit: Audit,
 ) -> web.Application:
     """Return the application of the status page's own port, which may be public.
 
@@ -187,7 +198,7 @@ def build_status_application(
     config = settings.web
     browsers = Browsers(config.base_url, lambda: True, config.allowed_hosts)
     pages = ErrorPages(public=True)
-    handle = common(metrics, pages, browsers=browsers, trusted=config.trusted_proxies)
+    handle = common(metrics, pages, audit, browsers=browsers, trusted=config.trusted_proxies)
     middlewares = [handle, limiting(endpoints.access.limits, ())]
     application = web.Application(client_max_size=1024, middlewares=middlewares)
     _stay_with_https(application, config)

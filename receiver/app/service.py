@@ -15,6 +15,7 @@ from receiver.aio.background import end
 from receiver.alertmanager.alert_states import Alertmanagers
 from receiver.alertmanager.silences import Silences
 from receiver.app.addresses import addresses_of
+from receiver.app.audit import AuditParts
 from receiver.app.endpoints import build_endpoints
 from receiver.app.enrichment import build_enrichment
 from receiver.app.exchange import exchange
@@ -114,7 +115,11 @@ class Service:
         self.exposed: Sequence[str] = ()
         """What of the configuration's secrets is weak, or can be read by others, in words."""
         self.reload_here = Reload(
-            read, lambda: self.settings, partial(exchange, self), self._reloaded
+            read,
+            lambda: self.settings,
+            partial(exchange, self),
+            self._reloaded,
+            lambda: self.audit.audit,
         ).reload
         self.retired = Retired()
         self.api_port = 0
@@ -172,6 +177,7 @@ class Service:
         await self.timekeeper.start()
         await self.server_watch.look()
         await self.health.check()
+        self.audit.start(VERSION)
         self.dispatcher.start(self._committed)
         await self.status_page.start()
         await self.heartbeats.expect()
@@ -271,10 +277,12 @@ class Service:
         self.access.limits = Limits(settings.web.limits, self.metrics.limited)
         self.metrics.set_reloaded(successful=True, now=self.clock.now())
         self.metrics.register_gauges(self.watch.measure)
+        self.audit = AuditParts(self, shards)
         self.dispatcher = Dispatcher(
             store,
             self.clock,
             lambda route: self.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
+            self.audit.audit,
             self.tracing,
         )
         self.health = CommitHealth(self.dispatcher, self.clock, self.conditions)
@@ -458,6 +466,7 @@ class Service:
 
     def _stop_parts(self) -> None:
         """Have the parts stopped, from what comes in to what everything else needs."""
+        self.life.on_stop("the audit trail", self.audit.close)
         self.life.on_stop("the other processes", lambda: self.part.leave(self.metrics.figures))
         self.life.on_stop("health", self.health.stop)
         self.life.on_stop("work beside", self.life.end_work)

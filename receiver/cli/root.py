@@ -20,6 +20,10 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "alert": Lazy("receiver.cli.incidents:alert", "Send alerts, to try things out."),
+    "audit": Lazy(
+        "receiver.cli.audit:audit",
+        "Who did what, and who was refused: list, verify, export.",
+    ),
     "changes": Lazy(
         "receiver.cli.changes:changes",
         "Deployments and configuration changes, shown beside incidents.",

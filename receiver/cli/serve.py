@@ -19,11 +19,11 @@ from receiver.app.processes.run import run_parent
 from receiver.app.reload import Read
 from receiver.app.routes import VERSION
 from receiver.app.service import Service
+from receiver.audit.notes import note_bad_configuration, note_doubts, note_start, note_stop
 from receiver.cli.client import DEFAULT_URL
 from receiver.cli.config_option import chosen_file, file_option
 from receiver.cli.hangups import Hangups
 from receiver.errors import ConfigError, IncidentManagerError
-from receiver.observability.audit import note_bad_configuration, note_doubts, note_start, note_stop
 from receiver.observability.logs import LEVELS, setup_logging
 from receiver.proxies import proxy_secrets
 from receiver.secrets import redact

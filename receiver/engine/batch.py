@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from receiver.audit.of_decision import entry_of, is_told
 from receiver.engine.batch_queue import Outcome, Waiting
 from receiver.errors import StoreUnavailableError
 from receiver.observability.tracing import Tracing
+from receiver.store.audit.entry import encoded
 from receiver.store.commits import Write
 from receiver.store.records.large import LargeRecord
 from receiver.store.records.record import decode_record, stored_form
@@ -89,7 +91,8 @@ class Batch:
         if found.decisions:
             folded = fold(found.decisions)
             if folded.base is not None or folded.changed:
-                found.write = _write(folded, found, large)
+                told = self._told(found.alive, found.decisions)
+                found.write = _write(folded, found, large, told)
         return found
 
     def _decide(self, base: Incident | None, waiters: list[Waiting], found: Decided) -> None:
@@ -132,6 +135,17 @@ class Batch:
             return Decision(Reason.STALE, state, state)
         return decide(state, waiting.event, self._now, self._rules_for(waiting, state))
 
+    def _told(self, alive: list[Waiting], decisions: list[Decision]) -> tuple[str, ...]:
+        """Return what the audit trail tells of them, once they are stored."""
+        now = self._now
+        return encoded(
+            [
+                entry_of(waiting.event, decision, *waiting.sender, now)
+                for waiting, decision in zip(alive, decisions, strict=True)
+                if is_told(waiting.event, decision)
+            ]
+        )
+
     def _rules_for(self, waiting: Waiting, state: Incident | None) -> Rules:
         event = waiting.event
         if isinstance(event, AlertsReceived):
@@ -139,13 +153,15 @@ class Batch:
         return self._rules(state.group.route if state else "")
 
 
-def _write(folded: Decision, found: Decided, large: LargeRecord | None) -> Write:
+def _write(
+    folded: Decision, found: Decided, large: LargeRecord | None, told: tuple[str, ...]
+) -> Write:
     pairs = zip(found.alive, found.decisions, strict=True)
     events = {one.event_id: made.reason for one, made in pairs if one.event_id}
     pointer = isinstance(found.alive[0].event, AlertsReceived)
     # Asked once more it is not a repetition: nothing was done.
     undone = frozenset(event for event, reason in events.items() if reason == Reason.STALE)
-    return Write(folded, pointer, tuple(events), stored_form(folded, large), undone)
+    return Write(folded, pointer, tuple(events), stored_form(folded, large), undone, told)
 
 
 def follow(first: Waiting, twin: Waiting) -> None:

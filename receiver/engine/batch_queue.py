@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from receiver.observability.correlation import NOBODY, Caller
 from receiver.observability.tracing import Span
 from routing.event import AlertsReceived, Event
 from routing.incident import Incident
@@ -29,6 +30,8 @@ class Waiting(msgspec.Struct):
     trace: str
     versions: frozenset[int] = frozenset()
     """Those of the incident that it is meant for; none: whichever it is."""
+    sender: tuple[Caller, str] = (NOBODY, "")
+    """Who sent it, and the correlation id of the request."""
     attempts: int = 0
     span: Span | None = None
 

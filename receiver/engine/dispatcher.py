@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from receiver.aio.background import end
 from receiver.aio.off_the_loop import in_slices, off_the_loop
+from receiver.audit.notes import Audit
 from receiver.clock import Clock
 from receiver.engine.batch import Batch, Decided, Known, follow, is_large
 from receiver.engine.batch_queue import Outcome, Queue, Waiting
@@ -19,8 +20,7 @@ from receiver.engine.decision_log import tell
 from receiver.engine.record_cache import RecordCache
 from receiver.engine.scheduled import scheduled_soon
 from receiver.errors import StoreUnavailableError
-from receiver.observability.audit import note_action
-from receiver.observability.correlation import trace_context
+from receiver.observability.correlation import caller, correlation_id, trace_context
 from receiver.observability.tracing import Tracing
 from receiver.store.commits import Duplicate, Refused, Write, Written
 from receiver.store.incidents import IncidentStore, Result
@@ -50,10 +50,12 @@ class Dispatcher:
         store: IncidentStore,
         clock: Clock,
         rules: Callable[[str], Rules],
+        audit: Audit,
         tracing: Tracing | None = None,
     ) -> None:
         """``rules(route id)`` gives the rules of a route."""
         self.store = store
+        self.audit = audit
         self.rules = rules
         self._clock = clock
         self._tracing = tracing
@@ -103,7 +105,8 @@ class Dispatcher:
         if isinstance(event, HeartbeatSeen):
             incident = watch_id(event.key)
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        waiting = Waiting(event, incident, event_id, done, trace_context.get(), versions)
+        sender = (caller.get(), correlation_id.get())
+        waiting = Waiting(event, incident, event_id, done, trace_context.get(), versions, sender)
         try:
             if isinstance(event, AlertsReceived):
                 shard = int(event.key[: event.key.index("-")])
@@ -231,7 +234,7 @@ class Dispatcher:
             if found.write is not None:
                 written.append((found.write, found))
             else:
-                self._answer(found.alive, found.decisions)
+                self._answer(found.alive, found.decisions, stored=False)
         return written
 
     async def _load_records(self, groups: dict[str, list[Waiting]]) -> dict[str, Incident]:
@@ -271,7 +274,7 @@ class Dispatcher:
                 tell(decisions)
             for waiting in alive:
                 waiting.end_span()
-            self._answer(alive, decisions)
+            self._answer(alive, decisions, stored=True)
             return []
         stem = alive[0].stem
         self.cache.forget(stem)
@@ -299,9 +302,10 @@ class Dispatcher:
                 waiting.done.set_result(Outcome(Reason.DUPLICATE, write.decision.base))
         return [waiting for waiting in alive if waiting.event_id not in applied]
 
-    @staticmethod
-    def _answer(alive: list[Waiting], decisions: list[Decision]) -> None:
+    def _answer(self, alive: list[Waiting], decisions: list[Decision], *, stored: bool) -> None:
         for waiting, decision in zip(alive, decisions, strict=True):
-            note_action(waiting.event, decision, waiting.trace)
+            event = waiting.event
+            if not isinstance(event, AlertsReceived) or event.by is not None:
+                self.audit.action(event, decision, waiting.trace, waiting.sender, stored=stored)
             if not waiting.done.done():
                 waiting.done.set_result(Outcome(decision.reason, decision.incident))

@@ -14,6 +14,7 @@ from receiver.notify.notifier import Delivered, Notifier, Outcome, Rejected, Ret
 from receiver.notify.rate_budget import Budget
 from receiver.notify.receipt_state import NO_STATE
 from receiver.observability.metrics.registry import Metrics
+from receiver.store.audit.entry import DETAIL_MAX, AuditEntry
 from receiver.store.budgets import BudgetStore
 from receiver.store.tasks import Task, TaskStore
 from routing.event import DeliveryFailed, DeliveryNoted, DeliveryRecovered
@@ -79,6 +80,8 @@ class Settlement:
         self._metrics = metrics
         self._budgets = budgets
         self._notifier_health = outages
+        self._pages: dict[tuple[str, str], AuditEntry] = {}
+        """What the audit trail tells of a delivered page, until its receipt is stored."""
 
     async def count(self, view: View, what: str, name: str, outcome: Outcome, took: float) -> None:
         """Count and log one call; ``took`` in seconds."""
@@ -130,6 +133,7 @@ class Settlement:
         job = Job(member.task, member.incident, (), 0, {}, receipt)
         if isinstance(outcome, Delivered):
             self.paged(member.view, job.name)
+            self._tell_of_page(job)
             receipt = await self._worked(job, receipt, receipt)
             await self.note(job, f"listed in a digest of {number} incidents")
             version = member.incident.version
@@ -145,6 +149,8 @@ class Settlement:
         if isinstance(outcome, Delivered):
             if outcome.note:
                 await self.note(job, outcome.note)
+            if outcome.receipt.paged_seq > receipt.paged_seq:
+                self._tell_of_page(job)
             return await self._worked(job, receipt, outcome.receipt)
         now = self._clock.now()
         since = receipt.first_failed_at or now
@@ -268,6 +274,21 @@ class Settlement:
         """Put a line about a delivery into the timeline."""
         await self._dispatcher.submit(DeliveryNoted(job.name, text), job.incident.id)
 
+    def _tell_of_page(self, job: Job) -> None:
+        """Have the audit trail tell of a page, with its receipt."""
+        incident, page = job.incident, job.incident.pages[job.name]
+        self._pages[incident.id, job.name] = AuditEntry(
+            self._clock.now(),
+            "page",
+            "delivered",
+            job.name,
+            "notifier",
+            incident=incident.id,
+            version=incident.version,
+            correlation_id=incident.correlation_id,
+            detail=f"{page.seq} {page.reason}"[:DETAIL_MAX],
+        )
+
     async def save(
         self,
         task: Task,
@@ -279,6 +300,8 @@ class Settlement:
         not_before: int = 0,
     ) -> tuple[bool, Receipt]:
         """Store the receipt and settle; return (lease held, receipt with its new revision)."""
+        name = task.task.removeprefix("notify:")
+        told = self._pages.pop((task.incident, name), None)
         while True:
             now = self._clock.now()
             settled = await self._tasks.settle(
@@ -289,11 +312,11 @@ class Settlement:
                 due=due or now,
                 not_before=not_before,
                 receipt=receipt,
+                told=told,
             )
             if not settled.clash:
                 saved = msgspec.structs.replace(receipt, revision=receipt.revision + 1)
                 return settled.held, saved
-            name = task.task.removeprefix("notify:")
             state = self._notifiers[name].state if name in self._notifiers else NO_STATE
             receipt = state.merge(settled.current or Receipt(), receipt)
 

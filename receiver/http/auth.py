@@ -11,6 +11,7 @@ from aiohttp import web
 from receiver.http.config import CredentialConfig, hash_of
 from receiver.http.limits import Limits, LimitsConfig, TooManyRequestsError
 from receiver.http.principal import Person, Principal
+from receiver.observability.correlation import Caller, caller
 from receiver.problem import refusal
 from receiver.roles import Role, may
 from receiver.text.times import rfc3339
@@ -231,6 +232,8 @@ def _of(
 def demand(principal: Principal | None, needed: Role) -> None:
     """Refuse with HTTP 403 what needs another role; None: nothing is asked of anybody."""
     if principal is not None and not may(principal.role, needed):
+        # Whoever writes down that this was refused knows whom it was.
+        caller.set(Caller(principal.name, caller.get().address))
         person = isinstance(principal, Person)
         advice = (
             "whoever runs this service can give you that role"

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from receiver.observability.audit import Sparing
+from receiver.audit.notes import Sparing
 from receiver.problem import problem
 
 ADDRESS_MAX = HEADER_MAX = 8190

@@ -17,6 +17,7 @@ from receiver.http.principal import Person, Principal
 from receiver.http.same_origin import SAFE
 from receiver.http.server import Handler
 from receiver.http.spec import Spec
+from receiver.observability.correlation import Caller, caller
 from receiver.roles import Role
 
 API, METRICS, STATUS = "api", "metrics", "status"
@@ -167,6 +168,7 @@ class Guard:
                 found = await self._who(row, request, needed)
                 if found is not None:
                     request[_PRINCIPAL] = found
+                    caller.set(Caller(found.name, caller.get().address))
                     self.access.limits.credential(found.name, intake=intake)
             if names is not None and request.query_string:
                 check_parameters(request, names)

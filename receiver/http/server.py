@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from receiver.audit.notes import Audit
 from receiver.errors import (
     NoAlertmanagerError,
     PayloadError,
@@ -20,8 +21,12 @@ from receiver.http.error_pages import TRY_AGAIN, ErrorPages
 from receiver.http.limits import Limits
 from receiver.http.login_config import Network
 from receiver.http.same_origin import Browsers
-from receiver.observability.audit import note_refusal
-from receiver.observability.correlation import correlation_id, correlation_id_of
+from receiver.observability.correlation import (
+    Caller,
+    caller,
+    correlation_id,
+    correlation_id_of,
+)
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.tracing import Tracing
 from receiver.problem import problem
@@ -72,19 +77,25 @@ def _options(allowed: str) -> Handler:
     return answer
 
 
-@web.middleware
-async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put what is refused into the audit."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        note_refusal(request, error)
-        raise
+def refusals(audit: Audit) -> Middleware:
+    """Return the middleware that puts what is refused into the audit."""
+
+    @web.middleware
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        caller.set(Caller("", request.remote or ""))
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            audit.refusal(request, error)
+            raise
+
+    return handle
 
 
-def common(
+def common(  # noqa: PLR0913, PLR0917 - what every request has to do with
     metrics: Metrics,
     pages: ErrorPages,
+    audit: Audit,
     tracing: Tracing | None = None,
     browsers: Browsers | None = None,
     templates: Mapping[str, str] = {},
@@ -101,6 +112,8 @@ def common(
         started = time.perf_counter()
         correlation_id.set(correlation_id_of(request.headers))
         request = behind_proxies(bounded(request, WEBHOOK), trusted)
+        # A connection that stays open has one context for all its requests.
+        caller.set(Caller("", request.remote or ""))
         span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:
@@ -110,7 +123,7 @@ def common(
             status = response.status
         except web.HTTPException as error:
             status = error.status
-            note_refusal(request, error)
+            audit.refusal(request, error)
             answer = await pages.answer(request, error)
             if answer is error:
                 raise

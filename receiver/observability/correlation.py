@@ -5,11 +5,27 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import NamedTuple
+
+
+class Caller(NamedTuple):
+    """Who sent a request, and from where.
+
+    ``name``: of the credential, or of who logged in; "" for none.
+    """
+
+    name: str = ""
+    address: str = ""
+
+
+NOBODY = Caller()
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 """What the current task works for: set per request, and per delivery from the incident."""
 trace_context: ContextVar[str] = ContextVar("trace_context", default="")
 """The trace and span the current task works in, as a W3C traceparent; "" for none."""
+caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
+"""Who sent the request that the current task answers; nobody where it answers none."""
 _CORRELATION_HEADERS = ("X-Request-ID", "X-Correlation-ID")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Random once a process and counted from there: asking the system for randomness each time would

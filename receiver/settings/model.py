@@ -7,6 +7,7 @@ Secrets are SecretStr and never printed. In a configuration every secret ``x`` m
 from pydantic import Field
 
 from receiver.alertmanager.config import AlertmanagerConfig
+from receiver.audit.config import AuditConfig
 from receiver.enrichment.config import EnrichmentConfig
 from receiver.http.config import WebConfig
 from receiver.notify.config import BudgetsConfig, IntegrationsConfig
@@ -49,6 +50,7 @@ class Settings(Section):
     log: LogConfig = LogConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
     tracing: TracingConfig = TracingConfig()
+    audit: AuditConfig = AuditConfig()
     slack: SlackConfig = SlackConfig()
     permissions: Permissions = Field(default={})
     people: People = Field(default={})

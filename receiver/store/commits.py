@@ -11,7 +11,8 @@ class Write(msgspec.Struct, frozen=True):
     """A decision to commit. ``pointer``: the group's current generation must match too.
 
     ``record``: its ``stored_form``, where that was made already. ``undone``: those of the events by
-    which nothing was done, so that they are not remembered.
+    which nothing was done, so that they are not remembered. ``audit``: what the audit trail tells
+    of it (``audit.entry.encoded``).
     """
 
     decision: Decision
@@ -19,6 +20,7 @@ class Write(msgspec.Struct, frozen=True):
     event_ids: tuple[str, ...] = ()
     record: Stored | None = None
     undone: frozenset[str] = frozenset()
+    audit: tuple[str, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -89,6 +89,7 @@ class IncidentStore(RecordReader):
                     ],
                     tombstone_ttl=self._tombstone_ttl,
                     size=form.size,
+                    audit=write.audit,
                 )
             )
         bodies = [form.body for form in stored]

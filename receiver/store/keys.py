@@ -39,6 +39,9 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
 | ``heal`` | set | what has to be made anew from the records (see ``healing``) |
+| ``audit`` | list | the latest rows of the audit trail (see ``audit.entry``) |
+| ``audit:<block>`` | string | rows before them, a thousand, compressed (see ``audit.entries``) |
+| ``chain`` | hash | where the audit trail ends, what is packed and what was removed of it |
 """
 
 from routing.group import split_id
@@ -97,6 +100,8 @@ class Keys:
         self.changes = f"{base}changes"
         self.damaged = f"{base}damaged"
         self.heal = f"{base}heal"
+        self.audit = f"{base}audit"
+        self.chain = f"{base}chain"
         self.named = {
             **self.indexes,
             **{f"due_{lane}": name for lane, name in self.due.items()},
@@ -106,6 +111,8 @@ class Keys:
             "total": self.total,
             "damaged": self.damaged,
             "heal": self.heal,
+            "audit": self.audit,
+            "chain": self.chain,
         }
 
     @property
@@ -151,6 +158,10 @@ class Keys:
         """What all keys of the shard begin with."""
         return self._base
 
+    def audit_block(self, block: int | str) -> str:
+        """Return the key of a packed block of the audit trail; of "" what all begin with."""
+        return f"{self._base}audit:{block}"
+
     def place(self, key: str) -> str:
         """Return a key without what all keys of the shard begin with."""
         return key.removeprefix(self._base)
@@ -162,8 +173,9 @@ class Keys:
     def shared(self) -> dict[str, str]:
         """Return the keys that all incidents of the shard share, with the type each must have."""
         sets = (self.open, self.closed, self.published, self.unreached, *self.due.values())
-        hashes = (self.task, self.seen, self.active, self.total)
-        return dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
+        hashes = (self.task, self.seen, self.active, self.total, self.chain)
+        kinds = dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
+        return kinds | {self.audit: "list"}
 
 
 def budget_key(name: str) -> str:

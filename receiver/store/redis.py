@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from receiver.errors import StoreUnavailableError
-from receiver.store.script_keys import places
+from receiver.store.script_keys import CHAINED, places
 from receiver.store.server.addresses import Place
 from receiver.store.server.cluster import ClusterClient, ClusterPool
 from receiver.store.server.cluster_url import is_cluster, read_cluster_url
@@ -163,7 +163,8 @@ class Script:
 
 def load_script(redis: Client, name: str) -> Any:
     """Return the ``Script`` of one of the .lua files beside this module."""
-    return Script(redis, places(name) + (_SCRIPTS / f"{name}.lua").read_text())
+    shared = (_SCRIPTS / "audit_chain.lua").read_text() if name in CHAINED else ""
+    return Script(redis, places(name) + shared + (_SCRIPTS / f"{name}.lua").read_text())
 
 
 _REFUSALS = {

@@ -12,8 +12,9 @@ from receiver.store.keys import Keys
 FIXED: Mapping[str, tuple[str, ...]] = {
     "commit_decisions": (
         *("open", "closed", "due_urgent", "due_normal", "due_background", "task", "seen"),
-        *("active", "day", "published", "unreached", "total", "heal"),
+        *("active", "day", "published", "unreached", "total", "heal", "audit", "chain"),
     ),
+    "pack_audit": ("audit", "chain", "block"),
     "put_aside": ("key", "kept", "damaged", "heal", "open", "closed", "unreached", "group"),
     "put_aside_part": ("key", "kept", "damaged", "heal"),
     "recount": ("open", "active", "heal"),
@@ -23,6 +24,8 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Script -> names of its first keys; those of ``put_aside`` after ``heal`` may be left out."""
+CHAINED = frozenset({"commit_decisions", "settle_tasks", "append_audit", "trim_audit"})
+"""Scripts that append to the audit trail: ``audit_chain`` goes before them."""
 
 
 def places(script: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from receiver.errors import DamagedRecordError, StoreUnavailableError
+from receiver.store.audit.entry import AuditEntry, encoded
 from receiver.store.keys import Keys, member, split_member, split_state
 from receiver.store.records.claimed import ClaimedReader, Reading
 from receiver.store.records.claiming import Claiming
@@ -170,12 +171,14 @@ class TaskStore:
         due: int = 0,
         not_before: int = 0,
         receipt: Receipt | None = None,
+        told: AuditEntry | None = None,
     ) -> Settled:
         """Save the receipt and keep (``hold``), end (``done``) or move (``again``) the task.
 
         A task that is wanted for a newer version than ``delivered`` is not ended, and moved no
         further than ``not_before``.
-        ``receipt.revision`` is the one it was made from; it is stored with the next one.
+        ``receipt.revision`` is the one it was made from; it is stored with the next one. ``told``:
+        what the audit trail tells once the receipt is saved.
         """
         self.entered({task.lane: now})
         shard = split_id(task.incident)[0]
@@ -187,7 +190,9 @@ class TaskStore:
         name = member(task.incident, task.task)
         state: list[Any] = [name, task.token, verb, delivered, due, not_before]
         held, saved, current = await self._settle(
-            self.keys[shard], task.incident, [*state, notifier, before, body, now]
+            self.keys[shard],
+            task.incident,
+            [*state, notifier, before, body, now, *(encoded([told]) if told else ("", ""))],
         )
         if saved:
             return Settled(held=bool(held))

@@ -8,7 +8,7 @@ import msgspec
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.config import SHARDS_MAX
-from receiver.store.keys import KEPT, LAYOUT, PREFIX, Keys
+from receiver.store.keys import KEPT, LAYOUT, PREFIX, Keys, is_number
 from receiver.store.layout import HALF_RESTORED, RESTORING
 from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.redis import Client, unavailable_is_503
@@ -60,6 +60,9 @@ async def back_up(redis: Client, writer: ArchiveWriter, layout: str) -> BackedUp
                 done.incidents += is_shown(incident)
                 done.open += incident is not None and incident.is_open
                 writer.add(stored)
+    for keys in shards:
+        async for key in audit_keys(redis, keys):
+            writer.add(key)
     async for key in other_keys(redis, shards):
         writer.add(key)
     done.keys = writer.keys
@@ -81,8 +84,10 @@ async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[Sto
     starts: tuple[bytes, ...] = ()
     for keys in shards:
         names = [*keys.indexes.values(), *keys.due.values(), keys.task, keys.seen]
+        names += [keys.audit, keys.chain]
         own |= {name.encode() for name in names}
-        begin = (keys.incident(""), keys.timeline(""), keys.receipts(""), keys.group(""))
+        begin = [keys.incident(""), keys.timeline(""), keys.receipts(""), keys.group("")]
+        begin.append(keys.audit_block(""))
         starts += tuple(name.encode() for name in begin)
     given: set[bytes] = set()
     async with unavailable_is_503():
@@ -97,6 +102,32 @@ async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[Sto
         kept = await _read_key(redis, KEPT.encode())
         if kept is not None:
             yield kept
+
+
+async def audit_keys(redis: Client, keys: Keys) -> AsyncIterator[StoredKey]:
+    """Give the audit trail of a shard as of one moment: what is packed of it never changes."""
+    async with unavailable_is_503():
+        pipeline = redis.pipeline(transaction=True)
+        pipeline.hgetall(keys.chain)
+        pipeline.lrange(keys.audit, 0, -1)
+        state, rows = await pipeline.execute(raise_on_error=False)
+    state = state if isinstance(state, dict) else {}
+    # The oldest first: what retention removes while this runs is missed, and nothing else.
+    first, packed = (_number(state.get(name, b"0")) for name in (b"first", b"packed"))
+    for block in range(first, packed):
+        async with unavailable_is_503():
+            found = await _read_key(redis, keys.audit_block(block).encode())
+        if found is not None:
+            yield found
+    if isinstance(rows, list) and rows:
+        yield StoredKey(keys.audit.encode(), "list", 0, rows)
+    if state:
+        items = [part for pair in state.items() for part in pair]
+        yield StoredKey(keys.chain.encode(), "hash", 0, items)
+
+
+def _number(raw: bytes) -> int:
+    return int(raw) if is_number(raw) else 0
 
 
 async def _read_key(redis: Client, name: bytes) -> StoredKey | None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from receiver.http.routes import person_of
+from receiver.http.routes import person_of, role_of
+from receiver.roles import Role, may
 
 
 def account_of(request: web.Request) -> dict[str, Any]:
@@ -15,8 +16,9 @@ def account_of(request: web.Request) -> dict[str, Any]:
         "account": person.name if person is not None else "",
         "has_session": has_session,
         "csrf": person.csrf if person is not None else "",
+        "audits": may(role_of(request), Role.ADMIN),
     }
 
 
-NO_ACCOUNT = {"account": "", "has_session": False, "csrf": ""}
+NO_ACCOUNT = {"account": "", "has_session": False, "csrf": "", "audits": False}
 """The same for pages that nobody looks at in particular."""

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from aiohttp import web
 
 from receiver.aio.off_the_loop import read_off_the_loop
+from receiver.audit.notes import Audit
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.config import CredentialConfig
@@ -15,7 +16,6 @@ from receiver.http.routes import Who, person_of, principal_of, serves
 from receiver.http.spec import Spec
 from receiver.login.login import Login
 from receiver.login.passwords import BusyError
-from receiver.observability.audit import note_login, note_logout, note_refused_login, note_unlock
 from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
 from receiver.web.console_account import account_of
@@ -54,9 +54,10 @@ class Unlocked(TypedDict):
 class LoginEndpoint:
     """How people come in and go, and what is open in their name."""
 
-    def __init__(self, login: Login, clock: Clock) -> None:
+    def __init__(self, login: Login, clock: Clock, audit: Audit) -> None:
         self._login = login
         self._clock = clock
+        self._audit = audit
         self._prefix = login.prefix
         self._base_url = login.config.base_url
 
@@ -90,7 +91,7 @@ class LoginEndpoint:
             if isinstance(found, CredentialConfig):
                 answer = _see(leads_to)
                 await self._login.begin_by_password(request, answer, found)
-                note_login(found.name, "password", request.remote or "")
+                self._audit.login(found.name, "password", request.remote or "")
                 return answer
         except BusyError:
             return self._page(leads_to, username, problem=_BUSY, status=503, wait=1_000)
@@ -100,7 +101,7 @@ class LoginEndpoint:
             return self._page(leads_to, username, problem=_AWAY, status=503, wait=1_000)
         # What is nobody's name may be somebody's password, typed into the wrong field.
         who = username if self._login.passwords.knows(username) else "an unknown name"
-        note_refused_login(who, "password", request.remote or "", locked=found > 0)
+        self._audit.refused_login(who, "password", request.remote or "", locked=found > 0)
         if found:
             return self._page(leads_to, username, problem=_later(found), status=429, wait=found)
         return self._page(leads_to, username, problem=_WRONG, status=401)
@@ -112,7 +113,7 @@ class LoginEndpoint:
         answer = _see(f"{self._prefix}/login?said=out")
         if person is not None:
             await self._login.sessions.end(request, answer)
-            note_logout(person.name, 1)
+            self._audit.logout(person.name, 1)
         return answer
 
     @serves("GET", "/sessions", Who.VIEWER, page=True)
@@ -158,7 +159,9 @@ class LoginEndpoint:
         if only == person.session:
             return await self.leave(request)
         but = person.session if not only else ""
-        note_logout(person.name, await self._login.sessions.end_of(person.name, only=only, but=but))
+        self._audit.logout(
+            person.name, await self._login.sessions.end_of(person.name, only=only, but=but)
+        )
         return _see(f"{self._prefix}/sessions?said={'ended' if only else 'others'}")
 
     @serves("DELETE", "/v1/logins/{name}/sessions", Who.ADMIN, spec=Spec({200: Ended}))
@@ -166,7 +169,7 @@ class LoginEndpoint:
         """DELETE /v1/logins/{name}/sessions: all of somebody's sessions end at once."""
         name = request.match_info["name"]
         number = await self._login.sessions.end_of(name)
-        note_logout(name, number, by=_name_of(request))
+        self._audit.logout(name, number, by=_name_of(request))
         return web.json_response({"name": name, "ended": number})
 
     @serves("DELETE", "/v1/logins/{name}/lock", Who.ADMIN, spec=Spec({200: Unlocked}))
@@ -174,7 +177,7 @@ class LoginEndpoint:
         """DELETE /v1/logins/{name}/lock: somebody may log in at once, however often they failed."""
         name = request.match_info["name"]
         found = await self._login.attempts.unlock(name)
-        note_unlock(name, by=_name_of(request))
+        self._audit.unlock(name, by=_name_of(request))
         return web.json_response({"username": name, "had_failures": found})
 
     def _check_enabled(self) -> None:

@@ -8,12 +8,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from aiohttp import web
 
+from receiver.audit.notes import Audit
 from receiver.errors import StoreUnavailableError
 from receiver.http.logins import local_path
 from receiver.http.routes import Who, serves
 from receiver.login.errors import LoginRefusedError, ProviderError
 from receiver.login.login import CALLBACK, SSO, Login
-from receiver.observability.audit import note_login, note_refused_login
 from receiver.web.login_page import login_page
 from receiver.web.page_headers import HEADERS
 
@@ -31,7 +31,8 @@ AT_ONCE = 8
 class OidcEndpoint:
     """Leads to the provider, and takes whom it vouches for."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, audit: Audit) -> None:
+        self._audit = audit
         self._login = login
         self._asking = asyncio.Semaphore(AT_ONCE)
 
@@ -70,11 +71,11 @@ class OidcEndpoint:
                 identity = await oidc.finish(request.query, begun)
             answer = _see(leads_to)
             name = await self._login.begin_by_sso(request, answer, identity, request.query["state"])
-            note_login(name, SSO, request.remote or "")
+            self._audit.login(name, SSO, request.remote or "")
         except ProviderError as error:
             answer = self._away(leads_to, error)
         except LoginRefusedError as error:
-            note_refused_login("somebody", SSO, request.remote or "", why=str(error))
+            self._audit.refused_login("somebody", SSO, request.remote or "", why=str(error))
             words = f"Not logged in: {error}."
             answer = login_page(self._login, leads_to, problem=words, status=403)
         except StoreUnavailableError:

@@ -13,12 +13,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from receiver.aio.off_the_loop import read_off_the_loop
+from receiver.audit.notes import Audit
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
 from receiver.http.forms import read_form
 from receiver.http.parameters import check_parameters, read_one
 from receiver.http.routes import Who, principal_of, role_of, serves
-from receiver.observability.audit import note_feedback
 from receiver.roles import Role, may
 from receiver.runbooks.catalogue import Catalogue, heading_of
 from receiver.runbooks.feedback import ANSWERS, RunbookFeedback
@@ -63,6 +63,7 @@ class RunbookEndpoint:
         history: RunbookHistory,
         feedback: RunbookFeedback,
         clock: Clock,
+        audit: Audit,
         prefix: str = "",
     ) -> None:
         """``prefix``: the path before every route, "" for none."""
@@ -70,6 +71,7 @@ class RunbookEndpoint:
         self._history = history
         self._feedback = feedback
         self._clock = clock
+        self._audit = audit
         self._prefix = prefix
 
     @serves("GET", "/runbooks", Who.VIEWER, page=True)
@@ -149,7 +151,7 @@ class RunbookEndpoint:
             log.warning("an answer about the runbook %s was not counted: %s", name, error)
             said = "lost"
         else:
-            note_feedback(_actor(request), name, answer)
+            self._audit.feedback(_actor(request), name, answer)
             said = answer
         place = f"{self._prefix}/runbooks/{quote(name)}?said={said}#helped"
         return web.Response(status=303, headers={"Location": place})

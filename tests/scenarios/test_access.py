@@ -70,6 +70,8 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/sessions/end"): Who.VIEWER,
     ("DELETE", "/v1/logins/{name}/sessions"): Who.ADMIN,
     ("DELETE", "/v1/logins/{name}/lock"): Who.ADMIN,
+    ("GET", "/v1/audit"): Who.ADMIN,
+    ("GET", "/audit"): Who.ADMIN,
     ("GET", "/v1/figures"): Who.VIEWER,
     ("GET", "/api/"): Who.VIEWER,
     ("GET", "/api/openapi.json"): Who.VIEWER,
@@ -98,7 +100,7 @@ def unvouched(who: Who, path: str) -> int:
     return (404 if path.startswith("/login") else 200) if who is Who.OPEN else 401
 
 
-BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/")
+BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit")
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 
 
@@ -168,11 +170,13 @@ def test_the_other_ports_serve_scrapers_and_what_is_public() -> None:
 
 async def test_nothing_is_answered_that_is_no_row(guarded: App) -> None:
     service = guarded.service
-    endpoints, metrics = service.endpoints, service.metrics
+    endpoints, metrics, audit = service.endpoints, service.metrics, service.audit.audit
     applications = {
-        API: build_application(service.settings, endpoints, metrics),
-        METRICS: build_metrics_application(service.settings, endpoints, service.status),
-        STATUS: build_status_application(service.settings, endpoints, service.status_page, metrics),
+        API: build_application(service.settings, endpoints, metrics, audit),
+        METRICS: build_metrics_application(service.settings, endpoints, service.status, audit),
+        STATUS: build_status_application(
+            service.settings, endpoints, service.status_page, metrics, audit
+        ),
     }
     for port, application in applications.items():
         rows = {(row.method, re.sub(r":[^}]+", "", row.path)) for row in ROUTES if row.port == port}

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 from click.testing import CliRunner
 
+from receiver.audit import notes as audit
 from receiver.cli.root import main
-from receiver.observability import audit
 from receiver.observability.logs import setup_logging
 from routing.person_event import PersonEvent
 from tests.support.app import NO_ACCOUNTS, App

@@ -57,6 +57,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
         "work beside",
         "health",
         "the other processes",
+        "the audit trail",
         "redis",
         "the embedded server's watch",
         "the embedded server",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import encode_basic_auth
 
+from receiver.audit import notes as audit
 from receiver.login.passwords import WAITING_MOST
-from receiver.observability import audit
 from receiver.store.logins.sessions import digest_of
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.logins import HTML, PASSWORD, Browser, entry, next_of

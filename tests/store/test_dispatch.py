@@ -15,6 +15,7 @@ from routing.event import AlertsReceived, TimerDue
 from routing.incident_parts import Actor
 from routing.person_event import Acknowledged, Noted
 from routing.rules import Rules
+from tests.support.audit import audit_of
 from tests.support.builders import GROUP, MINUTE, NOW, alert, received, rules
 from tests.support.patience import PATIENCE_S
 
@@ -37,7 +38,7 @@ async def _told(store: IncidentStore, at: int, *events: AlertsReceived) -> list[
     """Submit events so that they are decided in one batch."""
     clock = _Set()
     clock.at = at
-    dispatcher = Dispatcher(store, clock, lambda _: RULES)
+    dispatcher = Dispatcher(store, clock, lambda _: RULES, audit_of(store, clock))
     waiting = [dispatcher.submit(event) for event in events]
     dispatcher.start(lambda: None)
     outcomes = [await one for one in waiting]
@@ -72,7 +73,7 @@ async def test_what_comes_with_its_forgetting_finds_it_gone(store: IncidentStore
     (over,) = await _told(store, NOW + MINUTE, received(alert(resolved=True)))
     clock = _Set()
     clock.at = over.incident.timers["forget"]
-    dispatcher = Dispatcher(store, clock, lambda _: RULES)
+    dispatcher = Dispatcher(store, clock, lambda _: RULES, audit_of(store, clock))
     sent = (TimerDue("forget"), Noted(Actor("ann", "api"), "why?"))
     waiting = [dispatcher.submit(event, over.incident.id) for event in sent]
     dispatcher.start(lambda: None)
@@ -86,7 +87,7 @@ async def test_what_comes_with_its_forgetting_finds_it_gone(store: IncidentStore
 @pytest.mark.parametrize("made_up", ["", "nonsense", "7-aaaaaaaaaaaaaaaa-1", "0-../..-1"])
 async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, made_up: str) -> None:
     (opened,) = await _told(store, NOW, received(alert()))
-    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, audit_of(store, _Set()))
     ann = Actor("ann", "slack")
     ids = (opened.incident.id, made_up)
     waiting = [dispatcher.submit(Acknowledged(ann), incident) for incident in ids]
@@ -96,7 +97,7 @@ async def test_an_id_nobody_gave_out_costs_nobody_else(store: IncidentStore, mad
 
 
 async def test_alerts_ask_the_cache_once(store: IncidentStore) -> None:
-    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, audit_of(store, _Set()))
     dispatcher.start(lambda: None)
     for _ in range(3):
         await dispatcher.submit(received(alert()))
@@ -118,7 +119,7 @@ async def test_nobody_waits_for_a_large_group(store: IncidentStore) -> None:
             assert going_on.wait(PATIENCE_S)
         return RULES
 
-    dispatcher = Dispatcher(store, _Set(), rules_of)
+    dispatcher = Dispatcher(store, _Set(), rules_of, audit_of(store, _Set()))
     dispatcher.start(lambda: None)
     waiting = [dispatcher.submit(large)]
     # What comes of it later is small, and is decided after it.
@@ -145,7 +146,7 @@ async def test_all_of_a_large_group_waits_aside(store: IncidentStore) -> None:
     large = Waiting(group, "", "", done, "")
     click = Waiting(Acknowledged(Actor("ann", "slack")), f"{group.key}-1", "", done, "")
     other = Waiting(msgspec.structs.replace(received(alert()), key="0-b"), "", "", done, "")
-    dispatcher = Dispatcher(store, _Set(), lambda _: RULES)
+    dispatcher = Dispatcher(store, _Set(), lambda _: RULES, audit_of(store, _Set()))
     known: Any = [(None, [click]), (None, [other]), (None, [large])]
     assert dispatcher._without_large(0, known) == [(None, [other])]
     queue = dispatcher._queues[0]

@@ -32,6 +32,7 @@ from routing.incident import Incident
 from routing.receipt import Attempt, Receipt
 from routing.rules import Rules
 from routing.rules import Step as PolicyStep
+from tests.support.audit import audit_of
 from tests.support.builders import MINUTE, NOW, alert, received, rules
 
 LEASE_MS = 60_000
@@ -124,7 +125,9 @@ class Bench:
         self.clock = SetClock()
         self.store = IncidentStore(redis, 1, tombstone_ttl=60_000)
         self.tasks = TaskStore(redis, 1, self.clock.now)
-        self.dispatcher = Dispatcher(self.store, self.clock, lambda _route: policy)
+        self.dispatcher = Dispatcher(
+            self.store, self.clock, lambda _route: policy, audit_of(self.store, self.clock)
+        )
         self.budgets = BudgetStore(redis)
         self.health = NotifierHealth(self.clock)
         self.pager, self.other = Scripted("pager"), Scripted("other")

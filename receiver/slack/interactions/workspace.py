@@ -17,7 +17,6 @@ from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http_client import HttpClient
 from receiver.notify.notifier import Rejected
-from receiver.observability.audit import note_denial
 from receiver.slack.blocks.modals import notice
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.payload import Interaction
@@ -70,7 +69,7 @@ class Workspace:
         """Return why somebody may not do this, "" when they may; a refusal is in the audit."""
         refused = await self._permissions.refusal(action, interaction)
         if refused:
-            note_denial(interaction.actor, action, incident)
+            self.dispatcher.audit.denial(interaction.actor, action, incident)
         if refused and incident:
             event_id = f"slack:denied:{action}:{interaction.moment}" if interaction.moment else ""
             await self.finish(

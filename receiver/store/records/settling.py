@@ -27,6 +27,7 @@ class Settling:
     def __init__(self, redis: Client, keys: Keys) -> None:
         self._script = load_script(redis, "settle_tasks")
         self._names = [keys.task, *keys.due.values()]
+        self._chain = [keys.audit, keys.chain]
         self._lanes = len(keys.due)
         self._queue: deque[_Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
@@ -65,7 +66,7 @@ class Settling:
         return [lost] * len(batch)
 
     async def _call(self, batch: list[_Waiting]) -> Any:
-        names = self._names + [waiting.receipts for waiting in batch]
+        names = self._names + [waiting.receipts for waiting in batch] + self._chain
         args = [self._lanes, *(arg for waiting in batch for arg in waiting.args)]
         async with unavailable_is_503():
             return await self._script(keys=names, args=args)

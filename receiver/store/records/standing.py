@@ -28,7 +28,7 @@ def _counts(before: Incident | None, after: Incident) -> list[tuple[str, int]]:
     return [(field, delta) for field, delta in ((old, -1), (new, 1)) if field]
 
 
-def encode_decision(
+def encode_decision(  # noqa: PLR0913 - what a commit is made of
     decision: Decision,
     sums: Sums,
     *,
@@ -36,11 +36,13 @@ def encode_decision(
     events: Sequence[int],
     tombstone_ttl: int,
     size: int = 0,
+    audit: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules.
 
     ``events``: how long (ms) each of its events is remembered; ``sums`` are its batch's. ``size``:
-    bytes of the record that its body is added to, 0 where it is written whole.
+    bytes of the record that its body is added to, 0 where it is written whole. ``audit``: what the
+    audit trail tells of it.
     """
     base, incident = decision.base, decision.incident
     if incident is None:
@@ -68,6 +70,7 @@ def encode_decision(
         "moves": _moves(known, incident),
         "cancel": decision.cancel,
         "schedule": _schedule(known, decision),
+        "audit": audit,
         "seen": pointer and not changed and incident.state != "tombstone",
     }
 

@@ -37,7 +37,7 @@ SCANNED = 5_000
 LINES_MAX = 5_000
 """Lines that hold the place of those of a timeline that cannot be read."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
-_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal", "damaged"), "other")
+_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal", "damaged", "audit", "chain"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 
@@ -179,7 +179,7 @@ class Mending:
             return
         name = keys.place(key)
         job = RECOUNT if key == keys.active else REINDEX if key in keys.shared() else ""
-        job = "" if key == keys.total else job
+        job = "" if key in (keys.total, keys.audit, keys.chain) else job
         why = f"it is a {kind.type}, not a {wanted}"
         found = self.register.entry(
             keys, _KIND.get(name.partition(":")[0], "index"), key, kind, why

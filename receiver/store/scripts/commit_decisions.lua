@@ -10,6 +10,7 @@
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
 --      that is of another type, or that says what it cannot: nothing was written for it.
 -- Fails with WRONGTYPE before anything is written when one of the first keys is of another type.
+-- What was written is told in the audit trail, by the same call.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
 -- unpack is bounded: Lua takes some 8,000 arguments, a fold of one batch has far fewer.
 local open, closed, task, seen, active = KEYS[K.open], KEYS[K.closed], KEYS[K.task], KEYS[K.seen], KEYS[K.active]
@@ -38,6 +39,10 @@ local function check(wanted, ...)
       end
     end
   end
+end
+local number, link
+for _, d in ipairs(decisions) do
+  if #d.audit > 0 then number, link = end_of_chain(KEYS[K.audit], KEYS[K.chain]) break end
 end
 check(next(of_day), K.day)
 check(next(of_total), K.total)
@@ -171,7 +176,7 @@ local function count(key, field, number)
   end
 end
 
-local results, at = {}, FIXED
+local results, at, audited = {}, FIXED, {}
 for i, d in ipairs(decisions) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
@@ -186,6 +191,7 @@ for i, d in ipairs(decisions) do
       for n, ttl in ipairs(d.events) do
         if ttl > 0 then call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
       end
+      for _, part in ipairs(d.audit) do audited[#audited + 1] = part end
     end
   end
   at = at + 5 + #d.events
@@ -195,4 +201,5 @@ for n, number in pairs(figures) do
   if n < 0 then count(KEYS[K.day], of_day[-n], number) else count(KEYS[K.total], of_total[n], number) end
 end
 if next(figures) then call('PEXPIRE', KEYS[K.day], kept_for) end
+if #audited > 0 then chain_on(KEYS[K.audit], number, link, audited) end
 return results

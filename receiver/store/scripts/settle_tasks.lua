@@ -1,8 +1,9 @@
 -- Save receipts, and say what becomes of the leased tasks they belong to.
--- KEYS: task, due:<lane> of every lane, then the receipts of each task
+-- KEYS: task, due:<lane> of every lane, then the receipts of each task, then audit and chain
 -- ARGV: number of lanes, then for each task: member, token, verb (hold | done | again), version
 --       delivered, next due time, not before, notifier, revision the receipt was made from ('' for
---       none), receipt ('' saves none), now
+--       none), receipt ('' saves none), now, what the audit trail tells once the receipt is saved
+--       ('' for nothing) and the digest of that
 -- Returns for each task {lease held (1 or 0), receipt saved (1), or 0 with the receipt as it is now},
 -- or a text that says why it failed: one that cannot be read is nobody else's problem.
 -- The receipt is saved even when the lease is lost: what was sent was sent. A receipt somebody else
@@ -55,9 +56,17 @@ local function settle(receipts, member, owner, verb, delivered, due, after, noti
   return {1, saved, current}
 end
 
-local results = {}
-for i = 1, #KEYS - lanes - 1 do
-  local ok, found = pcall(settle, KEYS[lanes + 1 + i], unpack(ARGV, i * 10 - 8, i * 10 + 1))
-  results[i] = ok and found or (type(found) == 'table' and found.err or tostring(found))
+local results, audited, list, number, link = {}, {}, KEYS[#KEYS - 1], nil, nil
+for i = 12, #ARGV, 12 do
+  if ARGV[i] ~= '' then number, link = end_of_chain(list, KEYS[#KEYS]) break end
 end
+for i = 1, #KEYS - lanes - 3 do
+  local at = i * 12 - 10
+  local ok, found = pcall(settle, KEYS[lanes + 1 + i], unpack(ARGV, at, at + 9))
+  results[i] = ok and found or (type(found) == 'table' and found.err or tostring(found))
+  if ok and found[2] == 1 and ARGV[at + 10] ~= '' then
+    audited[#audited + 1], audited[#audited + 2] = ARGV[at + 10], ARGV[at + 11]
+  end
+end
+if #audited > 0 then chain_on(list, number, link, audited) end
 return results

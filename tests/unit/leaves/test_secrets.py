@@ -18,6 +18,7 @@ from receiver.settings.model import Settings
 from receiver.settings.schema import extra_of, models_of, secret_values, secrets_of
 
 EVERYTHING: dict[str, Any] = {
+    "audit.anchor_token": "S-audit-anchor",
     "web.credentials": [
         {"name": "a", "token": "S-web-token"},
         {"name": "b", "username": "ann", "password": "S-web-password"},

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from receiver.audit.notes import note_doubts
 from receiver.cli.root import main
 from receiver.errors import ConfigError
-from receiver.observability.audit import note_doubts
 from receiver.settings.load import read_settings
 from receiver.settings.model import Settings
 from tests.support.certificates import DAY, Authority
