@@ -140,6 +140,7 @@ def _api(service: "Service", dead_letters: DeadLetterStore) -> ApiEndpoint:
         service.reviews,
         People(settings.people, service.is_person, service.pagerduty.user_id),
         shown_by(service.notifiers),
+        service.clock.now,
     )
 
 

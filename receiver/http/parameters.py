@@ -5,6 +5,7 @@ everything, and look as if it had worked.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from receiver.http.spec import Parameter
 from receiver.store.lists.query import SORTS, STATES, Query
 from receiver.text.numbers import whole
 from routing.alert import PRIORITIES
+from routing.duration import parse_duration
 from routing.matcher import Matcher, parse_matchers
 
 SHOWN = 40
@@ -20,7 +22,7 @@ SHOWN = 40
 TEXT_MAX = 200
 LABEL_MAX = 1_000
 MATCHERS_MAX = 20
-STATE = Parameter("state", "open or closed, or one state of open ones", "open", STATES)
+STATE = Parameter("state", "open or closed, or a part of the open ones", "open", STATES)
 SORT = Parameter(
     "sort",
     "most urgent first (closed ones by their end, the last first), or by opening",
@@ -36,9 +38,15 @@ LABEL = Parameter(
     many=True,
 )
 TEXT = Parameter("text", "somewhere in title, labels, summary or id, in any case", most=TEXT_MAX)
+SERVICE = Parameter("service", "an alert, or the group, has this label `service`", most=TEXT_MAX)
+PERSON = Parameter("person", "acknowledged by, or assigned to, this name", most=TEXT_MAX)
+MINE = Parameter("mine", "1: the same for the name of whoever asks", "", ("", "0", "1"))
+SINCE = Parameter("since", "opened within a duration, or since a time with its zone", most=TEXT_MAX)
 LIMIT = Parameter("limit", "how many at most", 100, least=1, greatest=1_000)
 CURSOR = Parameter("cursor", "what `next` said, with the same filters and sort")
-LIST = (STATE, SORT, PRIORITY, TEAM, LABEL, TEXT, LIMIT, CURSOR)
+FILTERS = (STATE, SORT, PRIORITY, TEAM, SERVICE, LABEL, TEXT, PERSON, MINE, SINCE)
+"""What says which list is asked for: the same for API and console."""
+LIST = (*FILTERS, LIMIT, CURSOR)
 """Of a list of incidents."""
 
 
@@ -79,8 +87,13 @@ def read_number(request: web.Request, parameter: Parameter) -> int:
     return found
 
 
-def read_query(request: web.Request, state: str = "open") -> Query:
-    """Return which list is asked for; PayloadError names the parameter that is wrong."""
+def read_query(request: web.Request, state: str = "open", now: int = 0, me: str = "") -> Query:
+    """Return which list is asked for at ``now`` (ms); PayloadError names what is wrong.
+
+    ``me``: the name of whoever asks, "" where it is not known.
+    """
+    mine, person = _mine(request, me)
+    since = _short(request, "since").strip()
     return Query(
         state=read_choice(request, STATE, state),
         sort=read_choice(request, SORT, SORTS[0]),
@@ -88,7 +101,41 @@ def read_query(request: web.Request, state: str = "open") -> Query:
         team=_short(request, "team"),
         matchers=_matchers(request.query.getall("label", [])),
         text=_short(request, "text").strip(),
+        service=_short(request, "service"),
+        person=person,
+        mine=mine,
+        since=since,
+        opened_after=_since(since, now) if since else 0,
     )
+
+
+def _mine(request: web.Request, me: str) -> tuple[bool, str]:
+    """Return whether only what is somebody's own is asked for, and whose."""
+    person = _short(request, "person").strip()
+    if read_choice(request, MINE, "") != "1":
+        return False, person
+    if person:
+        raise PayloadError("mine and person exclude each other: send one of them", "mine")
+    if not me:
+        words = "mine: it is not known who you are; log in, or send person=NAME"
+        raise PayloadError(words, "mine")
+    return True, me
+
+
+def _since(text: str, now: int) -> int:
+    """Return the time (ms) that a duration before ``now``, or an RFC 3339 time, stands for."""
+    try:
+        return max(0, now - parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return max(0, int(moment.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        pass
+    allowed = "a duration as 2h or 1d, or a time with its zone as 2026-03-02T09:00:00Z"
+    raise PayloadError(_wrong("since", text, allowed), "since")
 
 
 def _priorities(texts: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ What a person does is the same event as a click in Slack, decided by the same ru
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from typing import TypedDict
 
 import msgspec
@@ -111,8 +112,10 @@ class ApiEndpoint:
         reviews: Reviews,
         people: People,
         shown: incident_json.Shown,
+        now: Callable[[], int],
     ) -> None:
-        """``shown(notifier, receipt)``: what the notifier shows of it."""
+        """``shown(notifier, receipt)``: what the notifier shows of it; ``now()`` in ms."""
+        self._now = now
         self._shown = shown
         self._reviews = reviews
         self._people = people
@@ -125,7 +128,9 @@ class ApiEndpoint:
     @serves("GET", "/v1/incidents", Who.VIEWER, spec=Spec({200: IncidentList}, LIST))
     async def incidents(self, request: web.Request) -> web.Response:
         """GET /v1/incidents: a page of a list, most urgent first, with the cursor of the rest."""
-        query = read_query(request)
+        credential = principal_of(request)
+        me = credential.name if credential else ""
+        query = read_query(request, now=self._now(), me=me)
         limit = read_number(request, LIMIT)
         try:
             page = await self._store.lists.shown(query, limit, read_one(request, "cursor"), _row)

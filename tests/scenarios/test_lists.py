@@ -97,6 +97,13 @@ async def test_following_next_gives_each_once_while_some_open_and_close(plain: A
         ("state=triggered&priority=P1", URGENT),
         ("state=snoozed", 0),
         ("text=&team=&priority=P1", URGENT),
+        ("service=checkout&priority=P1", URGENT),
+        ("service=nobody", 0),
+        ("state=answered", 0),
+        ("person=ann", 0),
+        ("since=1000-01-01T00:00:00Z&priority=P1", URGENT),
+        ("since=1m", 0),
+        ("mine=0&priority=P1", URGENT),
     ],
 )
 async def test_filters(plain: App, query: str, number: int) -> None:
@@ -120,6 +127,11 @@ async def test_filters(plain: App, query: str, number: int) -> None:
         ("label=nonsense", "label", "expected =, !=, =~ or !~"),
         ("label=a=~%22(%22", "label", "bad regular expression"),
         ("text=" + "x" * 201, "text", "longer than 200"),
+        ("since=yesterday", "since", "allowed: a duration as 2h"),
+        ("since=2026-03-02T09:00:00", "since", "a time with its zone"),
+        ("mine=yes", "mine", "allowed: "),
+        ("mine=1", "mine", "log in, or send person=NAME"),
+        ("mine=1&person=Ann", "mine", "exclude each other"),
         ("cursor=1772445600000", "cursor", "earlier release"),
         ("cursor=%ED%A0%80", "cursor", "is none"),
     ],
@@ -141,6 +153,35 @@ async def test_a_cursor_of_another_list_is_refused(plain: App) -> None:
     status, answer = await plain.get("/v1/incidents", params=params)
     assert (status, answer["place"]) == (400, "cursor")
     assert "another list" in answer["detail"]
+
+
+async def test_lists_of_those_who_have_it_and_of_the_last_hours(plain: App) -> None:
+    untouched = await plain.fire(alert("A"), group="a")
+    taken = await plain.fire(alert("B"), group="b")
+    given = await plain.fire(alert("C"), group="c")
+    await plain.post({"by": "Ann"}, f"/v1/incidents/{taken}/acknowledge")
+    await plain.post({"to": "ANN"}, f"/v1/incidents/{given}/assign")
+    await plain.post({"by": "Bob", "for": "3h"}, f"/v1/incidents/{given}/snooze")
+    plain.clock.move(3600)
+    late = await plain.fire(alert("D"), group="d")
+
+    async def listed(query: str) -> list[str]:
+        status, page = await plain.get(f"/v1/incidents?{query}")
+        assert status == 200, page
+        return [one["id"] for one in page["incidents"]]
+
+    assert await listed("state=triggered") == [untouched, late]
+    assert await listed("state=answered") == [taken, given]
+    assert (await plain.get("/v1/incidents?state=answered&limit=1"))[1]["total"] == 2
+    assert await listed("person=ann") == [taken, given]
+    assert await listed("person=ann&state=snoozed") == [given]
+    assert await listed("since=30m") == [late]
+    # The next page is of the same list although time has passed.
+    _, page = await plain.get("/v1/incidents?since=2h&limit=1")
+    plain.clock.move(1)
+    params = {"since": "2h", "cursor": page["next"]}
+    status, page = await plain.get("/v1/incidents", params=params)
+    assert (status, len(page["incidents"])) == (200, 3)
 
 
 async def test_no_endpoint_of_programs_ignores_a_parameter(plain: App) -> None:

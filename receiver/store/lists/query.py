@@ -11,7 +11,14 @@ import msgspec
 from routing.incident import OPEN_STATES, Incident
 from routing.matcher import Matcher, matches_all
 
-STATES = ("open", "closed", "all", *OPEN_STATES)
+ANSWERED = "answered"
+"""Open, and somebody has it: acknowledged or snoozed."""
+STATES = ("open", "closed", "all", *OPEN_STATES, ANSWERED)
+GROUPS: dict[str, tuple[str, ...]] = {
+    **{state: (state,) for state in OPEN_STATES},
+    ANSWERED: ("acknowledged", "snoozed"),
+}
+"""The states of open incidents that each name of a part of them stands for."""
 SORTS = ("urgent", "newest", "oldest")
 UNREAD_STATES = ("damaged", "newer")
 _SUMMARIES = ("summary", "title", "message", "description")
@@ -34,10 +41,13 @@ class Place(msgspec.Struct, frozen=True):
 class Query(msgspec.Struct, frozen=True):
     """Which incidents, and in which order.
 
-    ``state``: open, closed, all, or one state of open ones. ``sort``: urgent (most urgent first,
+    ``state``: open, closed, all, or a part of the open ones. ``sort``: urgent (most urgent first,
     then longest waiting; after the open ones the closed, newest end first), newest or oldest.
     ``priorities``: any of them, () for all. ``team``: "" for any. ``matchers``: one alert of the
-    incident has to fulfil all of them. ``text``: in title, labels, summary or id.
+    incident has to fulfil all of them. ``text``: in title, labels, summary or id. ``service``: the
+    label of that name, of an alert or of the group. ``person``: who acknowledged it, or whom it is
+    assigned to; ``mine``: that is whoever asks. ``since``: as it was asked for; the episode opened
+    at ``opened_after`` (ms) or later.
     """
 
     state: str = "open"
@@ -46,6 +56,11 @@ class Query(msgspec.Struct, frozen=True):
     team: str = ""
     matchers: tuple[Matcher, ...] = ()
     text: str = ""
+    service: str = ""
+    person: str = ""
+    mine: bool = False
+    since: str = ""
+    opened_after: int = 0
 
     @property
     def wants_open(self) -> bool:
@@ -59,8 +74,9 @@ class Query(msgspec.Struct, frozen=True):
 
     @property
     def filters(self) -> bool:
-        """Whether only the alerts and the team of an incident tell if it belongs to the list."""
-        return bool(self.team or self.matchers or self.text)
+        """Whether only what an incident's record says tells if it belongs to the list."""
+        named = self.team or self.service or self.person or self.since
+        return bool(named or self.matchers or self.text)
 
     def keeps(self, incident: Incident) -> bool:
         """Return whether an incident belongs to the list as it is now.
@@ -68,7 +84,8 @@ class Query(msgspec.Struct, frozen=True):
         What cannot be read belongs to every list of open ones: it may be what is looked for.
         """
         if incident.is_open:
-            fits = self.wants_open and self.state in ("open", "all", incident.state)
+            states = GROUPS.get(self.state)
+            fits = self.wants_open and (states is None or incident.state in states)
         elif incident.state in UNREAD_STATES and not incident.resolved_at:
             fits = self.wants_open
         else:
@@ -77,6 +94,9 @@ class Query(msgspec.Struct, frozen=True):
             fits
             and (not self.priorities or incident.priority in self.priorities)
             and (not self.team or incident.team == self.team)
+            and incident.episode_opened_at >= self.opened_after
+            and (not self.person or self.person.casefold() in _people(incident))
+            and (not self.service or self.service in _services(incident))
             and (not self.matchers or self._matches(incident))
             and (not self.text or _says(incident, self.text.casefold()))
         )
@@ -94,6 +114,10 @@ class Query(msgspec.Struct, frozen=True):
             ("team", self.team),
             *(("label", str(matcher)) for matcher in self.matchers),
             ("text", self.text),
+            ("service", self.service),
+            ("mine", "1" if self.mine else ""),
+            ("person", "" if self.mine else self.person),
+            ("since", self.since),
         ]
         return [(name, value) for name, value in given if value]
 
@@ -132,8 +156,10 @@ class Query(msgspec.Struct, frozen=True):
 
     def _mark(self) -> str:
         """Return what tells one list from another; how long its pages are does not matter."""
-        asked = repr(self.parameters()).encode("utf-8", "backslashreplace")
-        return hashlib.sha256(asked).hexdigest()[:8]
+        # Of "mine" each has another list.
+        asked = self.parameters() + ([("", self.person)] if self.mine else [])
+        raw = repr(asked).encode("utf-8", "backslashreplace")
+        return hashlib.sha256(raw).hexdigest()[:8]
 
 
 _decoder = msgspec.json.Decoder(tuple[int, str, int, int, str])
@@ -151,6 +177,18 @@ def _texts(incident: Incident) -> Iterator[str]:
     for alert in incident.complete_alerts():
         yield from _pairs(alert.labels)
         yield from [alert.annotations.get(name, "") for name in _SUMMARIES]
+
+
+def _people(incident: Incident) -> list[str]:
+    """Return who has an incident, by name."""
+    found = (incident.acknowledged_by, incident.assigned_to)
+    return [actor.name.casefold() for actor in found if actor is not None]
+
+
+def _services(incident: Incident) -> Iterator[str]:
+    yield incident.group.labels.get("service", "")
+    for alert in incident.complete_alerts():
+        yield alert.labels.get("service", "")
 
 
 def _pairs(labels: Mapping[str, str]) -> list[str]:

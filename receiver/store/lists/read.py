@@ -21,12 +21,12 @@ from receiver.store.lists.legs import (
     span_of,
 )
 from receiver.store.lists.order import BANDS, UNSORTED, band_of
-from receiver.store.lists.query import Place, Query
+from receiver.store.lists.query import GROUPS, Place, Query
 from receiver.store.records.read import RecordReader
 from receiver.store.redis import unavailable_is_503
 from receiver.store.repair.mending import RECOUNT, mended
 from routing.alert import PRIORITIES
-from routing.incident import OPEN_STATES, Incident
+from routing.incident import Incident
 
 ROWS = 256
 """Rows of an index read in one round trip."""
@@ -93,9 +93,9 @@ class IncidentLists:
         if query.filters or (query.wants_closed and query.priorities):
             return None
         wanted = query.priorities or (*PRIORITIES, "")
-        if query.state in OPEN_STATES:
-            active = await self.active()
-            return sum(n for (_, of, p), n in active.items() if of == query.state and p in wanted)
+        if query.state in GROUPS:
+            active, states = await self.active(), GROUPS[query.state]
+            return sum(n for (_, of, p), n in active.items() if of in states and p in wanted)
         counted = await self.counts() if query.wants_open else {}
         number = sum(counted.get(priority, 0) for priority in wanted)
         for keys in self._shards if query.wants_closed else ():
@@ -169,7 +169,7 @@ class IncidentLists:
         self, query: Query, place: Place | None, limit: int
     ) -> AsyncGenerator[tuple[Place, Incident | None]]:
         """Go through a list after ``place``; None for one that was forgotten meanwhile."""
-        some = query.filters or query.state in OPEN_STATES
+        some = query.filters or query.state in GROUPS
         size = ROWS if some else min(ROWS, limit + 1)
         legs = self._legs(query)
         at = place.leg if place else 0
