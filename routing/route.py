@@ -1,6 +1,6 @@
 """The routing tree: which of our routes an alert takes, as in Alertmanager."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -50,6 +50,10 @@ class RouteTree:
         """All routes, depth first, a parent before its children."""
         return tuple(self._by_id.values())
 
+    def walk(self) -> Iterator[tuple[int, Route]]:
+        """Yield all routes with how deep in the tree they are, in the order they are tried."""
+        return _walk(self._tree, 0)
+
     def match(self, labels: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes an alert takes, at least one: the deepest match of each branch.
 
@@ -74,6 +78,12 @@ class RouteTree:
             inherited = _inherit(route, child, child.name or place)
             children.append(self._grow(child, inherited, place))
         return _Node(route, config.continue_, tuple(children))
+
+
+def _walk(node: _Node, depth: int) -> Iterator[tuple[int, Route]]:
+    yield depth, node.route
+    for child in node.children:
+        yield from _walk(child, depth + 1)
 
 
 def _inherit(parent: Route, child: RouteConfig, route_id: str) -> Route:

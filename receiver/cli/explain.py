@@ -92,7 +92,7 @@ def _utc(at: int) -> str | None:
     return rfc3339(at) or "1970-01-01T00:00:00.000Z"
 
 
-def _moment(text: str | None, calendar: Calendar) -> int:
+def moment(text: str | None, calendar: Calendar) -> int:
     """Return the time (ms) of RFC 3339, or of a local time by the calendar's zone; None is now."""
     if text is None:
         return int(datetime.now(UTC).timestamp() * 1000)
@@ -184,4 +184,4 @@ def deadline(  # noqa: PLR0913, PLR0917 - one parameter an option
     chosen = given or rule.within
     if chosen is None:
         raise click.UsageError("give either --within or --priority")
-    show_deadline(chosen, _moment(at, rule.calendar), rule.calendar, rule.name, output)
+    show_deadline(chosen, moment(at, rule.calendar), rule.calendar, rule.name, output)

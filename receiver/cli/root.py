@@ -63,6 +63,9 @@ COMMANDS = {
         "receiver.cli.review:review",
         "Show the post-incident review.",
     ),
+    "routes": Lazy(
+        "receiver.cli.routes:routes", "Show the routes of a configuration, and try them."
+    ),
     "rules": Lazy(
         "receiver.cli.rules:rules", "Print the rules for Prometheus that ship, as one file."
     ),
