@@ -21,12 +21,12 @@ from receiver.slack.blocks.status_modal import status_update
 from receiver.slack.blocks.thread import noteworthy, page_text, thread_note
 from receiver.slack.client.directory import User
 from receiver.slack.interactions.listing import incident_list
-from receiver.store.lists.handles import handles_of
 from receiver.store.lists.legs import ListPage
 from routing.alert import Alert
 from routing.assignment import Sender
 from routing.decide import decide
 from routing.event import DeliveryNoted, Event, TimerDue
+from routing.handle import handles_of
 from routing.incident import Incident
 from routing.incident_parts import Actor, Entry, Finding, Publication, PublicUpdate, Silence
 from routing.person_event import (

@@ -1,6 +1,8 @@
 """The commands for what people do to an incident, made of the registry of actions."""
 
-from collections.abc import Callable, Iterable
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -18,18 +20,24 @@ from receiver.cli.client import (
     url_option,
 )
 from receiver.text.visible import plain
+from routing.handle import is_handle
 
+ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _command(name: str, action: Action) -> click.Command:
     """Return the command of one row: its fields are arguments and options."""
 
-    def do(incident: str, by: str, output: str, url: str, token: str, **given: Any) -> None:
+    def do(
+        incidents: tuple[str, ...], by: str, output: str, url: str, token: str, **given: Any
+    ) -> None:
+        names = _names(incidents)
         if action.confirm is not None and "yes" in given and not given.pop("yes"):
-            _confirm(action.confirm.question, incident, url, token)
+            for incident in names:
+                _confirm(action.confirm.question, incident, url, token)
         body = {"by": by, **_body(action, given)}
-        act(incident, name, body, (output, url, token))
+        each(names, lambda incident: act(incident, name, body, (output, url, token)))
 
     command: Callable[..., Any] = do
     for decorate in reversed(tuple(_parameters(action))):
@@ -39,7 +47,7 @@ def _command(name: str, action: Action) -> click.Command:
 
 
 def _parameters(action: Action) -> Iterable[Decorator]:
-    yield click.argument("incident")
+    yield click.argument("incidents", nargs=-1, required=True, metavar="INCIDENT...")
     yield from (_parameter(field) for field in action.fields)
     if action.confirm is not None and not action.at_once:
         yield click.option("--yes", is_flag=True, help="Do not ask.")
@@ -96,6 +104,39 @@ def _confirm(question: str, incident: str, url: str, token: str) -> None:
     what = f"{shown['priority']} {shown['state']}: {plain(shown['title'])}"
     # Asked where programs do not read.
     click.confirm(f"{incident} ({what}): {question}", abort=True, err=True)
+
+
+def _names(given: Sequence[str]) -> list[str]:
+    """Return the ids that are meant: ``-`` stands for those that come in, one a line."""
+    found = []
+    for name in given:
+        text = sys.stdin.read() if name == "-" else name
+        found += [line.split()[0] for line in text.splitlines() if line.strip()]
+    # A text without quotes would be ids and one last word.
+    wrong = [name for name in found if not (ID.fullmatch(name) or is_handle(name.lower()))]
+    if len(found) > 1 and wrong:
+        raise click.UsageError(
+            f"{wrong[0]!r} is no incident; put a text of several words in quotes"
+        )
+    return list(dict.fromkeys(found))
+
+
+def each(names: Sequence[str], do: Callable[[str], None]) -> None:
+    """Do it to one after another; exit with 1 when any failed, after all were tried."""
+    if len(names) == 1:
+        do(names[0])
+        return
+    if not names:
+        click.echo("no incidents")
+    failed = 0
+    for name in names:
+        try:
+            do(name)
+        except click.ClickException as error:
+            failed += 1
+            click.echo(f"{name}: {error.message}", err=True)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(names)} failed")
 
 
 def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:

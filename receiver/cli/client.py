@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from receiver.cli.asking import ERRORS, Answer, ask, without_secrets
+from receiver.cli.context import CONTEXT, choose_context, of_context
 from receiver.cli.tls import tls_options
 from receiver.text.visible import plain
 
@@ -26,6 +27,18 @@ formats_option = click.option(
     show_default=True,
     help="simple for people, json for programs.",
 )
+
+
+def outputs(*names: str) -> Callable[..., Any]:
+    """Return the option of a command that has other forms beside the usual two."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
+        help="simple or wide for people; json, yaml, and name (ids alone) for programs.",
+    )
 
 
 def _keep_human(context: click.Context, _parameter: click.Parameter, value: object) -> None:
@@ -71,15 +84,27 @@ def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
     url = click.option(
         "--url",
         envvar="INCIDENT_MANAGER_URL",
-        default=DEFAULT_URL,
-        show_default=True,
+        default=lambda: of_context("url") or DEFAULT_URL,
+        show_default=f"the context's, else {DEFAULT_URL}",
         help="The service.",
     )
-    return url(tls_options(command))
+    named = click.option(
+        "--context",
+        envvar=CONTEXT,
+        expose_value=False,
+        is_eager=True,
+        callback=choose_context,
+        help="A service that was named: incident-manager context.",
+    )
+    return url(named(tls_options(command)))
 
 
 token_option = click.option(
-    "--token", envvar="INCIDENT_MANAGER_TOKEN", default="", help="Bearer token, if it wants one."
+    "--token",
+    envvar="INCIDENT_MANAGER_TOKEN",
+    default=lambda: of_context("token"),
+    show_default=False,
+    help="Bearer token, if it wants one.",
 )
 
 
@@ -124,6 +149,16 @@ def _body(answer: Answer) -> Any:
 def print_json(body: Any) -> None:
     """Print what programs read."""
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def print_as(body: Any, output: str) -> None:
+    """Print what programs read, as ``json`` or ``yaml``."""
+    if output == "json":
+        print_json(body)
+        return
+    import yaml  # noqa: PLC0415 - few ask for it
+
+    click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip())
 
 
 def ago(time: str | None) -> str:

@@ -1,10 +1,12 @@
 """The command that lists incidents, page after page."""
 
+import time
+from datetime import datetime
 from typing import Any
 
 import click
 
-from receiver.cli.client import ago, call, formats_option, print_json, token_option, url_option
+from receiver.cli.client import ago, call, outputs, print_as, token_option, url_option
 from receiver.cli.incidents import unreached
 from receiver.text.columns import aligned, cut
 from routing.alert import PRIORITIES
@@ -14,6 +16,8 @@ PAGE = 1_000
 """The most that the service gives at once."""
 TITLE_MAX = 100
 _HEAD = ("ID", "PRI", "STATE", "AGE", "ALERTS", "TITLE")
+_WIDE = ("TEAM", "WHO", "NEXT DEADLINE", "RUNBOOK")
+WATCH_S = 2.0
 
 
 @click.command("list")
@@ -47,21 +51,49 @@ _HEAD = ("ID", "PRI", "STATE", "AGE", "ALERTS", "TITLE")
 )
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="However many there are.")
-@formats_option
+@click.option("-w", "--watch", is_flag=True, help="Show it anew every 2 s, until Ctrl-C.")
+@outputs("simple", "wide", "json", "yaml", "name")
 @url_option
 @token_option
-def list_incidents(limit: int, output: str, url: str, token: str, **asked: Any) -> None:
+def list_incidents(
+    *, limit: int, watch: bool, output: str, url: str, token: str, **asked: Any
+) -> None:
     """List incidents: most urgent first, then longest waiting; closed ones by their end."""
     wanted = None if asked.pop("everything") else limit
-    body = _read({name: value for name, value in asked.items() if value}, wanted, url, token)
-    if output == "json":
-        print_json(body)
-        return
+    given = {name: value for name, value in asked.items() if value}
+    while True:
+        try:
+            body = _read(given, wanted, url, token)
+        except click.ClickException as error:
+            # What is watched goes on when the service is back.
+            if not watch:
+                raise
+            click.echo(f"{datetime.now().astimezone():%H:%M:%S} {error.message}", err=True)
+        else:
+            if watch:
+                click.clear()
+                click.echo(f"{datetime.now().astimezone():%H:%M:%S}  every {WATCH_S:g} s")
+            _show(body, output, _words(asked))
+        if not watch:
+            return
+        time.sleep(WATCH_S)
+
+
+def _show(body: dict[str, Any], output: str, asked: str) -> None:
     rows = body["incidents"]
-    if not rows:
-        click.echo(f"no incidents ({_words(asked)})")
+    if output in ("json", "yaml"):
+        print_as(body, output)
         return
-    head, *lines = aligned([_HEAD, *map(_cells, rows)], "<<<>><")
+    if output == "name":
+        for row in rows:
+            click.echo(row["id"])
+        return
+    if not rows:
+        click.echo(f"no incidents ({asked})")
+        return
+    wide = output == "wide"
+    table = [_cells(row) + (_more(row) if wide else ()) for row in rows]
+    head, *lines = aligned([_HEAD + (_WIDE if wide else ()), *table], "<<<>><<<<<"[: 6 + 4 * wide])
     click.echo(head)
     for row, line in zip(rows, lines, strict=True):
         click.echo(line)
@@ -77,6 +109,18 @@ def list_incidents(limit: int, output: str, url: str, token: str, **asked: Any) 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     opened, title = ago(row["opened_at"]), cut(row["title"], TITLE_MAX)
     return row["id"], row["priority"], row["state"], opened, str(row["firing"]), title
+
+
+def _more(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of the wide form: who has it, and what is due next."""
+    has = row["assigned_to"] or row["acknowledged_by"]
+    running = [
+        (deadline["due"], name)
+        for name, deadline in row["deadlines"].items()
+        if not (deadline["met_at"] or deadline["missed_at"] or deadline["paused_at"])
+    ]
+    due = " ".join(reversed(min(running))) if running else "-"
+    return row["team"] or "-", has["name"] if has else "-", due, row["runbook_url"] or "-"
 
 
 def _read(asked: dict[str, Any], limit: int | None, url: str, token: str) -> dict[str, Any]:

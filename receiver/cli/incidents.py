@@ -10,6 +10,8 @@ from receiver.cli.client import (
     ago,
     call,
     formats_option,
+    outputs,
+    print_as,
     print_json,
     token_option,
     url_option,
@@ -31,7 +33,7 @@ def incidents() -> None:
     metavar="NUMBER",
     help="The entries before this one, instead of the latest.",
 )
-@formats_option
+@outputs("simple", "json", "yaml", "name")
 @url_option
 @token_option
 def show_incident(
@@ -40,8 +42,11 @@ def show_incident(
     """Show one incident: state, clocks, alerts, timeline, deliveries."""
     asked = {"timeline_before": str(timeline_before)} if timeline_before else {}
     body = call("GET", url, token, f"/v1/incidents/{incident}", params=asked)
-    if output == "json":
-        print_json(body)
+    if output in ("json", "yaml"):
+        print_as(body, output)
+        return
+    if output == "name":
+        click.echo(body["id"])
         return
     click.echo(f"{body['priority']} {body['state']}: {plain(body['title'])}")
     click.echo(f"  why        {plain(body['priority_reason'])}")

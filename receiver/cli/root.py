@@ -8,6 +8,7 @@ import importlib
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Lazy(NamedTuple):
@@ -29,16 +30,20 @@ COMMANDS = {
         "Deployments and configuration changes, shown beside incidents.",
     ),
     "check-config": Lazy(
-        "receiver.cli.check_config:check_config",
+        "receiver.cli.meaning.check_config:check_config",
         "Check a configuration, and show what it means.",
     ),
+    "completion": Lazy(
+        "receiver.cli.completion:completion", "Print what makes a shell complete these commands."
+    ),
+    "context": Lazy("receiver.cli.context:context", "Name services, and choose one."),
     "dead-letters": Lazy(
         "receiver.cli.incidents:dead_letters", "Look at what was sent and was no alert."
     ),
     "explain": Lazy(
-        "receiver.cli.explain:explain",
+        "receiver.cli.meaning.explain:explain",
         "Explain how the service comes to a decision.",
-        ("receiver.cli.explain_status:explain_status",),
+        ("receiver.cli.meaning.explain_status:explain_status",),
     ),
     "files": Lazy("receiver.cli.files:files", "List the files that ship, or copy them out."),
     "health-check": Lazy(
@@ -64,7 +69,7 @@ COMMANDS = {
         "Show the post-incident review.",
     ),
     "routes": Lazy(
-        "receiver.cli.routes:routes", "Show the routes of a configuration, and try them."
+        "receiver.cli.meaning.routes:routes", "Show the routes of a configuration, and try them."
     ),
     "rules": Lazy(
         "receiver.cli.rules:rules", "Print the rules for Prometheus that ship, as one file."
@@ -99,6 +104,14 @@ class Root(click.Group):
         """Return a command, imported now."""
         lazy = COMMANDS.get(cmd_name)
         return load(lazy) if lazy is not None else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Return the commands that begin so."""
+        return [
+            CompletionItem(name, help=lazy.help)
+            for name, lazy in sorted(COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table of commands."""

@@ -10,9 +10,9 @@ from tests.support.app import App
 from tests.support.places import ROOT
 
 
-async def run_command(app: App, *words: str) -> Result:
+async def run_command(app: App, *words: str, stdin: str | None = None) -> Result:
     def call() -> Result:
-        return CliRunner().invoke(main, [*words, "--url", app.url])
+        return CliRunner().invoke(main, [*words, "--url", app.url], input=stdin)
 
     return await asyncio.to_thread(call)
 

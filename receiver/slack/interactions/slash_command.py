@@ -23,9 +23,9 @@ from receiver.slack.interactions.listing import (
 from receiver.slack.interactions.payload import Interaction
 from receiver.slack.interactions.workspace import Workspace, said
 from receiver.slack.mrkdwn import mrkdwn
-from receiver.store.lists.handles import HANDLE, handles_of, is_handle, short
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
+from routing.handle import HANDLE, handles_of, is_handle, short
 from routing.incident import Incident
 from routing.incident_parts import Page
 from routing.person_event import Acknowledged, Noted, Resolved, Snoozed

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.cli.explain import explain
+from receiver.cli.meaning.explain import explain
 
 BERLIN = ("--time-zone", "Europe/Berlin", "--country", "DE", "--subdivision", "BE")
 

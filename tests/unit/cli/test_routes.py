@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.cli.routes import routes
+from receiver.cli.meaning.routes import routes
 
 CONFIG = """
 slack: {token: t, channel: C1}

@@ -1,7 +1,7 @@
 """The short names of incidents, and what fits into a private answer."""
 
 from receiver.slack.interactions.listing import say
-from receiver.store.lists.handles import HANDLE_MIN, handles_of, is_handle
+from routing.handle import HANDLE_MIN, handles_of, is_handle
 
 
 def test_a_name_has_a_digit_so_that_no_word_is_one() -> None:

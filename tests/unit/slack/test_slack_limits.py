@@ -20,10 +20,10 @@ from receiver.slack.blocks.review_modal import review_window
 from receiver.slack.blocks.status_modal import status_update
 from receiver.slack.client.directory import User
 from receiver.slack.interactions.listing import incident_list
-from receiver.store.lists.handles import handles_of
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import Query
 from receiver.web.status_page.config import COMPONENTS_MAX, NAME_MAX
+from routing.handle import handles_of
 from routing.incident import Incident
 from routing.incident_parts import ActionItem, Entry, Publication, PublicUpdate, Silence
 from routing.silence import check_matchers, default_matchers

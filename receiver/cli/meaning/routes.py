@@ -9,7 +9,7 @@ import click
 
 from receiver.cli.client import formats_option
 from receiver.cli.config_option import file_option, load
-from receiver.cli.explain import moment
+from receiver.cli.meaning.explain import moment
 from receiver.paths import runbooks_folder
 from receiver.runbooks.catalogue import Catalogue
 from receiver.settings.rules import build_assignment

@@ -8,7 +8,7 @@ from receiver.alertmanager.check_config import check_alertmanager
 from receiver.alertmanager.check_heartbeats import check_heartbeats
 from receiver.cli.client import formats_option, print_json
 from receiver.cli.config_option import chosen_file, file_option, read
-from receiver.cli.config_table import show
+from receiver.cli.meaning.config_table import show
 from receiver.errors import IncidentManagerError
 from receiver.settings.meaning import to_json
 from receiver.settings.model import Settings

@@ -1,0 +1,1 @@
+"""Commands that say what a configuration means, without a running service."""
