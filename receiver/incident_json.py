@@ -11,6 +11,7 @@ from routing.alert import Alert
 from routing.incident import Incident
 from routing.incident_parts import INFORMED, Actor, Entry, Publication, Unreached
 from routing.receipt import Receipt
+from routing.runbook import is_link
 
 Shown = Callable[[str, Receipt], dict[str, Any]]
 """What a notifier, by its name, shows of a receipt."""
@@ -219,7 +220,7 @@ def _alert(incident: Incident, alert: Alert) -> shapes.Alert:
         "source_group": alert.source_group or None,
         "starts_at": rfc3339(alert.starts_at),
         "ends_at": rfc3339(alert.ends_at),
-        "generator_url": alert.generator_url or None,
+        "generator_url": alert.generator_url if is_link(alert.generator_url) else None,
         "priority": alert.priority,
         "priority_reason": alert.priority_reason,
         "runbook_url": alert.runbook_url or None,

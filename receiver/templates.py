@@ -9,6 +9,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from receiver.paths import templates_folder
+from routing.links import named
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -30,12 +31,14 @@ _METHODS = frozenset(dir(dict))
 
 @cache
 def _environment() -> _Environment:
-    return _Environment(
+    made = _Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         keep_trailing_newline=False,
     )
+    made.filters["named"] = named
+    return made
 
 
 def prepare() -> None:

@@ -9,6 +9,7 @@ from routing.always_firing import REASON, always_fires
 from routing.event import AlertsReceived
 from routing.group import Group, Shards, group_stem, regroup
 from routing.incident_parts import Actor
+from routing.links import ANY_HOST, Hosts
 from routing.priority import Classifier, add_values
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Rules
@@ -39,8 +40,13 @@ class Assignment:
         runbooks: Runbooks,
         clocks: Callable[[Route], dict[str, Clock]],
         timing: Rules,
+        hosts: Hosts = ANY_HOST,
     ) -> None:
-        """``clocks(route)``: the clock of each priority; ``timing``: what every route shares."""
+        """``clocks(route)``: the clock of each priority; ``timing``: what every route shares.
+
+        ``hosts``: where links of senders may lead.
+        """
+        self.hosts = hosts
         self.tree = tree
         self._classifier = classifier
         self._runbooks = runbooks
@@ -116,7 +122,7 @@ class Assignment:
                 group,
                 tuple(members),
                 sender.source,
-                sender.alertmanager_url,
+                self.hosts.without_link(sender.alertmanager_url),
                 sender.correlation_id,
                 sender.kind,
                 sender.by,
@@ -136,9 +142,10 @@ class Assignment:
             priority, reason = route.priority, f"route {route.id or 'root'}"
         else:
             priority, reason = self._classifier.classify(alert.labels, alert.annotations)
-        url, source = self._runbooks.find(alert.labels, alert.annotations)
+        url, source = self._runbooks.find(alert.labels, alert.annotations, self.hosts.allow)
         return msgspec.structs.replace(
             alert,
+            generator_url=self.hosts.without_link(alert.generator_url),
             priority=priority,
             priority_reason=reason,
             runbook_url=url,

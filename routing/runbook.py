@@ -1,7 +1,7 @@
 """Which runbook belongs to an alert, and which texts may become a link."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from routing.remembered import remembered
@@ -80,11 +80,21 @@ class Runbooks:
         self._system_label = system_label
         self._base = f"{base_url.rstrip('/')}/runbooks/"
 
-    def find(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> tuple[str, str]:
-        """Return (url, source); source is one of ``SOURCES``, and url "" for "none"."""
+    def find(
+        self,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        allow: Callable[[str], bool] = is_link,
+    ) -> tuple[str, str]:
+        """Return (url, source); source is one of ``SOURCES``, and url "" for "none".
+
+        ``allow(link)``: whether a link that the sender gives may be shown.
+        """
         for name in ("runbook_url", "runbook"):
             text = annotations.get(name)
-            if text and (link := _link(text) or self._ours(text)):
+            if text and (link := _link(text)) and (allow(link) or link.startswith(self._base)):
+                return link, "annotation"
+            if text and (link := self._ours(text)):
                 return link, "annotation"
         if self._catalogue:
             key = entry_of(labels, self._catalogue, self._system_label)

@@ -131,7 +131,7 @@ def remind(draft: Draft) -> None:
 
 def _hit(draft: Draft, rule: StatusRule) -> dict[str, str]:
     """Return component -> impact of what fires here."""
-    if draft.incident.priority not in rule.priorities:
+    if draft.incident.priority not in rule.priorities or not rule.lets(draft.incident.group):
         return {}
     named = labelled(draft.incident.firing()[:COMPLETE_KEPT], len(draft.incident.alerts))
     return rule.hit((alert.labels for alert in named), draft.incident.priority)

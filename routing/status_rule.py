@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from routing.group import Group
 from routing.matcher import Matcher, matches_all
 
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -46,12 +47,18 @@ class StatusRule(msgspec.Struct, frozen=True):
     """Which incidents outsiders read of, by whose impact on which component, in which words.
 
     ``automatic``: an incident of one of ``priorities`` that hits a component opens by itself.
+    ``clusters``: of the senders whose alerts may do that; None: of all.
     """
 
     components: tuple[Component, ...]
     priorities: frozenset[str]
     wordings: Mapping[str, str]
     automatic: bool = True
+    clusters: frozenset[str] | None = None
+
+    def lets(self, group: Group) -> bool:
+        """Return whether alerts of a group may put something on the page by themselves."""
+        return self.clusters is None or group.cluster in self.clusters
 
     def hit(self, labels: Iterable[Mapping[str, str]], priority: str) -> dict[str, str]:
         """Return component -> impact of alerts with these labels, in the page's order."""

@@ -74,7 +74,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         _integrations(service),
         _integration_events(service, floods, hints),
         hints,
-        ChangeEndpoint(service.changes, service.clock),
+        ChangeEndpoint(service.changes, service.clock, lambda: service.assignment.hosts),
         SharedAlertsEndpoint(service.shared_alerts),
         service.status_page,
         OpenApiEndpoint(

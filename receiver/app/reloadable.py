@@ -21,6 +21,7 @@ WHOLE = (
     "roles",
     "permissions",
     "enrichment",
+    "links",
 )
 """Sections that hold as a whole."""
 FIELDS = {

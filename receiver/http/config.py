@@ -185,6 +185,11 @@ class WebConfig(Section):
         return more or any(one.password_hash for one in self.credentials)
 
     @property
+    def clusters(self) -> dict[str, str]:
+        """Return name of a credential -> the cluster that is its own, of those that have one."""
+        return {one.name: one.cluster for one in self.credentials if one.cluster}
+
+    @property
     def guarded(self) -> bool:
         """Whether whoever asks has to say who they are."""
         return bool(self.credentials) or self.logs_in

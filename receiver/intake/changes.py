@@ -1,5 +1,6 @@
 """``/v1/changes``: deployments and configuration changes, told by whoever makes them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -16,6 +17,7 @@ from receiver.store.changes import KEPT_MS, Change, ChangeStore
 from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
 from routing.fingerprint import MAX_LABEL
+from routing.links import ANY_HOST, Hosts
 from routing.runbook import is_link
 
 SUMMARY_MAX = 300
@@ -65,7 +67,11 @@ class Changes(TypedDict):
 class ChangeEndpoint:
     """Takes changes in, and lists them."""
 
-    def __init__(self, store: ChangeStore, clock: Clock) -> None:
+    def __init__(
+        self, store: ChangeStore, clock: Clock, hosts: Callable[[], Hosts] = lambda: ANY_HOST
+    ) -> None:
+        """``hosts()``: where links may lead."""
+        self._hosts = hosts
         self._store = store
         self._clock = clock
 
@@ -80,7 +86,7 @@ class ChangeEndpoint:
         """POST /v1/changes: 201 once it is durable; the same one sent again is one."""
         now = self._clock.now()
         body = read_json(ChangeBody, await request.read())
-        change = read_change(body, now)
+        change = read_change(body, now, self._hosts())
         # Without a time each repeat would be a change of its own, made when it was told again.
         known = await self._store.like(change, now) if change.id and not body.at else None
         if known is None:
@@ -96,7 +102,7 @@ class ChangeEndpoint:
         return web.json_response({"changes": [_shown(change) for change in found]})
 
 
-def read_change(body: ChangeBody, now: int) -> Change:
+def read_change(body: ChangeBody, now: int, hosts: Hosts = ANY_HOST) -> Change:
     """Return the change of a request; PayloadError with the place of what is wrong."""
     summary = " ".join(clean_text(body.summary, SUMMARY_MAX).split())
     if not summary:
@@ -105,6 +111,8 @@ def read_change(body: ChangeBody, now: int) -> Change:
         raise PayloadError(f"has more than {LABELS_MAX} labels", "labels")
     if body.url and not is_link(body.url):
         raise PayloadError("is not an http or https URL", "url")
+    if not hosts.allow(body.url):
+        raise PayloadError("its host is none of links.allowed_hosts", "url")
     labels = {
         clean_text(key, MAX_LABEL): clean_text(value, MAX_LABEL)
         for key, value in body.labels.items()

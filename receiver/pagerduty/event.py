@@ -10,6 +10,7 @@ from receiver.notify.notifier import View
 from receiver.text.times import rfc3339
 from routing.alert import Alert
 from routing.incident import Incident, describe
+from routing.links import named
 from routing.runbook import is_link
 
 SUMMARY_MAX = 1024
@@ -106,7 +107,11 @@ def _links(view: View, incident: Incident, lead: Alert | None) -> list[dict[str,
         (view.url, "Incident"),
         (lead.generator_url if lead else "", "Source"),
     ]
-    return [{"href": url, "text": text} for url, text in candidates if is_link(url)]
+    return [
+        {"href": url, "text": named(text, url, view.url)}
+        for url, text in candidates
+        if is_link(url)
+    ]
 
 
 def _bounded(event: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ def check_web(settings: Settings) -> Iterator[Problem]:
     yield from _check_credentials(settings)
     yield from _check_login(settings)
     yield from _check_tls(settings)
+    yield from _check_publishers(settings)
 
 
 def _check_credentials(settings: Settings) -> Iterable[Problem]:
@@ -51,6 +52,22 @@ def _check_credentials(settings: Settings) -> Iterable[Problem]:
                 yield Problem((*path, "username"), words)
             usernames.add(credential.username)
         yield from _check_role(credential, path)
+
+
+def _check_publishers(settings: Settings) -> Iterator[Problem]:
+    """Whose alerts may be public has to be told from others, or anybody could say it is them."""
+    web = settings.web
+    for number, name in enumerate(settings.status_page.senders):
+        if name not in web.clusters:
+            known = name in {one.name for one in web.credentials}
+            words = (
+                f"the credential {name} has no cluster of its own, so nothing tells its alerts"
+                " from others': set its cluster"
+                if known
+                else f"no credential is named {name!r}"
+            )
+            path: Place = ("status_page", "senders", number)
+            yield Problem(path, words, () if known else tuple(sorted(web.clusters)))
 
 
 def _check_role(credential: CredentialConfig, path: Place) -> Iterable[Problem]:

@@ -26,6 +26,7 @@ from routing.config.base import (
     ClassifyConfig,
     HeartbeatConfig,
     IncidentsConfig,
+    LinksConfig,
     Name,
     RunbooksConfig,
     Section,
@@ -70,5 +71,6 @@ class Settings(Section):
     heartbeats: dict[Name, HeartbeatConfig] = Field(default={})
     incidents: IncidentsConfig = IncidentsConfig()
     runbooks: RunbooksConfig = RunbooksConfig()
+    links: LinksConfig = LinksConfig()
     review: ReviewConfig = ReviewConfig()
     status_page: StatusPageConfig = StatusPageConfig()

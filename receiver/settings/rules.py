@@ -9,6 +9,7 @@ from routing.calendar import Calendar
 from routing.condition import Condition
 from routing.config.response import DOUBLED, OFF, EscalationConfig, PriorityConfig
 from routing.incident import Incident
+from routing.links import Hosts
 from routing.priority import Classifier
 from routing.route import Route, RouteTree
 from routing.rules import Clock, Repage, Rules, Step
@@ -47,7 +48,7 @@ def build_assignment(
         enrich=settings.enrichment.enabled,
         worth_asking=worth_asking,
         summarize=settings.enrichment.enabled and settings.enrichment.summary.url is not None,
-        status=settings.status_page.rule(),
+        status=settings.status_page.rule(settings.web.clusters),
     )
     return Assignment(
         RouteTree(settings.route),
@@ -55,6 +56,7 @@ def build_assignment(
         runbooks,
         lambda route: clocks_of(settings, route, calendars),
         timing,
+        Hosts(settings.links.allowed_hosts),
     )
 
 

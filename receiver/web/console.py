@@ -282,6 +282,7 @@ class ConsoleEndpoint:
         credential = principal_of(request)
         return {
             "prefix": self._prefix,
+            "own": f"http://{request.host}/",
             "version": assets_version(),
             **account_of(request),
             "problems": [problem(found) for found in await self._problems()],

@@ -23,6 +23,7 @@ from pydantic import (
 from routing.alert import PriorityName
 from routing.condition import Condition
 from routing.duration import format_duration, parse_duration
+from routing.links import check_pattern
 from routing.matcher import Matcher, parse_matchers
 from routing.runbook import check_template
 from routing.severity import plain_word
@@ -258,6 +259,15 @@ class HeartbeatConfig(Section):
             if name in value:
                 raise ValueError(f"the label {name} is set by itself (severity: beside labels)")
         return value
+
+
+class LinksConfig(Section):
+    """The hosts that links of senders may lead to; none are named: any.
+
+    ``*.example.com`` is every host below it.
+    """
+
+    allowed_hosts: tuple[Annotated[str, AfterValidator(check_pattern)], ...] = ()
 
 
 class RunbooksConfig(Section):

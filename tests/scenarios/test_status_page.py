@@ -14,10 +14,11 @@ from aiohttp import ClientSession
 from click.testing import CliRunner
 
 from receiver.cli.root import main
+from receiver.errors import ConfigError
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
-from tests.support.notification import alert
+from tests.support.notification import alert, notification
 from tests.support.status_pages import PAGE, page
 from tests.support.waiting import until
 
@@ -386,3 +387,66 @@ def test_without_a_page_or_with_a_bad_label_there_is_nothing_to_tell(tmp_path: P
     none = CliRunner().invoke(main, [*command, "a=b"])
     assert "set status_page.components" in none.output
     assert CliRunner().invoke(main, [*command, "a"]).exit_code == 2
+
+
+async def test_only_named_senders_put_something_on_the_page(tmp_path: Path, fakes: Fakes) -> None:
+    tokens = {name: f"the-long-token-of-{name}" for name in ("prod", "lab", "ops")}
+    credentials = [
+        {"name": "prod", "role": "sender", "cluster": "prod-eu", "token": tokens["prod"]},
+        {"name": "lab", "role": "sender", "token": tokens["lab"]},
+        {"name": "ops", "role": "publisher", "token": tokens["ops"]},
+    ]
+    app = App(tmp_path, *fakes)
+    await app.start(
+        **NO_ACCOUNTS,
+        **PAGE,
+        **{"web.credentials": credentials, "status_page.senders": ["prod"]},
+    )
+
+    async def fire(name: str, service: str, **more: str) -> str:
+        headers = {"Authorization": f"Bearer {tokens[name]}"}
+        one = alert(labels={"service": service, "severity": "critical"})
+        body = notification(one, group=name) | more
+        query = "?cluster=prod-eu" if name == "lab" else ""
+        status, answer = await app.post(body, f"/v1/alerts/webhook{query}", headers=headers)
+        assert status == 202
+        return str(answer["incidents"][0])
+
+    try:
+        # Whatever it calls itself, another sender's alerts are no business of outsiders.
+        other = await fire("lab", "checkout", receiver="prod", externalURL="http://prod-eu")
+        known = {"Authorization": f"Bearer {tokens['ops']}"}
+        body = {"title": "PostgresRefuses", "priority": "P1", "labels": {"service": "checkout"}}
+        assert (await app.post(body, "/v1/incidents", headers=known))[0] == 201
+        assert (await page(app))["incidents"] == []
+        # Until somebody who may says so.
+        path = f"/v1/incidents/{other}/status-update"
+        assert (await app.post({"status": "investigating"}, path, headers=known))[0] == 200
+        assert len((await page(app))["incidents"]) == 1
+        await fire("prod", "search")
+        await until(lambda: _number(app, 2))
+    finally:
+        await app.stop()
+
+
+async def _number(app: App, wanted: int) -> bool:
+    return len((await page(app))["incidents"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("credential", "words"),
+    [
+        ({"name": "prod", "role": "sender", "token": "a-long-token-of-prod"}, "has no cluster"),
+        ({"name": "other", "role": "sender", "token": "a-long-token"}, "no credential is named"),
+    ],
+)
+async def test_a_sender_that_nothing_tells_from_others_cannot_be_named(
+    tmp_path: Path, fakes: Fakes, credential: dict[str, str], words: str
+) -> None:
+    app = App(tmp_path, *fakes)
+    with pytest.raises(ConfigError, match=words):
+        await app.start(
+            **NO_ACCOUNTS,
+            **PAGE,
+            **{"web.credentials": [credential], "status_page.senders": ["prod"]},
+        )

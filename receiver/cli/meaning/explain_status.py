@@ -35,7 +35,7 @@ def explain_status(labels: tuple[str, ...], config_file: Path | None, output: st
 
 
 def _found(settings: Settings, labels: dict[str, str]) -> dict[str, Any]:
-    rule = settings.status_page.rule()
+    rule = settings.status_page.rule(settings.web.clusters)
     if rule is None:
         raise click.ClickException("there is no status page: set status_page.components")
     route = RouteTree(settings.route).match(labels)[0]
@@ -51,6 +51,8 @@ def _found(settings: Settings, labels: dict[str, str]) -> dict[str, Any]:
         result = f"only when a person publishes it: by themselves {wanted} appear"
     elif not rule.automatic:
         result = "only when a person publishes it: status_page.automatic is off"
+    elif settings.status_page.senders:
+        result += f", from {' and '.join(settings.status_page.senders)} alone"
     return {
         "priority": priority,
         "reason": reason,

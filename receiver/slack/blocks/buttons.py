@@ -11,6 +11,7 @@ from receiver.notify.notifier import View
 from receiver.slack.blocks.verbs import asking, name_of
 from routing.group import split_id
 from routing.incident import Incident
+from routing.links import named
 from routing.person_event import (
     Acknowledged,
     ActionItemAdded,
@@ -87,7 +88,7 @@ def controls(view: View) -> list[Block]:
         ("Details", "open_incident", view.url),
     ]
     found += [
-        button(text, action, url=url)
+        button(named(text, url, view.url), action, url=url)
         for text, action, url in links
         if is_link(url) and len(url) <= URL_MAX
     ]

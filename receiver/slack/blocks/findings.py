@@ -3,6 +3,7 @@
 from receiver.slack.mrkdwn import moment, mrkdwn
 from routing.incident import Incident
 from routing.incident_parts import Finding
+from routing.links import named
 
 FINDING_MAX, FOUND_MAX = 220, 2_900
 # What does not fit into one section is left out: first a line's link, then the line.
@@ -43,4 +44,5 @@ def _line(found: Finding) -> tuple[str, str]:
         text = f"{moment(found.at)} {text}"
     # A "|" or ">" in an address would end it.
     url = found.url.replace("&", "&amp;").replace("|", "%7C").replace(">", "%3E")
-    return f"{look} {text}", f"  <{url}|{word}>" if word and url else ""
+    shown = word if found.enricher == "similar" else named(word, found.url)
+    return f"{look} {text}", f"  <{url}|{shown}>" if word and url else ""

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from receiver.config_types import Address
 from receiver.http.tls.config import TlsServerConfig
-from routing.config.base import Duration, Matchers, Priority, Section, Text, upper
+from routing.config.base import Duration, Matchers, Name, Priority, Section, Text, upper
 from routing.status_rule import WORDINGS, Component, StatusRule, check_wording
 
 COMPONENTS_MAX = 50
@@ -59,6 +59,7 @@ class StatusPageConfig(Section):
     """The public status page; it is served once there are components.
 
     ``priorities``: whose incidents open on it by themselves, unless ``automatic`` is off.
+    ``senders``: the credentials whose alerts may do that, each of a cluster of its own; none: all.
     ``history`` (ms): how long what is over stays on it. ``listen_address``: a port for the page
     alone, "" for that of everything else only. ``tls_server_config``: None where it speaks no TLS.
     """
@@ -68,6 +69,7 @@ class StatusPageConfig(Section):
     priorities: tuple[Priority, ...] = ("P1", "P2")
     impact: dict[Annotated[Priority, BeforeValidator(upper)], Impact] = Field(default={})
     automatic: bool = True
+    senders: tuple[Name, ...] = ()
     templates: dict[Wording, Annotated[str, Field(max_length=500), AfterValidator(_wording)]] = (
         Field(default={})
     )
@@ -83,8 +85,11 @@ class StatusPageConfig(Section):
             raise ValueError(f"two components are named {twice!r}")
         return self
 
-    def rule(self) -> StatusRule | None:
-        """Return the rule of the page, None without components."""
+    def rule(self, clusters: Mapping[str, str]) -> StatusRule | None:
+        """Return the rule of the page, None without components.
+
+        ``clusters``: name of a credential -> the cluster that is its own.
+        """
         if not self.components:
             return None
         return StatusRule(
@@ -95,6 +100,12 @@ class StatusPageConfig(Section):
             priorities=frozenset(self.priorities),
             wordings=_joined(WORDINGS, self.templates),
             automatic=self.automatic,
+            # Of a credential that a reload took away nobody's alerts are left.
+            clusters=(
+                frozenset(clusters[name] for name in self.senders if name in clusters)
+                if self.senders
+                else None
+            ),
         )
 
 

@@ -130,7 +130,7 @@ def test_the_most_urgent_alert_leads_and_what_is_over_is_left_out() -> None:
     made = event(found)
     assert made["payload"]["source"] == "lead"
     assert made["payload"]["custom_details"]["firing_count"] == 2
-    assert {"href": "http://p/g", "text": "Source"} in made["links"]
+    assert {"href": "http://p/g", "text": "Source (p)"} in made["links"]
 
 
 def test_of_what_is_over_all_is_told() -> None:

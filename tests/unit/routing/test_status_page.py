@@ -55,7 +55,7 @@ class Site(World):
 
     def __init__(self, **more: Any) -> None:
         self.config = config(**more)
-        super().__init__(rules(status=self.config.rule(), update_within=parse_within("30m")))
+        super().__init__(rules(status=self.config.rule({}), update_within=parse_within("30m")))
 
     def _keep(self, decision: Any) -> str:
         self.said = [entry.text for entry in decision.timeline]
@@ -450,7 +450,7 @@ def test_a_label_that_a_template_tells_stays_short_and_on_its_line() -> None:
 # One call at a time, of a publication as it may be.
 
 BOB = Actor("bob", "api")
-RULE = config().rule()
+RULE = config().rule({})
 OPEN = Publication("t", NOW, {"Checkout": "degraded"}, (PublicUpdate(NOW, "investigating", "i"),))
 FOUND = rules(status=RULE, update_within=parse_within("30m"))
 
