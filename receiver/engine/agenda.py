@@ -37,6 +37,8 @@ PACE_S = 0.02
 """Pause between two claims, so that a storm of commits is claimed in batches."""
 RETURN_EVERY_S = 0.5
 """How often a task that the store failed is offered back, for as long as its lease lasts."""
+CLAIMED_WITHIN_S = 2.0
+"""How long a claim that is under way may take at the end."""
 BUSY_S = 0.1
 """How soon a lane looks again when all that is due has no place; one that ends wakes it at once."""
 PLACES = {Lane.URGENT: 96, Lane.NORMAL: 48, Lane.BACKGROUND: 64}
@@ -108,6 +110,10 @@ class Agenda:
     async def stop(self, grace: float = 15.0) -> None:
         """Claim nothing more and let what is under way finish, ``grace`` seconds at most."""
         self._stopping = True
+        self.wake()
+        if self._loops:
+            # What a claim has leased when it is cut off would wait for the end of its lease.
+            await asyncio.wait(self._loops, timeout=CLAIMED_WITHIN_S)
         await end(self._loops)
         under_way = [task for tasks in self._running.values() for task in tasks]
         if under_way:
@@ -128,6 +134,8 @@ class Agenda:
                 # Whatever it is, a lane that stops for ever would be worse.
                 log.exception("claiming from the %s lane failed", lane)
                 pause = IDLE_S
+            if self._stopping:
+                return
             # After the claim, not before it: what comes to an idle lane waits for nothing.
             await asyncio.sleep(PACE_S)
             if pause > PACE_S:

@@ -21,7 +21,8 @@ from redis.retry import Retry
 from receiver.errors import StoreUnavailableError
 from receiver.store.script_keys import CHAINED, places
 from receiver.store.server.addresses import Place
-from receiver.store.server.cluster import ClusterClient, ClusterPool
+from receiver.store.server.cluster import ClusterClient
+from receiver.store.server.cluster_pool import ClusterPool
 from receiver.store.server.cluster_url import is_cluster, read_cluster_url
 from receiver.store.server.sentinel import ASKED_WITHIN_S, is_sentinel, sentinel_pool
 

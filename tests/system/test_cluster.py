@@ -1,18 +1,25 @@
 """A Cluster of three primaries and three replicas: everything is spread over them and works."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from redis.exceptions import ClusterCrossSlotError
 
 import receiver.upkeep.reshard
+from receiver.cli.root import main
 from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.notify.rate_budget import Budget
+from receiver.store.budgets import BudgetStore
 from receiver.store.floods import FloodStore
 from receiver.store.keys import Keys, session_key
 from receiver.store.layout import check_layout
@@ -27,6 +34,7 @@ from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
+from tests.support.places import ROOT
 from tests.support.sentinels import Server
 from tests.support.waiting import until
 
@@ -72,7 +80,7 @@ async def fakes() -> AsyncIterator[tuple[FakeSlack, FakePagerDuty]]:
         await fake.stop()
 
 
-async def started(folder: Path, fakes: Any, servers: Cluster, **redis: Any) -> App:
+async def started(folder: Path, fakes: Any, servers: Any, **redis: Any) -> App:
     app = App(folder / "own", *fakes)
     settings = {f"redis.{name}": value for name, value in redis.items()}
     await app.start(**{"redis.url": servers.url}, **settings)
@@ -167,6 +175,38 @@ async def test_a_replica_takes_over_and_nothing_is_lost_or_doubled(
         assert len(fakes[1].incidents) == len(taken), "a page that comes twice opens nothing"
     finally:
         await app.stop()
+
+
+async def test_agenda_and_budgets_outlive_a_takeover_of_every_primary(
+    tmp_path: Path, fakes: Any, servers: Cluster, client: Any
+) -> None:
+    app = await started(tmp_path, fakes, servers, wait_replicas=1)
+    try:
+        for number in range(24):
+            await accepted(app, number)
+        await until(lambda: len(fakes[1].incidents) == 24)
+        await app.settle()
+        budgets, now = BudgetStore(client), app.clock.now()
+        limits = [Budget(f"b{number}", 1) for number in range(20)]
+        assert [await budgets.take(one, 1, now) for one in limits] == [0] * 20
+        agenda = await app.service.tasks.waiting(now)
+        assert sum(total for total, _ in agenda.values()) >= 24
+        for number in range(3):
+            former = await servers.primary(number)
+            await servers.call(await servers.replica(former), "FAILOVER")
+            await until(partial(_is_another, servers, number, former))
+        await app.until_ready()
+        assert await app.service.tasks.waiting(now) == agenda
+        assert all([await budgets.take(one, 1, now) > now for one in limits])
+        await app.pass_time(301)
+        found = (await app.get("/v1/incidents?limit=100"))[1]["incidents"]
+        assert all(one["deadlines"]["acknowledge"]["missed_at"] for one in found)
+    finally:
+        await app.stop()
+
+
+async def _is_another(servers: Cluster, number: int, former: Any) -> bool:
+    return await servers.primary(number) is not former
 
 
 async def _others(servers: Cluster, primary: Any) -> bool:
@@ -270,6 +310,68 @@ async def test_a_slot_that_moves_is_followed(servers: Cluster, client: Any) -> N
     for one in (source, target):
         await servers.call(one, "SETSLOT", slot, "NODE", names[0])
     assert await client.get(taken) == b"1"
+
+
+async def test_the_rights_that_the_docs_name_and_one_more_are_enough(
+    tmp_path: Path, fakes: Any, servers: Cluster
+) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    found = re.search(r"ACL SETUSER \w+ on >\S+ ([^`]+)`", text)
+    assert found is not None
+    named = SimpleNamespace(url=servers.url.replace("://", "://service:secret@"))
+    rights = ("reset", "on", ">secret", *found[1].split())
+    for server in servers.servers:
+        await server.client.execute_command("ACL", "SETUSER", "service", *rights)
+    with pytest.raises(ConfigError, match=r"permit its user \+cluster\|slots"):
+        await started(tmp_path, fakes, named)
+    for server in servers.servers:
+        await server.client.execute_command("ACL", "SETUSER", "service", "+cluster|slots")
+        await server.client.execute_command("ACL", "LOG", "RESET")
+    app = await started(tmp_path, fakes, named, wait_replicas=1)
+    try:
+        taken = [await accepted(app, number) for number in range(20)]
+        await until(lambda: len(fakes[1].incidents) == len(taken))
+        await app.settle()
+        assert (await app.get("/health"))[1]["status"] == "ok"
+        for server in servers.servers:
+            assert await server.client.execute_command("ACL", "LOG") == []
+    finally:
+        await app.stop()
+    one = await servers.primary(1)
+    await one.client.execute_command("ACL", "SETUSER", "service", "-zadd")
+    with pytest.raises(ConfigError, match=f"127.0.0.1:{one.port} of the Cluster .*: ZADD"):
+        await started(tmp_path, fakes, named)
+
+
+async def test_a_cluster_is_checked_backed_up_and_restored(
+    tmp_path: Path, fakes: Any, servers: Cluster
+) -> None:
+    env = {"LLM_IM__REDIS__URL": servers.url}
+
+    async def store(*words: str) -> str:
+        run = partial(CliRunner().invoke, main, ["store", *words], env=env)
+        result = await asyncio.to_thread(run)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    app = await started(tmp_path, fakes, servers)
+    taken = [await accepted(app, number) for number in range(30)]
+    await until(lambda: len(fakes[1].incidents) == len(taken))
+    await app.settle()
+    await app.stop()
+    assert "30 incidents (30 open)" in await store("check")
+    file = str(tmp_path / "im.backup")
+    assert "30 incidents (30 open)" in await store("backup", file)
+    for number in range(3):
+        await (await servers.primary(number)).client.flushall()
+    assert "30 incidents (30 open)" in await store("restore", file)
+    assert "nothing wrong" in await store("check")
+    app = await started(tmp_path, fakes, servers)
+    try:
+        assert [await accepted(app, number) for number in range(30)] == taken
+        assert len(fakes[1].incidents) == 30
+    finally:
+        await app.stop()
 
 
 async def test_more_shards_later(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.commands import AsyncCoreCommands
 from redis.exceptions import (
     AskError,
@@ -23,35 +23,12 @@ from redis.exceptions import (
 from receiver.store.server.addresses import Place, Servers
 from receiver.store.server.cluster_commands import Command, key_of, keys_of, slot_of
 from receiver.store.server.cluster_map import ClusterMap
+from receiver.store.server.cluster_pool import ClusterPool, RetiredError
 
 REDIRECTS = 5
 """How often one command is sent on: a server may have learned of a takeover, and another not."""
 _HOME = "im:clock"
 """What names no key goes where the reference of time is: TIME has to be that server's."""
-
-
-class RetiredError(ConnectionError):
-    """Nothing was sent: the server is no primary any more."""
-
-
-class ClusterPool(BlockingConnectionPool):
-    """A pool of connections to a primary, until that is none any more."""
-
-    retired = False
-
-    async def get_connection(self, *args: Any, **more: Any) -> Any:
-        """Return a connection; RetiredError, also for whoever waited for one meanwhile."""
-        if not self.retired:
-            connection = await super().get_connection(*args, **more)  # type: ignore[no-untyped-call]
-            if not self.retired:
-                return connection
-            await self.release(connection)
-        raise RetiredError("that server of the Cluster is no primary any more")
-
-    async def retire(self) -> None:
-        """Close all connections: whoever waits for an answer of a server that hung need not."""
-        self.retired = True
-        await self.disconnect()
 
 
 class ClusterClient(AsyncCoreCommands):

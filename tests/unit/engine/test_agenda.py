@@ -184,3 +184,59 @@ async def test_nobody_is_asked_any_more_when_the_lease_is_over(
     clock.move(2)
     await asyncio.wait_for(giving, 5)
     assert not store.said
+
+
+class Slow(Failing):
+    """One that takes its time to say what it has leased."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def claim(self, *args: Any) -> list[Any]:
+        if args[1] == Lane.URGENT:
+            self.asked.set()
+            await self.answers.wait()
+        return await super().claim(*args)
+
+
+class Done:
+    """A delivery that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[Task] = []
+
+    async def deliver(self, task: Task, _reading: Any) -> None:
+        self.given.append(task)
+
+
+async def test_what_is_being_claimed_at_the_end_is_done_and_nothing_after_it() -> None:
+    """Cut off, it would be leased to nobody: a page would wait half a minute for its lease."""
+    store, delivery = Slow(), Done()
+    tasks: Any = store
+    given: Any = delivery
+    other: Any = SimpleNamespace()
+    agenda = Agenda(tasks, given, other, other, StillClock(), {})
+    agenda.start()
+    await asyncio.wait_for(store.asked.wait(), 5)
+    stopping = asyncio.create_task(agenda.stop())
+    await asyncio.sleep(0.05)
+    store.asked.clear()
+    store.answers.set()
+    await asyncio.wait_for(stopping, 5)
+    assert delivery.given == [store.task]
+    assert not store.asked.is_set()
+
+
+async def test_a_claim_that_hangs_keeps_no_service_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CLAIMED_WITHIN_S", 0.05)
+    store = Slow()
+    tasks: Any = store
+    other: Any = SimpleNamespace()
+    agenda = Agenda(tasks, other, other, other, StillClock(), {})
+    agenda.start()
+    await asyncio.wait_for(store.asked.wait(), 5)
+    await asyncio.wait_for(agenda.stop(), 5)
