@@ -125,6 +125,13 @@ class Audit:
         log.info("sessions of %s ended: %d", name, sessions, extra=extra)
         self._tell("logout", "accepted", by or name, detail=f"{name}: {sessions}")
 
+    def token(self, name: str, label: str, *, made: bool) -> None:
+        """Tell that somebody made themselves an API token, or ended one."""
+        outcome = "made" if made else "ended"
+        extra = {"action": "token", "outcome": outcome, "actor": name}
+        log.info("API token of %s %s: %s", name, outcome, label, extra=extra)
+        self._tell("token", outcome, name, detail=label)
+
     def unlock(self, name: str, by: str) -> None:
         """Tell that somebody had the failed logins of a name forgotten."""
         log.info("failed logins of %s forgotten", name, extra={"action": "unlock", "actor": by})

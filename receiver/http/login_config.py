@@ -39,6 +39,7 @@ def _password_hash(value: str) -> str:
 
 
 PasswordHash = Annotated[str, AfterValidator(_password_hash)]
+TokenSpan = Annotated[Span, Field(ge=86_400_000, le=366 * 86_400_000)]
 SessionSpan = Annotated[Span, Field(ge=60_000, le=90 * 86_400_000)]
 
 
@@ -136,13 +137,16 @@ class LoginConfig(Section):
     """How long a login holds, and when too many failed ones lock a name.
 
     ``session_idle``, ``session_max`` (ms): a session ends so long after it was last used, and so
-    long after it began. After ``lock_after`` failures in a row a name is locked for ``lock_for``.
+    long after it began. API tokens that people make for themselves last ``token_max`` at most
+    (None: nobody makes one). After ``lock_after`` failures in a row a name is locked for
+    ``lock_for``.
     """
 
     oidc: OidcConfig | None = None
     proxy: ProxyConfig | None = None
     session_idle: SessionSpan = 12 * 3_600_000
     session_max: SessionSpan = 7 * 86_400_000
+    token_max: TokenSpan | None = 90 * 86_400_000
     lock_after: int = Field(default=10, ge=4, le=100)
     lock_for: Annotated[Span, Field(ge=60_000, le=86_400_000)] = 15 * 60_000
 

@@ -27,6 +27,9 @@ class Logins(Protocol):
     async def person(self, request: web.Request) -> Person | None:
         """Return who is logged in, None for nobody. StoreUnavailableError."""
 
+    async def owner(self, request: web.Request) -> Person | None:
+        """Return whose API token is shown, None for nobody's. StoreUnavailableError."""
+
     def needed(self, request: web.Request) -> web.HTTPException:
         """Return the way to a login, for whoever asks for a page."""
 

@@ -189,6 +189,11 @@ class Guard:
         if logins is None or not logins.enabled:
             check = self.access.check_browser if row.page else self.access.check
             return check(request, needed)
+        owner = await logins.owner(request)
+        if owner is not None:
+            self.access.note(owner.name)
+            demand(owner, needed)
+            return owner
         try:
             return self.access.check(request, needed)
         except (web.HTTPUnauthorized, TooManyRequestsError) as error:

@@ -15,8 +15,10 @@ from receiver.login.errors import UNDER_WAY_MS, LoginRefusedError
 from receiver.login.passwords import Passwords, proof_of
 from receiver.login.proxy import person_behind
 from receiver.login.sessions import DEVICE, Sessions
+from receiver.login.tokens import Tokens
 from receiver.people.config import PersonConfig, known_names
 from receiver.roles import Role
+from receiver.store.keys import token_key, tokens_key
 from receiver.store.logins.attempts import AttemptStore
 from receiver.store.logins.sessions import DEVICE_KEPT_MS, LoginSession, SessionStore
 from receiver.store.redis import Client
@@ -52,6 +54,8 @@ class Login:
         self.passwords = Passwords(config.credentials)
         self.attempts = Attempts(AttemptStore(redis), store, config.login, now)
         self.sessions = Sessions(store, self.cookies, config.login, now, self._standing)
+        kept = SessionStore(redis, token_key, tokens_key)
+        self.tokens = Tokens(kept, config.login, now, self._standing)
 
     def use(self, config: WebConfig) -> "Oidc | None":
         """Have these people, roles and limits hold from now on, for open sessions too.
@@ -65,7 +69,7 @@ class Login:
             self.oidc = self._new_oidc()
         self.passwords.use(config.credentials)
         self.attempts.use(config.login)
-        self.sessions.config = config.login
+        self.sessions.config = self.tokens.config = config.login
         return old if replaced else None
 
     def _take(self, config: WebConfig) -> None:
@@ -79,6 +83,14 @@ class Login:
         proxy = self.config.login.proxy
         found = person_behind(request, proxy, self.name_of) if proxy is not None else None
         return found or await self.sessions.person(request)
+
+    async def owner(self, request: web.Request) -> Person | None:
+        """Return whose API token a request shows, None for nobody's. StoreUnavailableError."""
+        return await self.tokens.person(request)
+
+    async def end_all(self, name: str) -> int:
+        """End all sessions and tokens of somebody; return how many there were."""
+        return await self.sessions.end_of(name) + await self.tokens.store.end(name)
 
     def name_of(self, called: str) -> str:
         """Return how somebody is shown whom others call so."""

@@ -25,6 +25,8 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``im:hints`` | zset | ``kind|name`` by when it was seen last (see ``hints``) |
 | ``im:session:<digest>`` | string | who logged in, as JSON (see ``logins``) |
 | ``im:sessions:<digest>`` | zset | somebody's sessions by their end |
+| ``im:token:<digest>`` | string | whose API token it is, as JSON (see ``login.tokens``) |
+| ``im:tokens:<digest>`` | zset | somebody's API tokens by their end |
 | ``im:device:<digest>`` | string | who logged in with a browser before |
 | ``im:callback:<digest>`` | string | a single sign-on that was ended |
 | ``im:attempts:<digest>`` | hash | failed logins in a row (see ``logins``) |
@@ -201,6 +203,16 @@ def session_key(digest: str) -> str:
 def sessions_key(person: str) -> str:
     """Return the key of somebody's sessions."""
     return f"{PREFIX}:sessions:{person}"
+
+
+def token_key(digest: str) -> str:
+    """Return the key of an API token of a person."""
+    return f"{PREFIX}:token:{digest}"
+
+
+def tokens_key(person: str) -> str:
+    """Return the key of somebody's API tokens."""
+    return f"{PREFIX}:tokens:{person}"
 
 
 def device_key(digest: str) -> str:

@@ -8,7 +8,7 @@ from aiohttp import web
 from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.audit.notes import Audit
 from receiver.clock import Clock
-from receiver.errors import StoreUnavailableError
+from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.http.config import CredentialConfig
 from receiver.http.forms import read_form
 from receiver.http.logins import LOG_OUT, local_path
@@ -16,7 +16,9 @@ from receiver.http.routes import Who, person_of, principal_of, serves
 from receiver.http.spec import Spec
 from receiver.login.login import Login
 from receiver.login.passwords import BusyError
+from receiver.store.logins.sessions import LoginSession
 from receiver.templates import assets_version, render
+from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
 from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
@@ -27,6 +29,7 @@ log = logging.getLogger("login")
 
 NAME_MAX = 200
 FORM_MAX = 8_192
+DAY_MS, DAYS_MAX = 86_400_000, 366
 _WRONG = "This user name and password do not belong together."
 _BUSY = "Many people log in at this moment. Try again in a second."
 _AWAY = "Redis is away or takes nothing, so nobody can log in now. The log says why."
@@ -34,6 +37,7 @@ _SAID = {
     "out": "You are logged out.",
     "ended": "That session is over.",
     "others": "All your other sessions are over.",
+    "token": "That token is worth nothing any more.",
 }
 
 
@@ -119,35 +123,69 @@ class LoginEndpoint:
     @serves("GET", "/sessions", Who.VIEWER, page=True)
     async def sessions(self, request: web.Request) -> web.Response:
         """GET /sessions: where one is logged in."""
+        return await self._sessions(request, _SAID.get(request.query.get("said", ""), ""))
+
+    @serves("POST", "/sessions/tokens", Who.VIEWER, page=True)
+    async def make_token(self, request: web.Request) -> web.Response:
+        """POST /sessions/tokens: an API token of one's own (``for``, ``days``), shown this once."""
+        session = await self._own(request)
+        form = await read_form(request, FORM_MAX)
+        label, days = form.get("for", ""), whole(form.get("days", ""), DAYS_MAX) or 0
+        try:
+            secret = await self._login.tokens.make(session, label, days * DAY_MS)
+        except PayloadError as error:
+            return await self._sessions(request, problem=f"{error.position}: {error.message}")
+        self._audit.token(session.name, label.strip(), made=True)
+        return await self._sessions(request, secret=secret)
+
+    @serves("POST", "/sessions/tokens/end", Who.VIEWER, page=True)
+    async def end_token(self, request: web.Request) -> web.Response:
+        """POST /sessions/tokens/end: one API token of one's own (``token``) is worth nothing."""
+        session = await self._own(request)
+        wanted = (await read_form(request, FORM_MAX)).get("token", "")
+        known = (await self._login.tokens.store.of(session.name)).get(wanted)
+        if known is not None:
+            await self._login.tokens.store.end(session.name, only=wanted)
+            self._audit.token(session.name, known.agent, made=False)
+        return _see(f"{self._prefix}/sessions?said=token")
+
+    async def _own(self, request: web.Request) -> LoginSession:
+        """Return the session of whoever asks: a token, or a proxy's word, makes no token."""
+        person = person_of(request)
+        found = None
+        if person is not None and person.session:
+            found = await self._login.sessions.store.find(person.session)
+        if found is None:
+            raise web.HTTPBadRequest(text="Only somebody who logged in here has API tokens.\n")
+        return found
+
+    async def _sessions(
+        self, request: web.Request, said: str = "", *, secret: str = "", problem: str = ""
+    ) -> web.Response:
         person, now = person_of(request), self._clock.now()
-        found = await self._login.sessions.store.of(person.name) if person is not None else {}
-        rows = [
-            {
-                "id": digest,
-                "here": person is not None and digest == person.session,
-                "method": session.method,
-                "agent": session.agent,
-                "address": session.address,
-                "created": moment(session.created, now),
-                "seen": moment(session.seen, now),
-                "until": rfc3339(session.until),
-            }
-            for digest, session in found.items()
-        ]
+        name = person.name if person is not None else ""
+        found = await self._login.sessions.store.of(name) if name else {}
+        tokens = await self._login.tokens.store.of(name) if name else {}
         principal = principal_of(request)
+        here = person.session if person is not None else ""
         page = await read_off_the_loop(
             lambda: render(
                 "console/sessions.html.j2",
                 prefix=self._prefix,
                 version=assets_version(),
                 **account_of(request),
-                said=_SAID.get(request.query.get("said", ""), ""),
-                sessions=rows,
+                said=said,
+                sessions=[_row(digest, one, now, here) for digest, one in found.items()],
+                tokens=[_row(digest, one, now, here) for digest, one in tokens.items()],
+                days=(self._login.config.login.token_max or 0) // DAY_MS,
+                secret=secret,
+                problem=problem,
                 who=principal.name if principal is not None else "",
                 role=(principal.role or "admin") if principal is not None else "",
             )
         )
-        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+        status = 400 if problem else 200
+        return web.Response(text=page, status=status, content_type="text/html", headers=HEADERS)
 
     @serves("POST", "/sessions/end", Who.VIEWER, page=True)
     async def end(self, request: web.Request) -> web.Response:
@@ -166,9 +204,9 @@ class LoginEndpoint:
 
     @serves("DELETE", "/v1/logins/{name}/sessions", Who.ADMIN, spec=Spec({200: Ended}))
     async def end_all(self, request: web.Request) -> web.Response:
-        """DELETE /v1/logins/{name}/sessions: all of somebody's sessions end at once."""
+        """DELETE /v1/logins/{name}/sessions: all their sessions and API tokens end at once."""
         name = request.match_info["name"]
-        number = await self._login.sessions.end_of(name)
+        number = await self._login.end_all(name)
         self._audit.logout(name, number, by=_name_of(request))
         return web.json_response({"name": name, "ended": number})
 
@@ -187,6 +225,19 @@ class LoginEndpoint:
 
     def _page(self, leads_to: str, username: str = "", **more: Any) -> web.Response:
         return login_page(self._login, leads_to, username, **more)
+
+
+def _row(digest: str, session: LoginSession, now: int, here: str) -> dict[str, Any]:
+    return {
+        "id": digest,
+        "here": digest == here,
+        "method": session.method,
+        "agent": session.agent,
+        "address": session.address,
+        "created": moment(session.created, now),
+        "seen": moment(session.seen, now),
+        "until": rfc3339(session.until),
+    }
 
 
 def _later(wait: int) -> str:

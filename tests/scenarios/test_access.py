@@ -68,6 +68,8 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/logout"): Who.VIEWER,
     ("GET", "/sessions"): Who.VIEWER,
     ("POST", "/sessions/end"): Who.VIEWER,
+    ("POST", "/sessions/tokens"): Who.VIEWER,
+    ("POST", "/sessions/tokens/end"): Who.VIEWER,
     ("DELETE", "/v1/logins/{name}/sessions"): Who.ADMIN,
     ("DELETE", "/v1/logins/{name}/lock"): Who.ADMIN,
     ("GET", "/v1/audit"): Who.ADMIN,

@@ -8,7 +8,7 @@ does no harm without the second.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from redis.exceptions import ResponseError
@@ -52,23 +52,33 @@ def digest_of(secret: str) -> str:
 class SessionStore:
     """All sessions; each replica sees what another did at once."""
 
-    def __init__(self, redis: Client) -> None:
+    def __init__(
+        self,
+        redis: Client,
+        key_of: Callable[[str], str] = session_key,
+        list_of: Callable[[str], str] = sessions_key,
+    ) -> None:
+        """``key_of(digest)``: where one is kept, ``list_of(person)``: where theirs are listed."""
         self._redis = redis
+        self._key_of = key_of
+        self._list_of = list_of
 
     async def begin(self, digest: str, session: LoginSession, kept: int) -> None:
         """Store a new session for ``kept`` ms of idleness. StoreUnavailableError."""
-        own = sessions_key(digest_of(session.name))
+        own = self._list_of(digest_of(session.name))
         async with unavailable_is_503():
             if await self._redis.type(own) not in (b"zset", b"none"):
                 await self._redis.unlink(own)
+            # The list lasts as long as the longest of them.
+            left = max(1, session.until - session.seen, await self._redis.pttl(own))
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.zadd(own, {digest: session.until})
             pipeline.zremrangebyscore(own, "-inf", session.seen)
             pipeline.zcard(own)
-            pipeline.pexpire(own, max(1, session.until - session.seen))
+            pipeline.pexpire(own, left)
             *_, number, _ = await pipeline.execute()
             # Listed first: one that nobody sees could not be ended by whoever it is of.
-            await self._redis.set(session_key(digest), _encode(session), px=kept)
+            await self._redis.set(self._key_of(digest), _encode(session), px=kept)
             if number > OF_ONE_MOST:
                 first = await self._redis.zpopmin(own, number - OF_ONE_MOST)
                 await self._unlink(one.decode() for one, _ in first)
@@ -77,7 +87,7 @@ class SessionStore:
         """Return a session, None for none. StoreUnavailableError."""
         async with unavailable_is_503():
             try:
-                return _read(await self._redis.get(session_key(digest)))
+                return _read(await self._redis.get(self._key_of(digest)))
             except ResponseError as error:
                 if "WRONGTYPE" not in str(error):
                     raise
@@ -86,11 +96,11 @@ class SessionStore:
     async def used(self, digest: str, session: LoginSession, kept: int) -> None:
         """Remember that a session was used; one that was ended meanwhile stays ended."""
         async with unavailable_is_503():
-            await self._redis.set(session_key(digest), _encode(session), px=kept, xx=True)
+            await self._redis.set(self._key_of(digest), _encode(session), px=kept, xx=True)
 
     async def of(self, name: str) -> dict[str, LoginSession]:
         """Return a person's sessions by digest, the one used last first."""
-        own = sessions_key(digest_of(name))
+        own = self._list_of(digest_of(name))
         async with unavailable_is_503():
             if await self._redis.type(own) != b"zset":
                 return {}
@@ -99,7 +109,7 @@ class SessionStore:
             ]
             pipeline = self._redis.pipeline(transaction=False)
             for one in digests:
-                pipeline.get(session_key(one))
+                pipeline.get(self._key_of(one))
             rows = await pipeline.execute(raise_on_error=False)
         found = {one: _read(raw) for one, raw in zip(digests, rows, strict=True)}
         known = {one: session for one, session in found.items() if session and session.name == name}
@@ -114,13 +124,13 @@ class SessionStore:
         if ended:
             async with unavailable_is_503():
                 await self._unlink(ended)
-                await self._redis.zrem(sessions_key(digest_of(name)), *ended)
+                await self._redis.zrem(self._list_of(digest_of(name)), *ended)
         return len(ended)
 
     async def _unlink(self, digests: Iterable[str]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for one in digests:
-            pipeline.unlink(session_key(one))
+            pipeline.unlink(self._key_of(one))
         await pipeline.execute()
 
     async def is_first(self, state: str, kept: int) -> bool:
