@@ -26,6 +26,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.listing.bulk import BulkEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
@@ -55,6 +56,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.metrics,
         service.clock.now,
     )
+    console = _console(service)
     built = (
         _webhook(service, floods, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -67,7 +69,8 @@ def build_endpoints(service: "Service") -> Endpoints:
         _api(service, dead_letters),
         _status(service),
         _runbooks(service),
-        _console(service),
+        console,
+        BulkEndpoint(service.actions, console.name_of, settings.web.link_path),
         AuditEndpoint(service.audit.reader, service.clock, settings.web.link_path),
         LoginEndpoint(service.login, service.clock, service.audit.audit),
         OidcEndpoint(service.login, service.audit.audit),

@@ -38,6 +38,7 @@ from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
+from receiver.web.listing.bulk import BulkEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
@@ -60,6 +61,7 @@ ENDPOINTS: tuple[type, ...] = (
     DamagedEndpoint,
     RunbookEndpoint,
     ConsoleEndpoint,
+    BulkEndpoint,
     AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,

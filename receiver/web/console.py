@@ -41,8 +41,9 @@ from receiver.text.times import rfc3339
 from receiver.web import charts
 from receiver.web.console_account import account_of
 from receiver.web.console_forms import forms_of
-from receiver.web.console_list import asked_for, read_list
 from receiver.web.console_view import details, problem
+from receiver.web.listing.bulk import bulk_forms, said_of
+from receiver.web.listing.view import asked_for, read_asked, read_list
 from receiver.web.page_headers import HEADERS
 from routing.escalation import why
 from routing.incident import Incident
@@ -98,15 +99,15 @@ class ConsoleEndpoint:
     async def index(self, request: web.Request) -> web.Response:
         """GET /: a page of incidents, most urgent first, and the figures of the last days."""
         days = _span(request)
-        links, cards, slip = await read_list(request, self._store.lists, self._clock.now)
+        asked = read_asked(request, self._clock.now(), self.name_of(request, {}))
+        shown = await read_list(asked, self._store.lists, self._clock.now)
         figures = await self._figures.days(self._today(), days)
         return await self._page(
             request,
             "console/index.html.j2",
             lambda: {
-                "slip": slip,
-                "cards": cards,
-                "list": links,
+                "list": shown,
+                "bulk": bulk_forms(role_of(request)),
                 "days": days,
                 "spans": SPANS,
                 "figures": by_priority(figures),
@@ -154,7 +155,7 @@ class ConsoleEndpoint:
         demand(credential, REGISTRY[action].role)
         form = await read_form(request)
         incident = await self._load(request)
-        name = credential.name if credential else self._given_name(request, form)
+        name = self.name_of(request, form)
         # A browser is a person's, unless its credential is a machine's.
         human = credential is None or credential.is_human
         actor = Actor(name or "somebody", "console", human=human)
@@ -206,7 +207,11 @@ class ConsoleEndpoint:
         return f"{self._prefix}{place}"
 
     @staticmethod
-    def _given_name(request: web.Request, form: Mapping[str, str]) -> str:
+    def name_of(request: web.Request, form: Mapping[str, str]) -> str:
+        """Return who asks: by their credential, else as their browser says; "" for nobody."""
+        credential = principal_of(request)
+        if credential:
+            return credential.name
         given = form.get("name")
         return _name(given) if given else _cookie(request.cookies.get(COOKIE, ""))
 
@@ -344,4 +349,5 @@ def _cookie(text: str) -> str:
 
 def _said(text: str) -> str:
     """Return what became of the last button in words; the text comes from a URL."""
-    return _SAID.get(text.partition(":")[0], "")
+    word = text.partition(":")[0]
+    return said_of(text) if word == "bulk" else _SAID.get(word, "")

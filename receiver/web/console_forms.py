@@ -29,6 +29,14 @@ def forms_of(incident: Incident, role: Role | None, *, public: bool) -> list[dic
     ]
 
 
+def form_of_many(name: str) -> dict[str, Any]:
+    """Return the form of an action on many at once; its fields are named after it as well."""
+    row = REGISTRY[name]
+    fields = [_field(field, None) for field in row.form(Input.DURATION)]
+    named = [field | {"name": f"{name}.{field['name']}", "needed": False} for field in fields]
+    return {"action": name, "label": row.label, "meaning": row.meaning, "fields": named}
+
+
 def _form(name: str, row: Action, incident: Incident) -> dict[str, Any]:
     confirm = row.confirm
     return {
@@ -42,7 +50,7 @@ def _form(name: str, row: Action, incident: Incident) -> dict[str, Any]:
     }
 
 
-def _field(field: Field, incident: Incident) -> dict[str, Any]:
+def _field(field: Field, incident: Incident | None) -> dict[str, Any]:
     """Return one field; what cannot be chosen from a list that is known here is typed."""
     hints = {Input.DURATION: "1h30m", Input.INCIDENT: "the id of an open incident"}
     choices = field.choices
@@ -60,10 +68,10 @@ def _field(field: Field, incident: Incident) -> dict[str, Any]:
     }
 
 
-def _value(field: Field, incident: Incident) -> str:
-    if field.name == "priority":
+def _value(field: Field, incident: Incident | None) -> str:
+    if field.name == "priority" and incident is not None:
         return incident.priority
-    if field.name == "matchers":
+    if field.name == "matchers" and incident is not None:
         return "\n".join(str(matcher) for matcher in default_matchers(incident))
     if field.needed and field.choices:
         return field.choices[0][0]

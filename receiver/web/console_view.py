@@ -16,6 +16,15 @@ Card = dict[str, Any]
 _VERBS = {"acknowledge": "acknowledge", "resolve": "resolve", "update": "status update"}
 
 
+_BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C))
+"""Characters that turn the direction of what follows: a title could read as another one."""
+
+
+def upright(text: str) -> str:
+    """Return a text that reads as its characters stand."""
+    return text.translate(_BIDI)
+
+
 def card(incident: Incident, now: int) -> Card:
     """Return what a list shows of an open incident at ``now`` (ms)."""
     by = incident.acknowledged_by
@@ -23,11 +32,11 @@ def card(incident: Incident, now: int) -> Card:
         "id": incident.id,
         "priority": incident.priority,
         "state": incident.state,
-        "title": incident.title,
-        "team": incident.team,
+        "title": upright(incident.title),
+        "team": upright(incident.team),
         "episode": incident.episode,
         "opened": moment(incident.episode_opened_at, now),
-        "by": by.name if by else "",
+        "by": upright(by.name) if by else "",
         "firing": len(incident.firing()),
         "runbook": incident.runbook_url if is_link(incident.runbook_url) else "",
         "clock": _clock(incident, now),
@@ -185,4 +194,4 @@ def _marks(incident: Incident, now: int) -> list[str]:
         f"firing for the {incident.episode + 1}. time" if incident.episode else "",
         f"merged into {incident.merged_into}" if incident.merged_into else "",
     ]
-    return [mark for mark in found if mark]
+    return [upright(mark) for mark in found if mark]

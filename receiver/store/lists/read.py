@@ -65,11 +65,17 @@ class IncidentLists:
         return await self.shown(query, limit, cursor, lambda incident: incident)
 
     async def shown(
-        self, query: Query, limit: int, cursor: str, show: Callable[[Incident], T]
+        self,
+        query: Query,
+        limit: int,
+        cursor: str,
+        show: Callable[[Incident], T],
+        most: int = 0,
     ) -> ListPage[T]:
         """Return the same with ``show(incident)`` for each, made as it is read.
 
         So others have their turn in between, and a long page does not hold every incident.
+        ``most``: records it looks at, 0 for the usual number.
         """
         last = query.place(cursor)
         found: list[T] = []
@@ -77,7 +83,7 @@ class IncidentLists:
         async with aclosing(self._walk(query, last, limit)) as walk:
             async for place, incident in walk:
                 kept = incident is not None and query.keeps(incident)
-                if (kept and len(found) == limit) or examined == EXAMINED_MAX:
+                if (kept and len(found) == limit) or examined == (most or EXAMINED_MAX):
                     following = query.cursor(last) if last else ""
                     break
                 if kept and incident is not None:
