@@ -45,6 +45,8 @@ PROOFS = (
     "open-tab",
     "api",
     "login",
+    "roles",
+    "abuse",
     "steps",
     "lists",
     "many",

@@ -26,6 +26,7 @@ from receiver.http.spec import Parameter, Spec
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
+from receiver.intake.payload_lenient import RAW_OF
 from receiver.observability.correlation import correlation_id
 from receiver.observability.metrics.registry import Metrics
 from receiver.problem import problem
@@ -40,6 +41,10 @@ log = logging.getLogger("webhook")
 RAW_KEPT = 4_096
 LARGE_BYTES = 131_072
 """From here on a body is read in a thread: some 2 ms of work, of which the largest takes 0.5 s."""
+OBJECTS = 1_500
+"""So many objects are as much work, in however few bytes: a body of 60 KB can be 20,000 alerts."""
+PUT_ASIDE = RAW_OF
+"""Alerts of one notification that are put aside and named; of the rest it is said how many."""
 SENDER_MAX = 100
 CLUSTER_MAX = 200
 UNSEEN = ("tombstone", "damaged")
@@ -130,7 +135,7 @@ class WebhookEndpoint:
         cluster = await self._cluster(request, credential)
         read = functools.partial(self._understand, body, cluster, self._clock.now())
         try:
-            found = read() if len(body) <= LARGE_BYTES else await off_the_loop(read)
+            found = await off_the_loop(read) if _is_much(body) else read()
         except JunkPayloadError as error:
             return await self._put_aside(error, body, sender)
         del body, read  # what waits for its commit should be small
@@ -153,7 +158,9 @@ class WebhookEndpoint:
         if unwatched:
             answer["unwatched_heartbeats"] = unwatched
         if payload.rejected:
-            answer["rejected"] = [item.reason for item in payload.rejected]
+            answer["rejected"] = [item.reason for item in payload.rejected[:PUT_ASIDE]]
+            if (more := len(payload.rejected) - PUT_ASIDE) > 0:
+                answer["rejected"].append(f"and {more} more")
         return web.Response(
             status=202, body=msgspec.json.encode(answer), content_type="application/json"
         )
@@ -236,11 +243,20 @@ class WebhookEndpoint:
         now = self._clock.now()
         letters = [
             DeadLetter(now, item.reason, f"$.alerts[{item.index}]", item.raw, sender)
-            for item in payload.rejected
+            for item in payload.rejected[:PUT_ASIDE]
         ]
+        number = len(payload.rejected)
+        if number > PUT_ASIDE:
+            words = f"{number - PUT_ASIDE} more alerts of this notification were put aside"
+            letters.append(DeadLetter(now, words, "$.alerts", "", sender))
         await self._dead_letters.push(letters)
-        self._metrics.dead_letter("alert", len(letters))
-        log.warning("%d alerts of a payload put aside: %s", len(letters), letters[0].reason)
+        self._metrics.dead_letter("alert", number)
+        log.warning("%d alerts of a payload put aside: %s", number, letters[0].reason)
+
+
+def _is_much(body: bytes) -> bool:
+    """Return whether reading a body would hold the event loop."""
+    return len(body) > LARGE_BYTES or body.count(b"{") > OBJECTS
 
 
 async def _read(request: web.Request) -> bytes:

@@ -28,6 +28,8 @@ from routing.fingerprint import MAX_LABEL, fingerprint_of
 
 _MAX_RAW = 4096
 _MAX_REASON = 1024
+RAW_OF = 100
+"""Alerts that are wrong, of one notification, that are kept as they came."""
 
 _STATUSES = {"firing": False, "alerting": False, "resolved": True, "ok": True}
 """Status words, and whether they mean resolved; ``alerting`` and ``ok`` are Grafana's."""
@@ -56,7 +58,8 @@ def lenient_payload(document: object, now: int, max_alerts: int) -> Payload:
             alerts.append(alert)
         if notes:
             reason = clean_text("; ".join(notes), _MAX_REASON)
-            rejected.append(Rejected(index, reason, _raw(item), kept=alert is not None))
+            raw = _raw(item) if len(rejected) < RAW_OF else ""
+            rejected.append(Rejected(index, reason, raw, kept=alert is not None))
     receiver = unquote_receiver(clean_text(_scalar(webhook.get("receiver")) or "", MAX_LABEL))
     group_labels = _texts(webhook.get("groupLabels"), MAX_LABEL, "group label", [])
     common_labels = _texts(webhook.get("commonLabels"), MAX_LABEL, "common label", [])

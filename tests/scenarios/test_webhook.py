@@ -253,3 +253,18 @@ async def test_priorities_and_runbooks_come_with_their_reason(plain: App) -> Non
     assert await plain.metric('incident_runbooks_total{source="catalogue"}') == 1
     await plain.fire(alert("NoRunbook"), group="none")
     assert await plain.metric('incident_runbooks_total{source="none"}') == 1
+
+
+async def test_of_many_alerts_that_are_wrong_the_first_are_kept_and_the_rest_counted(
+    plain: App,
+) -> None:
+    """A body of 60 KB may be 20,000 alerts; each as a dead letter would push out all others."""
+    await plain.post({"alerts": "before"})
+    status, answer = await plain.post(b'{"alerts": [' + b"{}," * 5_000 + b"{}]}")
+    assert (status, len(answer["rejected"]), answer["rejected"][-1]) == (202, 101, "and 4901 more")
+    _, found = await plain.get("/v1/dead-letters?limit=1000")
+    letters = found["dead_letters"]
+    assert len(letters) == 102
+    assert any("4901 more alerts" in letter["reason"] for letter in letters)
+    line = 'incident_manager_dead_letters_total{reason="alert"}'
+    assert await plain.metric(line) == 5_001

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "name", ["race", "order", "kill", "system", "status_page", "clocks", "login"]
+    "name", ["race", "order", "kill", "system", "status_page", "clocks", "login", "roles", "abuse"]
 )
 async def test_every_line_of_the_proof_holds(name: str) -> None:
     lines: list[tuple[str, str, str, bool]] = []
