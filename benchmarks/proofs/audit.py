@@ -149,7 +149,7 @@ def _content(raw: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _changed(rows: list[bytes], at: int, _: random.Random) -> Named:
     link, number, content = _content(rows[at])
-    rows[at] = b" ".join((link, number, content.replace(b'"a":"', b'"a":"x')))
+    rows[at] = b" ".join((link, number, content.replace(b',"', b',"x', 1)))
     return "changed", at + 1, at + 1
 
 
@@ -179,7 +179,7 @@ def _copied(rows: list[bytes], at: int, chance: random.Random) -> Named:
 def _made_up(rows: list[bytes], at: int, _chance: random.Random) -> Named:
     """A row that nobody appended, linked to the one before it as it should be."""
     link, _, content = _content(rows[at - 1])
-    content = content.replace(b'"p":"', b'"p":"Mallory ')
+    content = content.replace(b',"', b',"Mallory ', 1)
     made = link_of(link.decode(), at + 1, content)
     rows.insert(at, b"%b %d %b" % (made.encode(), at + 1, content))
     return "inserted", at + 1, at + 1
@@ -264,7 +264,7 @@ def _made_anew(before: bytes, rows: Sequence[bytes]) -> list[bytes]:
     for place, raw in enumerate(rows):
         _, number, content = _content(raw)
         if place == 0:
-            content = content.replace(b'"p":"', b'"p":"Mallory ')
+            content = content.replace(b',"', b',"Mallory ', 1)
         link = link_of(link, int(number), content)
         made.append(b" ".join((link.encode(), number, content)))
     return made

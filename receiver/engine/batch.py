@@ -135,7 +135,7 @@ class Batch:
             return Decision(Reason.STALE, state, state)
         return decide(state, waiting.event, self._now, self._rules_for(waiting, state))
 
-    def _told(self, alive: list[Waiting], decisions: list[Decision]) -> tuple[str, ...]:
+    def _told(self, alive: list[Waiting], decisions: list[Decision]) -> tuple[bytes, ...]:
         """Return what the audit trail tells of them, once they are stored."""
         now = self._now
         return encoded(
@@ -154,7 +154,7 @@ class Batch:
 
 
 def _write(
-    folded: Decision, found: Decided, large: LargeRecord | None, told: tuple[str, ...]
+    folded: Decision, found: Decided, large: LargeRecord | None, told: tuple[bytes, ...]
 ) -> Write:
     pairs = zip(found.alive, found.decisions, strict=True)
     events = {one.event_id: made.reason for one, made in pairs if one.event_id}

@@ -20,7 +20,7 @@ class Write(msgspec.Struct, frozen=True):
     event_ids: tuple[str, ...] = ()
     record: Stored | None = None
     undone: frozenset[str] = frozenset()
-    audit: tuple[str, ...] = ()
+    audit: tuple[bytes, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True):

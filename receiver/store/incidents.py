@@ -89,12 +89,13 @@ class IncidentStore(RecordReader):
                     ],
                     tombstone_ttl=self._tombstone_ttl,
                     size=form.size,
-                    audit=write.audit,
+                    told=len(write.audit),
                 )
             )
         bodies = [form.body for form in stored]
         batch = _packer.encode((*sums.fields, payload))
-        raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies])
+        told = [part for write in writes for part in write.audit]
+        raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies, *told])
         return [
             Written(b"" if write.decision.forget else form.remembered)
             if item == 1

@@ -26,22 +26,8 @@ TEXT_MAX, DETAIL_MAX = 200, 500
 class AuditEntry(
     msgspec.Struct,
     frozen=True,
-    omit_defaults=True,
+    array_like=True,
     gc=False,
-    rename={
-        "at": "t",
-        "action": "a",
-        "outcome": "o",
-        "principal": "p",
-        "via": "v",
-        "credential": "c",
-        "address": "ip",
-        "incident": "i",
-        "version": "n",
-        "correlation_id": "r",
-        "detail": "d",
-        "times": "x",
-    },
 ):
     """What happened, who did it, and what came of it.
 
@@ -85,18 +71,15 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AuditEntry).decode
 
 
-def encoded(entries: Iterable[AuditEntry]) -> tuple[str, ...]:
-    """Return each entry's content and the digest of it, one after another.
-
-    As texts: the MessagePack of Redis's scripts knows no bytes.
-    """
-    found: list[str] = []
+def encoded(entries: Iterable[AuditEntry]) -> tuple[bytes, ...]:
+    """Return each entry's content and the digest of it, one after another."""
+    found: list[bytes] = []
     for entry in entries:
         try:
             content = _encode(entry)
         except UnicodeEncodeError:  # half a character, which JSON of others may bring
             content = _encode(_whole(entry))
-        found += (content.decode(), hashlib.sha256(content).hexdigest())
+        found += (content, hashlib.sha256(content).digest())
     return tuple(found)
 
 
@@ -119,8 +102,7 @@ def decode_entry(content: bytes) -> AuditEntry | None:
 
 def link_of(before: str, number: int, content: bytes) -> str:
     """Return the link of a row, from the link before it."""
-    digest = hashlib.sha256(content).hexdigest()
-    text = f"{before} {number} {digest}".encode()
+    text = f"{before} {number} ".encode() + hashlib.sha256(content).digest()
     return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 

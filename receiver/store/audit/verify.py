@@ -169,7 +169,7 @@ class Verifier:
                 words = f"the anchor{at} says another link at {row.number}"
                 self._fault("rewritten", self._agreed + 1, row.number, words)
                 self._agreed = row.number
-        if b'"a":"trim"' in row.content:
+        if b'"trim"' in row.content:
             entry = decode_entry(row.content)
             if entry is not None and entry.action == TRIMMED:
                 self._told.add(entry.detail)

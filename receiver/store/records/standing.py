@@ -36,13 +36,13 @@ def encode_decision(  # noqa: PLR0913 - what a commit is made of
     events: Sequence[int],
     tombstone_ttl: int,
     size: int = 0,
-    audit: Sequence[str] = (),
+    told: int = 0,
 ) -> dict[str, object]:
     """Return a decision as ``commit_decisions.lua`` reads it; it holds facts, no rules.
 
     ``events``: how long (ms) each of its events is remembered; ``sums`` are its batch's. ``size``:
-    bytes of the record that its body is added to, 0 where it is written whole. ``audit``: what the
-    audit trail tells of it.
+    bytes of the record that its body is added to, 0 where it is written whole. ``told``: how
+    many arguments tell the audit trail of it.
     """
     base, incident = decision.base, decision.incident
     if incident is None:
@@ -70,7 +70,7 @@ def encode_decision(  # noqa: PLR0913 - what a commit is made of
         "moves": _moves(known, incident),
         "cancel": decision.cancel,
         "schedule": _schedule(known, decision),
-        "audit": audit,
+        "told": told,
         "seen": pointer and not changed and incident.state != "tombstone",
     }
 

@@ -3,4 +3,7 @@
 -- ARGV: content and digest of each entry, one after another
 -- Returns the number of the last entry.
 local number, link = end_of_chain(KEYS[1], KEYS[2])
-return chain_on(KEYS[1], number, link, ARGV)
+local rows = {}
+number = chain_on(rows, number, link, 1, #ARGV)
+push(KEYS[1], rows)
+return number

@@ -1,5 +1,7 @@
 -- Put before the scripts that append to the audit trail (see CHAINED in script_keys.py); no script of
 -- its own. The end of the chain is in its last row, so that an entry costs one command.
+local GENESIS, ROWS_MAX = string.rep('0', 40), 1000
+local sha1hex, format = redis.sha1hex, string.format
 
 -- Return the number and link of the last row. Asked before anything is written: a list that is none
 -- fails with WRONGTYPE, is put aside, and the script is called again.
@@ -13,23 +15,25 @@ local function end_of_chain(list, chain)
     local text = kept[n]
     return type(text) == 'string' and #text <= 15 and tonumber(text) or 0
   end
-  return math.max(field(1) * 1000 + redis.call('LLEN', list), field(2)), string.rep('0', 40)
+  return math.max(field(1) * 1000 + redis.call('LLEN', list), field(2)), GENESIS
 end
 
--- ``entries``: content and its digest, one after another.
-local function chain_on(list, number, link, entries)
-  local rows, sha1hex, many = {}, redis.sha1hex, 0
-  for n = 1, #entries, 2 do
+-- Add the rows of the entries ARGV[from] to ARGV[to] (content and its digest, one after another), as
+-- they follow a number and link; return those of the last one. ``push`` writes them.
+local function chain_on(rows, number, link, from, to)
+  local many = #rows
+  for n = from, to, 2 do
     number = number + 1
-    local place = string.format(' %d ', number)
-    link = sha1hex(link .. place .. entries[n + 1])
+    local place = format(' %d ', number)
+    link = sha1hex(link .. place .. ARGV[n + 1])
     many = many + 1
-    rows[many] = link .. place .. entries[n]
-    if many == 1000 then
-      redis.call('RPUSH', list, unpack(rows))
-      rows, many = {}, 0
-    end
+    rows[many] = link .. place .. ARGV[n]
   end
-  if many > 0 then redis.call('RPUSH', list, unpack(rows)) end
-  return number
+  return number, link
+end
+
+local function push(list, rows)
+  for n = 1, #rows, ROWS_MAX do
+    redis.call('RPUSH', list, unpack(rows, n, math.min(n + ROWS_MAX - 1, #rows)))
+  end
 end

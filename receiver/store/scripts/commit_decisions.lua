@@ -5,7 +5,8 @@
 -- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
 --      figures of a day are kept (ms)
 --      then the record of each decision, '' for one that changes nothing; of one with a "size" what is
---      added to the record of so many bytes: its new version, then what goes before its last "]}"
+--      added to the record of so many bytes: its new version, then what goes before its last "]}";
+--      then content and digest of each entry of the audit trail, of a decision "told" arguments
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
 --      that is of another type, or that says what it cannot: nothing was written for it.
@@ -40,10 +41,9 @@ local function check(wanted, ...)
     end
   end
 end
-local number, link
-for _, d in ipairs(decisions) do
-  if #d.audit > 0 then number, link = end_of_chain(KEYS[K.audit], KEYS[K.chain]) break end
-end
+-- Behind the records: what the audit trail tells of each decision, if that is written.
+local told, rows, number, link = 4 + #decisions, {}, nil, nil
+if ARGV[told] then number, link = end_of_chain(KEYS[K.audit], KEYS[K.chain]) end
 check(next(of_day), K.day)
 check(next(of_total), K.total)
 for _, d in ipairs(decisions) do
@@ -176,7 +176,7 @@ local function count(key, field, number)
   end
 end
 
-local results, at, audited = {}, FIXED, {}
+local results, at = {}, FIXED
 for i, d in ipairs(decisions) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
@@ -191,15 +191,15 @@ for i, d in ipairs(decisions) do
       for n, ttl in ipairs(d.events) do
         if ttl > 0 then call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
       end
-      for _, part in ipairs(d.audit) do audited[#audited + 1] = part end
+      if d.told > 0 then number, link = chain_on(rows, number, link, told, told + d.told - 1) end
     end
   end
-  at = at + 5 + #d.events
+  at, told = at + 5 + #d.events, told + d.told
 end
 for field, number in pairs(counts) do count(active, field, number) end
 for n, number in pairs(figures) do
   if n < 0 then count(KEYS[K.day], of_day[-n], number) else count(KEYS[K.total], of_total[n], number) end
 end
 if next(figures) then call('PEXPIRE', KEYS[K.day], kept_for) end
-if #audited > 0 then chain_on(KEYS[K.audit], number, link, audited) end
+push(KEYS[K.audit], rows)
 return results

@@ -56,7 +56,7 @@ local function settle(receipts, member, owner, verb, delivered, due, after, noti
   return {1, saved, current}
 end
 
-local results, audited, list, number, link = {}, {}, KEYS[#KEYS - 1], nil, nil
+local results, rows, list, number, link = {}, {}, KEYS[#KEYS - 1], nil, nil
 for i = 12, #ARGV, 12 do
   if ARGV[i] ~= '' then number, link = end_of_chain(list, KEYS[#KEYS]) break end
 end
@@ -65,8 +65,8 @@ for i = 1, #KEYS - lanes - 3 do
   local ok, found = pcall(settle, KEYS[lanes + 1 + i], unpack(ARGV, at, at + 9))
   results[i] = ok and found or (type(found) == 'table' and found.err or tostring(found))
   if ok and found[2] == 1 and ARGV[at + 10] ~= '' then
-    audited[#audited + 1], audited[#audited + 2] = ARGV[at + 10], ARGV[at + 11]
+    number, link = chain_on(rows, number, link, at + 10, at + 11)
   end
 end
-if #audited > 0 then chain_on(list, number, link, audited) end
+push(list, rows)
 return results

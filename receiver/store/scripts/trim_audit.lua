@@ -8,5 +8,7 @@ local number, link = end_of_chain(KEYS[1], KEYS[2])
 if (call('HGET', KEYS[2], 'first') or '0') ~= ARGV[1] then return 0 end
 for n = 3, #KEYS do call('DEL', KEYS[n]) end
 call('HSET', KEYS[2], 'first', ARGV[2], 'before', ARGV[3])
-chain_on(KEYS[1], number, link, {ARGV[4], ARGV[5]})
+local rows = {}
+chain_on(rows, number, link, 4, 5)
+push(KEYS[1], rows)
 return 1

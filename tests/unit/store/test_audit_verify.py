@@ -22,7 +22,7 @@ AT = 1_772_445_600_000
 def chain(number: int, first: int = 1, before: str = GENESIS) -> list[bytes]:
     rows, link = [], before
     for place in range(first, first + number):
-        content = encoded([AuditEntry(AT + place, "note", "noted", f"person {place}")])[0].encode()
+        content = encoded([AuditEntry(AT + place, "note", "noted", f"person {place}")])[0]
         link = link_of(link, place, content)
         rows.append(f"{link} {place} ".encode() + content)
     return rows
@@ -84,7 +84,7 @@ def _junk_inserted(rows: list[bytes]) -> None:
 
 def _forged(rows: list[bytes], place: int) -> bytes:
     link = rows[place - 1].split(b" ", 1)[0].decode()
-    content = encoded([AuditEntry(AT, "note", "noted", "Mallory")])[0].encode()
+    content = encoded([AuditEntry(AT, "note", "noted", "Mallory")])[0]
     return f"{link_of(link, place + 1, content)} {place + 1} ".encode() + content
 
 
@@ -159,7 +159,7 @@ def test_a_chain_made_anew_is_told_by_an_anchor() -> None:
     link = before.link
     rows = rows[:40]
     for place in range(41, 61):
-        content = encoded([AuditEntry(AT, "note", "noted", "Mallory")])[0].encode()
+        content = encoded([AuditEntry(AT, "note", "noted", "Mallory")])[0]
         link = link_of(link, place, content)
         rows.append(f"{link} {place} ".encode() + content)
     assert faults(rows) == []
@@ -179,7 +179,7 @@ def test_what_is_removed_is_missing_unless_the_trail_tells_of_it() -> None:
     state = Chain(end.number, end.link, 1, 1, before)
     assert faults(rows, end=state) == [("missing", 1, BLOCK)]
     told = AuditEntry(AT, "trim", "retention", detail=trimmed(BLOCK, before))
-    content = encoded([told])[0].encode()
+    content = encoded([told])[0]
     link = link_of(end.link, end.number + 1, content)
     rows.append(f"{link} {end.number + 1} ".encode() + content)
     assert faults(rows, end=Chain(end.number + 1, link, 1, 1, before)) == []
@@ -223,8 +223,8 @@ def test_what_is_packed_comes_back_and_junk_does_not() -> None:
 
 def test_half_a_character_is_replaced_and_an_entry_comes_back() -> None:
     content = encoded([AuditEntry(AT, "note", "noted", "\ud800Ann", detail="a\nb")])[0]
-    assert "\n" not in content
-    entry = decode_entry(content.encode())
+    assert b"\n" not in content
+    entry = decode_entry(content)
     assert entry is not None
     assert (entry.principal, entry.detail) == ("?Ann", "a\nb")
     assert decode_entry(b"[]") is None
