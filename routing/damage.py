@@ -35,6 +35,6 @@ def decide_damaged(stand_in: Incident, event: Event, now: int, rules: Rules) -> 
     actor = event.actor
     draft.set(state="resolved", resolved_at=now, resolved_by=actor)
     retire(draft, rules)
-    said = f"Closed by {actor.name}: its record was damaged, what became of it is not known"
+    said = f"Closed by {actor.principal}: its record was damaged, what became of it is not known"
     draft.say(Kind.RESOLVED, said, actor, cause=event.cause)
     return draft.done(Reason.RESOLVED)

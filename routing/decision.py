@@ -142,7 +142,7 @@ class Draft:
                 at=self.now,
                 kind=kind,
                 text=text,
-                by=by.name if by else "",
+                by=by.principal if by else "",
                 via=by.via if by else via,
                 automatic=by is not None and by.ends == "automatic",
                 priority=self.incident.priority,

@@ -58,7 +58,7 @@ def _say_opened(draft: Draft) -> None:
     if by is None:
         draft.say(Kind.OPENED, draft.incident.title)
     else:
-        draft.say(Kind.OPENED, f"Opened by {by.name}: {draft.incident.title}", by)
+        draft.say(Kind.OPENED, f"Opened by {by.principal}: {draft.incident.title}", by)
 
 
 def reopen(

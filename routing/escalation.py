@@ -160,7 +160,7 @@ def ask_again(draft: Draft, clock: Clock) -> None:
     mention = f"@{by.id}" if by is not None and by.id else ""
     for name in clock.remind:
         page(draft, name, mention, PageReason.FORGOTTEN, None)
-    who = by.name if by is not None else "somebody"
+    who = by.principal if by is not None else "somebody"
     draft.say(Kind.REMINDED, f"Acknowledged by {who}, and nothing heard since: still on it?")
 
 

@@ -36,6 +36,6 @@ def forget_by_person(draft: Draft, event: Forgotten, _rules: Rules) -> Reason:
     if start.is_open:
         # It counts as open nowhere any more.
         draft.set(state="resolved", resolved_at=draft.now, resolved_by=event.actor)
-    draft.say(Kind.FORGOTTEN, f"Forgotten by {event.actor.name}", event.actor)
+    draft.say(Kind.FORGOTTEN, f"Forgotten by {event.actor.principal}", event.actor)
     forget(draft)
     return Reason.FORGOTTEN

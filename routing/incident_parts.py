@@ -8,13 +8,15 @@ from routing.alert import Alert, Time
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who did something, and through what: ``slack``, ``api``, ``pagerduty`` or ``automatic``.
 
-    ``human`` is False for automation, whose answer is no person's.
+    ``human`` is False for automation, whose answer is no person's. ``credential``: which one said
+    that it acts for ``name``, "" where that is its own.
     """
 
     name: str
     via: str
     id: str = ""
     human: bool = True
+    credential: str = ""
 
     @property
     def ends(self) -> str:
@@ -22,9 +24,14 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return "human" if self.human and self.via != "automatic" else "automatic"
 
     @property
+    def principal(self) -> str:
+        """Return who did it: the name, and whoever vouches for it where that is another."""
+        return f"{self.name} (with {self.credential})" if self.credential else self.name
+
+    @property
     def shown(self) -> str:
-        """Return the name as the timeline has it: what is no person's doing says so."""
-        return self.name if self.ends == "human" else f"{self.name} (automatic)"
+        """Return it as the timeline has it: what is no person's doing says so."""
+        return self.principal if self.ends == "human" else f"{self.principal} (automatic)"
 
 
 AUTOMATIC = Actor(name="alerts resolved", via="automatic", human=False)

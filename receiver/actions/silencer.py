@@ -61,11 +61,11 @@ class Silencer:
         marker = f"incident {incident.id}"
         theirs = self._clock.correction
         made = await self._silences.create(
-            cluster, wanted, now + theirs, until + theirs, actor.name, comment, marker
+            cluster, wanted, now + theirs, until + theirs, actor.principal, comment, marker
         )
         ends = made.until - theirs
         shown = ", ".join(str(matcher) for matcher in wanted)
-        silence = Silence(made.id, ends, shown, actor.name, cluster)
+        silence = Silence(made.id, ends, shown, actor.principal, cluster)
         event = Silenced(actor, silence, episode)
         event_id = event_id or f"silenced:{incident.id}:{made.id}:{ends}"
         return await self._dispatcher.submit(event, incident.id, event_id)

@@ -68,6 +68,7 @@ class People:
             via,
             known,
             human=not machine or await self._is_person(by),
+            credential=known if by and known and by != known else "",
         )
 
     async def _is_person(self, by: str) -> bool:

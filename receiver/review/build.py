@@ -96,7 +96,7 @@ def review_of(
         made_at=now,
         opened_at=incident.opened_at,
         ended_at=episodes[-1].ended_at if episodes else 0,
-        opened_by=incident.opened_by.name if incident.opened_by else "",
+        opened_by=incident.opened_by.principal if incident.opened_by else "",
         assigned_to=incident.assigned_to.name if incident.assigned_to else "",
         merged_into=incident.merged_into,
         to_detect=_to_detect(incident),

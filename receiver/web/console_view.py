@@ -36,7 +36,7 @@ def card(incident: Incident, now: int) -> Card:
         "team": upright(incident.team),
         "episode": incident.episode,
         "opened": moment(incident.episode_opened_at, now),
-        "by": upright(by.name) if by else "",
+        "by": upright(by.principal) if by else "",
         "firing": len(incident.firing()),
         "runbook": incident.runbook_url if is_link(incident.runbook_url) else "",
         "clock": _clock(incident, now),
@@ -60,7 +60,7 @@ def details(incident: Incident, now: int) -> dict[str, Any]:
         ],
         "silences": [_silence(incident, silence, now) for silence in incident.silences],
         "resolved": moment(incident.resolved_at, now),
-        "resolved_by": resolved.name if resolved else "",
+        "resolved_by": resolved.principal if resolved else "",
         "took": (
             length(incident.resolved_at - incident.episode_opened_at)
             if incident.resolved_at

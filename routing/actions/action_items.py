@@ -22,7 +22,7 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:
     if len(known) >= ITEMS_MAX:
         return Reason.TOO_MANY_ACTION_ITEMS
     number = len(known) + 1
-    made = ActionItem(number, event.text, draft.now, event.actor.name, event.owner)
+    made = ActionItem(number, event.text, draft.now, event.actor.principal, event.owner)
     draft.set(action_items=(*known, made))
     owner = f" for {event.owner}" if event.owner else ""
     draft.say(Kind.ACTION_ITEM, f"Action item {number}{owner}: {event.text}", event.actor)
@@ -37,7 +37,7 @@ def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> Reason:
         return Reason.UNKNOWN_ACTION_ITEM
     if bool(item.done_at) == event.done:
         return Reason.ALREADY_DONE if event.done else Reason.NOT_DONE
-    at, by = (draft.now, event.actor.name) if event.done else (0, "")
+    at, by = (draft.now, event.actor.principal) if event.done else (0, "")
     changed = msgspec.structs.replace(item, done_at=at, done_by=by)
     draft.set(action_items=tuple(changed if each is item else each for each in known))
     how = "is done" if event.done else "is open again"

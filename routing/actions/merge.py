@@ -43,7 +43,7 @@ def merge(draft: Draft, event: Merged, rules: Rules) -> Reason:
     clocks.end(draft, acknowledge=Ended.VOID, resolve=Ended.VOID, by=event.actor.ends)
     retire(draft, rules)
     actor = event.actor
-    draft.say(Kind.MERGED, f"Merged into {event.target} by {actor.name}", actor)
+    draft.say(Kind.MERGED, f"Merged into {event.target} by {actor.principal}", actor)
     draft.timer(Timer.MERGE, draft.now)
     watch_for_news(draft, rules)
     return Reason.MERGED_NOW
@@ -136,7 +136,7 @@ def hear_of_part(draft: Draft, event: MergeNews, rules: Rules) -> Reason:
         # Whoever merged it knows.
         draft.set(told_firing=draft.incident.told_firing + part.firing)
         by = event.by
-        who = f" by {by.name}" if by else ""
+        who = f" by {by.principal}" if by else ""
         said = f"{event.source} was merged into this{who}: {event.title}"
         draft.say(Kind.MERGED_IN, said, by)
     elif bool(known.firing) != bool(part.firing):

@@ -90,7 +90,7 @@ def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> Reason:
     if takes_over:
         draft.set(acknowledged_at=draft.now, acknowledged_by=actor)
         _count_answer(draft, actor, rules)
-    words = f"Acknowledged by {actor.name}" if takes_over else f"{actor.name} is on it"
+    words = f"Acknowledged by {actor.principal}" if takes_over else f"{actor.principal} is on it"
     draft.say(Kind.ACKNOWLEDGED, words, actor)
     return Reason.ACKNOWLEDGED
 
@@ -102,7 +102,7 @@ def unacknowledge(draft: Draft, event: Unacknowledged, rules: Rules) -> Reason:
         return refused or Reason.NOT_ACKNOWLEDGED
     draft.set(state="triggered", acknowledged_at=0, acknowledged_by=None, assigned_to=None)
     draft.set(unacknowledged_at=draft.now)
-    draft.say(Kind.UNACKNOWLEDGED, f"Given back by {event.actor.name}", event.actor)
+    draft.say(Kind.UNACKNOWLEDGED, f"Given back by {event.actor.principal}", event.actor)
     start_clocks(draft, clock_of(draft, rules), PageReason.UNACKNOWLEDGED, skip=event.notifier)
     return Reason.UNACKNOWLEDGED
 
@@ -142,7 +142,7 @@ def reopen_by_person(draft: Draft, event: Reopened, rules: Rules) -> Reason:
     if incident.state != "resolved" or incident.merged_into:
         return Reason.MERGED if incident.merged_into else Reason.ALREADY_OPEN
     draft.set(suppressed={}, by_hand=True)
-    said = f"Reopened by {event.actor.name}"
+    said = f"Reopened by {event.actor.principal}"
     return reopen(draft, rules, draft.incident.firing(), said, by=event.actor, skip=event.notifier)
 
 
@@ -153,7 +153,7 @@ def reassign(draft: Draft, event: Reassigned, rules: Rules) -> Reason:
         return refused
     draft.set(assigned_to=event.assignee)
     clocks.remind_later(draft, clock_of(draft, rules))
-    text = f"Assigned to {event.assignee.name} by {event.actor.name}"
+    text = f"Assigned to {event.assignee.name} by {event.actor.principal}"
     draft.say(Kind.ASSIGNED, text, event.actor)
     return Reason.ASSIGNED
 
@@ -165,7 +165,7 @@ def escalate(draft: Draft, event: Escalated, rules: Rules) -> Reason:
     if refused:
         return refused
     why = f": {event.reason}" if event.reason else ""
-    draft.say(Kind.ESCALATED_BY, f"Escalated by {event.actor.name}{why}", event.actor)
+    draft.say(Kind.ESCALATED_BY, f"Escalated by {event.actor.principal}{why}", event.actor)
     if event.elsewhere:
         return Reason.ESCALATED
     if incident.state == "snoozed":
@@ -203,7 +203,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> Reaso
         # What comes and goes is known to be as urgent as what flapping holds.
         asked = min(asked, before)
     why = f": {event.reason}" if event.reason else ""
-    reason = f"set by {event.actor.name}{why}"
+    reason = f"set by {event.actor.principal}{why}"
     draft.set(pin=Pin(event.priority, asked, reason))
     draft.set(priority=event.priority, priority_reason=reason)
     if event.priority < before:
@@ -215,7 +215,7 @@ def change_priority(draft: Draft, event: PriorityChanged, rules: Rules) -> Reaso
 
 def deny(draft: Draft, event: Denied, _rules: Rules) -> Reason:
     """Somebody asked for what is not theirs: it is kept for the audit, and tells nobody."""
-    draft.say(Kind.DENIED, f"{event.actor.name} may not {event.action}", event.actor)
+    draft.say(Kind.DENIED, f"{event.actor.principal} may not {event.action}", event.actor)
     return Reason.DENIED
 
 

@@ -20,7 +20,7 @@ def note_silence(draft: Draft, event: Silenced, _rules: Rules) -> Reason:
     others = tuple(known for known in draft.incident.silences if known.id != made.id)
     draft.set(silences=(*others, made)[-SILENCES_KEPT:])
     until = format_moment(made.until)
-    text = f"Silenced in Alertmanager by {actor.name} until {until}: {made.matchers}"
+    text = f"Silenced in Alertmanager by {actor.principal} until {until}: {made.matchers}"
     draft.say(Kind.SILENCED, text, actor)
     return Reason.SILENCED
 
@@ -33,6 +33,6 @@ def note_silence_end(draft: Draft, event: SilenceExpired, _rules: Rules) -> Reas
         return Reason.ALREADY_EXPIRED if ended else Reason.UNKNOWN_SILENCE
     over = msgspec.structs.replace(ended, expired_at=draft.now)
     draft.set(silences=tuple(over if known is ended else known for known in silences))
-    text = f"Silence ended by {event.actor.name}: {ended.matchers}"
+    text = f"Silence ended by {event.actor.principal}: {ended.matchers}"
     draft.say(Kind.SILENCE_EXPIRED, text, event.actor)
     return Reason.SILENCE_EXPIRED

@@ -38,7 +38,7 @@ def snooze(draft: Draft, event: Snoozed, rules: Rules) -> Reason:
         clocks.pause(draft, clock)
     draft.set(state="snoozed", snoozed_until=until)
     draft.timer(Timer.SNOOZE, until)
-    text = f"Snoozed by {event.actor.name} until {format_moment(until)}"
+    text = f"Snoozed by {event.actor.principal} until {format_moment(until)}"
     draft.say(Kind.SNOOZED, text, event.actor)
     return Reason.SNOOZED
 

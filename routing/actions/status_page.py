@@ -25,7 +25,7 @@ def update(draft: Draft, event: StatusUpdated, rules: Rules) -> Reason:
     if not components:
         return Reason.NO_COMPONENT
     text = event.text or word_of(draft, rule, event.status, components)
-    said = PublicUpdate(draft.now, event.status, text, event.actor.name)
+    said = PublicUpdate(draft.now, event.status, text, event.actor.principal)
     _publish(draft, event, rule, components, said)
     words = f"Status page, {event.status}: {text}"
     draft.say(Kind.STATUS_UPDATE, words, event.actor)
@@ -131,7 +131,7 @@ def hide(draft: Draft, event: StatusHidden, _rules: Rules) -> Reason:
     what = f"update {event.update}" if event.update else "the incident"
     how = "taken back" if event.hidden else "shown again"
     actor = event.actor
-    draft.say(Kind.STATUS_HIDDEN, f"Status page: {what} {how} by {actor.name}", actor)
+    draft.say(Kind.STATUS_HIDDEN, f"Status page: {what} {how} by {actor.principal}", actor)
     return Reason.STATUS_HIDDEN if event.hidden else Reason.STATUS_SHOWN
 
 

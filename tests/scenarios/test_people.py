@@ -18,6 +18,7 @@ from receiver.cli.root import main
 from receiver.settings.check import complete
 from receiver.settings.model import Settings
 from tests.support.app import App
+from tests.support.fakes.alertmanager import FakeAlertmanager
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.pagerduty_rest import TOKEN, FakePagerDutyRest
 from tests.support.fakes.slack import FakeSlack
@@ -123,9 +124,54 @@ async def test_an_answer_over_the_api(
     assert shown["acknowledged_by"]["human"] is human
     entry = next(line for line in shown["timeline"] if line["kind"] == "acknowledged")
     assert entry["automatic"] is not human
-    assert entry["text"] == f"Acknowledged by {name}" + ("" if human else " (automatic)")
+    credential = "ops" if headers is PERSON else "auto-ack"
+    who = name if name == credential else f"{name} (with {credential})"
+    assert entry["text"] == f"Acknowledged by {who}" + ("" if human else " (automatic)")
+    assert entry["by"] == who
     assert await counted(app, "human") == human
     assert await counted(app, "automatic") == (not human)
+
+
+async def test_whoever_acts_for_another_is_named_everywhere(
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]
+) -> None:
+    """In the timeline, the review, Slack, and what Alertmanager keeps of a silence."""
+    alertmanager = FakeAlertmanager()
+    await alertmanager.start()
+    app = App(tmp_path, *fakes)
+    await app.start(
+        alertmanagers=[{"urls": [alertmanager.url]}], **{"web.credentials": CREDENTIALS}
+    )
+    try:
+        incident = await opened(app)
+        who = "Ann (with ops)"
+        path = f"/v1/incidents/{incident}"
+        for action, body in (
+            ("acknowledge", {}),
+            ("silence", {"for": "1h"}),
+            ("note", {"text": "a look"}),
+            ("action-item", {"text": "more memory"}),
+            ("resolve", {}),
+        ):
+            status, answer = await app.post(
+                {"by": "Ann", **body}, f"{path}/{action}", headers=PERSON
+            )
+            assert status == 200, answer
+        await app.settle()
+        assert [silence["createdBy"] for silence in alertmanager.silences] == [who]
+        _, shown = await app.get(path, headers=PERSON)
+        kinds = {line["kind"]: line["by"] for line in shown["timeline"] if line["by"]}
+        assert set(kinds.values()) == {who}
+        assert {"acknowledged", "silenced", "note", "action_item", "resolved"} <= kinds.keys()
+        _, review = await app.get(f"{path}/review?format=json", headers=PERSON)
+        assert review["episodes"][0]["acknowledged_by"] == who
+        assert review["action_items"][0]["by"] == who
+        (message,) = app.slack.workspace.top_level(None)
+        told = [message, *app.slack.workspace.replies(message.ts)]
+        assert "Resolved by *Ann (with ops)*" in str([one.blocks for one in told])
+    finally:
+        await app.stop()
+        await alertmanager.stop()
 
 
 async def test_a_person_takes_over_from_a_machine_and_counts(app: App) -> None:

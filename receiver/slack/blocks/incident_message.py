@@ -134,13 +134,13 @@ def _clock_line(view: View) -> str:
     opened = incident.episode_opened_at
     if not incident.is_open:
         by = incident.resolved_by
-        who = f"*{mrkdwn(by.name, 80)}*" if by and by.via != "automatic" else "itself"
+        who = f"*{mrkdwn(by.principal, 160)}*" if by and by.via != "automatic" else "itself"
         if incident.merged_into:
             return f"Merged into `{incident.merged_into}` by {who}, {moment(incident.resolved_at)}"
         return f"Resolved by {who} {durations(incident)}, {moment(incident.resolved_at)}"
     if incident.state == "acknowledged" and incident.acknowledged_by:
         took = format_duration(whole_seconds(incident.acknowledged_at - opened))
-        name = mrkdwn(incident.acknowledged_by.name, 80)
+        name = mrkdwn(incident.acknowledged_by.principal, 160)
         return f"Acknowledged by *{name}* after {took}{_next_deadline(incident, 'resolve')}"
     if incident.state == "snoozed":
         return f"💤 Snoozed until {moment(incident.snoozed_until)}: all clocks paused"
@@ -193,7 +193,7 @@ def _marks(view: View) -> str:
         return ""
     assigned = incident.assigned_to
     found = [
-        f"opened by {mrkdwn(incident.opened_by.name, 80)}" if incident.opened_by else "",
+        f"opened by {mrkdwn(incident.opened_by.principal, 160)}" if incident.opened_by else "",
         f"assigned to {mrkdwn(assigned.name, 80)}" if assigned else "",
         "flapping" if incident.flapping else "",
         "not reported any more" if incident.stale_at else "",

@@ -69,7 +69,7 @@ def incident_list(page: ListPage[Incident], handles: Mapping[str, str], url: str
 
 def _state(incident: Incident) -> str:
     if incident.state == "acknowledged" and incident.acknowledged_by:
-        return f"{mrkdwn(incident.acknowledged_by.name, 80)} has it"
+        return f"{mrkdwn(incident.acknowledged_by.principal, 160)} has it"
     if incident.state == "snoozed":
         return f"snoozed until {moment(incident.snoozed_until)}"
     deadline = incident.deadlines.get("acknowledge")
