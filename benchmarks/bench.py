@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import costs, latency, million, reads, startup
+from benchmarks import costs, growth, latency, million, reads, startup
 from benchmarks.proofs import flat
 from benchmarks.rows import Report, Table
 
@@ -39,6 +39,7 @@ PARTS: dict[str, Part] = {
     "latency": latency.run,
     "reads": reads.part,
     "million": million.run,
+    "growth": growth.run,
     "startup": startup.run,
 }
 
