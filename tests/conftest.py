@@ -1,6 +1,6 @@
 """What all tests have in common."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
+from tests.support.slots import checked
 
 # Nothing is timed in a test: a machine that is busy is not a defect.
 settings.register_profile("untimed", deadline=None)
@@ -26,3 +27,19 @@ async def redis() -> AsyncIterator[Any]:
         yield client
         await client.aclose(close_connection_pool=True)
         await server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_several_slots() -> Iterator[list[str]]:
+    found: list[str] = []
+    with checked(found):
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def in_one_slot(_in_several_slots: list[str]) -> Iterator[None]:
+    """What a test has sent at once is about keys of one slot, as a Cluster demands."""
+    yield
+    wrong = list(_in_several_slots)
+    _in_several_slots.clear()
+    assert not wrong
