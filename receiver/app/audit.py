@@ -40,8 +40,9 @@ class AuditParts:
 
     async def close(self) -> None:
         """Write what is left."""
-        if self._tasks:
+        began = bool(self._tasks)
+        if began:
             self.audit.tell("stop", "accepted")
         await end(self._tasks)
         await self.trail.close()
-        await self.keeper.close()
+        await self.keeper.close(began=began)

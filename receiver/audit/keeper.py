@@ -75,10 +75,13 @@ class Keeper:
         if every and not 0 <= self._now() - self._anchored_at < every:
             await self.anchor()
 
-    async def close(self) -> None:
-        """Leave the turn to another process, with a last anchor."""
+    async def close(self, *, began: bool = True) -> None:
+        """Leave the turn to another process, with a last anchor.
+
+        Where the service never ``began``, its server may be one that was refused: nothing is sent.
+        """
         try:
-            if self._config.anchor_every and (await self._turns.take(TURN, TURN_MS)).ours:
+            if began and self._config.anchor_every and (await self._turns.take(TURN, TURN_MS)).ours:
                 await self.anchor()
             await self._turns.give_up(TURN)
         except StoreUnavailableError as error:

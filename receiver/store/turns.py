@@ -32,14 +32,21 @@ class Turns:
         self._holder = holder
         self._now = now
         self._take = load_script(redis, "take_turn")
+        self._taken = set[str]()
 
     async def take(self, name: str, lasts: int) -> Turn:
         """Take a turn for ``lasts`` ms, or go on with ours; StoreUnavailableError."""
         now = self._now()
+        self._taken.add(name)
         return await self._ask(name, now, now + lasts, now + 2 * lasts)
 
     async def give_up(self, name: str) -> None:
-        """Leave a turn of ours to whoever comes next; of another's nothing changes."""
+        """Leave a turn of ours to whoever comes next; of another's nothing changes.
+
+        Where none was ever asked for nothing is sent: the server may be one that was refused.
+        """
+        if name not in self._taken:
+            return
         with suppress(StoreUnavailableError):
             now = self._now()
             await self._ask(name, now, now, TIME_MAX)

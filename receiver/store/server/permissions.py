@@ -23,7 +23,7 @@ _AFTER_KEY: Mapping[str, int] = {
     **dict.fromkeys(("HDEL", "HGET", "HMGET", "HSCAN"), 1),
     **dict.fromkeys(("HINCRBY", "HSET", "HSETNX"), 2),
     **dict.fromkeys(("LLEN",), 0),
-    **dict.fromkeys(("LPUSH", "RPUSH"), 1),
+    **dict.fromkeys(("LINDEX", "LPUSH", "RPUSH"), 1),
     **dict.fromkeys(("LRANGE", "LTRIM"), 2),
     **dict.fromkeys(("SMEMBERS",), 0),
     **dict.fromkeys(("SADD", "SREM"), 1),

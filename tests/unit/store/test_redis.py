@@ -12,7 +12,7 @@ COMMANDS: tuple[tuple[Any, ...], ...] = (
     ("GET", "key"),
     ("SET", "ключ", "wert ü \x00"),
     ("SET", b"\xff\x00", b"\r\n$5\r\n"),
-    ("EVALSHA", "0" * 40, 2, "a", "b", 1_772_450_000_000, -1, 0.5, ""),
+    ("EVALSHA", "0" * 40, 2, "{a}1", "{a}2", 1_772_450_000_000, -1, 0.5, ""),
     ("SCRIPT LOAD", "return 1"),
     (b"CONFIG GET", "maxmemory"),
     ("SET", "large", b"x" * 100_000),
