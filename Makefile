@@ -13,6 +13,8 @@ EXAMPLES ?= 500
 ENGINE ?=
 IMAGE ?=
 PYTHON_IMAGE ?=
+SBOM ?= sbom.cdx.json
+SOURCE ?= pypi
 
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
@@ -23,7 +25,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench bench-quick lock clean
+.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench bench-quick sbom advisories lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -94,6 +96,23 @@ bench: $(VENV)/.installed-dev ## measure what everything costs, beside a floor o
 bench-quick: ## the same, with fewer and shorter rounds
 	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
 
+# In a venv of their own: neither they nor what they need is a part of the project.
+AUDIT := $(VENV)-audit
+$(AUDIT)/.installed:
+	@"$(or $(wildcard $(BIN)/python),python3)" -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install -qq --disable-pip-version-check --no-input 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3'
+	@touch $@
+
+sbom: $(AUDIT)/.installed ## write what a release is made of (SBOM=sbom.cdx.json, CycloneDX)
+	@PYTHONWARNINGS=ignore $(AUDIT)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o "$(SBOM)"
+	@echo "$(SBOM) is written."
+
+advisories: $(AUDIT)/.installed ## ask which locked packages have known weaknesses (SOURCE=pypi, or osv)
+	@for lock in requirements.lock requirements-build.lock requirements-dev.lock; do \
+	  echo "$$lock ..."; \
+	  $(AUDIT)/bin/pip-audit --disable-pip --require-hashes --strict --progress-spinner off -s $(SOURCE) -r $$lock || exit 1; \
+	done
+
 lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the newest)
 	@echo "Resolving the locks ..."
 	@$(INSTALL) uv
@@ -103,7 +122,7 @@ lock: $(VENV)/.created ## resolve the dependencies anew (UPGRADE=1 takes the new
 	  -o requirements-dev.lock >/dev/null
 
 clean: ## remove the venv and all caches; incidents (data/) stay
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(AUDIT) sbom.cdx.json build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find routing receiver tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
