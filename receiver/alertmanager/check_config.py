@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from receiver.alertmanager.check_paths import Way, twice
 from receiver.alertmanager.check_route import Place, Route, called, matchers_of, no_route, parsed
+from receiver.config.yaml_lines import Document, read_yaml
 from receiver.errors import ConfigError
-from receiver.yaml_lines import Document, read_yaml
 from routing.config.base import IncidentsConfig
 from routing.duration import format_duration, parse_duration
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from receiver.alertmanager.check_config import USUAL, WEBHOOK
-from receiver.yaml_lines import Document, read_yaml
+from receiver.config.yaml_lines import Document, read_yaml
 from routing.config.base import HeartbeatConfig
 from routing.duration import format_duration, parse_duration
 from routing.matcher import Matcher, matches_all, parse_matchers

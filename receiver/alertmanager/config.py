@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from receiver.config_types import BareUrl
+from receiver.config.types import BareUrl
 from receiver.http.config import check_credentials
 from routing.config.base import Duration, OptionalSecret, OptionalText, Section, Text
 

@@ -13,7 +13,7 @@ from receiver.app.routes import (
     build_status_application,
 )
 from receiver.conditions import Subject
-from receiver.config_types import is_loopback
+from receiver.config.types import is_loopback
 from receiver.errors import ConfigError
 from receiver.http.ports import Listening
 from receiver.http.tls.certificates import Certificate, CertificateError

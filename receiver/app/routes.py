@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from receiver.audit.notes import Audit
-from receiver.config_types import is_loopback
+from receiver.config.types import is_loopback
 from receiver.http.config import WebConfig
 from receiver.http.error_pages import PAGES, ErrorPages
 from receiver.http.routes import API, INTAKE, METRICS, STATUS, Guard, Route, Who, rows_of, table_of

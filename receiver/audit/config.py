@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from receiver.config_types import rare
+from receiver.config.types import rare
 from routing.config.base import Duration, OptionalSecret, OptionalText, Section, Url
 
 DAY_MS = 86_400_000

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from receiver.config_types import BareUrl
+from receiver.config.types import BareUrl
 from routing.config.base import Duration, OptionalSecret, OptionalText, Section
 
 

@@ -1,6 +1,5 @@
 """Who may send: bearer token or basic credentials, compared in constant time; or a signature."""
 
-import asyncio
 import base64
 import binascii
 import hmac
@@ -16,41 +15,9 @@ from receiver.problem import refusal
 from receiver.roles import Role, may
 from receiver.text.times import rfc3339
 
-SIGNED_MAX = 2 << 20
-"""Bytes of a signed body. Slack's and PagerDuty's have some tens of kilobytes; a message with all
-its blocks, written as a form, stays below one megabyte."""
-BODY_MAX, FORM_MAX = 1 << 20, 1 << 16
-"""Bytes of what is no notification, and of a form among it: people and their programs send some
-kilobytes. Both are read on the event loop, where a form of 16 MB takes seconds."""
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 EXPIRES_SOON_MS = 14 * 86_400_000
 """So long before its end it is said that a credential ends."""
 SAID_MAX = 3
-READ_WITHIN_S = 5.0
-"""Slack and PagerDuty have given up by then."""
-
-
-async def read_signed(request: web.Request) -> bytes:
-    """Return the body that a signature is over: of a bounded size, in a bounded time.
-
-    It has to be read before anybody can be believed, so strangers can have it read. HTTP 408, 413.
-    """
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            return await request.clone(client_max_size=SIGNED_MAX).read()
-    except TimeoutError:
-        raise refusal(web.HTTPRequestTimeout, "the body did not come in time") from None
-
-
-def bounded(request: web.Request, notifications: str) -> web.Request:
-    """Return a request whose body is read up to its bound, else 413.
-
-    ``notifications``: the end of the path that may have the application's.
-    """
-    if not request.can_read_body or request.path.rstrip("/").endswith(notifications):
-        return request
-    most = FORM_MAX if request.content_type in _FORMS else BODY_MAX
-    return request.clone(client_max_size=min(request.client_max_size, most))
 
 
 class Access:

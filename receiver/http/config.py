@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from receiver.config_types import Address, ExternalUrl, Prefix, local_url
+from receiver.config.types import Address, ExternalUrl, Prefix, local_url
 from receiver.http.limits import LimitsConfig
 from receiver.http.login_config import LoginConfig, Network, PasswordHash
 from receiver.http.tls.config import TlsServerConfig

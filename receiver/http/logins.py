@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from receiver.http.forms import read_form
+from receiver.http.asked.forms import read_form
 from receiver.http.principal import Person
 from receiver.problem import CONTENT_TYPE, problem_text, refusal
 

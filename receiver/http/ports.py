@@ -6,7 +6,7 @@ import socket
 from aiohttp import web
 
 from receiver.aio.background import end
-from receiver.config_types import split_address
+from receiver.config.types import split_address
 from receiver.errors import ConfigError
 from receiver.http.connections import Connections
 from receiver.http.tls.handshake import Tls

@@ -9,14 +9,14 @@ import msgspec
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
+from receiver.http.asked.parameters import check_parameters
+from receiver.http.asked.spec import Spec
 from receiver.http.auth import Access, demand
 from receiver.http.limits import TooManyRequestsError
 from receiver.http.logins import Logins, check_form_token
-from receiver.http.parameters import check_parameters
 from receiver.http.principal import Person, Principal
 from receiver.http.same_origin import SAFE
 from receiver.http.server import Handler
-from receiver.http.spec import Spec
 from receiver.observability.correlation import Caller, caller
 from receiver.roles import Role
 

@@ -16,7 +16,7 @@ from receiver.errors import (
     TooManyError,
 )
 from receiver.http.addresses import behind_proxies
-from receiver.http.auth import bounded
+from receiver.http.asked.body import bounded
 from receiver.http.error_pages import TRY_AGAIN, ErrorPages
 from receiver.http.limits import Limits
 from receiver.http.login_config import Network
@@ -141,9 +141,7 @@ def common(  # noqa: PLR0913, PLR0917 - what every request has to do with
             failed = problem(500, "internal error", correlation_id=correlation_id.get())
             response = await pages.answer(request, failed)
         finally:
-            resource = request.match_info.route.resource
-            template = resource.canonical if resource is not None else "other"
-            template = templates.get(template, template)
+            template = _template(request, templates)
             took = time.perf_counter() - started
             metrics.request(request.method, template, status, took)
             if tracing is not None and span is not None:
@@ -169,6 +167,13 @@ def limiting(limits: Limits, intake: Collection[str]) -> Middleware:
         return await handler(request)
 
     return handle
+
+
+def _template(request: web.Request, names: Mapping[str, str]) -> str:
+    """Return what metrics call the route of a request."""
+    resource = request.match_info.route.resource
+    template = resource.canonical if resource is not None else "other"
+    return names.get(template, template)
 
 
 def _refused(error: StoreUnavailableError | PayloadError | SilenceError) -> web.Response:

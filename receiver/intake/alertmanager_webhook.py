@@ -9,7 +9,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -19,10 +19,11 @@ from receiver.clock import Clock
 from receiver.engine.batch_queue import Outcome
 from receiver.engine.floods import Floods, quota_of
 from receiver.errors import PayloadError
+from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.principal import Principal
 from receiver.http.routes import Who, principal_of, serves
 from receiver.http.server import WEBHOOK
-from receiver.http.spec import Parameter, Spec
+from receiver.intake.answer_shapes import Accepted, Beaten, Notification, PutAside
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
@@ -58,37 +59,6 @@ class _Understood(NamedTuple):
     beaten: list[str]
     events: list[AlertsReceived]
     severities: dict[str, int]
-
-
-class Accepted(TypedDict):
-    """What became of alerts: the incidents they are of, and what needs a look."""
-
-    status: Literal["accepted"]
-    incidents: list[str]
-    unwatched_heartbeats: NotRequired[list[str]]
-    rejected: NotRequired[list[str]]
-
-
-class PutAside(TypedDict):
-    """It is JSON, but no notification: kept as a dead letter."""
-
-    status: Literal["dead_letter"]
-    detail: str
-    place: str
-
-
-class Beaten(TypedDict):
-    """The beat is durable."""
-
-    status: Literal["accepted"]
-    heartbeat: str
-
-
-class Notification(TypedDict):
-    """A webhook of Alertmanager, version 4; other JSON is read as far as it goes, and kept."""
-
-    groupKey: NotRequired[str]
-    alerts: list[dict[str, Any]]
 
 
 CLUSTER = Parameter("cluster", "the cluster that the alerts are of")

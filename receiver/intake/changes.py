@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -10,9 +9,9 @@ from aiohttp import web
 from receiver.actions.row import read_json
 from receiver.clock import Clock
 from receiver.errors import PayloadError
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
-from receiver.incident_shapes import When
+from receiver.intake.answer_shapes import Changes, ChangeShape, Stored
 from receiver.store.changes import KEPT_MS, Change, ChangeStore
 from receiver.text.times import rfc3339
 from receiver.text.visible import clean_text
@@ -38,30 +37,6 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     source: str = ""
     url: str = ""
     id: str = ""
-
-
-class ChangeShape(TypedDict):
-    """A change as it is shown."""
-
-    at: When
-    summary: str
-    labels: dict[str, str]
-    source: str | None
-    url: str | None
-    id: str | None
-
-
-class Stored(TypedDict):
-    """It is durable."""
-
-    status: Literal["stored"]
-    change: ChangeShape
-
-
-class Changes(TypedDict):
-    """Newest first."""
-
-    changes: list[ChangeShape]
 
 
 class ChangeEndpoint:

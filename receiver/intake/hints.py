@@ -8,14 +8,13 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypedDict
 
 from aiohttp import web
 
 from receiver.errors import StoreUnavailableError
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
-from receiver.incident_shapes import When
+from receiver.intake.answer_shapes import HintList
 from receiver.intake.heartbeats import Heartbeats
 from receiver.observability.metrics.registry import Metrics
 from receiver.store.hints import HintStore
@@ -32,22 +31,6 @@ AGAIN_MS = 600_000
 """How often the same is stored: it is repeated with every notification."""
 REMEMBERED = 100
 """Within that time; made-up words beyond it are counted alone."""
-
-
-class HintShape(TypedDict):
-    """What was seen, and the line of configuration to add."""
-
-    kind: str
-    name: str
-    last_seen_at: When
-    text: str
-    configuration: str
-
-
-class HintList(TypedDict):
-    """The latest first."""
-
-    hints: list[HintShape]
 
 
 class Hints:

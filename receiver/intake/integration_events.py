@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Literal, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -10,9 +9,10 @@ from aiohttp import web
 from receiver.actions.row import read_json
 from receiver.engine.floods import Floods, Quota, quota_of
 from receiver.errors import PayloadError
+from receiver.http.asked.spec import Spec
 from receiver.http.auth import Access
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
+from receiver.intake.answer_shapes import EventAccepted
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
 from receiver.problem import problem, refusal
@@ -41,13 +41,6 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     description: str = ""
     value: float | None = None
     labels: dict[str, str] = {}
-
-
-class EventAccepted(TypedDict):
-    """It is durable; ``incidents``: those it is of."""
-
-    status: Literal["accepted"]
-    incidents: list[str]
 
 
 class IntegrationEventEndpoint:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
-from receiver.config_types import lower, rare
+from receiver.config.types import lower, rare
 from routing.config.base import Duration, Section
 
 

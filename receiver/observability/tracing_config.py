@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from pydantic import Field
 
-from receiver.config_types import BareUrl
+from receiver.config.types import BareUrl
 from routing.config.base import OptionalText, Section
 
 TRACES_PATH = "/v1/traces"

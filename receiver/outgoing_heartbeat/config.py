@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr, field_validator
 
-from receiver.config_types import lower
+from receiver.config.types import lower
 from routing.config.base import OptionalSecret, Section, Span
 
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from receiver.clock import Clock
 from receiver.conditions import Conditions
-from receiver.config_types import split_address
+from receiver.config.types import split_address
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.notifier_health import LONG_MS
 from receiver.http.config import WebConfig

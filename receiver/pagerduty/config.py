@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, Self
 
-from receiver.config_types import BareUrl
+from receiver.config.types import BareUrl
 from receiver.notify.config import NotifierConfig
 from routing.config.base import (
     OptionalPolicyId,

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from receiver.aio.background import end
 from receiver.clock import Clock
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
 from receiver.incident_shapes import When
 from receiver.notify.notifier import Person
 from receiver.pagerduty.rest_api import NoAnswer, OnCall, PagerDutyRest

@@ -15,9 +15,9 @@ from aiohttp import web
 from receiver.clock import Clock
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError, StoreUnavailableError
-from receiver.http.auth import read_signed
+from receiver.http.asked.body import read_signed
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
 from receiver.observability.metrics.registry import Metrics
 from receiver.pagerduty.incident_match import Match, PagerDutyOrigin
 from receiver.pagerduty.webhook_payload import Told, is_signed, read_event

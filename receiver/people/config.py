@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from receiver.config_problem import Problem
+from receiver.config.problem import Problem
 from receiver.text.ids import is_user_id
 from routing.config.base import Name, Section, Text
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from receiver.config_problem import Place, Problem
-from receiver.config_types import is_loopback
+from receiver.config.problem import Place, Problem
+from receiver.config.types import is_loopback
 from receiver.http.auth import EXPIRES_SOON_MS
 from receiver.http.tls.certificates import ending, read_pair
 from receiver.roles import Role

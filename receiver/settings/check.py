@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.notify.config import NotifierConfig
 from receiver.observability.tracing_config import INSTALL, is_installed
 from receiver.pagerduty.config import PagerDutyNotifierConfig

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.settings.check_steps import HOURS_OF_A_WEEK, check_steps
 from receiver.settings.check_unused import Given
 from receiver.settings.model import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.places import Node, nodes
 from routing.implied import covers, impossible

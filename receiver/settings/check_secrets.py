@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from receiver.config_problem import Place, Problem
-from receiver.config_types import is_loopback
+from receiver.config.problem import Place, Problem
+from receiver.config.types import is_loopback
 from receiver.http.config import WebConfig
 from receiver.http.tls.config import TlsServerConfig
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from receiver.config_problem import Problem
+from receiver.config.problem import Problem
 from receiver.settings.model import Settings
 from receiver.settings.rules import effective
 from routing.calendar import Calendar

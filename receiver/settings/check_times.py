@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.settings.model import Settings
 from routing.calendar import Calendar
 from routing.config.calendar import CalendarConfig

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.places import FIELDS, Node, deciding, nodes
 from receiver.settings.rules import effective

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from receiver.config_problem import Place, Problem
-from receiver.config_types import is_loopback
+from receiver.config.problem import Place, Problem
+from receiver.config.types import is_loopback
 from receiver.http.config import CredentialConfig, WebConfig, hash_of
 from receiver.http.tls.certificates import CertificateError, read_pair
 from receiver.http.tls.config import ClientAuth, TlsServerConfig

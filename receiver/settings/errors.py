@@ -6,7 +6,7 @@ Values are never repeated, for they may be secret.
 import difflib
 from typing import Any
 
-from receiver.config_problem import Place, Problem
+from receiver.config.problem import Place, Problem
 from receiver.settings.model import Settings
 from receiver.settings.schema import keys_of, member_of, models_of, type_at
 

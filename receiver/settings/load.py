@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from receiver.config_problem import Problem
-from receiver.config_types import PORT_MAX
+from receiver.config.problem import Problem
+from receiver.config.types import PORT_MAX
+from receiver.config.yaml_lines import read_yaml
 from receiver.errors import ConfigError
 from receiver.proxies import proxy_problems
 from receiver.settings.advice import advise
@@ -42,7 +43,6 @@ from receiver.settings.schema import (
     type_at,
 )
 from receiver.text.numbers import whole
-from receiver.yaml_lines import read_yaml
 
 METRICS_PORT = "METRICS_PORT"
 _FILE, _ENVIRONMENT, _FLAGS = range(3)

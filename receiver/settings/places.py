@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from receiver.config_problem import Place
+from receiver.config.problem import Place
 from receiver.settings.model import Settings
 from routing.alert import PRIORITIES
 from routing.config.base import Priority

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, SecretStr
 
-from receiver.config_types import BESIDE_CONFIG
+from receiver.config.types import BESIDE_CONFIG
 
 
 def plain(annotation: Any) -> Any:

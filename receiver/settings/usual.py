@@ -7,7 +7,7 @@ policy names them, so that adding one takes nobody's page away.
 
 from collections.abc import Iterable, Mapping
 
-from receiver.config_problem import Problem
+from receiver.config.problem import Problem
 from receiver.notify.config import LogNotifierConfig, NotifierConfig
 from receiver.pagerduty.config import PagerDutyNotifierConfig
 from receiver.settings.model import Settings

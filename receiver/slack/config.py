@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import SecretStr, field_validator
 
-from receiver.config_types import SlackUrl
+from receiver.config.types import SlackUrl
 from receiver.notify.config import NotifierConfig
 from routing.config.base import OptionalChannel, OptionalSecret, Section, Url
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from receiver.config_types import Size, lower
+from receiver.config.types import Size, lower
 from receiver.store.server.cluster_url import is_cluster, read_cluster_url
 from receiver.store.server.sentinel import is_sentinel, read_sentinel_url
 from routing.config.base import Section

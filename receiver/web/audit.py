@@ -8,9 +8,9 @@ from aiohttp import web
 from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
 from receiver.errors import PayloadError
-from receiver.http.parameters import LIMIT, read_number, read_one
+from receiver.http.asked.parameters import LIMIT, read_number, read_one
+from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Parameter, Spec
 from receiver.incident_shapes import Count
 from receiver.store.audit.read import AuditPage, AuditReader, CursorError, Filter
 from receiver.store.audit.shown import Entry, as_json

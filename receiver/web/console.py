@@ -22,12 +22,12 @@ from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError, TooManyError
 from receiver.http.answers import json_answer
+from receiver.http.asked.forms import read_form
+from receiver.http.asked.parameters import read_number, read_one
+from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.auth import demand
-from receiver.http.forms import read_form
 from receiver.http.limits import TooManyRequestsError
-from receiver.http.parameters import read_number, read_one
 from receiver.http.routes import Who, principal_of, role_of, serves
-from receiver.http.spec import Parameter, Spec
 from receiver.incident_json import Whole
 from receiver.observability.response_figures import Response, by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews

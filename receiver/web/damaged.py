@@ -1,48 +1,19 @@
 """What is stored and cannot be read, listed and thrown away."""
 
-from typing import Literal, TypedDict
-
 from aiohttp import web
 
 from receiver.engine.damaged import DamagedRecords
 from receiver.errors import PayloadError
-from receiver.http.parameters import read_one
+from receiver.http.asked.parameters import read_one
+from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Parameter, Spec
-from receiver.incident_shapes import Count, When
 from receiver.problem import problem
 from receiver.store.repair.register import Found, Register
 from receiver.text.times import rfc3339
+from receiver.web.answer_shapes import DamagedEntry, DamagedList, Discarded
 
 LISTED = 1_000
 PLACE = Parameter("place", "one of those that GET /v1/damaged lists", needed=True)
-
-
-class DamagedEntry(TypedDict):
-    """What cannot be read and was put aside: where it was, and where it is kept."""
-
-    place: str
-    kind: str
-    incident: str | None
-    since: When
-    why: str
-    size_bytes: Count
-    key: str
-    kept_in: str | None
-
-
-class DamagedList(TypedDict):
-    """The latest first, 1,000 at most; ``total``: how many there are."""
-
-    damaged: list[DamagedEntry]
-    total: Count
-
-
-class Discarded(TypedDict):
-    """What was dropped."""
-
-    result: Literal["discarded"]
-    damaged: DamagedEntry
 
 
 DISCARD = Spec({200: Discarded}, (PLACE,), problems=(404,))

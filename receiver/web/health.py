@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -17,10 +17,9 @@ from receiver.conditions import Conditions, Subject
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.notifier_health import State
 from receiver.errors import StoreUnavailableError
+from receiver.http.asked.spec import TEXT, Media, Spec
 from receiver.http.auth import Access
 from receiver.http.routes import METRICS, Who, serves
-from receiver.http.spec import TEXT, Media, Spec
-from receiver.incident_shapes import When
 from receiver.observability.metrics.accept import content_type_of
 from receiver.observability.metrics.registry import Metrics
 from receiver.observability.metrics.whole import Figures
@@ -29,6 +28,7 @@ from receiver.store.daily_figures import FigureStore
 from receiver.store.incidents import IncidentStore
 from receiver.store.tasks import TaskStore
 from receiver.text.times import rfc3339
+from receiver.web.answer_shapes import Health
 from receiver.web.standing import Standing, together
 
 FORMS_MAX = 8
@@ -55,25 +55,6 @@ class Beside(NamedTuple):
 
 EXPOSITION = Media(("text/plain", "application/openmetrics-text"))
 """What Prometheus reads, in the format that it asks for."""
-
-
-class HealthProblem(TypedDict):
-    """What is wrong; ``unready``: other replicas should get the requests."""
-
-    subject: str
-    problem: str
-    since: When
-    unready: bool
-
-
-class Health(TypedDict):
-    """How the service is; whoever has no credential where some are wanted learns the status."""
-
-    status: Literal["ok", "degraded", "unhealthy"]
-    problems: NotRequired[list[HealthProblem]]
-    components: NotRequired[dict[str, str]]
-    notifiers: NotRequired[dict[str, dict[str, str | None]]]
-    security: NotRequired[list[str]]
 
 
 class StatusEndpoint:

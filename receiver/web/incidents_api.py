@@ -6,7 +6,6 @@ What a person does is the same event as a click in Slack, decided by the same ru
 import hashlib
 import uuid
 from collections.abc import Callable
-from typing import TypedDict
 
 import msgspec
 from aiohttp import web
@@ -22,9 +21,8 @@ from receiver.engine.batch_queue import Outcome
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from receiver.http.answers import json_answer
-from receiver.http.auth import demand
-from receiver.http.etag import IF_MATCH, is_known, tag_of, wanted_versions
-from receiver.http.parameters import (
+from receiver.http.asked.etag import IF_MATCH, is_known, tag_of, wanted_versions
+from receiver.http.asked.parameters import (
     LIMIT,
     LIST,
     check_parameters,
@@ -33,9 +31,9 @@ from receiver.http.parameters import (
     read_one,
     read_query,
 )
+from receiver.http.asked.spec import Header, Media, Parameter, Spec
+from receiver.http.auth import demand
 from receiver.http.routes import Who, principal_of, serves
-from receiver.http.spec import Header, Media, Parameter, Spec
-from receiver.incident_shapes import Actor, Count, IncidentSummary, When
 from receiver.people.actor import People
 from receiver.problem import refusal
 from receiver.review.load import Reviews
@@ -45,6 +43,7 @@ from receiver.store.lists.handles import id_of
 from receiver.store.lists.query import CursorError
 from receiver.store.request_keys import RequestKeys
 from receiver.text.times import rfc3339
+from receiver.web.answer_shapes import Acted, IncidentList, Letters
 from routing import incident_parts
 from routing.incident import Incident
 from routing.vocabulary import Reason
@@ -58,38 +57,6 @@ FORMAT = Parameter("format", "as JSON or as a document", choices=("json", "markd
 MATCH = Header(IF_MATCH, "the ETag of the incident as it was seen; else nothing is done")
 KNOWN = Header("If-None-Match", "the ETag of an answer that is known")
 KEY = Header("Idempotency-Key", "the same request under the same key is done once, for 10 minutes")
-
-
-class IncidentList(TypedDict):
-    """A page; ``next``: the cursor of the rest, ``total``: null where only all of it would tell."""
-
-    incidents: list[IncidentSummary]
-    next: str | None
-    total: Count | None
-
-
-class Acted(TypedDict):
-    """What became of it, in a word; ``by``: who it counts as done by."""
-
-    result: Reason
-    by: Actor | None
-    incident: IncidentSummary | None
-
-
-class Letter(TypedDict):
-    """What was sent and was no alert; ``raw``: its beginning."""
-
-    at: When
-    reason: str
-    place: str
-    sender: str
-    raw: str
-
-
-class Letters(TypedDict):
-    """Newest first."""
-
-    dead_letters: list[Letter]
 
 
 REVIEW = Spec({200: Media(("application/json", "text/markdown", "text/html"), Review)}, (FORMAT,))

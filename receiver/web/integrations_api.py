@@ -1,57 +1,20 @@
 """How the integrations, the caches and the circuit breakers do, as JSON."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from aiohttp import web
 
 from receiver.clock import Clock
 from receiver.engine.notifier_health import Outage
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
-from receiver.incident_shapes import Count, When
 from receiver.notify.notifier import Notifier
 from receiver.notify.webhook import WebhookNotifier
 from receiver.observability.metrics.integrations import IntegrationFigures, Integrations
 from receiver.problem import problem
 from receiver.text.times import rfc3339
-
-
-class IntegrationList(TypedDict):
-    """In the order they are configured."""
-
-    integrations: list[IntegrationFigures]
-
-
-class CacheFigures(TypedDict):
-    """How full a cache is; ``hit_rate``: since the start, null before the first question."""
-
-    entries: Count
-    size_bytes: Count
-    hits: Count
-    misses: Count
-    hit_rate: float | None
-
-
-class CacheList(TypedDict):
-    """By name."""
-
-    caches: dict[str, CacheFigures]
-
-
-class Breaker(TypedDict):
-    """Whether calls of a notifier are made; ``problem``: why it only fails."""
-
-    name: str
-    state: str
-    since: When
-    problem: str | None
-
-
-class BreakerList(TypedDict):
-    """One a notifier."""
-
-    circuit_breakers: list[Breaker]
+from receiver.web.answer_shapes import Breaker, BreakerList, CacheList, IntegrationList
 
 
 class IntegrationEndpoint:

@@ -1,7 +1,7 @@
 """``/login`` and ``/logout``, one's sessions, and what an administrator does about others'."""
 
 import logging
-from typing import Any, TypedDict
+from typing import Any
 
 from aiohttp import web
 
@@ -9,17 +9,18 @@ from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.audit.notes import Audit
 from receiver.clock import Clock
 from receiver.errors import PayloadError, StoreUnavailableError
+from receiver.http.asked.forms import read_form
+from receiver.http.asked.spec import Spec
 from receiver.http.config import CredentialConfig
-from receiver.http.forms import read_form
 from receiver.http.logins import LOG_OUT, local_path
 from receiver.http.routes import Who, person_of, principal_of, serves
-from receiver.http.spec import Spec
 from receiver.login.login import Login
 from receiver.login.passwords import BusyError
 from receiver.store.logins.sessions import LoginSession
 from receiver.templates import assets_version, render
 from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
+from receiver.web.answer_shapes import Ended, Unlocked
 from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
 from receiver.web.login_page import login_page
@@ -39,20 +40,6 @@ _SAID = {
     "others": "All your other sessions are over.",
     "token": "That token is worth nothing any more.",
 }
-
-
-class Ended(TypedDict):
-    """How many sessions of somebody ended."""
-
-    name: str
-    ended: int
-
-
-class Unlocked(TypedDict):
-    """Somebody may log in at once; ``had_failures``: whether there were any."""
-
-    username: str
-    had_failures: bool
 
 
 class LoginEndpoint:

@@ -1,22 +1,14 @@
 """Reading the configuration anew, on request."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypedDict
 
 from aiohttp import web
 
 from receiver.errors import ConfigError
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, principal_of, serves
-from receiver.http.spec import Spec
 from receiver.problem import problem
-
-
-class Reloaded(TypedDict):
-    """The new configuration holds; ``needs_restart``: the settings of it that do not yet."""
-
-    result: Literal["reloaded"]
-    needs_restart: list[str]
-    warnings: list[str]
+from receiver.web.answer_shapes import Reloaded
 
 
 class ReloadEndpoint:

@@ -16,8 +16,8 @@ from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.audit.notes import Audit
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.http.forms import read_form
-from receiver.http.parameters import check_parameters, read_one
+from receiver.http.asked.forms import read_form
+from receiver.http.asked.parameters import check_parameters, read_one
 from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.roles import Role, may
 from receiver.runbooks.catalogue import Catalogue, heading_of

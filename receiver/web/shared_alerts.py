@@ -7,7 +7,6 @@ of the old one again.
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import TypedDict
 
 import msgspec
 from aiohttp import web
@@ -15,11 +14,11 @@ from aiohttp import web
 from receiver.aio.off_the_loop import READ_SLICE_S, Slices, read_off_the_loop
 from receiver.aio.spared import Spared
 from receiver.http.answers import json_answer
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Spec
-from receiver.incident_shapes import Count, When
 from receiver.store.incidents import IncidentStore
 from receiver.text.times import rfc3339
+from receiver.web.answer_shapes import SharedList, SharedShape
 from routing.alert import Alert
 from routing.incident import Incident
 
@@ -139,30 +138,6 @@ class SharedAlerts:
             async for part in self._store.lists.scan(keys):
                 for chunk in _chunks(list(part)):
                     yield chunk
-
-
-class HomeShape(TypedDict):
-    """An incident that has them."""
-
-    id: str
-    priority: str
-    title: str
-    opened_at: When
-
-
-class SharedShape(TypedDict):
-    """Incidents that share ``alerts`` alerts, the oldest first; ``alertname``: of one of them."""
-
-    alerts: Count
-    alertname: str
-    incidents: list[HomeShape]
-
-
-class SharedList(TypedDict):
-    """Those that share most first, 100 at most; ``total``: how many there are."""
-
-    shared_alerts: list[SharedShape]
-    total: Count
 
 
 class SharedAlertsEndpoint:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from receiver.http import auth as access
+from receiver.http.asked import body as access
 from tests.support.app import App
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from receiver.config_problem import Problem
+from receiver.config.problem import Problem
 from receiver.settings.check import complete
 from receiver.settings.model import Settings
 

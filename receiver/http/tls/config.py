@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from receiver.config_types import ConfigFile
+from receiver.config.types import ConfigFile
 from routing.config.base import Section
 
 

@@ -33,7 +33,13 @@ from receiver.observability.metrics.response import (
     Configured,
     response_families,
 )
-from receiver.observability.metrics.service_state import connections, events, health, resources
+from receiver.observability.metrics.service_state import (
+    connections,
+    events,
+    health,
+    requests,
+    resources,
+)
 from receiver.store.response_totals import LAG_BUCKETS
 from routing.alert import PRIORITIES, SEVERITIES
 from routing.vocabulary import Lane, Reason
@@ -94,6 +100,7 @@ def families(config: Configured) -> tuple[Family, ...]:
         *_agenda(),
         *health(config),
         *connections(config),
+        *requests(config),
         *resources(),
         *events(),
         *enrichment_families(config),

@@ -105,7 +105,7 @@ def health(config: Configured) -> tuple[Family, ...]:
 
 
 def connections(config: Configured) -> tuple[Family, ...]:
-    """Return the families of connections and requests."""
+    """Return the families of connections."""
     return (
         gauge(
             f"{OWN}_connection_pool_connections",
@@ -137,6 +137,12 @@ def connections(config: Configured) -> tuple[Family, ...]:
             (),
             across=Across.MIN,
         ),
+    )
+
+
+def requests(config: Configured) -> tuple[Family, ...]:
+    """Return the families of requests, and of what keeps them from being made."""
+    return (
         gauge(
             f"{OWN}_requests_in_flight",
             "Requests being answered, by what they are for",

@@ -18,9 +18,9 @@ from slack_sdk.signature import SignatureVerifier
 
 from receiver.clock import Clock
 from receiver.errors import PayloadError
-from receiver.http.auth import read_signed
+from receiver.http.asked.body import read_signed
+from receiver.http.asked.spec import Media, Spec
 from receiver.http.routes import Who, serves
-from receiver.http.spec import Media, Spec
 from receiver.slack.interactions.router import Router
 
 log = logging.getLogger("slack")

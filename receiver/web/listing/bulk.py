@@ -14,8 +14,8 @@ from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Body
 from receiver.actions.words import DONE, REFUSED
 from receiver.errors import PayloadError, SilenceError
+from receiver.http.asked.forms import read_form
 from receiver.http.auth import demand
-from receiver.http.forms import read_form
 from receiver.http.routes import Who, principal_of, serves
 from receiver.roles import Role, may
 from receiver.text.numbers import whole

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 
 from receiver.errors import PayloadError
-from receiver.http.parameters import FILTERS, read_choice, read_number, read_one, read_query
-from receiver.http.spec import Parameter
+from receiver.http.asked.parameters import FILTERS, read_choice, read_number, read_one, read_query
+from receiver.http.asked.spec import Parameter
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import ANSWERED, GROUPS, SORTS, CursorError, Query
 from receiver.store.lists.read import IncidentLists

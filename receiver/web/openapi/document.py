@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from receiver.actions.registry import REGISTRY
+from receiver.http.asked.spec import Media, Parameter, Spec
 from receiver.http.routes import INTAKE, ROLES, Route, Who
-from receiver.http.spec import Media, Parameter, Spec
 from receiver.problem import CONTENT_TYPE
 from receiver.web.openapi.schemas import AT, Schema, Schemas, action_schema, parameter_schema
 

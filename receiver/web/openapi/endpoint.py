@@ -9,8 +9,8 @@ import msgspec
 from aiohttp import web
 
 from receiver.aio.off_the_loop import read_off_the_loop
+from receiver.http.asked.spec import Media, Spec
 from receiver.http.routes import Route, Who, serves
-from receiver.http.spec import Media, Spec
 from receiver.templates import assets_version, render
 from receiver.web.console_account import account_of
 from receiver.web.openapi.document import document, operations

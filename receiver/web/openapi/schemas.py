@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from receiver.actions.row import Action, Field
-from receiver.http.spec import Parameter
+from receiver.http.asked.spec import Parameter
 from receiver.review.model import Review, is_span, is_time
 
 Schema = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from receiver.config_types import Address
+from receiver.config.types import Address
 from receiver.http.tls.config import TlsServerConfig
 from routing.config.base import Duration, Matchers, Name, Priority, Section, Text, upper
 from routing.status_rule import WORDINGS, Component, StatusRule, check_wording

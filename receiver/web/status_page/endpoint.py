@@ -19,12 +19,13 @@ from aiohttp import web
 from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
+from receiver.http.asked.spec import Spec
 from receiver.http.routes import STATUS, Who, serves
-from receiver.http.spec import Spec
 from receiver.store.incidents import IncidentStore
 from receiver.templates import read_asset, render
 from receiver.web.status_page.config import StatusPageConfig
-from receiver.web.status_page.view import StatusPage, notices_of, page_of
+from receiver.web.status_page.shapes import StatusPage
+from receiver.web.status_page.view import notices_of, page_of
 from routing.incident import Incident
 from routing.status_rule import IMPACT_WORDS
 

@@ -6,13 +6,12 @@ which. Nobody is named.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
 
 import msgspec
 
-from receiver.incident_shapes import When
 from receiver.text.times import rfc3339
 from receiver.web.status_page.config import StatusPageConfig
+from receiver.web.status_page.shapes import PublicIncident, StatusPage
 from routing.incident import Incident
 from routing.incident_parts import Publication, PublicUpdate
 from routing.status_rule import badness, worst
@@ -99,56 +98,6 @@ def _rank(notice: Notice) -> tuple[float, ...]:
     if notice.goes_on:
         return (-notice.ended, -badness(notice.impact), notice.started)
     return (-notice.ended, 0, -notice.started)
-
-
-class PublicComponent(TypedDict):
-    """What people know the service by."""
-
-    name: str
-    description: str
-    status: str
-
-
-class Affected(TypedDict):
-    """A component, and how an incident affects it."""
-
-    name: str
-    impact: str
-
-
-class PublicText(TypedDict):
-    """A text of an incident."""
-
-    at: When
-    status: str
-    text: str
-
-
-class PublicIncident(TypedDict):
-    """An incident as outsiders read it; updates newest first."""
-
-    id: str
-    title: str
-    status: str
-    impact: str
-    started_at: When
-    resolved_at: When
-    components: list[Affected]
-    updates: list[PublicText]
-
-
-class StatusPage(TypedDict):
-    """The public status page; ``status``: the worst impact, ``stale``: known ``as_of`` then."""
-
-    title: str
-    status: str
-    summary: str
-    as_of: When
-    stale: bool
-    components: list[PublicComponent]
-    incidents: list[PublicIncident]
-    history: list[PublicIncident]
-    history_days: int
 
 
 def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> StatusPage:

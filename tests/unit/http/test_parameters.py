@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from receiver.errors import PayloadError
-from receiver.http.parameters import (
+from receiver.http.asked.parameters import (
     LIMIT,
     LIST,
     check_parameters,
@@ -20,8 +20,8 @@ from receiver.http.parameters import (
     read_one,
     read_query,
 )
+from receiver.http.asked.spec import Parameter
 from receiver.http.same_origin import Browsers
-from receiver.http.spec import Parameter
 
 FORMAT = Parameter("format", "how", choices=("json", "html"))
 

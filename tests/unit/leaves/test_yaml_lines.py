@@ -2,7 +2,7 @@
 
 import pytest
 
-from receiver.yaml_lines import read_yaml
+from receiver.config.yaml_lines import read_yaml
 
 BASE = "base: &base\n  x: 1\n  y: {a: 1}\n"
 

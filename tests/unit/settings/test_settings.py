@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.config_types import is_loopback, split_address
+from receiver.config.types import is_loopback, split_address
+from receiver.config.yaml_lines import read_yaml
 from receiver.errors import ConfigError
 from receiver.paths import runbooks_folder
 from receiver.settings.load import load_settings
 from receiver.settings.model import Settings
-from receiver.yaml_lines import read_yaml
 from routing.time_limit import parse_within
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from receiver.http.auth import FORM_MAX
+from receiver.http.asked.body import FORM_MAX
 
 
 async def read_form(request: web.Request, most: int = FORM_MAX) -> dict[str, str]:

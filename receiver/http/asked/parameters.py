@@ -10,7 +10,7 @@ from datetime import datetime
 from aiohttp import web
 
 from receiver.errors import PayloadError
-from receiver.http.spec import Parameter
+from receiver.http.asked.spec import Parameter
 from receiver.store.lists.query import SORTS, STATES, Query
 from receiver.text.numbers import whole
 from routing.alert import PRIORITIES
