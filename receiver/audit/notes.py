@@ -158,10 +158,17 @@ class Audit:
         self._tell("reload", str(extra["outcome"]), by, detail=detail)
 
     def refusal(self, request: web.Request, error: web.HTTPException) -> None:
-        """Tell of a request that nobody vouched for (401) or that is not allowed (403)."""
+        """Tell of a request that nobody vouched for (401) or that is not allowed (403).
+
+        Of one too many (429) the trail alone tells.
+        """
+        if error.status == web.HTTPTooManyRequests.status_code:
+            # When one may come again is another each time, and would make each another refusal.
+            self._refused_request(request, error, "too many requests")
+            return
         if error.status not in (web.HTTPUnauthorized.status_code, web.HTTPForbidden.status_code):
             return
-        self._refused_request(request, error)
+        self._refused_request(request, error, _reason(error))
         unlogged = _sparing.admit(time.monotonic())
         if unlogged is None:
             return
@@ -175,7 +182,7 @@ class Audit:
         } | ({"unlogged": unlogged} if unlogged else {})
         log.warning("refused: %s", _reason(error), extra=extra)
 
-    def _refused_request(self, request: web.Request, error: web.HTTPException) -> None:
+    def _refused_request(self, request: web.Request, error: web.HTTPException, why: str) -> None:
         resource = request.match_info.route.resource
         self.trail.refused(
             AuditEntry(
@@ -188,7 +195,7 @@ class Audit:
                 correlation_id=correlation_id.get(),
                 detail=(
                     f"{error.status} {request.method}"
-                    f" {resource.canonical if resource is not None else 'other'}: {_reason(error)}"
+                    f" {resource.canonical if resource is not None else 'other'}: {why}"
                 ),
             )
         )

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from receiver.cli.root import main
+from receiver.store.audit.entries import AuditStore
 from receiver.store.audit.entry import AuditEntry
+from receiver.store.audit.read import Filter
 from receiver.store.keys import Keys
 from tests.support.app import App
 from tests.support.notification import alert
@@ -332,3 +334,57 @@ async def test_a_list_that_is_lost_goes_on_with_higher_numbers(plain: App) -> No
     assert [(fault.kind, fault.first, fault.last) for fault in faults] == [
         ("missing", 1, end.number)
     ]
+
+
+async def test_many_writers_make_one_chain_whatever_their_clocks_say(plain: App) -> None:
+    others = [AuditStore(plain.service.redis, 1) for _ in range(3)]
+
+    async def write(store: AuditStore, behind: int) -> None:
+        for number in range(100):
+            at = plain.clock.now() - behind - number * 1_000
+            await store.append(0, [AuditEntry(at, "filler", "done", f"{behind} {number}")])
+
+    fired = [plain.fire(group=f"g{number}") for number in range(60)]
+    await asyncio.gather(*(write(store, n * 3_600_000) for n, store in enumerate(others)), *fired)
+    plain.clock.move(-7_200)
+    await plain.fire(group="later")
+    await whole(plain)
+    rows = await entries(plain, "?limit=1000")
+    assert [row["number"] for row in rows] == list(range(len(rows), 0, -1))
+    assert len([row for row in rows if row["outcome"] == "opened"]) == 61
+
+
+async def test_who_asks_too_often_is_told_once_and_counted(plain: App) -> None:
+    await plain.stop()
+    more = {"web.limits": {"requests_per_address": 30}, "web.trusted_proxies": ["127.0.0.1"]}
+    await plain.start(**plain.wanted | more)
+    far = {"headers": {"X-Forwarded-For": "203.0.113.9"}}
+    statuses = [(await plain.get("/v1/incidents", **far))[0] for _ in range(60)]
+    assert statuses.count(429) >= 20
+    plain.clock.move(301)
+    plain.service.audit.audit.trail._wake.set()
+    reader = plain.service.audit.reader
+
+    async def counted() -> list[int]:
+        page = await reader.page(Filter(outcome="refused"), 100)
+        return [one.entry.times for one in page.entries]
+
+    async def told_and_counted() -> bool:
+        return sorted(await counted()) == [1, statuses.count(429) - 1]
+
+    await until(told_and_counted)
+
+
+async def test_a_backup_has_what_is_packed_and_what_is_not(plain: App, tmp_path: Path) -> None:
+    await fill(plain, 3_500)
+    await plain.service.audit.keeper.round()
+    path, file, new = str(plain.path), str(tmp_path / "backup"), str(tmp_path / "new")
+    made = await asyncio.to_thread(
+        CliRunner().invoke, main, ["store", "backup", file, "--storage.path", path]
+    )
+    assert made.exit_code == 0, made.output
+    for words in (["store", "restore", file], ["audit", "verify"]):
+        done = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--storage.path", new])
+        assert done.exit_code == 0, done.output
+    assert "3,5" in done.output
+    assert "the chain is whole" in done.output

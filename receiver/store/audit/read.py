@@ -8,7 +8,7 @@ from receiver.store.audit.entries import AuditStore, Snapshot
 from receiver.store.audit.entry import BLOCK, AuditEntry, Numbered, decode_entry, parse_row
 from receiver.store.audit.verify import Anchor, Fault, Verifier
 
-LOOKED_THROUGH = 50_000
+LOOKED_THROUGH = 100_000
 """Entries that are looked through for one page; a later page goes on from there."""
 _TRIES = 5
 
