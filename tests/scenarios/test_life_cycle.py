@@ -89,7 +89,7 @@ async def test_a_part_that_does_not_stop_keeps_no_other_from_it(
     [
         ("timekeeper.start", "redis"),
         ("heartbeats.expect", "dispatcher"),
-        ("_listen", "agenda"),
+        ("ports.open", "agenda"),
     ],
 )
 async def test_a_start_that_fails_leaves_nothing_running(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner
-from redis.exceptions import ClusterCrossSlotError
+from redis.exceptions import ClusterCrossSlotError, ResponseError
 
 import receiver.upkeep.reshard
 from receiver.cli.root import main
@@ -392,6 +392,29 @@ async def test_more_shards_later(
         await until(lambda: len(fakes[1].incidents) == 60)
     finally:
         await app.stop()
+
+
+async def test_a_slot_that_moves_whole_refuses_nobody(servers: Cluster, client: Any) -> None:
+    keys = Keys(0)
+    slot = slot_of(keys.open)
+    source, target = await servers.primary(2), await servers.primary(0)
+    try:
+        for former, new in ((source, target), (target, source)):
+            name = (await servers.call(new, "MYID")).decode()
+            await servers.call(former, "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name)
+            written = 0
+            async with asyncio.timeout(PATIENCE_S):
+                while client.place_of(keys.open) != f"127.0.0.1:{new.port}":
+                    pipeline = client.pipeline()
+                    pipeline.zadd(keys.open, {str(written): written})
+                    pipeline.zcard(keys.open)
+                    written += 1
+                    assert (await pipeline.execute())[1] >= written
+            assert await client.zcard(keys.open) >= written
+    except ResponseError as error:
+        if "unknown subcommand" not in str(error):
+            raise
+        pytest.skip("this server moves slots key by key alone")
 
 
 async def test_sessions_of_one_person_are_on_several_servers(client: Any) -> None:
