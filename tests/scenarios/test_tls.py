@@ -108,8 +108,8 @@ async def test_who_comes_by_http_is_told_and_comes_again(
     start: Start, authority: Authority
 ) -> None:
     app = await start(web__tls_server_config=tls_of(authority.issue("api")))
-    status, text = await app.post(notification(alert()))
-    assert (status, "https" in text) == (503, True)
+    status, answer = await app.post(notification(alert()))
+    assert (status, "speaks https" in answer["detail"]) == (503, True)
     url = f"https://localhost:{app.service.api_port}"
     _, page = await ask("GET", f"{url}/metrics", authority.client())
     assert 'incident_manager_tls_handshakes_failed_total{port="api"} 1' in page

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from receiver.http.tls.certificates import Certificate
+from receiver.problem import CONTENT_TYPE, problem_text
 
 log = logging.getLogger("tls")
 
@@ -21,11 +22,14 @@ HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
 """How long the other side has to take notice of an end."""
 SAY_EVERY_S = 60.0
-_NOT_HTTPS = b"this port speaks https, and was asked by http: write https:// in the address\n"
+_NOT_HTTPS = problem_text(
+    503, "this port speaks https, and was asked by http: write https:// in the address"
+).encode()
 # Not 400, as others answer: Alertmanager drops what a 4xx refuses, and repeats what a 5xx does.
 _NOT_TLS = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_NOT_HTTPS), _NOT_HTTPS)
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: %b\r\nRetry-After: 5\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%b"
+    % (CONTENT_TYPE.encode(), len(_NOT_HTTPS), _NOT_HTTPS)
 )
 _LEFT = ("UNEXPECTED_EOF_WHILE_READING",)
 _WORDS = {
