@@ -57,6 +57,7 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/"): Who.VIEWER,
     ("GET", "/incidents/{id}"): Who.VIEWER,
     ("GET", "/incidents/{id}/review"): Who.VIEWER,
+    ("POST", "/bulk/{action}"): Who.RESPONDER,
     ("POST", "/incidents/{id}/{action}"): Who.RESPONDER,
     ("GET", "/console/charts/{name}.svg"): Who.VIEWER,
     ("GET", "/console/{name}"): Who.OPEN,
