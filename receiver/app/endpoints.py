@@ -27,6 +27,7 @@ from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
+from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
@@ -70,6 +71,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         _status(service),
         _runbooks(service),
         console,
+        EventsEndpoint(service.open_lists, service.clock.now, lambda r: console.name_of(r, {})),
         BulkEndpoint(service.actions, console.name_of, settings.web.link_path),
         AuditEndpoint(service.audit.reader, service.clock, settings.web.link_path),
         LoginEndpoint(service.login, service.clock, service.audit.audit),
@@ -175,6 +177,7 @@ def _console(service: "Service") -> ConsoleEndpoint:
         service.settings.web.link_path,
         service.reviews,
         service.watch.problems,
+        service.open_lists.position,
     )
 
 

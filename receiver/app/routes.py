@@ -39,6 +39,7 @@ from receiver.web.health import StatusEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
+from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
@@ -62,6 +63,7 @@ ENDPOINTS: tuple[type, ...] = (
     RunbookEndpoint,
     ConsoleEndpoint,
     BulkEndpoint,
+    EventsEndpoint,
     AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,

@@ -78,6 +78,7 @@ from receiver.store.tasks import TaskStore
 from receiver.store.tries import Tries
 from receiver.store.turns import Turns
 from receiver.web.health import StatusEndpoint
+from receiver.web.listing.build import build_hub
 from receiver.web.shared_alerts import SharedAlerts
 from receiver.web.status_page.endpoint import StatusPageEndpoint
 from routing.group import Shards
@@ -439,6 +440,7 @@ class Service:
         settings = self.settings
         store = self.dispatcher.store
         self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
+        self.open_lists = build_hub(store, self.clock, settings.web.link_path)
         self.endpoints = build_endpoints(self)
         self.status = self.endpoints.one(StatusEndpoint)
         self.slack = self.endpoints.one(SlackEndpoint)
@@ -458,6 +460,7 @@ class Service:
 
     async def leave(self) -> None:
         """Leave the ports to the other processes, before ``stop``."""
+        await self.open_lists.close()
         await self.ports.leave(LEAVE_S)
 
     async def stop(self) -> None:
@@ -483,6 +486,7 @@ class Service:
         self.life.on_stop("agenda", self.agenda.stop)
         self.life.on_stop("logins", self.login.close)
         self.life.on_stop("ports", self.ports.close)
+        self.life.on_stop("open lists", self.open_lists.close)
         if self.slack_socket is not None:
             self.life.on_stop("slack socket", self.slack_socket.close)
         self.life.on_stop("outgoing heartbeat", self.outgoing_heartbeat.stop)

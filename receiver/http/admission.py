@@ -151,7 +151,11 @@ def lane_of(method: str, path: str) -> RequestLane | None:
     return RequestLane.PEOPLE
 
 
-_ALWAYS = ("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json")
+_ALWAYS = (
+    *("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json"),
+    # An open list has a bound of its own, or a few hundred would leave no place for a click.
+    "/events",
+)
 
 
 class Framing(NamedTuple):

@@ -36,6 +36,8 @@ log = logging.getLogger("http")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 WEBHOOK = "/v1/alerts/webhook"
+STREAMS: web.RequestKey[bool] = web.RequestKey("streams", bool)
+"""The answer went on for as long as somebody listened, which says nothing of how fast it was."""
 
 
 def to_index(link_path: str) -> Handler:
@@ -142,7 +144,7 @@ def common(  # noqa: PLR0913, PLR0917 - what every request has to do with
             response = await pages.answer(request, failed)
         finally:
             template = _template(request, templates)
-            took = time.perf_counter() - started
+            took = 0.0 if request.get(STREAMS) else time.perf_counter() - started
             metrics.request(request.method, template, status, took)
             if tracing is not None and span is not None:
                 tracing.answered(span, status)

@@ -40,6 +40,7 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
+| ``feed`` | stream | ids of what each of the newest commits changed (see ``feed``) |
 | ``heal`` | set | what has to be made anew from the records (see ``healing``) |
 | ``audit`` | list | the latest rows of the audit trail (see ``audit.entry``) |
 | ``audit:<block>`` | string | rows before them, a thousand, compressed (see ``audit.entries``) |
@@ -102,6 +103,7 @@ class Keys:
         self.changes = f"{base}changes"
         self.damaged = f"{base}damaged"
         self.heal = f"{base}heal"
+        self.feed = f"{base}feed"
         self.audit = f"{base}audit"
         self.chain = f"{base}chain"
         self.named = {
@@ -113,6 +115,7 @@ class Keys:
             "total": self.total,
             "damaged": self.damaged,
             "heal": self.heal,
+            "feed": self.feed,
             "audit": self.audit,
             "chain": self.chain,
         }

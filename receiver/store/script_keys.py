@@ -12,7 +12,7 @@ from receiver.store.keys import Keys
 FIXED: Mapping[str, tuple[str, ...]] = {
     "commit_decisions": (
         *("open", "closed", "due_urgent", "due_normal", "due_background", "task", "seen"),
-        *("active", "day", "published", "unreached", "total", "heal", "audit", "chain"),
+        *("active", "day", "published", "unreached", "total", "heal", "feed", "audit", "chain"),
     ),
     "pack_audit": ("audit", "chain", "block"),
     "put_aside": ("key", "kept", "damaged", "heal", "open", "closed", "unreached", "group"),

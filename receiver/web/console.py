@@ -59,6 +59,7 @@ ASSETS = {
     "style.css": "text/css",
     "script.js": "text/javascript",
     "live.js": "text/javascript",
+    "list.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 ALERTS_SHOWN = 100
@@ -85,8 +86,13 @@ class ConsoleEndpoint:
         prefix: str,
         reviews: Reviews,
         problems: Callable[[], Awaitable[Iterable[Condition]]],
+        position: Callable[[], Awaitable[str]],
     ) -> None:
-        """``prefix``: the path before every link, "" for none; ``problems()``: of the service."""
+        """``prefix``: the path before every link, "" for none; ``problems()``: of the service.
+
+        ``position()``: where what changes goes on from.
+        """
+        self._position = position
         self._problems = problems
         self._actions = actions
         self._store = store
@@ -100,13 +106,15 @@ class ConsoleEndpoint:
         """GET /: a page of incidents, most urgent first, and the figures of the last days."""
         days = _span(request)
         asked = read_asked(request, self._clock.now(), self.name_of(request, {}))
+        # Before the rows: what changes while they are read is told once more.
+        position = await self._position()
         shown = await read_list(asked, self._store.lists, self._clock.now)
         figures = await self._figures.days(self._today(), days)
         return await self._page(
             request,
             "console/index.html.j2",
             lambda: {
-                "list": shown,
+                "list": shown | {"position": position},
                 "bulk": bulk_forms(role_of(request)),
                 "days": days,
                 "spans": SPANS,

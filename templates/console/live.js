@@ -2,7 +2,7 @@
 // An open page stays true: it is fetched anew beside what is shown. When nobody answers, what is
 // shown stays and says so, and goes on by itself. Buttons lose nothing either: what was not stored
 // is said, and can be sent again.
-const EVERY = 15000, ANSWERS_IN = 10000, RETRY = 2000, RETRY_MOST = 30000, SLEPT = 5000;
+const EVERY = 15000, TOLD = 60000, ANSWERS_IN = 10000, RETRY = 2000, RETRY_MOST = 30000, SLEPT = 5000;
 const TYPED = "incident-manager-typed";
 const root = document.documentElement;
 const isLive = document.body.dataset.live !== undefined;
@@ -55,7 +55,7 @@ async function ask(url, more) {
 
 // What somebody has typed outlives every refresh, and so does where they are.
 function fields() {
-  const inputs = "main form input:not([type=hidden]), main form textarea, main form select";
+  const inputs = "main form input:not([type=hidden]):not([type=checkbox]), main form textarea, main form select";
   return [...document.querySelectorAll(inputs)];
 }
 
@@ -95,7 +95,8 @@ function unfold(kept) {
 }
 
 function isTyping() {
-  return document.activeElement !== null && document.activeElement.matches("input, textarea, select");
+  const at = document.activeElement;
+  return at !== null && at.matches("input:not([type=checkbox]), textarea, select");
 }
 
 function label(element) {
@@ -120,7 +121,36 @@ function reload() {
   location.reload();
 }
 
+// Rows that were ticked.
+function ticks() {
+  return [...document.querySelectorAll("[name=incident]:checked")].map((one) => one.value);
+}
+
+function tickAgain(kept) {
+  const known = new Set(kept);
+  for (const one of document.querySelectorAll("[name=incident]")) if (known.has(one.value)) one.checked = true;
+}
+
+// While somebody types, what they type in stays, and the rows are brought up to date beside it.
+function putRows(page) {
+  const kept = ticks();
+  for (const fresh of page.querySelectorAll("#list .part")) {
+    document.querySelector(`#list [data-part="${fresh.dataset.part}"]`)?.replaceWith(document.adoptNode(fresh));
+  }
+  for (const fresh of page.querySelectorAll("[data-count]")) {
+    for (const one of document.querySelectorAll(`[data-count="${fresh.dataset.count}"]`)) one.textContent = fresh.textContent;
+  }
+  tickAgain(kept);
+  afterPut();
+}
+
+function afterPut() {
+  synchronize();
+  document.dispatchEvent(new Event("incident-manager:put"));
+}
+
 function put(page) {
+  const ticked = ticks();
   const kept = typed(), focused = label(document.activeElement || document.body);
   const opened = [...document.querySelectorAll("details")].map((one) => [one.textContent, one.open]);
   document.title = page.title;
@@ -135,7 +165,8 @@ function put(page) {
   for (const one of document.querySelectorAll("details")) {
     if (known.has(one.textContent)) one.open = known.get(one.textContent);
   }
-  synchronize();
+  tickAgain(ticked);
+  afterPut();
 }
 
 function found(page) {
@@ -143,6 +174,7 @@ function found(page) {
   tries = 0;
   lost.hidden = true;
   later = isTyping() ? page : null;
+  if (later && page.documentElement.dataset.version === root.dataset.version) putRows(page.cloneNode(true));
   if (later) return;
   // Another release: its page may need its own script.
   if (isError || page.documentElement.dataset.version !== root.dataset.version) reload();
@@ -156,6 +188,11 @@ function missed(words) {
   lost.textContent = `Connection lost at ${lostAt.toLocaleTimeString()}: ${words}. Shown is the state `
     + `of ${stampedAt().toLocaleTimeString()}, only the clocks go on. Trying again by itself.`;
   lost.hidden = false;
+}
+
+// Where changes are told, the rest of the page (figures, problems) has time.
+function unhurried() {
+  return root.classList.contains("connected") ? TOLD : EVERY;
 }
 
 function next(pause) {
@@ -186,7 +223,7 @@ async function refresh() {
   } finally {
     asking = false;
     const pause = Math.min(RETRY_MOST, RETRY * 2 ** Math.max(0, tries - 1)) * (0.8 + Math.random() / 2.5);
-    next(tries || isError ? pause : EVERY);
+    next(tries || isError ? pause : unhurried());
   }
 }
 
@@ -241,7 +278,7 @@ async function send(what, form, url, body) {
     sending = false;
     turn += 1;
     root.classList.remove("sending");
-    if (isLive) next(tries ? RETRY : EVERY);
+    if (isLive) next(tries ? RETRY : unhurried());
   }
 }
 

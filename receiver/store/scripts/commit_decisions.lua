@@ -176,7 +176,7 @@ local function count(key, field, number)
   end
 end
 
-local results, at = {}, FIXED
+local results, changed, at = {}, {}, FIXED
 for i, d in ipairs(decisions) do
   local group, base, next_key = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
   local known = {}
@@ -188,6 +188,7 @@ for i, d in ipairs(decisions) do
   if not results[i] then
     results[i] = write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
     if results[i] == 1 then
+      if ARGV[3 + i] ~= '' then changed[#changed + 1] = d.id end
       for n, ttl in ipairs(d.events) do
         if ttl > 0 then call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
       end
@@ -202,4 +203,8 @@ for n, number in pairs(figures) do
 end
 if next(figures) then call('PEXPIRE', KEYS[K.day], kept_for) end
 push(KEYS[K.audit], rows)
+-- For open lists (feed.py). It is advice: of another type, whoever reads it throws it away.
+if #changed > 0 then
+  pcall('XADD', KEYS[K.feed], 'MAXLEN', '~', 500, '*', 'i', table.concat(changed, ' '))
+end
 return results

@@ -30,6 +30,8 @@ _AFTER_KEY: Mapping[str, int] = {
     **dict.fromkeys(("ZCARD", "ZPOPMIN"), 0),
     **dict.fromkeys(("ZMSCORE", "ZREM", "ZSCAN", "ZSCORE"), 1),
     **dict.fromkeys(("ZADD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE"), 2),
+    **dict.fromkeys(("XRANGE", "XREVRANGE"), 2),
+    "XADD": 3,
     **dict.fromkeys(("ZREMRANGEBYRANK", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"), 2),
 }
 """Command on one key -> how many more words it needs at least."""

@@ -39,9 +39,12 @@ def section_of(incident: Incident) -> str:
     return ANSWERED if incident.state in GROUPS[ANSWERED] else "triggered"
 
 
-def html_of(found: Row, prefix: str, *, responds: bool) -> str:
-    """Return a row as it is on the page, for whoever may act (``responds``) or only look."""
-    return render("console/row.html.j2", card=found, prefix=prefix, responds=responds)
+def html_of(found: Row, prefix: str, own: str, *, responds: bool) -> str:
+    """Return a row as it is on the page, for whoever may act (``responds``) or only look.
+
+    ``own``: the address that the page is shown under, whose host no link names.
+    """
+    return render("console/row.html.j2", card=found, prefix=prefix, own=own, responds=responds)
 
 
 def _label(incident: Incident, name: str) -> str:

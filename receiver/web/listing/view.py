@@ -1,6 +1,6 @@
 """The console's list: which one is asked for, and what its page says around it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -94,12 +94,7 @@ def _show(now: Callable[[], int], incident: Any) -> Row:
 
 async def _read(asked: Asked, lists: IncidentLists, show: Callable[[Any], Row]) -> dict[str, Any]:
     query = asked.query
-    counted, active = await lists.counts(), await lists.active()
-    states = dict.fromkeys(("triggered", ANSWERED), 0)
-    for (_, state, priority), number in active.items():
-        if not query.priorities or priority in query.priorities:
-            name = next((part for part in states if state in GROUPS[part]), "triggered")
-            states[name] += number
+    counted, states = await numbers_of(lists, query.priorities)
     first = msgspec.structs.replace(query, state="triggered") if asked.is_parted else query
     page = await lists.shown(first, asked.limit, asked.cursor, show)
     sections = [_section(asked, first, page, _TITLES.get(first.state, ""))]
@@ -114,6 +109,19 @@ async def _read(asked: Asked, lists: IncidentLists, show: Callable[[Any], Row]) 
         taken = msgspec.structs.replace(taken, incidents=rows)
         sections.append(_section(asked, aside, taken, _TITLES[ANSWERED]))
     return _around(asked, counted, states, sections) | {"sections": sections}
+
+
+async def numbers_of(
+    lists: IncidentLists, priorities: Sequence[str] = ()
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many are open of each priority, and how many of ``priorities`` who has."""
+    counted, active = await lists.counts(), await lists.active()
+    states = dict.fromkeys(("triggered", ANSWERED), 0)
+    for (_, state, priority), number in active.items():
+        if not priorities or priority in priorities:
+            name = next((part for part in states if state in GROUPS[part]), "triggered")
+            states[name] += number
+    return counted, states
 
 
 def _section(asked: Asked, query: Query, page: ListPage[Row], title: str) -> dict[str, Any]:
@@ -183,6 +191,9 @@ def _around(
             [*query.parameters(), *more, *([("cursor", asked.cursor)] if asked.cursor else [])],
             errors="replace",
         ),
+        "parted": asked.is_parted,
+        # In another order, or from the middle of a list, a row has no place to be put in.
+        "coarse": query.sort != "urgent" or bool(asked.cursor) or query.wants_closed,
         "first": query.address("/", *more) if asked.cursor else "",
         "plain": urlencode(query.parameters(), errors="replace"),
         "kept": [pair for pair in query.parameters() if pair[0] in ("priority", "state")],
