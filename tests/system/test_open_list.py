@@ -121,6 +121,7 @@ async def test_many_at_once_can_be_undone_for_a_while(rig: Rig, browser: Chrome)
     await until(lambda: shows(browser, ".undo", "Acknowledge 3 in"), 5, "it waits")
     await do(browser.find_element(By.XPATH, "//button[text()='Undo']").click)
     time.sleep(0.5)
+    assert await do(text_of, browser, ".undo") == ""
     found = [(await rig.get(f"/v1/incidents/{name}"))["state"] for name in names]
     assert found == ["triggered"] * 3
     await do(press)
