@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.fakes.pagerduty import FakePagerDuty
@@ -342,3 +343,18 @@ async def test_a_button_leads_back_to_the_same_page_of_the_same_list(plain: App)
         assert (status, place.partition("?")[0]) == (303, "/")
         assert "evil" not in place
         assert "\r" not in place
+
+
+async def test_a_first_view_is_small(plain: App) -> None:
+    for number in range(100):
+        await plain.fire(alert(f"A{number}"), group=f"g{number}")
+    total = 0
+    names = ("style.css", "script.js", "live.js", "list.js", "icon.svg")
+    for path in ("/", *(f"/console/{name}" for name in names)):
+        # As it comes over the wire.
+        async with ClientSession(auto_decompress=False) as session:
+            headers = {"Accept-Encoding": "gzip"}
+            async with session.get(f"{plain.url}{path}", headers=headers) as answer:
+                assert answer.headers["Content-Encoding"] == "gzip", path
+                total += len(await answer.read())
+    assert total < 50_000

@@ -96,7 +96,9 @@ async def _read(asked: Asked, lists: IncidentLists, show: Callable[[Any], Row]) 
     query = asked.query
     counted, states = await numbers_of(lists, query.priorities)
     first = msgspec.structs.replace(query, state="triggered") if asked.is_parted else query
-    page = await lists.shown(first, asked.limit, asked.cursor, show)
+    page: ListPage[Row] = ListPage([], "", 0)
+    if query.state != ANSWERED or query.filters or states[ANSWERED]:
+        page = await lists.shown(first, asked.limit, asked.cursor, show)
     sections = [_section(asked, first, page, _TITLES.get(first.state, ""))]
     if asked.is_parted:
         aside = msgspec.structs.replace(query, state=ANSWERED)
