@@ -63,13 +63,15 @@ async def test_a_name_that_nobody_has_takes_as_long() -> None:
     hashed = hash_password(PASSWORD)
     known = CredentialConfig.model_validate(entry("ann") | {"password_hash": hashed})
     found = Passwords([known])
-    took = {}
-    for name in ("ann", "nobody"):
-        await found.check(name, "wrong")  # the first one makes the hash of nobody
+    # The first one makes the hash of nobody. Of a thread of low priority on a busy machine only the
+    # shortest of several says how long it takes.
+    await found.check("nobody", "wrong")
+    took: dict[str, list[float]] = {"ann": [], "nobody": []}
+    for name in ("ann", "nobody") * 7:
         started = time.perf_counter()
         await found.check(name, "wrong")
-        took[name] = time.perf_counter() - started
-    assert 0.2 < took["ann"] / took["nobody"] < 5
+        took[name].append(time.perf_counter() - started)
+    assert 0.2 < min(took["ann"]) / min(took["nobody"]) < 5
     found.close()
 
 
