@@ -84,7 +84,7 @@ def refusals(audit: Audit) -> Middleware:
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
-        caller.set(Caller("", request.remote or ""))
+        _note_caller(request)
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -114,8 +114,7 @@ def common(  # noqa: PLR0913, PLR0917 - what every request has to do with
         started = time.perf_counter()
         correlation_id.set(correlation_id_of(request.headers))
         request = behind_proxies(bounded(request, WEBHOOK), trusted)
-        # A connection that stays open has one context for all its requests.
-        caller.set(Caller("", request.remote or ""))
+        _note_caller(request)
         span = tracing.receive(request) if tracing is not None else None
         status = 500
         try:
@@ -153,6 +152,16 @@ def common(  # noqa: PLR0913, PLR0917 - what every request has to do with
         return response
 
     return handle
+
+
+def _note_caller(request: web.Request) -> None:
+    """Note where a request comes from, and nobody's name yet.
+
+    A connection that stays open has one context for all its requests: mostly it is known.
+    """
+    known, address = caller.get(), request.remote or ""
+    if known.name or known.address != address:
+        caller.set(Caller("", address))
 
 
 def limiting(limits: Limits, intake: Collection[str]) -> Middleware:

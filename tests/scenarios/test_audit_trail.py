@@ -19,7 +19,9 @@ from tests.support.waiting import until
 
 ADMIN = {"Authorization": "Bearer admin-token-1234567"}
 SENDER = {"Authorization": "Bearer sender-token-123456"}
+VIEWER = {"Authorization": "Bearer viewer-token-123456"}
 CREDENTIALS = [
+    {"name": "board", "token": "viewer-token-123456", "role": "viewer"},
     {"name": "ops", "token": "admin-token-1234567", "role": "admin"},
     {"name": "prometheus", "token": "sender-token-123456", "role": "sender"},
 ]
@@ -388,3 +390,17 @@ async def test_a_backup_has_what_is_packed_and_what_is_not(plain: App, tmp_path:
         assert done.exit_code == 0, done.output
     assert "3,5" in done.output
     assert "the chain is whole" in done.output
+
+
+async def test_an_incident_leads_administrators_to_who_sent_it(guarded: App) -> None:
+    sent = {"version": "4", "groupKey": "g", "status": "firing", "receiver": "r"}
+    request = SENDER | {"X-Request-ID": "req-of-a-test"}
+    _, answer = await guarded.post(sent | {"alerts": [alert()]}, headers=request)
+    (incident,) = answer["incidents"]
+    place = f"/audit?incident={incident}"
+    _, page = await guarded.get(f"/incidents/{incident}", headers=ADMIN)
+    assert f'href="{place}"' in page
+    _, page = await guarded.get(place, headers=ADMIN)
+    assert all(words in page for words in ("prometheus", "127.0.0.1", "req-of-a-test"))
+    _, page = await guarded.get(f"/incidents/{incident}", headers=VIEWER)
+    assert place not in page
