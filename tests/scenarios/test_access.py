@@ -135,6 +135,7 @@ def address(path: str, incident: str) -> str:
         "/v1/heartbeats/{name}": "/v1/heartbeats/backup",
         "/v1/incidents/{id}/{action}": f"/v1/incidents/{incident}/note",
         "/incidents/{id}/{action}": f"/incidents/{incident}/acknowledge",
+        "/bulk/{action}": "/bulk/acknowledge",
         "/runbooks/{name:.+}": "/runbooks/incident-manager/SampleAlert",
         "/console/{name}": "/console/style.css",
         "/status/{name}": "/status/style.css",
