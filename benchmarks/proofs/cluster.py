@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.proofs.sentinel import LEASE_S, Storm, paged_at
+from benchmarks.proofs.sentinel import LEASE_S, Storm, doubled_of, paged_at
 from tests.support.clusters import Cluster, cluster
 from tests.support.rig import CHANNEL, Rig, until
 
@@ -101,8 +101,7 @@ def _report(
     number = len(storm.incidents)
     paged = paged_at(rig.pagerduty.events)
     late = max(paged[alert] - at for alert, at in storm.taken.items() if alert in paged)
-    keys = Counter(one.dedup_key for one in rig.pagerduty.incidents)
-    doubled = sum(times - 1 for times in keys.values()) + number - (storm.next - storm.first)
+    doubled = doubled_of(rig, storm)
     posts = Counter(_posts(rig))
     again = sum(posts[one] - 1 for one in storm.incidents if posts[one] > 1)
     longest = max(took)
