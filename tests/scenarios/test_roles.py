@@ -55,7 +55,9 @@ async def _asked(app: App, method: str, path: str, headers: dict[str, str], **mo
     async with app.session.request(
         method, app.url + path, headers=headers, allow_redirects=False, **more
     ) as answer:
-        return answer.status, await answer.text()
+        # A stream of events has no end.
+        ends = answer.content_type != "text/event-stream"
+        return answer.status, await answer.text() if ends else ""
 
 
 async def _opened(app: App) -> str:
