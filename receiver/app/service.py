@@ -71,12 +71,12 @@ from receiver.store.logins.uses import UseStore
 from receiver.store.redis import Client, connect
 from receiver.store.repair.healing import Healing
 from receiver.store.repair.put_off import PutOff
+from receiver.store.replicas.tries import Tries
+from receiver.store.replicas.turns import Turns
 from receiver.store.server.permissions import check_permitted
 from receiver.store.server.several import Judges
 from receiver.store.server.startup import check_server, reach
 from receiver.store.tasks import TaskStore
-from receiver.store.tries import Tries
-from receiver.store.turns import Turns
 from receiver.web.health import StatusEndpoint
 from receiver.web.listing.build import build_hub
 from receiver.web.shared_alerts import SharedAlerts

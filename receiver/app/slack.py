@@ -22,7 +22,7 @@ from receiver.slack.interactions.socket_mode import SlackSocket
 from receiver.slack.interactions.view_submissions import ViewSubmissions
 from receiver.slack.interactions.workspace import Workspace
 from receiver.store.daily_figures import FigureStore
-from receiver.store.turns import Turns
+from receiver.store.replicas.turns import Turns
 
 TIMEOUT_S = 10.0
 

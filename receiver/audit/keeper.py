@@ -11,7 +11,7 @@ from receiver.conditions import Conditions, Subject
 from receiver.errors import StoreUnavailableError
 from receiver.store.audit.entries import TRIMMED, AuditStore, Chain, time_of, trimmed
 from receiver.store.audit.entry import BLOCK, AuditEntry
-from receiver.store.turns import Turns
+from receiver.store.replicas.turns import Turns
 
 log = logging.getLogger("audit-trail")
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from receiver.engine.notifier_health import NotifierHealth
 from receiver.errors import StoreUnavailableError
 from receiver.notify.notifier import Notifier, Tried
-from receiver.store.tries import Tries
-from receiver.store.turns import Turns
+from receiver.store.replicas.tries import Tries
+from receiver.store.replicas.turns import Turns
 
 log = logging.getLogger("notifier_checks")
 

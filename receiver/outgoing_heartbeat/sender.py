@@ -21,7 +21,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.http_client import A_PAGE, HttpClient, is_web_page
 from receiver.observability.metrics.registry import Metrics
 from receiver.outgoing_heartbeat.config import OutgoingHeartbeatConfig
-from receiver.store.turns import Turns
+from receiver.store.replicas.turns import Turns
 
 log = logging.getLogger("heartbeat")
 

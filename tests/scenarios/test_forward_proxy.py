@@ -30,7 +30,7 @@ from receiver.slack.client.probe import Checker
 from receiver.slack.client.web_api import SlackApi
 from receiver.slack.interactions.socket_mode import SlackSocket
 from receiver.slack.interactions.workspace import Workspace
-from receiver.store.turns import Turn
+from receiver.store.replicas.turns import Turn
 from tests.support.app import App
 from tests.support.fakes.integration import FakeIntegration
 from tests.support.fakes.proxies import ForwardProxy

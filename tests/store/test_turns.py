@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from receiver.notify.notifier import Tried
-from receiver.store.tries import Tries
-from receiver.store.turns import Turns
+from receiver.store.replicas.tries import Tries
+from receiver.store.replicas.turns import Turns
 
 KEY = "im:turn:x"
 

@@ -22,7 +22,7 @@ from receiver.aio.background import end
 from receiver.errors import PayloadError, StoreUnavailableError
 from receiver.proxies import proxy_of
 from receiver.slack.interactions.router import Router
-from receiver.store.turns import Turns
+from receiver.store.replicas.turns import Turns
 
 log = logging.getLogger("slack")
 

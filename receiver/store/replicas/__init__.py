@@ -1,0 +1,1 @@
+"""What replicas and processes leave for each other: whose turn it is, and what came of a try."""
