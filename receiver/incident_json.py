@@ -174,6 +174,7 @@ def details(whole: Whole, shown_by: Shown) -> shapes.Incident:
             "route": incident.group.route,
         },
         "correlation_id": incident.correlation_id,
+        "sent_by": incident.sent_by or None,
         "context": [
             {
                 "enricher": found.enricher,

@@ -213,6 +213,7 @@ class Incident(IncidentSummary):
     version: int
     group: Group
     correlation_id: str
+    sent_by: str | None
     context: list[Finding]
     last_seen_at: When
     timers: dict[str, When]

@@ -113,6 +113,7 @@ def _fresh(event: AlertsReceived, generation: int, rules: Rules) -> Incident:
         correlation_id=event.correlation_id,
         kind=event.kind,
         opened_by=event.by,
+        sent_by=event.sent_by,
     )
 
 

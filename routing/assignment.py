@@ -28,6 +28,7 @@ class Sender(msgspec.Struct, frozen=True):
     correlation_id: str = ""
     kind: str = "alert"
     by: Actor | None = None
+    sent_by: str = ""
 
 
 class Assignment:
@@ -126,6 +127,7 @@ class Assignment:
                 sender.correlation_id,
                 sender.kind,
                 sender.by,
+                sender.sent_by,
             )
             for group, members in parts.values()
         ]

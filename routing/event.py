@@ -16,7 +16,7 @@ class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
 
     Absence from ``alerts`` says nothing: an alert may have been silenced, inhibited, truncated or
     resolved unseen. ``key`` is ``<shard>-<digest>`` of the group, the stem of incident ids. ``by``:
-    the person who sent them by hand.
+    the person who sent them by hand; ``sent_by``: which credential, from which address.
     """
 
     key: str
@@ -27,6 +27,7 @@ class AlertsReceived(msgspec.Struct, frozen=True, gc=False):
     correlation_id: str = ""
     kind: str = "alert"
     by: Actor | None = None
+    sent_by: str = ""
 
 
 class HeartbeatSeen(msgspec.Struct, frozen=True, gc=False):

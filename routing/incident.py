@@ -96,6 +96,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     runbook_url: str = ""
     alertmanager_url: str = ""
     correlation_id: str = ""
+    sent_by: str = ""
+    """Who sent the alerts that opened it: which credential, from which address."""
     alerts: dict[str, Alert] = {}
     suspected: dict[str, Suspect] = {}
     suppressed: dict[str, int] = {}

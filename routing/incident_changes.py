@@ -38,6 +38,7 @@ class Changes(TypedDict, total=False):
     runbook_url: str
     alertmanager_url: str
     correlation_id: str
+    sent_by: str
     alerts: dict[str, Alert]
     suspected: dict[str, Suspect]
     suppressed: dict[str, int]

@@ -63,6 +63,8 @@ def show_incident(
             by = body[f"{what}_by"]
             click.echo(f"  {what} {body[f'{what}_at']} by {plain(by['name'])} ({by['via']})")
     click.echo(f"  runbook    {body['runbook_url'] or 'none'}")
+    if body["sent_by"]:
+        click.echo(f"  sent by    {plain(body['sent_by'])}, {plain(body['correlation_id'])}")
     if body["published"]:
         _show_published(body["published"])
     _show_findings(body["context"])

@@ -28,7 +28,7 @@ from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
 from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
 from receiver.intake.payload_lenient import RAW_OF
-from receiver.observability.correlation import correlation_id
+from receiver.observability.correlation import caller, correlation_id
 from receiver.observability.metrics.registry import Metrics
 from receiver.problem import problem
 from receiver.store.dead_letters import DeadLetter, DeadLetterStore
@@ -163,6 +163,7 @@ class WebhookEndpoint:
             payload.source,
             payload.external_url,
             correlation_id.get(),
+            sent_by=str(caller.get()),
         )
         events = self._assignment().assign(alerts, sender, self._shards)
         return _Understood(payload, beaten, events, _severities(payload))

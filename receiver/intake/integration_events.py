@@ -15,6 +15,7 @@ from receiver.http.routes import Who, serves
 from receiver.intake.answer_shapes import EventAccepted
 from receiver.intake.hints import Hints
 from receiver.notify.config import IntegrationConfig
+from receiver.observability.correlation import Caller, caller
 from receiver.problem import problem, refusal
 from receiver.roles import Role
 from receiver.text.visible import clean_text
@@ -86,6 +87,7 @@ class IntegrationEventEndpoint:
             receiver=f"integration:{name}",
             group_key=key,
             group_labels={"integration": name},
+            sent_by=str(Caller(f"integration {name}", caller.get().address)),
         )
         events = self._assignment().assign((alert,), sender, self._shards)
         outcomes = await self._floods.commit(events, quota)

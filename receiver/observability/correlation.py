@@ -17,6 +17,11 @@ class Caller(NamedTuple):
     name: str = ""
     address: str = ""
 
+    def __str__(self) -> str:
+        """Return both as an incident shows them."""
+        named = f"{self.name} ({self.address})" if self.name and self.address else ""
+        return named or self.name or self.address
+
 
 NOBODY = Caller()
 

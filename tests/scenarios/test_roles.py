@@ -228,3 +228,18 @@ async def test_the_console_offers_what_somebody_may_do(app: App) -> None:
 def test_whoever_asks_needs_a_role_that_somebody_can_have() -> None:
     assert set(ROLES.values()) <= set(Role)
     assert Who.SENDER in ROLES
+
+
+async def test_an_incident_says_who_sent_what_opened_it(app: App) -> None:
+    headers = {**_of(Role.SENDER), "X-Correlation-ID": "from-prometheus-7"}
+    _, answer = await app.post(notification(alert()), headers=headers)
+    name = answer["incidents"][0]
+    _, found = await app.get(f"/v1/incidents/{name}", headers=_of(Role.VIEWER))
+    assert found["sent_by"] == "sender (127.0.0.1)"
+    assert found["correlation_id"] == "from-prometheus-7"
+    # What somebody else tells of it later opened nothing.
+    await app.post(notification(alert(resolved=True)), headers=_of(Role.ADMIN))
+    _, found = await app.get(f"/v1/incidents/{name}", headers=_of(Role.VIEWER))
+    assert found["sent_by"] == "sender (127.0.0.1)"
+    async with app.session.get(f"{app.url}/incidents/{name}", headers=_of(Role.VIEWER)) as page:
+        assert "sender (127.0.0.1)" in await page.text()
