@@ -24,9 +24,9 @@ from tests.support.processes import children
 from tests.support.rig import Rig, until
 
 ROUNDS, REQUESTS, DRAIN_WITHIN_S = 5, 3_000, 120
-PROCESSES = (1, 2, 4)
-PRIMARIES = ((1, 12), (3, 3), (3, 12))
-"""Primaries of a Cluster, and the shards on them; 12 unless told otherwise."""
+FULL = (1, 2, 4), ((1, 12), (3, 3), (3, 12))
+"""Processes; primaries of a Cluster, and the shards on them: 12 unless told otherwise."""
+QUICK = (1, 2), ((3, 3),)
 CLUSTER_TIMES = 1.3
 
 
@@ -46,9 +46,10 @@ async def run(report: Report, *, quick: bool = False) -> None:
     """Measure every kind in turn."""
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         async with AsyncExitStack() as stack:
-            found = [await _processes(Path(folder), number, stack) for number in PROCESSES]
-            found += [await _cluster(Path(folder), number, stack) for number in PRIMARIES]
-            rows = await _measure(found, *((2, 1_000) if quick else (ROUNDS, REQUESTS)))
+            processes, primaries = QUICK if quick else FULL
+            found = [await _processes(Path(folder), number, stack) for number in processes]
+            found += [await _cluster(Path(folder), kind, stack) for kind in primaries]
+            rows = await _measure(found, *((2, 600) if quick else (ROUNDS, REQUESTS)))
     one = rows[found[0].name]
     for kind in found:
         cost, rate = rows[kind.name]
