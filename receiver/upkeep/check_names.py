@@ -101,7 +101,8 @@ async def _check_tasks(
     parts = {name: split_member(name, keys.shard) for name in names}
     asked = list[tuple[Any, ...]]()
     for name, part in parts.items():
-        record = keys.incident(part[0]) if part else ""
+        # What names no task has no record; its key is of the shard like all others.
+        record = keys.incident(part[0] if part else "")
         asked += [("GET", record), ("ZSCORE", key, name)]
     answers = await _together(redis, asked)
     found = []

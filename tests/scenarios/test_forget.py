@@ -34,8 +34,8 @@ async def _traces(app: App, name: str) -> list[str]:
     try:
         async for key in redis.scan_iter(match="im:*"):
             kind = (await redis.type(key)).decode()
-            if kind == "none":
-                continue  # gone meanwhile
+            if kind == "none" or key.endswith(b":feed"):
+                continue  # gone meanwhile; or ids of what changed, for open lists
             content = {
                 "string": lambda key=key: redis.get(key),
                 "hash": lambda key=key: redis.hgetall(key),

@@ -43,6 +43,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
     await service.stop()
     assert [name for name in stopped if not name.startswith("notifier ")] == [
         "outgoing heartbeat",
+        "open lists",
         "ports",
         "logins",
         "agenda",

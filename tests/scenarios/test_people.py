@@ -144,6 +144,8 @@ async def test_whoever_acts_for_another_is_named_everywhere(
     )
     try:
         incident = await opened(app)
+        # Taken before its page left, it would be told to nobody.
+        await app.settle()
         who = "Ann (with ops)"
         path = f"/v1/incidents/{incident}"
         for action, body in (
