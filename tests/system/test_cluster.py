@@ -241,6 +241,7 @@ async def test_one_that_cannot_reach_a_primary_is_unready_and_says_which(
         taken = {await accepted(other, number) for number in range(12)}
         assert len(taken) == 12
         pool.connection_class = kind
+        await pool.disconnect()
         pool._available_connections.clear()
         await app.until_ready()
     finally:
