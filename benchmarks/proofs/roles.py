@@ -134,7 +134,9 @@ async def _status(app: App, method: str, path: str, headers: dict[str, str]) -> 
     async with app.session.request(
         method, app.url + path, headers=headers, allow_redirects=False
     ) as answer:
-        await answer.read()
+        # A stream of events has no end.
+        if answer.content_type != "text/event-stream":
+            await answer.read()
         return answer.status
 
 

@@ -58,7 +58,9 @@ class Browser:
             self._keep(answer.headers.getall("Set-Cookie", []))
             # The session of the tests has a jar of its own.
             self.app.session.cookie_jar.clear()
-            return Answer(answer.status, await answer.text(), answer.headers)
+            # A stream of events has no end.
+            ends = answer.content_type != "text/event-stream"
+            return Answer(answer.status, await answer.text() if ends else "", answer.headers)
 
     def _keep(self, lines: list[str]) -> None:
         for line in lines:
