@@ -32,7 +32,7 @@ from routing.event import (
 )
 from routing.forgetting import forget_by_person
 from routing.heartbeat import decide_heartbeat
-from routing.incident import Incident
+from routing.incident import NOT_INCIDENTS, Incident
 from routing.person_event import (
     ActionItemAdded,
     ActionItemDone,
@@ -66,7 +66,7 @@ def decide(incident: Incident | None, event: Event, now: int, rules: Rules) -> D
         return decide_heartbeat(incident, event, now)
     if incident is not None and incident.damage is not None:
         return decide_damaged(incident, event, now, rules)
-    if incident is None or (incident.state in _NOT_INCIDENTS and not _is_of_watch(incident, event)):
+    if incident is None or (incident.state in NOT_INCIDENTS and not _is_of_watch(incident, event)):
         return Decision(Reason.UNKNOWN_INCIDENT, incident, incident)
     handler: Callable[[Draft, Any, Rules], Reason] = _HANDLERS[type(event)]
     draft = Draft(incident, incident, now)
@@ -138,6 +138,3 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
 
 def _is_of_watch(incident: Incident, event: Event) -> bool:
     return incident.state != "tombstone" and isinstance(event, TimerDue)
-
-
-_NOT_INCIDENTS = ("tombstone", "beating", "missing")

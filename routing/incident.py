@@ -48,6 +48,8 @@ State = Literal[
 ``damaged``: it stands for a record that could not be read; ``newer``: it shows one that a newer
 release wrote, and is never stored."""
 OPEN_STATES = ("triggered", "acknowledged", "snoozed")
+NOT_INCIDENTS = ("tombstone", "beating", "missing")
+"""States of records that no list shows and nobody does anything to."""
 BACKGROUND = frozenset({Timer.ENRICH, Timer.SUMMARIZE})
 """Timers of the last lane, beside the deliveries to notifiers that ring nobody."""
 

@@ -9,7 +9,7 @@ from receiver.store.records.counted import Sums
 from receiver.store.records.record import encode_entry, version_text
 from routing.alert import severity_label
 from routing.decision import Decision
-from routing.incident import Incident, State
+from routing.incident import NOT_INCIDENTS, Incident, State
 from routing.vocabulary import Lane
 
 
@@ -71,6 +71,7 @@ def encode_decision(  # noqa: PLR0913 - what a commit is made of
         "cancel": decision.cancel,
         "schedule": _schedule(known, decision),
         "told": told,
+        "listed": incident.state not in NOT_INCIDENTS,
         "seen": pointer and not changed and incident.state != "tombstone",
     }
 

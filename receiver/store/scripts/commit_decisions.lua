@@ -188,10 +188,7 @@ for i, d in ipairs(decisions) do
   if not results[i] then
     results[i] = write(d, ARGV[3 + i], next_key, KEYS[at + 4], KEYS[at + 5], group)
     if results[i] == 1 then
-      -- A probe's record, which is forgotten at once, is nobody's to hear of.
-      if ARGV[3 + i] ~= '' and not string.find(d.id, '-' .. string.rep('0', 16) .. '-', 1, true) then
-        changed[#changed + 1] = d.id
-      end
+      if d.listed and ARGV[3 + i] ~= '' then changed[#changed + 1] = d.id end
       for n, ttl in ipairs(d.events) do
         if ttl > 0 then call('SET', KEYS[at + 5 + n], '1', 'PX', ttl) end
       end
