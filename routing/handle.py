@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from routing.group import split_id
 
+ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
 HANDLE_MIN = 4
 DIGEST_SIZE = 16
 HANDLE = re.compile(rf"[0-9a-f]{{{HANDLE_MIN},{DIGEST_SIZE}}}")

@@ -8,7 +8,7 @@ from receiver.actions.silence import SilenceBody, UnsilenceBody, read_matchers
 from receiver.actions.silencer import Silencer
 from receiver.actions.status_page import refuse_no_component
 from receiver.clock import Clock
-from receiver.engine.batch_queue import Outcome
+from receiver.engine.batch_queue import Outcome, is_meant_for
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from routing.incident_parts import Actor
@@ -81,8 +81,8 @@ class Actions:
         # Before Alertmanager is asked: the same silence a minute later would end a minute later.
         if event_id and await self._dispatcher.store.was_applied(incident.id, event_id):
             return Outcome(Reason.DUPLICATE, incident)
-        another = bool(versions) and incident.version not in versions
-        if another or (body.episode is not None and body.episode != incident.episode):
+        another = body.episode is not None and body.episode != incident.episode
+        if another or not is_meant_for(incident, versions):
             return Outcome(Reason.STALE, incident)
         if isinstance(body, UnsilenceBody):
             return await self._silencer.expire(incident, body.silence, actor, event_id)

@@ -1,6 +1,5 @@
 """The commands for what people do to an incident, made of the registry of actions."""
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,15 +13,15 @@ from receiver.cli.client import (
     by_option,
     call,
     formats_option,
+    named_values,
     print_json,
     signed,
     token_option,
     url_option,
 )
 from receiver.text.visible import plain
-from routing.handle import is_handle
+from routing.handle import ID, is_handle
 
-ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -171,14 +170,11 @@ def open_incident(  # noqa: PLR0913, PLR0917 - one parameter an option
     labels: tuple[str, ...],
 ) -> None:
     """Open an incident by hand; it pages like any other."""
-    pairs = [label.partition("=") for label in labels]
-    if not all(name and sign for name, sign, _ in pairs):
-        raise click.UsageError("a label is written NAME=VALUE")
     body = {
         "title": title,
         "priority": priority.upper(),
         "details": details,
-        "labels": {name: value for name, _, value in pairs},
+        "labels": named_values(labels, "a label"),
         "by": by,
     }
     answer = call("POST", url, token, "/v1/incidents", json=signed(body))

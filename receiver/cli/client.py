@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -144,6 +144,14 @@ def _body(answer: Answer) -> Any:
             f"{answer.status}: {where}{plain(str(body.get('detail', body)))}"
         )
     return body
+
+
+def named_values(texts: Iterable[str], what: str) -> dict[str, str]:
+    """Return ``NAME=VALUE`` as a mapping; UsageError for another form, of ``what`` is written."""
+    pairs = [text.partition("=") for text in texts]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise click.UsageError(f"{what} is written NAME=VALUE")
+    return {name: value for name, _, value in pairs}
 
 
 def print_json(body: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from receiver.audit.of_decision import entry_of, is_told
-from receiver.engine.batch_queue import Outcome, Waiting
+from receiver.engine.batch_queue import Outcome, Waiting, is_meant_for
 from receiver.errors import StoreUnavailableError
 from receiver.observability.tracing import Tracing
 from receiver.store.audit.entry import encoded
@@ -131,7 +131,7 @@ class Batch:
                 return
 
     def _decision(self, waiting: Waiting, state: Incident | None) -> Decision:
-        if not waiting.is_meant_for(state):
+        if state is not None and not is_meant_for(state, waiting.versions):
             return Decision(Reason.STALE, state, state)
         return decide(state, waiting.event, self._now, self._rules_for(waiting, state))
 

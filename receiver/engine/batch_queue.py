@@ -20,6 +20,11 @@ class Outcome(msgspec.Struct, frozen=True):
     incident: Incident | None
 
 
+def is_meant_for(incident: Incident, versions: frozenset[int]) -> bool:
+    """Return whether an incident is as whoever asks saw it; no ``versions``: whichever it is."""
+    return not versions or incident.version in versions
+
+
 class Waiting(msgspec.Struct):
     """An event on its way, and who waits for its end."""
 
@@ -51,10 +56,6 @@ class Waiting(msgspec.Struct):
     def is_alert(self) -> bool:
         """True for what Alertmanager sends again by itself."""
         return isinstance(self.event, AlertsReceived) and self.event.kind == "alert"
-
-    def is_meant_for(self, incident: Incident | None) -> bool:
-        """Return whether an incident is as whoever asks saw it."""
-        return not self.versions or incident is None or incident.version in self.versions
 
     def end_span(self, error: str = "") -> None:
         """End the span of the commit; ``error``: why it stored nothing."""

@@ -121,8 +121,7 @@ class WebhookEndpoint:
         incidents = [
             outcome.incident.id
             for outcome in outcomes
-            if outcome.incident is not None
-            and outcome.incident.state not in ("tombstone", "damaged")
+            if outcome.incident is not None and outcome.incident.state not in UNSEEN
         ]
         answer: Accepted = {"status": "accepted", "incidents": incidents}
         if unwatched:

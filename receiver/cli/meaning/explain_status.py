@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from receiver.cli.client import formats_option
+from receiver.cli.client import formats_option, named_values
 from receiver.cli.config_option import file_option, load
 from receiver.settings.model import Settings
 from routing.priority import Classifier
@@ -20,10 +20,8 @@ from routing.status_rule import IMPACT_WORDS
 @formats_option
 def explain_status(labels: tuple[str, ...], config_file: Path | None, output: str) -> None:
     """Show what the public status page would say of an alert with these labels."""
-    pairs = [label.partition("=") for label in labels]
-    if not all(name and sign for name, sign, _ in pairs):
-        raise click.UsageError("a label is written NAME=VALUE")
-    found = _found(load(config_file, {}), {name: value for name, _, value in pairs})
+    given = named_values(labels, "a label")
+    found = _found(load(config_file, {}), given)
     if output == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from receiver.cli.client import formats_option
+from receiver.cli.client import formats_option, named_values
 from receiver.cli.config_option import file_option, load
 from receiver.cli.meaning.explain import moment
 from receiver.paths import runbooks_folder
@@ -92,7 +92,7 @@ def test_routes(  # noqa: PLR0913, PLR0917 - one parameter an option
     catalogue = Catalogue(runbooks_folder(settings.runbooks.path))
     assignment = build_assignment(settings, catalogue.names)
     given = _labels(labels)
-    alert = Alert(fingerprint_of(given), given, _pairs(annotation, "an annotation"))
+    alert = Alert(fingerprint_of(given), given, named_values(annotation, "an annotation"))
     sender = Sender("", "incident-manager", "{}:{}")
     found = [
         _played(assignment, event, at, acknowledged_after)
@@ -113,7 +113,7 @@ def _labels(texts: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         if not text.lstrip().startswith("{"):
-            found |= _pairs((text,), "a label")
+            found |= named_values((text,), "a label")
             continue
         try:
             matchers = parse_matchers(text)
@@ -123,14 +123,6 @@ def _labels(texts: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"{text!r}: an alert has labels, so write = alone")
         found |= {one.name: one.value for one in matchers}
     return found
-
-
-def _pairs(texts: tuple[str, ...], what: str) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    for name, sign, _ in pairs:
-        if not (name and sign):
-            raise click.UsageError(f"{what} is written NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def _played(

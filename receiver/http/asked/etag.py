@@ -1,4 +1,4 @@
-"""Entity tags of incidents: which version one is, and how it looks now.
+"""Entity tags: whether an answer is known, and of incidents which version one is.
 
 ``"7-9c56cc51"``: an answer looks the same while all of it is; what ``If-Match`` asks for is the
 version alone, since deliveries and what is due go on while nobody does anything (RFC 9110, 13.1).

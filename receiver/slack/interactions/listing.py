@@ -18,7 +18,6 @@ from routing.incident import OPEN_STATES, Incident
 
 Answer = dict[str, Any]
 SHOWN = 15
-ID = re.compile(r"\d+-[0-9a-f]{16}-\d+")
 PART_OF_ID = re.compile(r"\d+-[0-9a-f-]+")
 """An id that is not whole, or has too much."""
 TEXT_MAX = 200

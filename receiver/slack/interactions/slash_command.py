@@ -13,7 +13,6 @@ from receiver.notify.notifier import Person, View
 from receiver.slack.blocks.incident_message import incident_message
 from receiver.slack.blocks.modals import quoted
 from receiver.slack.interactions.listing import (
-    ID,
     PART_OF_ID,
     SHOWN,
     incident_list,
@@ -25,7 +24,7 @@ from receiver.slack.interactions.workspace import Workspace, said
 from receiver.slack.mrkdwn import mrkdwn
 from receiver.store.lists.query import Query
 from routing.alert import PRIORITIES
-from routing.handle import HANDLE, handles_of, is_handle, short
+from routing.handle import HANDLE, ID, handles_of, is_handle, short
 from routing.incident import Incident
 from routing.incident_parts import Page
 from routing.person_event import Acknowledged, Noted, Resolved, Snoozed

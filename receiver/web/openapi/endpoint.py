@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from receiver.aio.off_the_loop import read_off_the_loop
+from receiver.http.asked.etag import is_known
 from receiver.http.asked.spec import Media, Spec
 from receiver.http.routes import Route, Who, serves
 from receiver.templates import assets_version, render
@@ -42,7 +43,7 @@ class OpenApiEndpoint:
         """GET /api/openapi.json: this document."""
         body, etag = await read_off_the_loop(lambda: self._made)
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if etag in request.headers.get("If-None-Match", ""):
+        if is_known(request, etag):
             return web.Response(status=304, headers=headers)
         return web.Response(
             body=body, content_type="application/json", charset="utf-8", headers=headers

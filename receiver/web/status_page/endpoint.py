@@ -19,6 +19,7 @@ from aiohttp import web
 from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
+from receiver.http.asked.etag import is_known
 from receiver.http.asked.spec import Spec
 from receiver.http.routes import STATUS, Who, serves
 from receiver.store.incidents import IncidentStore
@@ -199,7 +200,7 @@ class StatusPageEndpoint:
             headers = _COMMON | {"Cache-Control": "no-store", "Retry-After": f"{EVERY_S:.0f}"}
             raise web.HTTPServiceUnavailable(text=text, headers=headers)
         headers = _CACHED | {"ETag": document.etag}
-        if document.etag in request.headers.get("If-None-Match", ""):
+        if is_known(request, document.etag):
             return web.Response(status=304, headers=headers)
         body = document.body
         if "gzip" in request.headers.get("Accept-Encoding", ""):
