@@ -150,8 +150,9 @@ class Guard:
     def before(self, row: Route, handler: Handler) -> Handler:
         """Return the handler of a row behind its checks."""
         needed, durable, forgets = ROLES.get(row.who), row.durable, self._forgets
-        parameters = row.spec.parameters if row.spec is not None else None
-        names = None if parameters is None else tuple(one.name for one in parameters)
+        spec = row.spec
+        strict = spec is not None and not spec.lenient
+        names = tuple(one.name for one in spec.parameters) if spec is not None else ()
 
         intake = row.who in INTAKE
 
@@ -170,7 +171,7 @@ class Guard:
                     request[_PRINCIPAL] = found
                     caller.set(Caller(found.name, caller.get().address))
                     self.access.limits.credential(found.name, intake=intake)
-            if names is not None and request.query_string:
+            if strict and request.query_string:
                 check_parameters(request, names)
             # What people do is taken all the same: an acknowledgement that is refused would page
             # again for certain.

@@ -62,7 +62,7 @@ class _Understood(NamedTuple):
 
 
 CLUSTER = Parameter("cluster", "the cluster that the alerts are of")
-TAKEN = Spec({202: (Accepted, PutAside)}, None, (Notification, Any), queries=(CLUSTER,))
+TAKEN = Spec({202: (Accepted, PutAside)}, (CLUSTER,), (Notification, Any), lenient=True)
 
 
 class WebhookEndpoint:
@@ -168,7 +168,11 @@ class WebhookEndpoint:
         return _Understood(payload, beaten, events, _severities(payload))
 
     @serves(
-        "POST", "/v1/heartbeats/{name}", Who.SENDER, durable=True, spec=Spec({202: Beaten}, None)
+        "POST",
+        "/v1/heartbeats/{name}",
+        Who.SENDER,
+        durable=True,
+        spec=Spec({202: Beaten}, lenient=True),
     )
     async def beat(self, request: web.Request) -> web.Response:
         """POST /v1/heartbeats/{name}: 202 once the beat is durable, 404 for an unknown name."""

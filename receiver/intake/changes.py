@@ -55,7 +55,7 @@ class ChangeEndpoint:
         "/v1/changes",
         Who.SENDER,
         durable=True,
-        spec=Spec({201: Stored}, None, ChangeBody, ("summary",)),
+        spec=Spec({201: Stored}, body=ChangeBody, needed=("summary",), lenient=True),
     )
     async def add(self, request: web.Request) -> web.Response:
         """POST /v1/changes: 201 once it is durable; the same one sent again is one."""

@@ -68,7 +68,7 @@ class IntegrationEventEndpoint:
         "/v1/integrations/{name}/events",
         Who.INTEGRATION,
         durable=True,
-        spec=Spec({202: EventAccepted}, None, EventBody, ("title",)),
+        spec=Spec({202: EventAccepted}, body=EventBody, needed=("title",), lenient=True),
     )
     async def event(self, request: web.Request) -> web.Response:
         """POST /v1/integrations/{name}/events: 202 once it is durable."""

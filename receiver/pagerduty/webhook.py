@@ -99,7 +99,7 @@ class PagerDutyWebhookEndpoint:
         "/v1/pagerduty/webhook",
         Who.PAGERDUTY,
         durable=True,
-        spec=Spec({202: Taken}, None),
+        spec=Spec({202: Taken}, lenient=True),
     )
     async def handle(self, request: web.Request) -> web.Response:
         """POST /v1/pagerduty/webhook: a webhook v3; 202 once it is durable."""

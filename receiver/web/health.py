@@ -89,12 +89,12 @@ class StatusEndpoint:
         self.stopping = False
         """True after SIGTERM: what comes is served, but should go elsewhere."""
 
-    @serves("GET", "/-/healthy", Who.OPEN, spec=Spec({200: TEXT}, None))
+    @serves("GET", "/-/healthy", Who.OPEN, spec=Spec({200: TEXT}, lenient=True))
     async def healthy(self, _request: web.Request) -> web.Response:
         """GET /-/healthy: the process answers."""
         return web.Response(text="healthy\n")
 
-    @serves("GET", "/-/ready", Who.OPEN, spec=Spec({200: TEXT, 503: TEXT}, None))
+    @serves("GET", "/-/ready", Who.OPEN, spec=Spec({200: TEXT, 503: TEXT}, lenient=True))
     async def ready(self, request: web.Request) -> web.Response:
         """GET /-/ready: a commit like a webhook's just worked, and nothing else is in its way."""
         problem = self._problem(await self._health.check())
@@ -103,7 +103,7 @@ class StatusEndpoint:
             return web.Response(status=503, text=f"not ready{why}\n")
         return web.Response(text="ready\n")
 
-    @serves("GET", "/health", Who.OPEN, spec=Spec({200: Health, 503: Health}, None))
+    @serves("GET", "/health", Who.OPEN, spec=Spec({200: Health, 503: Health}, lenient=True))
     async def health(self, request: web.Request) -> web.Response:
         """GET /health: the same for people and scripts, with what each part says.
 
@@ -170,7 +170,7 @@ class StatusEndpoint:
             raise web.HTTPUnauthorized(text="send web.metrics_token as a bearer token\n")
         return await self._page(request)
 
-    @serves("GET", "/metrics", Who.SCRAPER, spec=Spec({200: EXPOSITION}, None))
+    @serves("GET", "/metrics", Who.SCRAPER, spec=Spec({200: EXPOSITION}, lenient=True))
     async def metrics_beside(self, request: web.Request) -> web.Response:
         """GET /metrics beside the API: where anything there is guarded, so is this."""
         if not self._is_scraper(request):

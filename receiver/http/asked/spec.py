@@ -50,15 +50,15 @@ class Spec(msgspec.Struct, frozen=True):
 
     ``answers``: status -> type of its JSON (a tuple: one of them), a ``Media``, None for no body.
     ``problems``: the statuses of errors beyond those that follow from the row (see ``openapi``).
-    ``parameters``: all there are, so that any other is refused; None: whatever is sent is passed
-    over, as by webhooks, of which no alert may be lost over a slip, but for what ``queries`` names.
-    ``body``: the type of its JSON, of which ``needed`` must be there and not empty.
+    ``parameters``: all there are, so that any other is refused; ``lenient``: it is passed over, as
+    by webhooks, of which no alert may be lost over a slip. ``body``: the type of its JSON, of which
+    ``needed`` must be there and not empty.
     """
 
     answers: Mapping[int, Any]
-    parameters: tuple[Parameter, ...] | None = ()
+    parameters: tuple[Parameter, ...] = ()
     body: Any = None
     needed: tuple[str, ...] = ()
     headers: tuple[Header, ...] = ()
     problems: tuple[int, ...] = ()
-    queries: tuple[Parameter, ...] = ()
+    lenient: bool = False

@@ -36,7 +36,9 @@ class _Time(SignatureClock):
         return self._now()
 
 
-READ = Spec({200: Media(("application/json", "application/octet-stream"), dict[str, Any])}, None)
+READ = Spec(
+    {200: Media(("application/json", "application/octet-stream"), dict[str, Any])}, lenient=True
+)
 """What Slack is answered: nothing, or what it is to show."""
 
 

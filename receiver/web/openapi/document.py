@@ -177,7 +177,7 @@ def _refusals(row: Route, spec: Spec) -> Iterator[int]:
         yield 401
     if "{" in row.path:
         yield 404
-    if spec.parameters is not None or spec.body is not None:
+    if not spec.lenient or spec.body is not None:
         yield 400
     if spec.body is not None or row.who in (Who.SLACK, Who.PAGERDUTY):
         yield from (400, 413, 415)
@@ -208,7 +208,7 @@ def _in_path(path: str) -> Iterator[Schema]:
 
 
 def _in_query(spec: Spec) -> Iterator[Schema]:
-    for parameter in (*(spec.parameters or ()), *spec.queries):
+    for parameter in spec.parameters:
         yield _described(parameter) | {"in": "query", "schema": parameter_schema(parameter)}
 
 

@@ -65,7 +65,7 @@ class Document(msgspec.Struct, frozen=True):
     content_type: str
 
 
-STATUS_JSON = Spec({200: StatusPage, 304: None}, None, problems=(404, 503))
+STATUS_JSON = Spec({200: StatusPage, 304: None}, problems=(404, 503), lenient=True)
 
 
 class StatusPageEndpoint:
