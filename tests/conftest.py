@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.redis import connect
+from tests.support.fakes.alertmanager import FakeAlertmanager
 from tests.support.slots import checked
 
 # Nothing is timed in a test: a machine that is busy is not a defect.
@@ -27,6 +28,15 @@ async def redis() -> AsyncIterator[Any]:
         yield client
         await client.aclose(close_connection_pool=True)
         await server.stop()
+
+
+@pytest.fixture
+async def alertmanager() -> AsyncIterator[FakeAlertmanager]:
+    """An Alertmanager that keeps silences, and fails as a test tells it to."""
+    made = FakeAlertmanager()
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -133,11 +133,9 @@ async def test_an_answer_over_the_api(
 
 
 async def test_whoever_acts_for_another_is_named_everywhere(
-    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], alertmanager: FakeAlertmanager
 ) -> None:
     """In the timeline, the review, Slack, and what Alertmanager keeps of a silence."""
-    alertmanager = FakeAlertmanager()
-    await alertmanager.start()
     app = App(tmp_path, *fakes)
     await app.start(
         alertmanagers=[{"urls": [alertmanager.url]}], **{"web.credentials": CREDENTIALS}
@@ -173,7 +171,6 @@ async def test_whoever_acts_for_another_is_named_everywhere(
         assert "Resolved by *Ann (with ops)*" in str([one.blocks for one in told])
     finally:
         await app.stop()
-        await alertmanager.stop()
 
 
 async def test_a_person_takes_over_from_a_machine_and_counts(app: App) -> None:

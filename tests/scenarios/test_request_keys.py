@@ -16,42 +16,36 @@ KEY = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeAlertmanager]:
-    made = FakeAlertmanager()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
 async def app(
-    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], fake: FakeAlertmanager
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], alertmanager: FakeAlertmanager
 ) -> AsyncIterator[App]:
     made = App(tmp_path, *fakes)
-    await made.start(alertmanagers=[{"urls": [fake.url]}])
+    await made.start(alertmanagers=[{"urls": [alertmanager.url]}])
     yield made
     await made.stop()
 
 
 async def test_a_silence_that_is_asked_for_again_ends_when_it_was_to(
-    app: App, fake: FakeAlertmanager
+    app: App, alertmanager: FakeAlertmanager
 ) -> None:
     path = f"/v1/incidents/{await app.fire()}/silence"
     first = await app.post({"for": "2h"}, path, headers=KEY)
     assert first[1]["result"] == "silenced"
-    (before,) = fake.silences
+    (before,) = alertmanager.silences
     ends = before["endsAt"]
     app.clock.move(300)
     again = await app.post({"for": "2h"}, path, headers=KEY)
     assert again[1]["result"] == "duplicate"
-    (after,) = fake.silences
+    (after,) = alertmanager.silences
     assert after["endsAt"] == ends
 
 
-async def test_a_silence_that_was_ended_is_not_made_again(app: App, fake: FakeAlertmanager) -> None:
+async def test_a_silence_that_was_ended_is_not_made_again(
+    app: App, alertmanager: FakeAlertmanager
+) -> None:
     name = await app.fire()
     await app.post({"for": "2h"}, f"/v1/incidents/{name}/silence", headers=KEY)
-    body = {"silence": fake.silences[0]["id"]}
+    body = {"silence": alertmanager.silences[0]["id"]}
     ends = [
         (await app.post(body, f"/v1/incidents/{name}/unsilence", headers=KEY))[1]["result"]
         for _ in range(2)
@@ -59,7 +53,7 @@ async def test_a_silence_that_was_ended_is_not_made_again(app: App, fake: FakeAl
     assert ends == ["silence_expired", "duplicate"]
     again = await app.post({"for": "2h"}, f"/v1/incidents/{name}/silence", headers=KEY)
     assert again[1]["result"] == "duplicate"
-    assert [one["status"]["state"] for one in fake.silences] == ["expired"]
+    assert [one["status"]["state"] for one in alertmanager.silences] == ["expired"]
 
 
 async def test_another_request_under_the_same_key_is_refused_and_nothing_done(app: App) -> None:
@@ -161,7 +155,7 @@ async def test_what_was_refused_may_be_asked_for_again_under_its_key(app: App) -
 
 
 async def test_a_silence_for_another_version_is_not_asked_for(
-    app: App, fake: FakeAlertmanager
+    app: App, alertmanager: FakeAlertmanager
 ) -> None:
     name = await app.fire()
     await app.settle()
@@ -169,7 +163,7 @@ async def test_a_silence_for_another_version_is_not_asked_for(
     await app.post({"text": "x"}, f"/v1/incidents/{name}/note")
     path = f"/v1/incidents/{name}/silence"
     assert (await app.post({"for": "1h"}, path, headers={"If-Match": tag}))[0] == 412
-    assert fake.silences == []
+    assert alertmanager.silences == []
 
 
 @pytest.mark.parametrize("tag", ["7", '"x"', 'W/"1-ab"', '"1-ab",', ",", '"1-ab" "2-ab"', "é"])

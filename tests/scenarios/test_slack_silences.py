@@ -20,19 +20,11 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeAlertmanager]:
-    made = FakeAlertmanager()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
 async def work(
-    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], fake: FakeAlertmanager
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty], alertmanager: FakeAlertmanager
 ) -> AsyncIterator[Work]:
     app = App(tmp_path, *fakes)
-    await app.start(alertmanagers=[{"urls": [fake.url]}])
+    await app.start(alertmanagers=[{"urls": [alertmanager.url]}])
     app.service.silences._timeout = PATIENCE_S
     yield Work(app, "http")
     await app.stop()
@@ -55,21 +47,21 @@ class Away:
     ],
 )
 async def test_whoever_asked_hears_what_became_of_it(
-    work: Work, fake: FakeAlertmanager, status: int, away: bool, words: str
+    work: Work, alertmanager: FakeAlertmanager, status: int, away: bool, words: str
 ) -> None:
     """Alertmanager answers after Slack's window had to be answered."""
     answered = asyncio.Event()
 
     async def look(_request: web.Request) -> web.Response:
         await answered.wait()
-        return web.json_response(fake.silences)
+        return web.json_response(alertmanager.silences)
 
     async def make(request: web.Request) -> web.Response:
         body = await request.json()
-        answer = {"silenceID": fake.keep(body)} if status == 200 else "no way"
+        answer = {"silenceID": alertmanager.keep(body)} if status == 200 else "no way"
         return web.json_response(answer, status=status)
 
-    fake.behave |= {"GET": look, "POST": make}
+    alertmanager.behave |= {"GET": look, "POST": make}
     await work.fire()
     await work.more("silence")
     window = work.window()

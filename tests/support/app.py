@@ -185,3 +185,15 @@ class App:
             if row.startswith(f"{line} "):
                 return float(row.rpartition(" ")[2])
         raise AssertionError(f"no series {line}")
+
+
+async def accepted(app: App, number: int) -> str:
+    """Send an alert until it is taken, as Alertmanager does; return its incident."""
+    body = notification(alert(f"A{number}"), group=f"g{number}")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            status, answer = await app.post(body)
+            if status == 202:
+                return str(answer["incidents"][0])
+            assert status == 503, answer
+            await asyncio.sleep(0.1)

@@ -14,14 +14,6 @@ LABELS = {"alertname": "Joined", "severity": "critical"}
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    running = Rig(tmp_path)
-    await running.start()
-    yield running
-    await running.stop()
-
-
-@pytest.fixture
 async def pair(rig: Rig, tmp_path: Path) -> AsyncIterator[Real]:
     """An Alertmanager that tells the service of a change after a second or two."""
     folder = tmp_path / "alertmanager"

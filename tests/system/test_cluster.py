@@ -27,7 +27,7 @@ from receiver.store.logins.sessions import LoginSession, SessionStore
 from receiver.store.redis import connect, load_script, unavailable_is_503
 from receiver.store.server.cluster_commands import slot_of
 from routing.group import Group
-from tests.support.app import App
+from tests.support.app import App, accepted
 from tests.support.clusters import Cluster, cluster
 from tests.support.external import DURABLE
 from tests.support.fakes.pagerduty import FakePagerDuty
@@ -85,18 +85,6 @@ async def started(folder: Path, fakes: Any, servers: Any, **redis: Any) -> App:
     settings = {f"redis.{name}": value for name, value in redis.items()}
     await app.start(**{"redis.url": servers.url}, **settings)
     return app
-
-
-async def accepted(app: App, number: int) -> str:
-    """Send an alert until it is taken, as Alertmanager does; return its incident."""
-    body = notification(alert(f"A{number}"), group=f"g{number}")
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            status, answer = await app.post(body)
-            if status == 202:
-                return str(answer["incidents"][0])
-            assert status == 503, answer
-            await asyncio.sleep(0.1)
 
 
 async def test_alerts_pages_and_lists_of_all_shards(

@@ -1,6 +1,6 @@
 """The console in real Chromium: a clock that ticks, a button that works, a page that fits."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,6 @@ LONG = "X" * 400
 def browser() -> Iterator[Chrome]:
     with chromium() as found:
         yield found
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    running = Rig(tmp_path)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: Chrome) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,6 @@ def browser() -> Iterator[Chrome]:
     with chromium() as found:
         set_screen(found, 390, "light")
         yield found
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    running = Rig(tmp_path)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def text(browser: Chrome, selector: str) -> str:

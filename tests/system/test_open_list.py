@@ -1,8 +1,7 @@
 """An open list in real Chromium: rows come by themselves, nothing that somebody does is lost."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,14 +23,6 @@ def browser() -> Iterator[Chrome]:
     with chromium() as found:
         set_screen(found, 1280, "light")
         yield found
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    running = Rig(tmp_path)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 async def fire(rig: Rig, name: str, severity: str = "critical") -> str:

@@ -1,6 +1,5 @@
 """A primary that dies or hangs under the service, and a replica that takes over."""
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -8,25 +7,11 @@ from typing import Any
 import pytest
 
 from receiver.errors import ConfigError
-from tests.support.app import App
+from tests.support.app import App, accepted
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
-from tests.support.notification import alert, notification
-from tests.support.patience import PATIENCE_S
 from tests.support.sentinels import watched
 from tests.support.waiting import until
-
-
-async def _accepted(app: App, number: int) -> str:
-    """Send an alert until it is taken, as Alertmanager does; return its incident."""
-    body = notification(alert(f"A{number}"), group=f"g{number}")
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            status, answer = await app.post(body)
-            if status == 202:
-                return str(answer["incidents"][0])
-            assert status == 503, answer
-            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -42,9 +27,9 @@ async def test_a_replica_takes_over_and_nothing_is_lost_or_doubled(
         await app.start(**settings)
         try:
             await app.until_ready()
-            taken = [await _accepted(app, number) for number in range(10)]
+            taken = [await accepted(app, number) for number in range(10)]
             (await servers.primary()).send(how)
-            taken += [await _accepted(app, number) for number in range(10, 20)]
+            taken += [await accepted(app, number) for number in range(10, 20)]
             found = {one["id"] for one in (await app.get("/v1/incidents"))[1]["incidents"]}
             assert set(taken) <= found
             pages = fakes[1].events

@@ -28,16 +28,8 @@ ANN = Actor("ann", "api")
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeAlertmanager]:
-    made = FakeAlertmanager()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def silences(fake: FakeAlertmanager) -> AsyncIterator[Silences]:
-    made = Silences([AlertmanagerConfig(urls=(fake.url,))])
+async def silences(alertmanager: FakeAlertmanager) -> AsyncIterator[Silences]:
+    made = Silences([AlertmanagerConfig(urls=(alertmanager.url,))])
     yield made
     await made.close()
 
@@ -71,7 +63,7 @@ def incident(*silences: Silence) -> Incident:
 
 
 async def test_alertmanager_is_asked_by_the_worlds_time_while_ours_is_being_set_right(
-    silences, fake
+    silences, alertmanager
 ) -> None:
     class Behind(Still):
         correction = 2 * HOUR
@@ -79,24 +71,26 @@ async def test_alertmanager_is_asked_by_the_worlds_time_while_ours_is_being_set_
     notes = Notes()
     asked = Silencer(silences, cast("Dispatcher", notes), Behind())
     await asked.silence(incident(), MATCHERS, NOW + HOUR, "", ANN)
-    (made,) = fake.silences
+    (made,) = alertmanager.silences
     assert made["endsAt"] == "2026-03-02T13:00:00.123000Z"
     ((event, _),) = notes.submitted
     assert event.silence.until == NOW + HOUR
 
 
-async def test_what_could_not_be_noted_is_found_and_noted_when_asked_again(silences, fake) -> None:
+async def test_what_could_not_be_noted_is_found_and_noted_when_asked_again(
+    silences, alertmanager
+) -> None:
     notes = Notes(away=1)
     asked = silencer(silences, notes)
     with pytest.raises(StoreUnavailableError):
         await asked.silence(incident(), MATCHERS, NOW + HOUR, "", ANN)
     for later in (1_000, 2_000):
         await asked.silence(incident(), MATCHERS, NOW + HOUR + later, "", ANN)
-    assert fake.posts == 1
+    assert alertmanager.posts == 1
     (first, once), (_, again) = notes.submitted
     # One entry, which says when Alertmanager will really end it.
     assert once == again != ""
-    (kept,) = fake.silences
+    (kept,) = alertmanager.silences
     shown = 'alertname="A", job=~"b|c", env!="test"'
     assert first == Silenced(ANN, Silence(kept["id"], NOW + HOUR, shown, "ann"))
     await asked.silence(incident(), MATCHERS, NOW + 2 * HOUR, "", ANN)
@@ -105,19 +99,19 @@ async def test_what_could_not_be_noted_is_found_and_noted_when_asked_again(silen
 
 
 @pytest.mark.parametrize("length", [59_999, -HOUR, 90 * 24 * HOUR + 1])
-async def test_too_short_or_too_long(silences, fake, length) -> None:
+async def test_too_short_or_too_long(silences, alertmanager, length) -> None:
     with pytest.raises(PayloadError, match="from a minute to"):
         await silencer(silences, Notes()).silence(incident(), MATCHERS, NOW + length, "", ANN)
-    assert fake.asked == []
+    assert alertmanager.asked == []
 
 
-async def test_an_incident_without_labels_proposes_nothing(silences, fake) -> None:
+async def test_an_incident_without_labels_proposes_nothing(silences, alertmanager) -> None:
     with pytest.raises(PayloadError, match="at least one matcher"):
         await silencer(silences, Notes()).silence(incident(), (), NOW + HOUR, "", ANN)
-    assert fake.asked == []
+    assert alertmanager.asked == []
 
 
-async def test_the_end_of_a_silence_is_noted_as_it_came(silences, fake) -> None:
+async def test_the_end_of_a_silence_is_noted_as_it_came(silences, alertmanager) -> None:
     notes = Notes()
     asked = silencer(silences, notes)
     made = await silences.create("", MATCHERS, NOW, NOW + HOUR, "ann", "", "incident i-1")
@@ -140,12 +134,12 @@ async def test_the_end_of_a_silence_is_noted_as_it_came(silences, fake) -> None:
         await asked.expire(incident(known), "other", ANN)
 
 
-async def test_one_whose_end_was_moved_in_alertmanager_can_be_ended(silences, fake) -> None:
+async def test_one_whose_end_was_moved_in_alertmanager_can_be_ended(silences, alertmanager) -> None:
     notes = Notes()
     made = await silences.create("", MATCHERS, NOW, NOW + HOUR, "ann", "", "incident i-1")
     passed = incident(Silence(made.id, NOW - 1, "m", "ann"))
     assert (await silencer(silences, notes).expire(passed, made.id, ANN)).reason == "noted"
-    assert fake.silences[0]["status"] == {"state": "expired"}
+    assert alertmanager.silences[0]["status"] == {"state": "expired"}
 
 
 def test_matchers_are_bounded() -> None:
