@@ -7,7 +7,6 @@ would lose (``appendfsync no``, ``everysec``) nothing may be missing here.
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from aiohttp import ClientError
 
 from tests.support.external import DURABLE, RENAMED, External, external
 from tests.support.notification import alert, notification
-from tests.support.rig import Program, Rig, free_port, until
+from tests.support.rig import Rig, refused_start, until
 
 NAME = "durable"
 EACH = 40
@@ -56,20 +55,8 @@ async def _refused(
     """The service does not start, and says what mends it."""
     with TemporaryDirectory() as folder:
         async with external(Path(folder) / "server", *options, save=save) as server:
-            env = {
-                "LLM_IM__REDIS__URL": server.url,
-                "LLM_IM__WEB__LISTEN_ADDRESS": f"127.0.0.1:{free_port()}",
-                "LLM_IM__WEB__METRICS_ADDRESS": f"127.0.0.1:{free_port()}",
-            }
-            command = (sys.executable, "-m", "receiver", "serve")
-            program = Program("service", *command, folder=Path(folder), env=env)
-            await program.start()
-            assert program.process is not None
-            try:
-                code = await asyncio.wait_for(program.process.wait(), 30)
-            finally:
-                await program.end()
-            good = code == 1 and words in program.log.read_text()
+            code, log = await refused_start(Path(folder), server.url)
+            good = code == 1 and words in log
             report(f"{name}: start", f"exit code {code}", f"says {words}"[:22], good)
 
 

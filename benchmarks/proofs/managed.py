@@ -4,7 +4,6 @@ The user of the service is given all rights but some, or only those that docs/co
 names; a server notes in its own log whatever it refuses to somebody.
 """
 
-import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,7 +16,7 @@ from typing import Any
 from tests.support.external import DURABLE, External, external
 from tests.support.notification import alert, notification
 from tests.support.places import ROOT
-from tests.support.rig import Program, Rig, free_port, until
+from tests.support.rig import Program, Rig, refused_start, until
 
 ALERTS = 40
 ALL = ("~*", "+@all")
@@ -131,24 +130,8 @@ async def _refused(
 ) -> None:
     """The service does not start, writes nothing, and names what is missing."""
     async with _server(rights) as (folder, server, url):
-        program = Program(
-            "service",
-            *(sys.executable, "-m", "receiver", "serve"),
-            folder=folder,
-            env={
-                "LLM_IM__REDIS__URL": url,
-                "LLM_IM__WEB__LISTEN_ADDRESS": f"127.0.0.1:{free_port()}",
-                "LLM_IM__WEB__METRICS_ADDRESS": f"127.0.0.1:{free_port()}",
-                **env,
-            },
-        )
-        await program.start()
-        assert program.process is not None
-        try:
-            code = await asyncio.wait_for(program.process.wait(), 30)
-        finally:
-            await program.end()
+        code, log = await refused_start(folder, url, **env)
         written = await server.client.dbsize()
-        named = words in program.log.read_text()
+        named = words in log
         figure = f"exit code {code}, {written} keys" + ("" if named else ", not named")
         report(f"{what}: start", figure, f"1, 0, {words}"[:40], code == 1 and named)

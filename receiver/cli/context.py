@@ -48,10 +48,16 @@ def of_context(field: str) -> str:
     name = meta.get(_CHOSEN) or known["current"]
     if not name:
         return ""
-    if name not in known["contexts"]:
-        named = ", ".join(known["contexts"]) or "none"
+    return str(_named(known, name).get(field, ""))
+
+
+def _named(known: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what a name stands for; ClickException says which names there are."""
+    contexts: dict[str, dict[str, Any]] = known["contexts"]
+    if name not in contexts:
+        named = ", ".join(contexts) or "none"
         raise click.ClickException(f"no context is named {name!r} (named: {named})")
-    return str(known["contexts"][name].get(field, ""))
+    return contexts[name]
 
 
 def _write(found: dict[str, Any]) -> None:
@@ -98,12 +104,10 @@ def set_context(name: str, url: str, token: str) -> None:
 def use_context(name: str) -> None:
     """Ask this service from now on, where nothing else is said."""
     found = read_contexts()
-    if name not in found["contexts"]:
-        named = ", ".join(found["contexts"]) or "none"
-        raise click.ClickException(f"no context is named {name!r} (named: {named})")
+    chosen = _named(found, name)
     found["current"] = name
     _write(found)
-    click.echo(f"using {name}: {found['contexts'][name].get('url', '')}")
+    click.echo(f"using {name}: {chosen.get('url', '')}")
 
 
 @context.command("delete")

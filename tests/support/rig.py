@@ -67,6 +67,31 @@ class Program:
             await self.process.wait()
 
 
+async def refused_start(folder: Path, url: str, **env: str) -> tuple[int, str]:
+    """Return the exit code of a service that does not start, and what it logged.
+
+    ``url``: of its Redis; ``env``: further settings.
+    """
+    program = Program(
+        "service",
+        *(sys.executable, "-m", "receiver", "serve"),
+        folder=folder,
+        env={
+            "LLM_IM__REDIS__URL": url,
+            "LLM_IM__WEB__LISTEN_ADDRESS": f"127.0.0.1:{free_port()}",
+            "LLM_IM__WEB__METRICS_ADDRESS": f"127.0.0.1:{free_port()}",
+            **env,
+        },
+    )
+    await program.start()
+    assert program.process is not None
+    try:
+        code = await asyncio.wait_for(program.process.wait(), 30)
+    finally:
+        await program.end()
+    return code, program.log.read_text()
+
+
 async def until(check: Callable[[], Any], timeout: float, what: str) -> Any:
     """Wait until ``check`` (plain or async) gives something true; AssertionError names ``what``."""
     loop = asyncio.get_running_loop()
