@@ -44,6 +44,7 @@ class ClusterClient(AsyncCoreCommands):
         self._clients: dict[Place, Any] = {}
         self._pools: dict[Place, ClusterPool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._map = ClusterMap(servers.places, ask, self._changed)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -110,9 +111,10 @@ class ClusterClient(AsyncCoreCommands):
         return used, sum(pool.max_connections for pool in pools)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002, FBT001 - redis-py's
-        """Close everything."""
+        """Close everything, also what is being connected to just now."""
+        self._closed = True
         await self._map.stop()
-        await asyncio.gather(*self._retiring, *(pool.disconnect() for pool in self._pools.values()))
+        await asyncio.gather(*self._retiring, *(pool.retire() for pool in self._pools.values()))
 
     async def send(
         self, commands: Sequence[Command], *, transaction: bool, raise_on_error: bool
@@ -228,6 +230,8 @@ class ClusterClient(AsyncCoreCommands):
         return place
 
     def _client(self, place: Place) -> Any:
+        if self._closed:
+            raise ConnectionError("the connection to the Cluster is closed")
         if place not in self._clients:
             self._pools[place] = self._pool(place)
             self._clients[place] = Redis(connection_pool=self._pools[place])

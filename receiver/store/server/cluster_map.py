@@ -130,15 +130,17 @@ class ClusterMap:
 
     def doubt(self) -> None:
         """Ask soon, and somebody else first: a command has failed."""
-        if not self._wake.is_set():
+        if self._order and not self._wake.is_set():
             self._order.append(self._order.pop(0))
             self._wake.set()
 
     async def stop(self) -> None:
-        """Ask nobody any more."""
+        """Ask nobody any more; somebody's asking is waited for, or its connection would stay."""
         await end([self._task])
-        for client in self._asked.values():
-            await client.aclose(close_connection_pool=True)
+        async with self._lock:
+            self._order.clear()
+            for client in self._asked.values():
+                await client.aclose(close_connection_pool=True)
 
     async def _run(self) -> None:
         while True:
@@ -196,6 +198,8 @@ class ClusterMap:
 
 def _refused(failed: Exception | None) -> Exception:
     """Return what to raise when nobody has answered; ConfigError where waiting mends nothing."""
+    if failed is None:
+        return ConnectionError("the connection to the Cluster is closed")
     words = str(failed)
     if isinstance(failed, NoPermissionError):
         return ConfigError(f"redis.url: permit its user +cluster|slots ({words})")

@@ -24,6 +24,15 @@ class ClusterPool(BlockingConnectionPool):
             await self.release(connection)
         raise RetiredError("that server of the Cluster is no primary any more")
 
+    async def release(self, connection: Any) -> None:
+        """Take a connection back, closed where nobody will use it again.
+
+        One that was being made while the others were closed is open only now.
+        """
+        if self.retired:
+            await connection.disconnect(nowait=True)
+        await super().release(connection)
+
     async def retire(self) -> None:
         """Close all connections: whoever waits for an answer of a server that hung need not."""
         self.retired = True
