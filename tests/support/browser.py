@@ -1,7 +1,8 @@
 """Real Chromium for system tests and proofs: started, sized, and what it drew looked at."""
 
 import io
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,8 +11,12 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests.support.tools import require_tool
+
+PATIENCE_S = 5.0
+"""How long a page may take to be what is looked for."""
 
 
 def text_of(browser: Chrome, selector: str) -> str:
@@ -23,6 +28,29 @@ def text_of(browser: Chrome, selector: str) -> str:
         return str(browser.find_element(By.CSS_SELECTOR, selector).text)
     except WebDriverException:
         return ""
+
+
+def press(browser: Chrome, selector: str) -> None:
+    """Click on an element, by CSS or by an XPath that begins with a slash."""
+    _on(browser, selector, lambda found: found.click())
+
+
+def write(browser: Chrome, selector: str, text: str) -> None:
+    """Type into a field."""
+    _on(browser, selector, lambda found: found.send_keys(text))
+
+
+def _on(browser: Chrome, selector: str, work: Callable[[WebElement], None]) -> None:
+    """Do something to an element; what is live may be replaced between a look and a click."""
+    by = By.XPATH if selector.startswith("/") else By.CSS_SELECTOR
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return work(browser.find_element(by, selector))
+        except WebDriverException:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -56,10 +84,14 @@ def complaints(browser: Chrome) -> list[Any]:
 
 
 def fits(browser: Chrome) -> bool:
-    """Return whether the page is no wider than the screen."""
+    """Return whether the page is no wider than the screen, as soon as it is laid out for it."""
     widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
-    shown, room = browser.execute_script(widths)
-    return bool(shown <= room)
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        shown, room = browser.execute_script(widths)
+        if shown <= room or time.monotonic() > end:
+            return bool(shown <= room)
+        time.sleep(0.05)
 
 
 def looks(picture: bytes) -> tuple[float, int]:

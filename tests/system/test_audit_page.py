@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from receiver.store.audit.entries import AuditStore
 from receiver.store.audit.entry import AuditEntry
 from tests.support.app import NO_ACCOUNTS, App
-from tests.support.browser import chromium, complaints, fits, set_screen, text_of
+from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of
 from tests.support.console import do
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
@@ -68,7 +68,7 @@ async def test_the_page_is_read_on_a_phone_and_pages_lead_on(
         assert len(await do(browser.find_elements, By.CSS_SELECTOR, ".audit tbody tr")) == 100
     assert LONG in await do(text_of, browser, ".audit tbody")
     assert await do(lambda: browser.title) == "Audit trail"
-    await do(browser.find_element(By.CSS_SELECTOR, "a[rel=next]").click)
+    await do(press, browser, "a[rel=next]")
     assert "person 99802" in await do(text_of, browser, ".audit tbody")
     # What is far back, and nothing else.
     began = time.monotonic()

@@ -7,7 +7,16 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.support.browser import chromium, complaints, fits, looks, set_screen, text_of
+from tests.support.browser import (
+    chromium,
+    complaints,
+    fits,
+    looks,
+    press,
+    set_screen,
+    text_of,
+    write,
+)
 from tests.support.console import do
 from tests.support.fakes.proxies import ReverseProxy
 from tests.support.notification import alert, notification
@@ -35,8 +44,8 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     assert first.startswith(("in 3m", "in 4m", "in 5m"))
     assert await until(lambda: _other(browser, first), PATIENCE_S, "the clock ticks")
     assert not any(char.isdigit() for char in await do(text_of, browser, "td.mtta"))
-    await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
-    await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
+    await do(write, browser, "[name=name]", "Ann")
+    await do(press, browser, "button.primary")
     # The click returns before the next page is there.
     assert await until(
         lambda: _shows(browser, "article .state", "acknowledged by Ann"), PATIENCE_S, "Ann"
@@ -46,7 +55,7 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     found = await rig.get(f"/v1/incidents/{incident}")
     assert (found["state"], found["acknowledged_by"]["name"]) == ("acknowledged", "Ann")
     # Resolving while alerts fire asks first.
-    await do(browser.find_element(By.CSS_SELECTOR, "article button.quiet").click)
+    await do(press, browser, "article button.quiet")
     await do(browser.switch_to.alert.accept)
     await until(lambda: _is_resolved(rig, incident), PATIENCE_S, "it is resolved")
     assert not await do(complaints, browser)
@@ -67,8 +76,8 @@ async def test_behind_a_proxy_with_a_path_it_ticks_refreshes_and_its_buttons_wor
         assert "ServiceDown" in await do(text_of, browser, "article h2")
         first = await do(text_of, browser, "article .clock time")
         assert await until(lambda: _other(browser, first), PATIENCE_S, "the clock ticks")
-        await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
-        await do(browser.find_element(By.CSS_SELECTOR, "button.primary").click)
+        await do(write, browser, "[name=name]", "Ann")
+        await do(press, browser, "button.primary")
         assert await until(
             lambda: _shows(browser, "article .state", "acknowledged by Ann"), PATIENCE_S, "Ann"
         )
@@ -140,8 +149,8 @@ async def test_a_review_is_printed_without_buttons_and_fits_the_paper(
     light, _ = looks(await do(browser.get_screenshot_as_png))
     assert light > 200
     await do(browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
-    await do(browser.find_element(By.NAME, "text").send_keys, "Alert earlier")
-    await do(browser.find_element(By.CSS_SELECTOR, "form.act button").click)
+    await do(write, browser, "[name=text]", "Alert earlier")
+    await do(press, browser, "form.act button")
     assert await until(
         lambda: _shows(browser, "#action-items", "1: Alert earlier"), PATIENCE_S, "it"
     )

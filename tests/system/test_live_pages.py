@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
 
-from tests.support.browser import chromium, complaints, fits, set_screen, text_of
+from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
@@ -52,17 +51,13 @@ async def acknowledged(rig: Rig, incident: str) -> int:
     return sum(entry["kind"] == "acknowledged" for entry in found["timeline"])
 
 
-async def press(browser: Chrome, selector: str) -> None:
-    await do(browser.find_element(By.CSS_SELECTOR, selector).click)
-
-
 async def test_a_tab_outlives_the_service_and_loses_nothing_that_was_typed(
     rig: Rig, browser: Chrome
 ) -> None:
     incident = await fire(rig)
     await do(browser.get, f"{rig.url}/")
     await run(browser, "window.mine = 1")
-    await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
+    await do(write, browser, "[name=name]", "Ann")
     await rig.service.end()
     await look_now(browser)
     await until(lambda: says(browser, ".lost", "Connection lost at"), PATIENCE_S, "the banner")
@@ -70,7 +65,7 @@ async def test_a_tab_outlives_the_service_and_loses_nothing_that_was_typed(
     assert "ServiceDown" in await text(browser, "article h2")
     assert await do(fits, browser)
     # Pressed while nobody is there: it says so, and keeps what was to be sent.
-    await press(browser, "article button.primary")
+    await do(press, browser, "article button.primary")
     await until(
         lambda: says(browser, ".unsent", "NOT stored: Acknowledge"), PATIENCE_S, "not stored"
     )
@@ -79,7 +74,7 @@ async def test_a_tab_outlives_the_service_and_loses_nothing_that_was_typed(
     await until(lambda: _is(browser, ".lost", ""), PATIENCE_S, "it comes back by itself")
     assert await run(browser, "return document.querySelector('[name=name]').value") == "Ann"
     assert await acknowledged(rig, incident) == 0
-    await press(browser, ".unsent button.primary")
+    await do(press, browser, ".unsent button.primary")
     await until(lambda: says(browser, "article .state", "acknowledged by Ann"), 10, "it is taken")
     assert (await text(browser, ".said"), await text(browser, ".unsent")) == ("Acknowledged.", "")
     assert await acknowledged(rig, incident) == 1
@@ -104,7 +99,7 @@ async def test_redis_that_stands_still_is_a_page_that_goes_on_by_itself(
         await look_now(browser)
         await until(lambda: says(browser, ".lost", "Connection lost at"), 30, "the banner")
         assert "ServiceDown" in await text(browser, "article h1")
-        await press(browser, "article button.primary")
+        await do(press, browser, "article button.primary")
         await until(lambda: says(browser, ".unsent", "NOT stored: Acknowledge"), 30, "not stored")
         await do(browser.switch_to.new_window, "tab")
         await do(browser.get, f"{rig.url}/")
@@ -119,7 +114,7 @@ async def test_redis_that_stands_still_is_a_page_that_goes_on_by_itself(
     await look_now(browser)
     await until(lambda: _is(browser, ".lost", ""), PATIENCE_S, "the other tab")
     # Whether it had been stored or not: it is done once.
-    await press(browser, ".unsent button.primary")
+    await do(press, browser, ".unsent button.primary")
     await until(lambda: says(browser, "article .state", "acknowledged"), 10, "it is taken")
     assert await acknowledged(rig, incident) == 1
 
@@ -130,7 +125,7 @@ async def test_another_release_brings_its_own_page_and_what_was_typed_stays(
     await fire(rig)
     await do(browser.get, f"{rig.url}/")
     await run(browser, "window.mine = 1; document.documentElement.dataset.version = 'older'")
-    await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
+    await do(write, browser, "[name=name]", "Ann")
     await look_now(browser)
     # Nobody is interrupted in the middle of a word.
     await run(browser, "return new Promise((done) => setTimeout(done, 1000))")

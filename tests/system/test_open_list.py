@@ -9,7 +9,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import chromium, complaints, fits, set_screen, text_of
+from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
@@ -55,10 +55,9 @@ async def test_a_new_row_comes_while_somebody_types_and_takes_nothing_from_them(
 ) -> None:
     low = await fire(rig, "DiskFull", "warning")
     await opened(rig, browser)
-    field = await do(browser.find_element, By.NAME, "name")
-    await do(field.send_keys, "An")
-    await do(browser.find_element(By.CSS_SELECTOR, f"#i-{low} [name=incident]").click)
-    await do(field.click)
+    await do(write, browser, "[name=name]", "An")
+    await do(press, browser, f"#i-{low} [name=incident]")
+    await do(press, browser, "[name=name]")
     high = await fire(rig, "ServiceDown")
     began = time.monotonic()
     await until(lambda: shows(browser, f"#i-{high} h2", "ServiceDown"), PATIENCE_S, "the row")
@@ -104,19 +103,19 @@ async def test_the_service_ends_and_what_was_missed_is_there_when_it_is_back(
 async def test_many_at_once_can_be_undone_for_a_while(rig: Rig, browser: Chrome) -> None:
     names = [await fire(rig, f"Alert{n}") for n in range(3)]
     await opened(rig, browser)
-    await do(browser.find_element(By.NAME, "name").send_keys, "Ann")
+    await do(write, browser, "[name=name]", "Ann")
     await run(browser, "document.activeElement.blur()")
     await do(browser.find_element(By.TAG_NAME, "body").send_keys, "*")
-    press = browser.find_element(By.CSS_SELECTOR, ".bar [formaction$='/bulk/acknowledge']").click
-    await do(press)
+    acknowledge = ".bar [formaction$='/bulk/acknowledge']"
+    await do(press, browser, acknowledge)
     await until(lambda: shows(browser, ".undo", "Acknowledge 3 in"), 5, "it waits")
-    await do(browser.find_element(By.XPATH, "//button[text()='Undo']").click)
+    await do(press, browser, "//button[text()='Undo']")
     time.sleep(0.5)
     assert await do(text_of, browser, ".undo") == ""
     found = [(await rig.get(f"/v1/incidents/{name}"))["state"] for name in names]
     assert found == ["triggered"] * 3
-    await do(press)
-    await do(browser.find_element(By.XPATH, "//button[text()='Do it now']").click)
+    await do(press, browser, acknowledge)
+    await do(press, browser, "//button[text()='Do it now']")
     await until(lambda: shows(browser, ".said", "3: Acknowledged."), PATIENCE_S, "it is done")
     found = [(await rig.get(f"/v1/incidents/{name}"))["state"] for name in names]
     assert found == ["acknowledged"] * 3
@@ -126,8 +125,8 @@ async def test_many_at_once_can_be_undone_for_a_while(rig: Rig, browser: Chrome)
 async def test_whoever_leaves_the_page_has_meant_it(rig: Rig, browser: Chrome) -> None:
     name = await fire(rig, "ServiceDown")
     await opened(rig, browser)
-    await do(browser.find_element(By.CSS_SELECTOR, "#list [name=incident]").click)
-    await do(browser.find_element(By.CSS_SELECTOR, ".bar [formaction$='/bulk/acknowledge']").click)
+    await do(press, browser, "#list [name=incident]")
+    await do(press, browser, ".bar [formaction$='/bulk/acknowledge']")
     await until(lambda: shows(browser, ".undo", "Acknowledge 1 in"), 5, "it waits")
     await do(browser.get, "about:blank")
 
