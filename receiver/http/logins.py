@@ -1,6 +1,8 @@
 """What the guard asks of logins, and how whoever has none is led to one."""
 
 import hmac
+import secrets
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -105,9 +107,32 @@ async def check_form_token(request: web.Request, person: Person) -> None:
     given = request.headers.get(TOKEN_HEADER, "")
     if not given and request.content_type in _FORMS:
         given = (await read_form(request)).get(FORM_TOKEN, "")
-    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), person.csrf.encode()):
+    if not hmac.compare_digest(_unmasked(given), person.csrf.encode()):
         words = (
             "this was not sent by a page of your login: load the page again and repeat it; nothing"
             f" was done (programs send a token of web.credentials, or {TOKEN_HEADER})"
         )
         raise refusal(web.HTTPForbidden, words)
+
+
+def masked(token: str) -> str:
+    """Return a token as one page shows it: no two show the same.
+
+    So the lengths of packed pages, which also show what was asked for, tell nothing of it.
+    """
+    pad = secrets.token_bytes(len(token))
+    return urlsafe_b64encode(pad + _mixed(pad, token.encode())).decode()
+
+
+def _unmasked(shown: str) -> bytes:
+    """Return the token that a page showed, empty for what none has shown."""
+    try:
+        both = b64decode(shown.encode("ascii"), b"-_", validate=True)
+    except ValueError:
+        return b""
+    half = len(both) // 2
+    return _mixed(both[:half], both[half:]) if len(both) == 2 * half else b""
+
+
+def _mixed(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

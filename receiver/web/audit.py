@@ -17,7 +17,7 @@ from receiver.store.audit.shown import Entry, as_json
 from receiver.templates import assets_version, render
 from receiver.text.times import iso_ms, rfc3339
 from receiver.web.console_account import account_of
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import page_answer
 
 TEXT_MAX, SHOWN = 200, 100
 _TIME = "a time of RFC 3339, or a day"
@@ -100,7 +100,7 @@ class AuditEndpoint:
             )
         )
         status = 400 if slip else 200
-        return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+        return page_answer(text, status=status)
 
     async def _read(self, request: web.Request, limit: int) -> AuditPage:
         texts = {one.name: _short(request, one.name) for one in TEXTS}

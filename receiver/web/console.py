@@ -44,7 +44,7 @@ from receiver.web.console_forms import forms_of
 from receiver.web.console_view import details, problem
 from receiver.web.listing.bulk import bulk_forms, said_of
 from receiver.web.listing.view import asked_for, read_asked, read_list
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import HEADERS, page_answer
 from routing.escalation import why
 from routing.incident import Incident
 from routing.incident_parts import Actor
@@ -151,7 +151,7 @@ class ConsoleEndpoint:
             raise self._missing(request)
         base = await self._base(request)
         page = await read_off_the_loop(lambda: self._reviews.pages.page(review, **base))
-        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+        return page_answer(page)
 
     @serves("POST", "/incidents/{id}/{action}", Who.RESPONDER, page=True)
     async def act(self, request: web.Request) -> web.Response:
@@ -291,11 +291,7 @@ class ConsoleEndpoint:
         """Make the values and the page off the event loop: 200 incidents take 8 ms."""
         base = await self._base(request)
         page = await read_off_the_loop(lambda: render(template, **base, **values()))
-        answer = web.Response(text=page, content_type="text/html", headers=HEADERS)
-        if not base["csrf"]:
-            # Beside what was asked for, the length of a page with a token would tell of the token.
-            answer.enable_compression()
-        return answer
+        return page_answer(page)
 
     async def _base(self, request: web.Request) -> dict[str, Any]:
         """Return what every page shows."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from receiver.http.logins import masked
 from receiver.http.routes import person_of, role_of
 from receiver.roles import Role, may
 
@@ -15,7 +16,7 @@ def account_of(request: web.Request) -> dict[str, Any]:
     return {
         "account": person.name if person is not None else "",
         "has_session": has_session,
-        "csrf": person.csrf if person is not None else "",
+        "csrf": masked(person.csrf) if person is not None and person.csrf else "",
         "audits": may(role_of(request), Role.ADMIN),
     }
 

@@ -24,7 +24,7 @@ from receiver.web.answer_shapes import Ended, Unlocked
 from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
 from receiver.web.login_page import login_page
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import page_answer
 
 log = logging.getLogger("login")
 
@@ -172,7 +172,7 @@ class LoginEndpoint:
             )
         )
         status = 400 if problem else 200
-        return web.Response(text=page, status=status, content_type="text/html", headers=HEADERS)
+        return page_answer(page, status=status)
 
     @serves("POST", "/sessions/end", Who.VIEWER, page=True)
     async def end(self, request: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from aiohttp import web
 from receiver.login.login import Login
 from receiver.templates import assets_version, render
 from receiver.web.console_account import NO_ACCOUNT
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import HEADERS, page_answer
 
 SHOWN_MAX = 100
 
@@ -43,4 +43,4 @@ def login_page(  # noqa: PLR0913 - what the page shows
     headers = dict(HEADERS)
     if wait:
         headers["Retry-After"] = str(math.ceil(wait / 1000))
-    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+    return page_answer(text, status=status, headers=headers)

@@ -1,4 +1,8 @@
-"""The headers of every page of the console: nothing comes from elsewhere, or goes there."""
+"""How every page of the console is sent: nothing comes from elsewhere, or goes there."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -10,3 +14,13 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def page_answer(
+    text: str, *, status: int = 200, headers: Mapping[str, str] = HEADERS
+) -> web.Response:
+    """Return a page as an answer, packed where the browser takes that."""
+    answer = web.Response(text=text, status=status, content_type="text/html", headers=headers)
+    # What is secret in it looks different each time: see ``http.logins.masked``.
+    answer.enable_compression()
+    return answer

@@ -28,6 +28,7 @@ from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
 from receiver.web.console_account import account_of
 from receiver.web.console_view import length, moment
+from receiver.web.page_headers import page_answer
 from routing.incident_parts import Actor
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class RunbookEndpoint:
                 found=len(entries),
             )
         )
-        return web.Response(text=page, content_type="text/html", headers=_HEADERS)
+        return page_answer(page, headers=_HEADERS)
 
     @serves("GET", "/runbooks/{name:.+}", Who.VIEWER, page=True)
     async def show(self, request: web.Request) -> web.Response:
@@ -132,7 +133,7 @@ class RunbookEndpoint:
                 answers=answers,
             )
         )
-        return web.Response(text=shown, content_type="text/html", headers=_HEADERS)
+        return page_answer(shown, headers=_HEADERS)
 
     @serves("POST", "/runbooks/{name:.+}", Who.RESPONDER, page=True)
     async def answer(self, request: web.Request) -> web.Response:

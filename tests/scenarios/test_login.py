@@ -132,6 +132,26 @@ async def test_a_role_that_is_missing_is_said_and_nothing_happens(app: App) -> N
     assert not any(kind == "acknowledged" for kind, _ in await _timeline(app, incident))
 
 
+async def test_pages_are_packed_and_no_two_show_the_same_token(app: App) -> None:
+    incident = await _incident(app)
+    browser = Browser(app)
+    await browser.log_in("ann")
+    for path in ("/", f"/incidents/{incident}", "/sessions", "/runbooks/", "/api/"):
+        page = await browser.get(path)
+        assert page.headers["Content-Encoding"] in ("gzip", "deflate"), path
+        plain = await browser.get(path, **{"Accept-Encoding": "identity"})
+        assert "Content-Encoding" not in plain.headers
+    tokens = [await browser.token() for _ in range(3)]
+    assert len(set(tokens)) == 3
+    for token in tokens:
+        answer = await browser.post(f"/incidents/{incident}/note", csrf=token, text="seen")
+        assert answer.status == 303
+    # What is no token of ours is refused, whatever it is made of.
+    for odd in ("=", "a", "ab==", "\u00e9", tokens[0][:-4], tokens[0] + "AAAA", "A" * 100_000):
+        refused = await browser.post(f"/incidents/{incident}/note", csrf=odd, text="odd")
+        assert refused.status in (403, 413), odd[:20]
+
+
 async def test_a_form_without_the_sessions_token_is_refused(app: App) -> None:
     incident = await _incident(app)
     ann, other = Browser(app), Browser(app)

@@ -15,7 +15,7 @@ from receiver.http.routes import Route, Who, serves
 from receiver.templates import assets_version, render
 from receiver.web.console_account import account_of
 from receiver.web.openapi.document import document, operations
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import page_answer
 
 DOCUMENT = Spec({200: Media(("application/json",), dict[str, Any]), 304: None})
 
@@ -64,4 +64,4 @@ class OpenApiEndpoint:
                 schemas=self._document["components"]["schemas"],
             )
         )
-        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+        return page_answer(page)
