@@ -211,6 +211,7 @@ def _commands(incident: str) -> Iterator[tuple[list[str], Role]]:
     for words in (["incidents", "list"], ["incidents", "show", incident], ["changes", "list"],
                   ["dead-letters", "list"], ["oncall"], ["review", incident]):  # fmt: skip
         yield words, Role.VIEWER
+    yield ["dead-letters", "resend", "0123456789ab"], Role.RESPONDER
     yield ["alert", "send", "Typed", "severity=info"], Role.SENDER
 
 

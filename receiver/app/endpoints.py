@@ -7,10 +7,12 @@ from receiver.app.routes import ROUTES, VERSION, Endpoints
 from receiver.conditions import Subject
 from receiver.engine.floods import Floods
 from receiver.http.routes import API, Guard
+from receiver.intake.again import Again
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
 from receiver.intake.integration_events import IntegrationEventEndpoint
+from receiver.intake.taking import Taking
 from receiver.notify.receipt_state import shown_by
 from receiver.observability.metrics.integrations import Integrations
 from receiver.people.actor import People
@@ -31,6 +33,7 @@ from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
+from receiver.web.operations.dead_letters import DeadLetterEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -58,8 +61,26 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.clock.now,
     )
     console = _console(service)
+    taking = Taking(
+        floods,
+        service.shards,
+        lambda: service.assignment,
+        service.heartbeats,
+        hints,
+        service.metrics,
+        settings.web.max_alerts,
+    )
+    people = People(settings.people, service.is_person, service.pagerduty.user_id)
+    again = Again(
+        taking,
+        dead_letters,
+        service.dispatcher.store,
+        service.clock,
+        service.audit.audit,
+        lambda who: service.access.limits.incident(who),  # noqa: PLW0108 - set after it is made
+    )
     built = (
-        _webhook(service, floods, hints, dead_letters),
+        _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
         service.pagerduty.webhook(
             service.dispatcher, service.tasks, dead_letters, service.redis, service.metrics
@@ -67,7 +88,8 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.pagerduty.on_call(),
         ReloadEndpoint(service.reload),
         DamagedEndpoint(service.dispatcher.store.mending.register, service.damaged),
-        _api(service, dead_letters),
+        _api(service, people),
+        DeadLetterEndpoint(dead_letters, again.send, people),
         _status(service),
         _runbooks(service),
         console,
@@ -91,19 +113,15 @@ def build_endpoints(service: "Service") -> Endpoints:
 
 
 def _webhook(
-    service: "Service", floods: Floods, hints: Hints, dead_letters: DeadLetterStore
+    service: "Service", taking: Taking, hints: Hints, dead_letters: DeadLetterStore
 ) -> WebhookEndpoint:
-    settings = service.settings
     return WebhookEndpoint(
-        floods,
-        service.shards,
-        lambda: service.assignment,
+        taking,
         dead_letters,
         service.clock,
         service.metrics,
         service.heartbeats,
         hints,
-        settings.web.max_alerts,
         service.access.owner_of,
     )
 
@@ -135,15 +153,13 @@ def _runbooks(service: "Service") -> RunbookEndpoint:
     )
 
 
-def _api(service: "Service", dead_letters: DeadLetterStore) -> ApiEndpoint:
-    settings = service.settings
+def _api(service: "Service", people: People) -> ApiEndpoint:
     return ApiEndpoint(
         service.dispatcher,
-        dead_letters,
         service.open_incident,
         service.actions,
         service.reviews,
-        People(settings.people, service.is_person, service.pagerduty.user_id),
+        people,
         shown_by(service.notifiers),
         service.clock.now,
     )

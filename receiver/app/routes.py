@@ -43,6 +43,7 @@ from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
+from receiver.web.operations.dead_letters import DeadLetterEndpoint
 from receiver.web.reload import ReloadEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
@@ -57,6 +58,7 @@ ENDPOINTS: tuple[type, ...] = (
     PagerDutyWebhookEndpoint,
     OnCallEndpoint,
     ApiEndpoint,
+    DeadLetterEndpoint,
     Hints,
     SharedAlertsEndpoint,
     DamagedEndpoint,

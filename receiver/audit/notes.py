@@ -83,6 +83,14 @@ class Audit:
         log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
         self._tell("runbook-feedback", answer, actor.name, via=actor.via, detail=runbook)
 
+    def sent_again(self, actor: Actor, letter: str, outcome: str, detail: str) -> None:
+        """Tell that somebody sent a dead letter again, and what came of it."""
+        words = f"{actor.name} ({actor.via}): dead letter {letter} sent again: {outcome}"
+        extra = {"action": "resend", "outcome": outcome, "dead_letter": letter}
+        log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
+        told = f"dead letter {letter}: {detail}"
+        self._tell("resend", outcome, actor.name, via=actor.via, detail=told)
+
     def login(self, name: str, method: str, address: str) -> None:
         """Tell that somebody logged in."""
         extra = {"action": "login", "outcome": "accepted", "actor": name, "method": method}

@@ -226,26 +226,3 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"{text!r} is not NAME=VALUE")
         found[name] = value
     return found
-
-
-@click.group("dead-letters")
-def dead_letters() -> None:
-    """Look at what was sent and was no alert."""
-
-
-@dead_letters.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@formats_option
-@url_option
-@token_option
-def list_dead_letters(limit: int, output: str, url: str, token: str) -> None:
-    """List dead letters, newest first."""
-    body = call("GET", url, token, "/v1/dead-letters", params={"limit": str(limit)})
-    if output == "json":
-        print_json(body)
-        return
-    if not body["dead_letters"]:
-        click.echo("no dead letters")
-    for letter in body["dead_letters"]:
-        click.echo(f"{letter['at']}  {letter['place'] or '$'}: {plain(letter['reason'])}")
-        click.echo(f"    {plain(letter['raw'])[:160]}")

@@ -38,7 +38,8 @@ COMMANDS = {
     ),
     "context": Lazy("receiver.cli.context:context", "Name services, and choose one."),
     "dead-letters": Lazy(
-        "receiver.cli.incidents:dead_letters", "Look at what was sent and was no alert."
+        "receiver.cli.operations.dead_letters:dead_letters",
+        "Look at what was sent and was no alert, and send it again.",
     ),
     "explain": Lazy(
         "receiver.cli.meaning.explain:explain",

@@ -9,15 +9,14 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from receiver.aio.off_the_loop import off_the_loop
 from receiver.clock import Clock
-from receiver.engine.batch_queue import Outcome
-from receiver.engine.floods import Floods, quota_of
+from receiver.engine.floods import quota_of
 from receiver.errors import PayloadError
 from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.principal import Principal
@@ -26,20 +25,18 @@ from receiver.http.server import WEBHOOK
 from receiver.intake.answer_shapes import Accepted, Beaten, Notification, PutAside
 from receiver.intake.heartbeats import Heartbeats
 from receiver.intake.hints import Hints
-from receiver.intake.payload import JunkPayloadError, Payload, parse_payload
+from receiver.intake.payload import JunkPayloadError, Payload
 from receiver.intake.payload_lenient import RAW_OF
-from receiver.observability.correlation import caller, correlation_id
+from receiver.intake.taking import Taking, Understood
+from receiver.observability.correlation import caller
 from receiver.observability.metrics.registry import Metrics
 from receiver.problem import problem
-from receiver.store.dead_letters import DeadLetter, DeadLetterStore
+from receiver.store.dead_letters import ALERTS, Around, DeadLetter, DeadLetterStore
 from receiver.text.visible import clean_text
-from routing.assignment import Assignment, Sender
-from routing.event import AlertsReceived
-from routing.group import Shards
-from routing.vocabulary import Reason
 
 log = logging.getLogger("webhook")
-RAW_KEPT = 4_096
+RAW_KEPT = 16_384
+"""Bytes of a notification that are kept: most are shorter, and can be sent again."""
 LARGE_BYTES = 131_072
 """From here on a body is read in a thread: some 2 ms of work, of which the largest takes 0.5 s."""
 OBJECTS = 1_500
@@ -52,15 +49,6 @@ UNSEEN = ("tombstone", "damaged")
 """States of what a notification opened no incident for."""
 
 
-class _Understood(NamedTuple):
-    """A notification as our rules read it: heartbeats that beat, and an event for each group."""
-
-    payload: Payload
-    beaten: list[str]
-    events: list[AlertsReceived]
-    severities: dict[str, int]
-
-
 CLUSTER = Parameter("cluster", "the cluster that the alerts are of")
 TAKEN = Spec({202: (Accepted, PutAside)}, (CLUSTER,), (Notification, Any), lenient=True)
 
@@ -70,28 +58,22 @@ class WebhookEndpoint:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
-        floods: Floods,
-        shards: Shards,
-        assignment: Callable[[], Assignment],
+        taking: Taking,
         dead_letters: DeadLetterStore,
         clock: Clock,
         metrics: Metrics,
         heartbeats: Heartbeats,
         hints: Hints,
-        max_alerts: int,
         owner_of: Callable[[str], str],
     ) -> None:
         """``owner_of(cluster)``: the credential that it belongs to, "" for none."""
+        self._taking = taking
         self._owner_of = owner_of
         self._hints = hints
         self._heartbeats = heartbeats
-        self._floods = floods
-        self._assignment = assignment
         self._dead_letters = dead_letters
         self._clock = clock
         self._metrics = metrics
-        self._shards = shards
-        self._max_alerts = max_alerts
 
     @serves("POST", WEBHOOK, Who.SENDER, durable=True, spec=TAKEN)
     # A slash too many must not cost an alert, and a redirect would.
@@ -107,17 +89,15 @@ class WebhookEndpoint:
         try:
             found = await off_the_loop(read) if _is_much(body) else read()
         except JunkPayloadError as error:
-            return await self._put_aside(error, body, sender)
+            return await self._put_aside(error, body, sender, cluster)
         del body, read  # what waits for its commit should be small
-        payload, severities = found.payload, found.severities
+        payload = found.payload
         if payload.rejected:
-            await self._put_aside_alerts(payload, sender)
+            await self._put_aside_alerts(payload, sender, cluster)
         for name in found.beaten:
             await self._heartbeats.beat(name)
         quota = quota_of(credential, cluster)
-        outcomes = await self._floods.commit(found.events, quota)
-        unwatched = await self._hints.note(payload.source, severities, found.events)
-        self._count(payload, severities, outcomes, time.perf_counter() - started)
+        outcomes, unwatched = await self._taking.commit(found, quota, started)
         incidents = [
             outcome.incident.id
             for outcome in outcomes
@@ -147,25 +127,9 @@ class WebhookEndpoint:
         await self._hints.foreign(said)
         return ""
 
-    def _understand(self, body: bytes, cluster: str, now: int) -> _Understood:
-        """Return what a body says, by the rules of now (``now`` in ms). Asks and changes nothing.
-
-        PayloadError, and JunkPayloadError for what is no notification.
-        """
-        payload = parse_payload(body, now, max_alerts=self._max_alerts)
-        alerts, beaten = self._heartbeats.split_heartbeats(payload.alerts)
-        sender = Sender(
-            cluster,
-            payload.receiver,
-            payload.group_key,
-            payload.group_labels,
-            payload.source,
-            payload.external_url,
-            correlation_id.get(),
-            sent_by=str(caller.get()),
-        )
-        events = self._assignment().assign(alerts, sender, self._shards)
-        return _Understood(payload, beaten, events, _severities(payload))
+    def _understand(self, body: bytes, cluster: str, now: int) -> Understood:
+        payload = self._taking.read(body, now)
+        return self._taking.understand(payload, cluster, str(caller.get()))
 
     @serves(
         "POST",
@@ -183,26 +147,21 @@ class WebhookEndpoint:
             return problem(404, text, place="name")
         return web.json_response({"status": "accepted", "heartbeat": name}, status=202)
 
-    def _count(
-        self,
-        payload: Payload,
-        severities: dict[str, int],
-        outcomes: list[Outcome],
-        seconds: float,
-    ) -> None:
-        metrics = self._metrics
-        for severity, number in severities.items():
-            metrics.received(payload.source, severity, number)
-        for outcome in outcomes:
-            metrics.correlated("group", outcome.reason, seconds)
-        unchanged = all(outcome.reason == Reason.REPEAT for outcome in outcomes)
-        result = "unchanged" if unchanged else "committed"
-        metrics.processed(payload.source, result, seconds, len(payload.alerts))
-
-    async def _put_aside(self, error: PayloadError, body: bytes, sender: str) -> web.Response:
+    async def _put_aside(
+        self, error: PayloadError, body: bytes, sender: str, cluster: str
+    ) -> web.Response:
         """Keep parseable junk: refusing it would have the sender repeat it for ever."""
-        raw = body[:RAW_KEPT].decode("utf-8", "replace")
-        letter = DeadLetter(self._clock.now(), error.message, error.position, raw, sender)
+        letter = DeadLetter(
+            self._clock.now(),
+            error.message,
+            error.position,
+            body[:RAW_KEPT].decode("utf-8", "replace"),
+            sender,
+            cut=len(body) > RAW_KEPT,
+            door=ALERTS,
+            cluster=cluster,
+            sent_by=str(caller.get()),
+        )
         await self._dead_letters.push([letter])
         self._metrics.dead_letter("payload")
         log.warning("dead letter: %s", error, extra={"status": "dead_letter"})
@@ -213,10 +172,29 @@ class WebhookEndpoint:
         }
         return web.json_response(answer, status=202)
 
-    async def _put_aside_alerts(self, payload: Payload, sender: str) -> None:
+    async def _put_aside_alerts(self, payload: Payload, sender: str, cluster: str) -> None:
         now = self._clock.now()
+        around = Around(
+            payload.receiver,
+            payload.group_key,
+            payload.group_labels,
+            payload.external_url,
+            payload.source,
+        )
         letters = [
-            DeadLetter(now, item.reason, f"$.alerts[{item.index}]", item.raw, sender)
+            DeadLetter(
+                now,
+                item.reason,
+                f"$.alerts[{item.index}]",
+                item.raw,
+                sender,
+                cut=item.cut,
+                door=ALERTS,
+                cluster=cluster,
+                sent_by=str(caller.get()),
+                around=around,
+                taken=item.kept,
+            )
             for item in payload.rejected[:PUT_ASIDE]
         ]
         number = len(payload.rejected)
@@ -242,12 +220,3 @@ async def _read(request: web.Request) -> bytes:
             raise web.HTTPRequestEntityTooLarge(most)
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _severities(payload: Payload) -> dict[str, int]:
-    """Return the number of alerts of each severity."""
-    found: dict[str, int] = {}
-    for alert in payload.alerts:
-        severity = alert.labels.get("severity", "none")
-        found[severity] = found.get(severity, 0) + 1
-    return found

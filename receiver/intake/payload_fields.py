@@ -26,6 +26,8 @@ MAX_FINGERPRINT = 64
 MAX_TIME = 64
 MAX_TRUNCATED = 1_000_000_000
 
+DERIVED = "derived/"
+"""What group keys begin with that were made here, since the sender gave none."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _FAR_FUTURE = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
@@ -49,14 +51,15 @@ class Rejected(msgspec.Struct, frozen=True):
     """An entry of ``alerts`` that could not be taken, or not all of it.
 
     ``index`` counts from 0 in the body's list. ``raw`` is the entry's JSON, in ASCII, cut to
-    4096 bytes. ``kept`` tells that the alert is among the payload's alerts, without the parts
-    that ``reason`` names.
+    4096 bytes (``cut``). ``kept`` tells that the alert is among the payload's alerts, without the
+    parts that ``reason`` names.
     """
 
     index: int
     reason: str
     raw: str
     kept: bool = False
+    cut: bool = False
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -170,4 +173,4 @@ def _labels_key(receiver: str, labels: Iterable[tuple[str, str]]) -> str:
     pairs = ", ".join(
         f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(labels)
     )
-    return bounded_key(f"derived/{receiver}:{{{pairs}}}")
+    return bounded_key(f"{DERIVED}{receiver}:{{{pairs}}}")

@@ -58,8 +58,8 @@ def lenient_payload(document: object, now: int, max_alerts: int) -> Payload:
             alerts.append(alert)
         if notes:
             reason = clean_text("; ".join(notes), _MAX_REASON)
-            raw = _raw(item) if len(rejected) < RAW_OF else ""
-            rejected.append(Rejected(index, reason, raw, kept=alert is not None))
+            raw, whole = _raw(item) if len(rejected) < RAW_OF else ("", False)
+            rejected.append(Rejected(index, reason, raw, kept=alert is not None, cut=not whole))
     receiver = unquote_receiver(clean_text(_scalar(webhook.get("receiver")) or "", MAX_LABEL))
     group_labels = _texts(webhook.get("groupLabels"), MAX_LABEL, "group label", [])
     common_labels = _texts(webhook.get("commonLabels"), MAX_LABEL, "common label", [])
@@ -186,9 +186,11 @@ def _count(value: object) -> int:
     return int(min(number, MAX_TRUNCATED)) if number > 0 else 0
 
 
-def _raw(item: object) -> str:
+def _raw(item: object) -> tuple[str, bool]:
+    """Return an alert's JSON, and whether that is all of it."""
     text = json_text(item, _MAX_RAW)
-    return text if len(text) <= _MAX_RAW else text[: _MAX_RAW - 3] + "..."
+    whole = len(text) <= _MAX_RAW
+    return text if whole else text[: _MAX_RAW - 3] + "...", whole
 
 
 def _kind(value: object) -> str:

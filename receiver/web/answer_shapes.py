@@ -23,22 +23,6 @@ class Acted(TypedDict):
     incident: IncidentSummary | None
 
 
-class Letter(TypedDict):
-    """What was sent and was no alert; ``raw``: its beginning."""
-
-    at: When
-    reason: str
-    place: str
-    sender: str
-    raw: str
-
-
-class Letters(TypedDict):
-    """Newest first."""
-
-    dead_letters: list[Letter]
-
-
 class DamagedEntry(TypedDict):
     """What cannot be read and was put aside: where it was, and where it is kept."""
 

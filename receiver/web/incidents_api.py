@@ -38,12 +38,10 @@ from receiver.people.actor import People
 from receiver.problem import refusal
 from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
-from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.lists.handles import id_of
 from receiver.store.lists.query import CursorError
 from receiver.store.request_keys import RequestKeys
-from receiver.text.times import rfc3339
-from receiver.web.answer_shapes import Acted, IncidentList, Letters
+from receiver.web.answer_shapes import Acted, IncidentList
 from routing import incident_parts
 from routing.incident import Incident
 from routing.vocabulary import Reason
@@ -75,12 +73,11 @@ OPEN = Spec(
 
 
 class ApiEndpoint:
-    """``/v1/incidents`` and ``/v1/dead-letters``."""
+    """``/v1/incidents``."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
         dispatcher: Dispatcher,
-        dead_letters: DeadLetterStore,
         open_incident: OpenIncident,
         actions: Actions,
         reviews: Reviews,
@@ -97,7 +94,6 @@ class ApiEndpoint:
         self._actions = actions
         self._store = dispatcher.store
         self._request_keys = RequestKeys(dispatcher.store.redis)
-        self._dead_letters = dead_letters
 
     @serves("GET", "/v1/incidents", Who.VIEWER, spec=Spec({200: IncidentList}, LIST))
     async def incidents(self, request: web.Request) -> web.Response:
@@ -198,25 +194,6 @@ class ApiEndpoint:
             "incident": shown,
         }
         return web.json_response(answer, status=status)
-
-    @serves("GET", "/v1/dead-letters", Who.VIEWER, spec=Spec({200: Letters}, (LIMIT,)))
-    async def dead_letters(self, request: web.Request) -> web.Response:
-        """GET /v1/dead-letters?limit=: what was sent and was no alert, newest first."""
-        letters = await self._dead_letters.newest(read_number(request, LIMIT))
-        return web.json_response(
-            {
-                "dead_letters": [
-                    {
-                        "at": rfc3339(letter.at),
-                        "reason": letter.reason,
-                        "place": letter.place,
-                        "sender": letter.sender,
-                        "raw": letter.raw,
-                    }
-                    for letter in letters
-                ]
-            }
-        )
 
     async def _actor(self, request: web.Request, body: Body | OpenBody) -> incident_parts.Actor:
         agent = request.headers.get("User-Agent", "")

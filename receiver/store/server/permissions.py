@@ -24,7 +24,7 @@ _AFTER_KEY: Mapping[str, int] = {
     **dict.fromkeys(("HINCRBY", "HSET", "HSETNX"), 2),
     **dict.fromkeys(("LLEN",), 0),
     **dict.fromkeys(("LINDEX", "LPUSH", "RPUSH"), 1),
-    **dict.fromkeys(("LRANGE", "LTRIM"), 2),
+    **dict.fromkeys(("LRANGE", "LREM", "LTRIM"), 2),
     **dict.fromkeys(("SMEMBERS",), 0),
     **dict.fromkeys(("SADD", "SREM"), 1),
     **dict.fromkeys(("ZCARD", "ZPOPMIN"), 0),

@@ -1,0 +1,1 @@
+"""What runs the service day by day: dead letters, heartbeats, silences, notifiers, agenda."""
