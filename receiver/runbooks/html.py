@@ -50,10 +50,28 @@ def _image(
     return escapeHtml(self.renderInlineAsText(tokens[place].children or [], options, env))
 
 
+def _scrolls(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    place: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
+) -> str:
+    """Give what is wide to the keyboard too, which scrolls what has the focus."""
+    token = tokens[place]
+    if token.type == "table_open":
+        token.attrSet("tabindex", "0")
+        return self.renderToken(tokens, place, options, env)
+    rendered = self.fence if token.type == "fence" else self.code_block
+    return rendered(tokens, place, options, env).replace("<pre>", '<pre tabindex="0">', 1)
+
+
 def _build() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.add_render_rule("link_open", _link)
     parser.add_render_rule("image", _image)
+    for wide in ("fence", "code_block", "table_open"):
+        parser.add_render_rule(wide, _scrolls)
     return parser
 
 

@@ -1,0 +1,130 @@
+"""Every page of the console and the status page under axe-core (WCAG 2.2 AA), in both schemes."""
+
+from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+
+from receiver.app.routes import ROUTES
+from receiver.http.routes import API
+from tests.support.app import NO_ACCOUNTS, App
+from tests.support.browser import chromium, press, set_screen, text_of, write
+from tests.support.console import do
+from tests.support.fakes.pagerduty import FakePagerDuty
+from tests.support.fakes.slack import FakeSlack
+from tests.support.logins import PASSWORD, entry
+from tests.support.notification import alert, notification
+from tests.support.patience import PATIENCE_S
+from tests.support.status_pages import PAGE
+from tests.support.waiting import until
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {runOnly: arguments[0], resultTypes: ['violations']}).then(
+  (found) => done(found.violations.map((one) => [one.id, one.help,
+    one.nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary.slice(0, 200))])),
+  (error) => done([['axe', String(error), []]]));
+"""
+TOKEN = {"Authorization": "Bearer the-token-of-ops"}
+PEOPLE = [entry("root", "admin"), {"name": "ops", "role": "admin", "token": "the-token-of-ops"}]
+RUNBOOK = "incident-manager/RedisDown"
+IMAGES = ("/console/charts/{name}.svg",)
+"""What is no document."""
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    # Without accounts neither is called, so neither is started.
+    running = App(tmp_path, FakeSlack(), FakePagerDuty())
+    more = {"web.credentials": PEOPLE, "status_page.listen_address": "127.0.0.1:0"} | PAGE
+    await running.start(**NO_ACCOUNTS, **more)
+    yield running
+    await running.stop()
+
+
+async def faults(browser: Chrome, url: str = "") -> list[Any]:
+    """Return what axe finds wrong with a page, as it is now without one."""
+    if url:
+        await do(browser.get, url)
+    await do(browser.execute_script, AXE)
+    return [(url, *one) for one in await do(browser.execute_async_script, RUN, TAGS)]
+
+
+async def log_in(app: App, browser: Chrome) -> None:
+    await do(browser.get, f"{app.url}/login")
+    await do(write, browser, "[name=username]", "root")
+    await do(write, browser, "[name=password]", PASSWORD)
+    await do(press, browser, "main button")
+
+    async def there() -> bool:
+        return "root" in await do(text_of, browser, "header")
+
+    await until(there, PATIENCE_S)
+
+
+async def fire(app: App, name: str, severity: str = "critical", **labels: str) -> str:
+    one = alert(name, labels={"severity": severity} | labels)
+    status, answer = await app.post(notification(one, group=name), headers=TOKEN)
+    assert status == 202, answer
+    return str(answer["incidents"][0])
+
+
+async def act(app: App, incident: str, action: str, **more: str) -> None:
+    path = f"/v1/incidents/{incident}/{action}"
+    status, answer = await app.post({"by": "Ann"} | more, path, headers=TOKEN)
+    assert status == 200, answer
+
+
+async def some_history(app: App) -> dict[str, str]:
+    """Make an incident of every kind; return them by what they are."""
+    names = {
+        "open": await fire(app, "ServiceDown", service="checkout"),
+        "taken": await fire(app, "DiskFull", "warning"),
+        "over": await fire(app, "SlowAnswers", "error"),
+    }
+    await fire(app, "Noise", "info", path="/a" * 100)
+    await act(app, names["open"], "note", text="Looking into it")
+    await act(app, names["taken"], "acknowledge")
+    await act(app, names["over"], "resolve")
+    return names
+
+
+def pages(incidents: dict[str, str]) -> list[str]:
+    """Return the address of every page: a new one has to be given its names here."""
+    found = []
+    for row in ROUTES:
+        if row.method != "GET" or not row.page or row.port != API or row.path in IMAGES:
+            continue
+        for incident in incidents.values() if "{id}" in row.path else ("",):
+            path = row.path.replace("{id}", incident).replace("{name:.+}", RUNBOOK)
+            assert "{" not in path, row.path
+            found.append(path)
+    return found
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 320)])
+async def test_every_page_is_one_that_anybody_can_use(
+    app: App, browser: Chrome, scheme: str, width: int
+) -> None:
+    await do(set_screen, browser, width, scheme)
+    wrong = await faults(browser, f"{app.url}/login")
+    await log_in(app, browser)
+    # Nothing there yet, then something of each kind, then nothing that fits, and what is not there.
+    wrong += await faults(browser, f"{app.url}/")
+    for path in pages(await some_history(app)):
+        wrong += await faults(browser, app.url + path)
+    for path in ("/?text=nothing-fits", "/?priority=P9", "/incidents/none", "/?wall=1"):
+        wrong += await faults(browser, app.url + path)
+    wrong += await faults(browser, f"http://127.0.0.1:{app.service.status_port}/")
+    assert not wrong, "\n".join(map(str, wrong))
