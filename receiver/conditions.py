@@ -20,6 +20,8 @@ class Subject(StrEnum):
     """A commit like the real ones fails."""
     DURABILITY = "durability"
     """The server may lose what was acknowledged."""
+    LOST_COMMITS = "lost_commits"
+    """The server has lost what it acknowledged."""
     CLOCK = "clock"
     """Clocks disagree, or one of them stepped."""
     DISK = "disk"

@@ -84,6 +84,7 @@ async def _phase(
     told = {name for name in storm.incidents - lost if found[name] != "P4"}
     await until(lambda: told <= set(_posts(rig)), 90, "all are told to Slack")
     _report(report, rig, name, storm, lost, took, both=both, waits=waits)
+    await _report_fence(report, rig, name, lost)
     return storm.next
 
 
@@ -116,6 +117,17 @@ def _report(
     most = (LEASE_S if both else longest) + LATE_S
     report(f"{name}: a page leaves after", f"{late:.1f} s at most", f"{most:.1f} s",
            late < most, timed=True)  # fmt: skip
+
+
+async def _report_fence(report: Any, rig: Rig, name: str, lost: set[str]) -> None:
+    """Compare what the service says it lost with what is missing.
+
+    Commits are not alerts: one may be of several, or of a deadline. But none is lost unsaid.
+    """
+    said = int(await rig.metric("incident_manager_store_lost_commits_total"))
+    good = said > 0 if lost else not said or name == "not waited"
+    report(f"{name}: commits lost, as the service says", f"{said}",
+           f"{'some' if lost else '0'}, for {len(lost)} alerts", good)  # fmt: skip
 
 
 def _posts(rig: Rig) -> list[str]:

@@ -38,6 +38,7 @@ from receiver.engine.commit_health import CommitHealth
 from receiver.engine.damaged import DamagedRecords
 from receiver.engine.delivery import Delivery
 from receiver.engine.dispatcher import Dispatcher
+from receiver.engine.lost_commits import LostCommits
 from receiver.engine.notifier_checks import NotifierChecks, Shared
 from receiver.engine.notifier_health import NotifierHealth
 from receiver.engine.server_watch import ServerWatch
@@ -192,6 +193,7 @@ class Service:
         self.life.beside(self.unreached.run())
         self.life.beside(self.server_watch.run())
         self.life.beside(self.damaged.run())
+        self.life.beside(self.lost_commits.run())
         self.life.beside(Sorting(self.dispatcher.store).run())
         await self.ports.open()
         self.life.beside(self.ports.watch())
@@ -305,6 +307,9 @@ class Service:
             self.conditions,
             self.metrics,
             self.health,
+        )
+        self.lost_commits = LostCommits(
+            store.fence, self.dispatcher.cache, self.clock, self.conditions, self.metrics
         )
         self.heartbeats = Heartbeats(
             self.dispatcher,

@@ -44,6 +44,10 @@ class RecordCache:
         """Drop a group: what is known of it is old."""
         self._known.pop(stem, None)
 
+    def clear(self) -> None:
+        """Drop everything: what is stored went back behind it."""
+        self._known.clear()
+
     def remember(self, stem: str, generation: int, record: Record) -> None:
         """Keep the newest generation of a group; what was not used for longest makes room."""
         if isinstance(record, LargeRecord):

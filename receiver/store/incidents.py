@@ -12,6 +12,7 @@ from receiver.errors import NewerRecordError, StoreUnavailableError
 from receiver.incident_json import Whole
 from receiver.store.commits import Conflict, Duplicate, Refused, Write, Written
 from receiver.store.daily_figures import KEPT_MS, day_of
+from receiver.store.fence import Call, Fence
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation, time_of
 from receiver.store.lists.read import IncidentLists
 from receiver.store.records.counted import Sums
@@ -64,13 +65,17 @@ class IncidentStore(RecordReader):
         self._wait = wait_replicas
         self._tombstone_ttl = tombstone_ttl
         self._commit = load_script(redis, COMMIT)
+        self.fence = Fence(redis, self.keys, now)
         self.on_commit: Callable[[int, str], None] = lambda _shard, _problem: None
         """Called after each commit of a shard with "", or with why it failed."""
 
-    async def commit(self, shard: int, writes: Sequence[Write], now: int) -> list[Result]:
+    async def commit(
+        self, shard: int, writes: Sequence[Write], now: int, *, lasts: bool = True
+    ) -> list[Result]:
         """Write a batch of one shard atomically, each decision checked on its own.
 
         Returns one result per write. StoreUnavailableError: the outcome of all is unknown.
+        ``lasts``: it is missed when the server loses it (see ``fence``).
         """
         keys = self.keys[shard]
         names = fixed(COMMIT, keys, day=keys.figures(day_of(now)))
@@ -93,9 +98,10 @@ class IncidentStore(RecordReader):
                 )
             )
         bodies = [form.body for form in stored]
-        batch = _packer.encode((*sums.fields, payload))
+        call = self.fence.begin(keys, lasts=lasts)
+        batch = _packer.encode((*sums.fields, payload, (self.fence.process, *call[:2])))
         told = [part for write in writes for part in write.audit]
-        raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies, *told])
+        raw = await self._written(keys, names, [batch, now, KEPT_MS, *bodies, *told], call)
         return [
             Written(b"" if write.decision.forget else form.remembered)
             if item == 1
@@ -103,28 +109,32 @@ class IncidentStore(RecordReader):
             for write, item, form in zip(writes, raw, stored, strict=True)
         ]
 
-    async def _written(self, keys: Keys, names: list[str], args: list[Any]) -> Any:
+    async def _written(self, keys: Keys, names: list[str], args: list[Any], call: Call) -> Any:
         """Run the commit, with what is of a wrong type mended; tell how it ended."""
         figures = names[FIGURES]
 
         async def mend() -> None:
+            self.fence.forget(keys)
             await self.mending.shared([keys])
             await self.mending.of_type(keys, figures, "hash")
 
         try:
             async with unavailable_is_503():
-                raw = await mended(lambda: self._run(names, args), mend)
+                raw = await mended(lambda: self._run(keys, names, args, call), mend)
         except StoreUnavailableError as error:
             self.on_commit(keys.shard, str(error))
             raise
+        self.fence.acknowledged(keys, call)
         self.on_commit(keys.shard, "")
         return raw
 
-    async def _run(self, names: list[str], args: list[Any]) -> Any:
+    async def _run(self, keys: Keys, names: list[str], args: list[Any], call: Call) -> Any:
         """Run the commit, and where replicas are to have it wait for them."""
-        if not self._wait:
-            return await self._commit(names, args)
-        raw, replicas = await self._commit.waited_for(names, args, self._wait, REPLICA_TIMEOUT)
+        if self._wait:
+            raw, replicas = await self._commit.waited_for(names, args, self._wait, REPLICA_TIMEOUT)
+        else:
+            raw, replicas = await self._commit(names, args), 0
+        self.fence.answered(keys, call, raw.pop())
         if replicas < self._wait:
             raise StoreUnavailableError(f"only {replicas} of {self._wait} replicas have the commit")
         return raw

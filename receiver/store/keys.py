@@ -45,6 +45,7 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``audit`` | list | the latest rows of the audit trail (see ``audit.entry``) |
 | ``audit:<block>`` | string | rows before them, a thousand, compressed (see ``audit.entries``) |
 | ``chain`` | hash | where the audit trail ends, what is packed and what was removed of it |
+| ``fence`` | hash | process -> number and time of its last commit; ``data``: a mark (``fence``) |
 """
 
 from routing.group import split_id
@@ -106,6 +107,7 @@ class Keys:
         self.feed = f"{base}feed"
         self.audit = f"{base}audit"
         self.chain = f"{base}chain"
+        self.fence = f"{base}fence"
         self.named = {
             **self.indexes,
             **{f"due_{lane}": name for lane, name in self.due.items()},
@@ -118,6 +120,7 @@ class Keys:
             "feed": self.feed,
             "audit": self.audit,
             "chain": self.chain,
+            "fence": self.fence,
         }
 
     @property
@@ -178,7 +181,7 @@ class Keys:
     def shared(self) -> dict[str, str]:
         """Return the keys that all incidents of the shard share, with the type each must have."""
         sets = (self.open, self.closed, self.published, self.unreached, *self.due.values())
-        hashes = (self.task, self.seen, self.active, self.total, self.chain)
+        hashes = (self.task, self.seen, self.active, self.total, self.chain, self.fence)
         kinds = dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
         return kinds | {self.audit: "list"}
 

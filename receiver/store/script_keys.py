@@ -13,6 +13,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "commit_decisions": (
         *("open", "closed", "due_urgent", "due_normal", "due_background", "task", "seen"),
         *("active", "day", "published", "unreached", "total", "heal", "feed", "audit", "chain"),
+        "fence",
     ),
     "pack_audit": ("audit", "chain", "block"),
     "put_aside": ("key", "kept", "damaged", "heal", "open", "closed", "unreached", "group"),

@@ -30,7 +30,7 @@ from tests.support.notification import alert, notification
 from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
-OF_THE_SERVER = (b"im:budget:", b"im:clock", b"im:request:", b":feed")
+OF_THE_SERVER = (b"im:budget:", b"im:clock", b"im:request:", b":feed", b":fence")
 """Belongs to one server or one moment; nobody restores it."""
 TOLERANCE_MS = 2_000
 

@@ -1,6 +1,7 @@
 """A Valkey server that somebody else runs, with any options, which tests may kill."""
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -51,6 +52,17 @@ class External:
                 return bool(await self.client.exists("x") == 0)
         except StoreUnavailableError:
             return False
+
+    @property
+    def file(self) -> Path:
+        """The append-only file that it writes to."""
+        return next((self.folder / "appendonlydir").glob("*.incr.aof"))
+
+    async def go_back(self, size: int) -> None:
+        """End it, take all that it wrote behind so many bytes, and start it again."""
+        self.end()
+        os.truncate(self.file, size)
+        await self.start()
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """Kill it, or end it in another way."""

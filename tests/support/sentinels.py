@@ -47,6 +47,22 @@ class Server:
         except Exception:  # noqa: BLE001 - whatever it is, it does not answer
             return False
 
+    async def lose(self, replica: "Server") -> None:
+        """Have a replica hear no more of what is written here, until ``hear``."""
+        await replica.client.config_set("masterauth", "wrong")
+        await replica.client.config_set("masteruser", "nobody")
+        await self.client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+
+        async def is_apart() -> bool:
+            return bool((await self.client.info("replication"))["connected_slaves"] == 0)
+
+        await until(is_apart, 10, f"{replica.folder.name} is apart")
+
+    async def hear(self) -> None:
+        """Follow a primary again."""
+        await self.client.config_set("masteruser", "")
+        await self.client.config_set("masterauth", "")
+
     def send(self, number: int) -> None:
         """Send it a signal, as long as it runs."""
         if self.process.poll() is None:

@@ -165,6 +165,47 @@ async def test_a_replica_takes_over_and_nothing_is_lost_or_doubled(
         await app.stop()
 
 
+@pytest.mark.parametrize("lost", [0, 24])
+async def test_what_a_takeover_has_lost_is_said_with_its_number(
+    tmp_path: Path, fakes: Any, servers: Cluster, lost: int
+) -> None:
+    app = await started(tmp_path, fakes, servers)
+    fence = app.service.dispatcher.store.fence
+    metric = "incident_manager_store_lost_commits_total"
+    primary = await servers.primary()
+    replica = await servers.replica(primary)
+    place = f"127.0.0.1:{primary.port}"
+    try:
+        for number in range(24):
+            await accepted(app, number)
+        await app.settle()
+        await until(servers.is_whole)
+        own = [keys for keys in fence._known if app.service.redis.place_of(keys.open) == place]
+        had = {keys: fence._known[keys].acknowledged for keys in own}
+        await primary.lose(replica)
+        taken = [await accepted(app, number) for number in range(24, 24 + lost)]
+        await app.settle()
+        gone = {keys.shard: fence._known[keys].acknowledged - had[keys] for keys in own}
+        await servers.call(replica, "FAILOVER", "TAKEOVER")
+        await until(partial(_is_another, servers, 0, primary))
+        await app.until_ready()
+        # Asked also where nothing is committed.
+        await app.service.lost_commits.look()
+        await app.service.lost_commits.look()
+        assert await app.metric(metric) == sum(gone.values())
+        said = [one["problem"] for one in (await app.get("/health"))[1]["problems"]]
+        assert (f"Redis has lost {sum(gone.values())} commits" in "; ".join(said)) == (lost > 0)
+        found = (await app.get("/v1/incidents?state=all&limit=100"))[1]["incidents"]
+        missing = set(taken) - {one["id"] for one in found}
+        assert bool(missing) == (lost > 0)
+        assert len(missing) <= sum(gone.values())
+        assert [await accepted(app, number) for number in range(24, 24 + lost)] == taken
+    finally:
+        for server in servers.servers:
+            await server.hear()
+        await app.stop()
+
+
 async def test_agenda_and_budgets_outlive_a_takeover_of_every_primary(
     tmp_path: Path, fakes: Any, servers: Cluster, client: Any
 ) -> None:

@@ -46,6 +46,46 @@ async def test_a_replica_takes_over_and_nothing_is_lost_or_doubled(
         await fake.stop()
 
 
+async def test_what_a_takeover_has_lost_is_said_with_its_number(tmp_path: Path) -> None:
+    fakes = (FakeSlack(), FakePagerDuty())
+    for fake in fakes:
+        await fake.start()
+    async with watched(tmp_path / "servers", replicas=1) as servers:
+        app = App(tmp_path / "own", *fakes)
+        await app.start(**{"redis.url": servers.url})
+        (known,) = app.service.dispatcher.store.fence._known.values()
+        try:
+            kept = [await accepted(app, number) for number in range(5)]
+            await app.settle()
+            primary = await servers.primary()
+            (replica,) = (one for one in servers.servers if one is not primary)
+
+            async def has_all() -> bool:
+                info = await primary.client.info("replication")
+                return bool(info["slave0"]["offset"] == info["master_repl_offset"])
+
+            await until(has_all)
+            had = known.acknowledged
+            await primary.lose(replica)
+            taken = [await accepted(app, number) for number in range(5, 10)]
+            await app.settle()
+            gone = known.acknowledged - had
+            primary.send(signal.SIGKILL)
+            await app.until_ready(503)
+            await app.until_ready()
+            await app.service.lost_commits.look()
+            assert await app.metric("incident_manager_store_lost_commits_total") == gone >= 5
+            assert sorted(one["id"] for one in await _all(app)) == sorted(kept)
+            # Who repeats fills the hole, and nobody is paged twice.
+            assert [await accepted(app, number) for number in range(5, 10)] == taken
+            await until(lambda: len(fakes[1].incidents) == 10)
+            assert sorted(one["id"] for one in await _all(app)) == sorted(kept + taken)
+        finally:
+            await app.stop()
+    for fake in fakes:
+        await fake.stop()
+
+
 async def _all(app: App) -> list[dict[str, Any]]:
     return list((await app.get("/v1/incidents"))[1]["incidents"])
 

@@ -88,6 +88,11 @@ def health(config: Configured) -> tuple[Family, ...]:
             {"level": Closed(DURABILITY)},
             across=Across.SAME,
         ),
+        counter(
+            f"{OWN}_store_lost_commits_total",
+            "Commits of this process that Redis acknowledged and then did not have: use sum()",
+            {},
+        ),
         gauge(
             f"{OWN}_disk_bytes",
             "Disk of storage.path, where the embedded server keeps its file",

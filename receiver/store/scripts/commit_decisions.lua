@@ -2,14 +2,16 @@
 -- KEYS: the fixed ones (K, from script_keys.py: "day" are the figures of the day),
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
--- ARGV 1: msgpack {fields of the day, fields of the total, decisions}; 2: now (ms); 3: how long the
+-- ARGV 1: msgpack {fields of the day, fields of the total, decisions, fence}; 2: now (ms); 3: how long the
 --      figures of a day are kept (ms)
 --      then the record of each decision, '' for one that changes nothing; of one with a "size" what is
 --      added to the record of so many bytes: its new version, then what goes before its last "]}";
 --      then content and digest of each entry of the audit trail, of a decision "told" arguments
+--      The fence (fence.py) is {process, number of this commit, number that it has to have behind it}.
 -- Returns for each decision: 1 written, 2 one of its events was applied before (a list follows:
 --      {2, numbers of those events}), {0, generation, record} as it is now, or {3, number of its key}
---      that is of another type, or that says what it cannot: nothing was written for it.
+--      that is of another type, or that says what it cannot: nothing was written for it. Behind them
+--      {mark of the data, number of the last commit of this process}.
 -- Fails with WRONGTYPE before anything is written when one of the first keys is of another type.
 -- What was written is told in the audit trail, by the same call.
 -- A lease is never shortened here: of a leased delivery only "want" is raised.
@@ -22,7 +24,31 @@ local call, pcall = redis.call, redis.pcall
 -- What the batch adds to the numbers of open incidents, to the day and to the total, written once at
 -- its end.
 local counts, figures = {}, {}
-local of_day, of_total, decisions = unpack(cmsgpack.unpack(ARGV[1]))
+local of_day, of_total, decisions, fence = unpack(cmsgpack.unpack(ARGV[1]))
+
+-- Asked before anything is written: a key of another type fails with WRONGTYPE.
+local fenced = call('HMGET', KEYS[K.fence], 'data', fence[1])
+local before = 0
+-- What cannot be read says nothing of what is there, and is written anew.
+if fenced[2] then before = tonumber(string.match(fenced[2], '^(%d+)|') or fence[3]) end
+-- A number that is behind what has to be there stays until its process knows: a commit whose answer
+-- is lost would hide it.
+local function raise_fence()
+  local key, own, number = KEYS[K.fence], fence[1], fence[2]
+  if not fenced[1] then
+    fenced[1] = string.format('%s-%.0f-%s', own, number, ARGV[2])
+    call('HSET', key, 'data', fenced[1])
+  end
+  if before < fence[3] or number <= before then return end
+  call('HSET', key, own, string.format('%.0f|%s', number, ARGV[2]))
+  if fenced[2] or call('HLEN', key) < 200 then return end
+  -- A process that begins removes those that have ended.
+  local all = call('HGETALL', key)
+  for n = 1, #all, 2 do
+    local at = tonumber(string.match(all[n + 1], '|(%d+)$') or 0)
+    if all[n] ~= 'data' and at < now - 86400000 then call('HDEL', key, all[n]) end
+  end
+end
 
 -- What is written for a decision is written as a whole: a key of another type would end it half-way.
 -- Each key that the batch writes is looked at once, before all.
@@ -207,4 +233,6 @@ push(KEYS[K.audit], rows)
 if #changed > 0 then
   pcall('XADD', KEYS[K.feed], 'MAXLEN', '~', 500, '*', 'i', table.concat(changed, ' '))
 end
+raise_fence()
+results[#results + 1] = {fenced[1], before}
 return results

@@ -1,0 +1,227 @@
+"""What a server has lost is counted by its process, to the commit, and nothing else is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from receiver.errors import StoreUnavailableError
+from receiver.store.commits import Write
+from receiver.store.fence import MEANT_MS, Loss
+from receiver.store.incidents import IncidentStore
+from receiver.store.redis import connect
+from receiver.store.server.probe import probe
+from routing.decide import decide
+from tests.support.builders import NOW, alert, received, rules
+from tests.support.external import DURABLE, External, external
+
+EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
+
+
+class Process:
+    """One that commits, and what it was told of losses."""
+
+    def __init__(self, url: str, shards: int = 1) -> None:
+        self.client: Any = connect(url)
+        self.now = NOW
+        self.store = IncidentStore(self.client, shards, 60_000, now=lambda: self.now)
+        self.losses: list[Loss] = []
+        self.store.fence.on_loss = self.losses.append
+
+    async def commit(self, times: int = 1, shard: int = 0) -> None:
+        for _ in range(times):
+            decision = decide(None, received(alert()), self.now, rules())
+            await self.store.commit(shard, [Write(decision, pointer=True)], self.now)
+
+    async def commit_unanswered(self) -> None:
+        """Have one carried out of which the answer is lost."""
+
+        def lost(*_: Any) -> None:
+            raise OSError("reset by peer")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.store.fence, "answered", lost)
+            with pytest.raises(StoreUnavailableError):
+                await self.commit()
+
+
+@pytest_asyncio.fixture(params=[DURABLE, EVERY_SECOND], ids=["always", "everysec"])
+async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[External]:
+    async with external(tmp_path / "server", *request.param) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def processes(server: External) -> AsyncIterator[list[Process]]:
+    found = [Process(server.url, shards=2) for _ in range(2)]
+    yield found
+    for one in found:
+        await one.client.aclose(close_connection_pool=True)
+
+
+def size(server: External) -> int:
+    return server.file.stat().st_size
+
+
+async def test_each_process_counts_what_it_lost_whatever_others_write_since(
+    server: External, processes: list[Process]
+) -> None:
+    one, other = processes
+    await one.commit(3)
+    await other.commit(4)
+    await one.commit(2, shard=1)
+    kept = size(server)
+    await one.commit(5)
+    await other.commit(2)
+    await server.go_back(kept)
+    # So many that a number which all share would be past where it was.
+    await other.commit(20)
+    assert other.losses == [Loss(0, 2)]
+    await one.commit(20)
+    assert one.losses == [Loss(0, 5)], "of the other shard nothing is lost"
+    await one.commit(1, shard=1)
+    for _ in range(3):
+        await one.store.fence.look()
+        await one.commit()
+    assert one.losses == [Loss(0, 5)], "it is told once"
+    kept = size(server)
+    await one.commit(2)
+    await server.go_back(kept)
+    await one.commit()
+    assert one.losses == [Loss(0, 5), Loss(0, 2)]
+
+
+async def test_a_process_that_commits_nothing_sees_it_too(
+    server: External, processes: list[Process]
+) -> None:
+    one, other = processes
+    await one.commit()
+    kept = size(server)
+    await one.commit(3)
+    await server.go_back(kept)
+    await one.store.fence.look()
+    await other.store.fence.look()
+    assert one.losses == [Loss(0, 3)]
+    assert other.losses == [], "it has nothing to compare with"
+
+
+async def test_a_server_that_is_killed_and_has_everything_has_lost_nothing(
+    server: External, processes: list[Process]
+) -> None:
+    one = processes[0]
+    await one.commit(5)
+    server.end()
+    with pytest.raises(StoreUnavailableError):
+        await one.commit()
+    await server.start()
+    await one.store.fence.look()
+    await one.commit(3)
+    assert one.losses == []
+
+
+async def test_one_whose_answer_was_lost_is_not_counted_and_hides_nothing(
+    server: External, processes: list[Process]
+) -> None:
+    one = processes[0]
+    await one.commit(2)
+    kept = size(server)
+    await one.commit(2)
+    await one.commit_unanswered()
+    await one.commit(1)
+    await server.go_back(kept)
+    # Carried out by the server that has lost others, and nobody hears of it.
+    await one.commit_unanswered()
+    await one.commit_unanswered()
+    await one.commit()
+    assert one.losses == [Loss(0, 3)]
+    await one.commit_unanswered()
+    await one.commit()
+    server.end()
+    await server.start()
+    await one.store.fence.look()
+    assert one.losses == [Loss(0, 3)]
+
+
+async def test_what_a_probe_wrote_is_missed_by_nobody(
+    server: External, processes: list[Process]
+) -> None:
+    one = processes[0]
+    await one.commit()
+    kept = size(server)
+    await probe(one.store, 0, NOW)
+    await server.go_back(kept)
+    await probe(one.store, 0, NOW)
+    assert one.losses == []
+    kept = size(server)
+    await one.commit()
+    await server.go_back(kept)
+    await probe(one.store, 0, NOW)
+    assert one.losses == [Loss(0, 1)], "but it sees what is lost"
+
+
+async def test_data_that_was_emptied_is_said_to_be_other_data(
+    server: External, processes: list[Process]
+) -> None:
+    one, other = processes
+    await one.commit(5)
+    await other.commit(1, shard=1)
+    await server.client.flushall()
+    await one.store.fence.look()
+    await one.commit(3)
+    await other.commit(1, shard=1)
+    await other.commit()
+    await one.store.fence.look()
+    assert one.losses == [Loss(0, 0)]
+    assert other.losses == [Loss(1, 0)]
+
+
+async def test_what_is_no_fence_is_put_aside_and_the_next_one_counts(
+    server: External, processes: list[Process]
+) -> None:
+    one = processes[0]
+    await one.commit(2)
+    key = one.store.keys[0].fence
+    await server.client.delete(key)
+    await server.client.set(key, "junk")
+    await one.commit(2)
+    assert one.losses == []
+    await server.client.hset(key, one.store.fence.process, "junk")
+    await one.store.fence.look()
+    await one.commit(2)
+    assert one.losses == []
+    assert (await server.client.hget(key, one.store.fence.process)).startswith(b"6|")
+
+
+async def test_those_that_ended_are_removed_by_one_that_begins(
+    server: External, processes: list[Process]
+) -> None:
+    one, other = processes
+    await one.commit()
+    key = one.store.keys[0].fence
+    old, new = NOW - 2 * MEANT_MS - 1, NOW - MEANT_MS
+    await server.client.hset(key, mapping={f"old{n}": f"7|{old}" for n in range(150)})
+    await server.client.hset(key, mapping={f"new{n}": f"7|{new}" for n in range(60)})
+    await one.commit()
+    assert await server.client.hlen(key) == 212
+    await other.commit()
+    assert await server.client.hlen(key) == 63
+    # A process that was idle for so long as to be removed compares with nothing.
+    await server.client.hdel(key, one.store.fence.process)
+    one.now += MEANT_MS
+    await one.commit()
+    assert one.losses == []
+
+
+async def test_a_server_that_is_away_is_asked_again(
+    server: External, processes: list[Process]
+) -> None:
+    one = processes[0]
+    await one.commit()
+    server.end()
+    with pytest.raises(StoreUnavailableError):
+        await one.store.fence.look()
+    await server.start()
+    await one.store.fence.look()
+    assert one.losses == []
