@@ -1,5 +1,6 @@
 """The real service with very many open incidents, most of them copies of a few."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,10 +24,15 @@ MODELS, ALERTS, MANY_ALERTS = 20, 1, 20
 """One in so many incidents has many alerts."""
 FIRST = 0x1000_0000
 """The number of the first: the fingerprints of its alerts begin with its 8 hexadecimal digits."""
+KEPT = 0x2000_0000
+"""The same of the first that is closed."""
 CHUNK = 500
 DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
 NOTIFIERS, TEAMS = 4, 3
 """They make a page of metrics of more than 3,000 lines."""
+
+_TIMES = re.compile(rb'("(?:opened|episode_opened|acknowledged|resolved)_at":)(\d+)')
 
 _QUIET = """
 notifiers: {{{notifiers}}}
@@ -57,6 +63,23 @@ class ManyOpen:
         try:
             await until(lambda: _delivered(redis), 60, "everything is delivered")
             await _copy(redis, names, number - MODELS)
+            await until(lambda: _is_quiet(redis), 120, "Valkey has written its file anew")
+        finally:
+            await redis.aclose()
+
+    async def keep(self, number: int) -> None:
+        """Have so many closed incidents kept, of the year before now, as copies of a few."""
+        names = []
+        for model in range(MODELS):
+            for resolved in (False, True):
+                body = notification("kept", KEPT + model, ALERTS, resolved=resolved)
+                url = f"{self.rig.url}/v1/alerts/webhook"
+                async with self.rig.session.post(url, data=body) as answer:
+                    names.append(str((await answer.json())["incidents"][0]))
+        redis: Any = Redis(unix_socket_path=EmbeddedValkey(self.rig.storage / "valkey").socket_path)
+        try:
+            await until(lambda: _delivered(redis), 60, "everything is delivered")
+            await _copy(redis, list(dict.fromkeys(names)), number - MODELS, closed=True)
             await until(lambda: _is_quiet(redis), 120, "Valkey has written its file anew")
         finally:
             await redis.aclose()
@@ -105,23 +128,28 @@ async def _models(redis: Any, names: Sequence[str]) -> list[_Model]:
     return found
 
 
-async def _copy(redis: Any, names: Sequence[str], number: int) -> None:
+async def _copy(redis: Any, names: Sequence[str], number: int, *, closed: bool = False) -> None:
     """Store copies of incidents under ids of their own, as a commit would."""
     models = await _models(redis, names)
     for start in range(0, number, CHUNK):
         pipeline = redis.pipeline(transaction=False)
         for at in range(start, min(start + CHUNK, number)):
-            _copy_one(pipeline, models[at % len(models)], at)
+            back = at * YEAR_MS // number if closed else 0
+            _copy_one(pipeline, models[at % len(models)], at, back, closed=closed)
         await pipeline.execute()
 
 
-def _copy_one(pipeline: Any, model: _Model, at: int) -> None:
-    keys, digest = Keys(0), f"c0{at:014x}"
+def _copy_one(pipeline: Any, model: _Model, at: int, back: int, *, closed: bool) -> None:
+    """Store one copy, ``back`` (ms) before its model."""
+    keys, digest = Keys(0), f"{'c1' if closed else 'c0'}{at:014x}"
     copy = f"0-{digest}-1"
     old, new = model.name.encode(), copy.encode()
     mark = next(iter(model.incident.alerts))[:8].encode()
     # Alerts that fire in one incident alone, as usual.
-    record = model.record.replace(old, new).replace(mark, b"%08x" % (FIRST + MODELS + at))
+    first = (KEPT if closed else FIRST) + MODELS
+    record = model.record.replace(old, new).replace(mark, b"%08x" % (first + at))
+    if back:
+        record = _TIMES.sub(lambda one: b"%b%d" % (one[1], int(one[2]) - back), record)
     pipeline.set(keys.incident(copy), record)
     pipeline.set(keys.group(digest), 1)
     pipeline.rpush(keys.timeline(copy), *model.timeline)
@@ -131,6 +159,9 @@ def _copy_one(pipeline: Any, model: _Model, at: int) -> None:
         # A day later: nothing comes due while it is measured.
         later = {entry.replace(old, new): due + DAY_MS for entry, due in timers.items()}
         pipeline.zadd(key, later)
+    if closed:
+        pipeline.zadd(keys.closed, {copy: model.incident.resolved_at - back})
+        return
     pipeline.zadd(keys.open, {copy: open_score(model.incident) + at})
     pipeline.hincrby(keys.active, count_field(model.incident), 1)
 

@@ -1,10 +1,10 @@
 """What reading costs while many incidents are open, and how long it keeps everything else waiting.
 
-``python -m benchmarks.reads [--open 100000] [--asked 40]`` prints figure, measured, aim, and ok or
-SHORT. The service runs as a process of its own with its embedded Valkey. CPU is that of its Python
-(schedstat), a median. ``held`` is for how long its loop did nothing else (``watched``): the longest
-time in a request, of 19 requests in 20, and of all. Machines that others work on as well make some
-of these longer; what the service does itself is in all of them.
+``python -m benchmarks.reads [--open 100000] [--kept 100000] [--asked 40]`` prints figure, measured,
+aim, and ok or SHORT. The service runs as a process of its own with its embedded Valkey. CPU is that
+of its Python (schedstat), a median. ``held`` is for how long its loop did nothing else
+(``watched``): the longest time in a request, of 19 requests in 20, and of all. Machines that others
+work on as well make some of these longer; what the service does itself is in all of them.
 """
 
 import argparse
@@ -24,11 +24,13 @@ from benchmarks.many_open import ManyOpen, running
 from benchmarks.rows import Report
 from tests.support.rig import Rig
 
-OPEN, ASKED = 100_000, 40
+OPEN, KEPT, ASKED = 100_000, 100_000, 40
 WITNESS_S = 0.005
 FRESH_S = 0.55
 """A page of metrics is made anew after that."""
 HELD_MS, LIST_MS, METRICS_MS = 5.0, 20.0, 10.0
+SEARCH_MS = 1_000.0
+"""For a search of all that is kept of a year."""
 
 
 class Case(NamedTuple):
@@ -61,6 +63,7 @@ def cases(one: str) -> Sequence[Case]:
         Case("a list of 1,000", "/v1/incidents?limit=1000"),
         Case("a list of 50, newest first", "/v1/incidents?limit=50&sort=newest", p95_ms=LIST_MS),
         Case("a search that fits none", "/v1/incidents?limit=50&text=nothing-fits"),
+        *searches(),
         Case("one incident", f"/v1/incidents/{one}"),
         Case("its review", f"/v1/incidents/{one}/review"),
         Case("console, its list of 200", "/"),
@@ -71,6 +74,19 @@ def cases(one: str) -> Sequence[Case]:
         Case("alerts of several incidents", "/v1/shared-alerts"),
         Case("/health", "/health"),
         Case("/metrics", "/metrics", cpu_ms=METRICS_MS, every_s=FRESH_S),
+    )
+
+
+def searches() -> Sequence[Case]:
+    """Return searches of what is closed, each of which looks at all of a year to its end."""
+    return tuple(
+        Case(f"history, {name}", f"/v1/incidents?state=closed&limit=50&{asked}", p95_ms=SEARCH_MS)
+        for name, asked in (
+            ("a text that fits none", "text=nothing-fits"),
+            ("a label that fits none", "label=instance=~%22nothing.*%22"),
+            ("a person who has none", "person=nobody"),
+            ("a runbook that has none", "runbook=nothing-fits"),
+        )
     )
 
 
@@ -142,13 +158,15 @@ def rows(case: Case, found: Figures) -> list[tuple[str, str, str, bool | None]]:
     ]
 
 
-async def run(number: int, asked: int, only: str) -> bool:
+async def run(number: int, kept: int, asked: int, only: str) -> bool:
     """Measure and print; return whether every aim is reached."""
     good = True
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         async with running(Path(folder)) as service:
             await service.fill(number)
-            print(f"{f'{number:,} open':<48}{'measured':<24}aim", flush=True)
+            await service.keep(kept)
+            head = f"{number:,} open, {kept:,} kept"
+            print(f"{head:<48}{'measured':<24}aim", flush=True)
             for case in (case for case in cases(service.one) if only in case.name):
                 found = await measure(service, case, asked if case.every_s < 0.5 else asked // 3)
                 for name, figure, aim, ok in rows(case, found):
@@ -160,24 +178,26 @@ async def run(number: int, asked: int, only: str) -> bool:
 
 async def part(report: Report, *, quick: bool = False) -> None:
     """Measure what ``bench`` shows: all cases, as rows."""
-    number, asked = (5_000, 10) if quick else (OPEN, ASKED)
+    number, kept, asked = (5_000, 5_000, 10) if quick else (OPEN, KEPT, ASKED)
     with TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         async with running(Path(folder)) as service:
             await service.fill(number)
+            await service.keep(kept)
             for case in cases(service.one):
                 found = await measure(service, case, asked if case.every_s < 0.5 else asked // 3)
                 for name, figure, aim, ok in rows(case, found):
-                    report(name, figure, f"{number:,} open", None, aim, ok)
+                    report(name, figure, f"{number:,} open, {kept:,} kept", None, aim, ok)
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--open", type=int, default=OPEN, help="incidents that are open")
+    parser.add_argument("--kept", type=int, default=KEPT, help="closed incidents that are kept")
     parser.add_argument("--asked", type=int, default=ASKED, help="how often each is asked for")
     parser.add_argument("--only", default="", help="cases whose name has this in it")
     options = parser.parse_args()
-    return 0 if asyncio.run(run(options.open, options.asked, options.only)) else 1
+    return 0 if asyncio.run(run(options.open, options.kept, options.asked, options.only)) else 1
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ from itertools import pairwise
 
 import msgspec
 
-_DIGEST = re.compile(r"[0-9a-f]{16}").fullmatch
-_NUMBER_DIGITS = 18
-"""Of a shard or a generation: what is longer nobody has written."""
+_ID = re.compile(r"([0-9]{1,18})-([0-9a-f]{16})-([0-9]{1,18})").fullmatch
+"""A shard or a generation of more digits nobody has written."""
 DIGEST_BYTES = 8
 KEPT_BYTES = DIGEST_BYTES + 2
 _SEPARATOR = "\x1f"
@@ -111,11 +110,8 @@ def group_stem(group: Group, shards: int | Shards) -> str:
 
 def split_id(incident: str) -> tuple[int, str, int]:
     """Return (shard, digest, generation); ValueError for anything that is not an incident id."""
-    shard, digest, generation = incident.split("-")
-    if not _is_number(shard) or not _is_number(generation) or not _DIGEST(digest):
+    found = _ID(incident)
+    if found is None:
         raise ValueError(f"not an incident id: {incident!r}")
+    shard, digest, generation = found.groups()
     return int(shard), digest, int(generation)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS

@@ -26,6 +26,7 @@ from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import Beside, StatusEndpoint
+from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
@@ -94,6 +95,12 @@ def build_endpoints(service: "Service") -> Endpoints:
         _runbooks(service),
         console,
         EventsEndpoint(service.open_lists, service.clock.now, lambda r: console.name_of(r, {})),
+        HistoryEndpoint(
+            service.dispatcher.store.lists,
+            service.clock,
+            settings.web.link_path,
+            lambda request: console.name_of(request, {}),
+        ),
         BulkEndpoint(service.actions, console.name_of, settings.web.link_path),
         AuditEndpoint(service.audit.reader, service.clock, settings.web.link_path),
         LoginEndpoint(service.login, service.clock, service.audit.audit),

@@ -36,6 +36,7 @@ from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
 from receiver.web.health import StatusEndpoint
+from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
@@ -66,6 +67,7 @@ ENDPOINTS: tuple[type, ...] = (
     ConsoleEndpoint,
     BulkEndpoint,
     EventsEndpoint,
+    HistoryEndpoint,
     AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,

@@ -8,11 +8,15 @@ from routing.vocabulary import Reason
 
 
 class IncidentList(TypedDict):
-    """A page; ``next``: the cursor of the rest, ``total``: null where only all of it would tell."""
+    """A page; ``next``: the cursor of the rest, ``total``: null where only all of it would tell.
+
+    Of ``looked_through`` incidents these are those asked for.
+    """
 
     incidents: list[IncidentSummary]
     next: str | None
     total: Count | None
+    looked_through: Count
 
 
 class Acted(TypedDict):

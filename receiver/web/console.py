@@ -118,6 +118,7 @@ class ConsoleEndpoint:
                 "bulk": bulk_forms(role_of(request)),
                 "days": days,
                 "spans": SPANS,
+                "since": figures[0].day.isoformat(),
                 "figures": by_priority(figures),
                 "escalations": [
                     (step, why(reason), number) for step, reason, number in steps(figures)

@@ -40,6 +40,7 @@ from receiver.review.load import Reviews
 from receiver.review.model import Review, to_json
 from receiver.store.lists.handles import id_of
 from receiver.store.lists.query import CursorError
+from receiver.store.lists.read import SEARCH_S
 from receiver.store.request_keys import RequestKeys
 from receiver.web.answer_shapes import Acted, IncidentList
 from routing import incident_parts
@@ -102,11 +103,18 @@ class ApiEndpoint:
         me = credential.name if credential else ""
         query = read_query(request, now=self._now(), me=me)
         limit = read_number(request, LIMIT)
+        seconds = SEARCH_S if query.wants_closed and query.filters else 0
+        lists, cursor = self._store.lists, read_one(request, "cursor")
         try:
-            page = await self._store.lists.shown(query, limit, read_one(request, "cursor"), _row)
+            page = await lists.shown(query, limit, cursor, _row, seconds=seconds)
         except CursorError as error:
             raise PayloadError(f"cursor {error}", "cursor") from None
-        body = {"incidents": page.incidents, "next": page.next or None, "total": page.total}
+        body = {
+            "incidents": page.incidents,
+            "next": page.next or None,
+            "total": page.total,
+            "looked_through": page.examined,
+        }
         return json_answer(body)
 
     @serves("GET", "/v1/incidents/{id}", Who.VIEWER, spec=ONE)

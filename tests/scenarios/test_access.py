@@ -61,6 +61,7 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/incidents/{id}/review"): Who.VIEWER,
     ("POST", "/bulk/{action}"): Who.RESPONDER,
     ("GET", "/events"): Who.VIEWER,
+    ("GET", "/history"): Who.VIEWER,
     ("POST", "/incidents/{id}/{action}"): Who.RESPONDER,
     ("GET", "/console/charts/{name}.svg"): Who.VIEWER,
     ("GET", "/console/{name}"): Who.OPEN,
@@ -106,7 +107,10 @@ def unvouched(who: Who, path: str) -> int:
     return (404 if path.startswith("/login") else 200) if who is Who.OPEN else 401
 
 
-BROWSED = ("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit")
+BROWSED = (
+    *("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit"),
+    "/history",
+)
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 
 

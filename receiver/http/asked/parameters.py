@@ -11,8 +11,9 @@ from aiohttp import web
 
 from receiver.errors import PayloadError
 from receiver.http.asked.spec import Parameter
-from receiver.store.lists.query import SORTS, STATES, Query
+from receiver.store.lists.query import OUTCOMES, SORTS, STATES, TIMES, Query
 from receiver.text.numbers import whole
+from receiver.text.times import iso_ms
 from routing.alert import PRIORITIES
 from routing.duration import parse_duration
 from routing.matcher import Matcher, parse_matchers
@@ -22,6 +23,7 @@ SHOWN = 40
 TEXT_MAX = 200
 LABEL_MAX = 1_000
 MATCHERS_MAX = 20
+DAY_MS, DATE_CHARS = 86_400_000, 10
 STATE = Parameter("state", "open or closed, or a part of the open ones", "open", STATES)
 SORT = Parameter(
     "sort",
@@ -39,12 +41,29 @@ LABEL = Parameter(
 )
 TEXT = Parameter("text", "somewhere in title, labels, summary or id, in any case", most=TEXT_MAX)
 SERVICE = Parameter("service", "an alert, or the group, has this label `service`", most=TEXT_MAX)
-PERSON = Parameter("person", "acknowledged by, or assigned to, this name", most=TEXT_MAX)
+PERSON = Parameter(
+    "person", "acknowledged or resolved by, or assigned to, this name", most=TEXT_MAX
+)
 MINE = Parameter("mine", "1: the same for the name of whoever asks", "", ("", "0", "1"))
-SINCE = Parameter("since", "opened within a duration, or since a time with its zone", most=TEXT_MAX)
+RUNBOOK = Parameter("runbook", "in the address of its runbook, in any case", most=TEXT_MAX)
+OUTCOME = Parameter(
+    "outcome",
+    "how it went: " + "; ".join(f"{name}: {words}" for name, words in OUTCOMES.items()),
+    choices=tuple(OUTCOMES),
+)
+SINCE = Parameter(
+    "since", "opened within a duration, or since a day (UTC) or a time with its zone", most=TEXT_MAX
+)
+UNTIL = Parameter(
+    "until", "opened before that, in the same words; of a day before its end", most=TEXT_MAX
+)
+TIME = Parameter("time", "what since and until are about", TIMES[0], TIMES)
 LIMIT = Parameter("limit", "how many at most", 100, least=1, greatest=1_000)
 CURSOR = Parameter("cursor", "what `next` said, with the same filters and sort")
-FILTERS = (STATE, SORT, PRIORITY, TEAM, SERVICE, LABEL, TEXT, PERSON, MINE, SINCE)
+FILTERS = (
+    *(STATE, SORT, PRIORITY, TEAM, SERVICE, LABEL, TEXT, PERSON, MINE, RUNBOOK, OUTCOME),
+    *(SINCE, UNTIL, TIME),
+)
 """What says which list is asked for: the same for API and console."""
 LIST = (*FILTERS, LIMIT, CURSOR)
 """Of a list of incidents."""
@@ -87,16 +106,23 @@ def read_number(request: web.Request, parameter: Parameter) -> int:
     return found
 
 
-def read_query(request: web.Request, state: str = "open", now: int = 0, me: str = "") -> Query:
+def read_query(
+    request: web.Request, state: str = "open", now: int = 0, me: str = "", sort: str = SORTS[0]
+) -> Query:
     """Return which list is asked for at ``now`` (ms); PayloadError names what is wrong.
 
-    ``me``: the name of whoever asks, "" where it is not known.
+    ``me``: the name of whoever asks, "" where it is not known. ``state`` and ``sort``: what holds
+    where none is given.
     """
     mine, person = _mine(request, me)
-    since = _short(request, "since").strip()
+    since, until = (_short(request, one.name).strip() for one in (SINCE, UNTIL))
+    after, before = _moment(SINCE.name, since, now)[0], _moment(UNTIL.name, until, now)[1]
+    if before and after >= before:
+        raise PayloadError("until is not after since; allowed: a time after it", UNTIL.name)
+    outcome = read_one(request, OUTCOME.name)
     return Query(
         state=read_choice(request, STATE, state),
-        sort=read_choice(request, SORT, SORTS[0]),
+        sort=read_choice(request, SORT, sort),
         priorities=_priorities(request.query.getall("priority", [])),
         team=_short(request, "team"),
         matchers=_matchers(request.query.getall("label", [])),
@@ -104,8 +130,13 @@ def read_query(request: web.Request, state: str = "open", now: int = 0, me: str 
         service=_short(request, "service"),
         person=person,
         mine=mine,
+        runbook=_short(request, RUNBOOK.name).strip(),
+        outcome=outcome and read_choice(request, OUTCOME, outcome),
         since=since,
-        opened_after=_since(since, now) if since else 0,
+        until=until,
+        time=read_choice(request, TIME, TIMES[0]),
+        after=after,
+        before=before,
     )
 
 
@@ -122,20 +153,31 @@ def _mine(request: web.Request, me: str) -> tuple[bool, str]:
     return True, me
 
 
-def _since(text: str, now: int) -> int:
-    """Return the time (ms) that a duration before ``now``, or an RFC 3339 time, stands for."""
+def _moment(name: str, text: str, now: int) -> tuple[int, int]:
+    """Return the first and the last time (ms) that a text stands for, 0 and 0 for "".
+
+    It is a duration before ``now``, a day of UTC, or a time of RFC 3339.
+    """
+    if not text:
+        return 0, 0
     try:
-        return max(0, now - parse_duration(text))
+        at = max(1, now - parse_duration(text))
     except ValueError:
         pass
+    else:
+        return at, at
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return max(0, int(moment.timestamp() * 1000))
+        if moment.tzinfo is not None or len(text) == DATE_CHARS:
+            at = max(0, iso_ms(text))
+            return at, at + DAY_MS if moment.tzinfo is None else max(1, at)
     except (ValueError, OverflowError):
         pass
-    allowed = "a duration as 2h or 1d, or a time with its zone as 2026-03-02T09:00:00Z"
-    raise PayloadError(_wrong("since", text, allowed), "since")
+    allowed = (
+        "a duration as 2h or 1d, a day as 2026-03-02, or a time with its zone as"
+        " 2026-03-02T09:00:00Z"
+    )
+    raise PayloadError(_wrong(name, text, allowed), name)
 
 
 def _priorities(texts: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from receiver.store.keys import Keys
 from receiver.store.lists.order import BAND, BANDS
-from receiver.store.lists.query import Place
+from receiver.store.lists.query import Place, Query
 
 T = TypeVar("T")
 MOST = 9 * 10**15
@@ -18,12 +18,13 @@ class ListPage(msgspec.Struct, Generic[T], frozen=True):
     """A page of a list, of what is shown of each incident: ``next`` is the cursor of the rest.
 
     That is "" at the end. ``total``: how many the whole list has; None where only reading all of it
-    would tell.
+    would tell. ``examined``: how many incidents were looked at for this page.
     """
 
     incidents: list[T]
     next: str
     total: int | None
+    examined: int = 0
 
 
 class Source(NamedTuple):
@@ -50,6 +51,15 @@ def source_of(keys: Keys, band: int) -> Source:
     """Return where open incidents of a band are, the longest waiting first."""
     base = band * BAND
     return Source(keys, keys.open, base, base, base + BAND if band < BANDS[-1] else 0)
+
+
+def closed_of(keys: Keys, query: Query) -> Source:
+    """Return where closed incidents are, by their end; not those that ended too early or late.
+
+    Whatever a time is about, it was before the end.
+    """
+    high = query.before if query.time == "ended" else 0
+    return Source(keys, keys.closed, 0, query.after, high)
 
 
 def span_of(source: Source) -> tuple[str, str]:

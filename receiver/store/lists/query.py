@@ -3,13 +3,16 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
 import msgspec
 
+from receiver.store.lists.head import Head
 from routing.incident import OPEN_STATES, Incident
+from routing.incident_parts import Actor
 from routing.matcher import Matcher, matches_all
+from routing.vocabulary import Ended
 
 ANSWERED = "answered"
 """Open, and somebody has it: acknowledged or snoozed."""
@@ -20,6 +23,20 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """The states of open incidents that each name of a part of them stands for."""
 SORTS = ("urgent", "newest", "oldest")
+TIMES = ("opened", "acknowledged", "ended")
+"""What ``since`` and ``until`` may be about, of the newest episode."""
+OUTCOMES: Mapping[str, str] = {
+    "answered": "a person acknowledged it",
+    "unanswered": "no person acknowledged it",
+    "by_people": "a person resolved it",
+    "by_itself": "its alerts, or automation, resolved it",
+    "alone": "the same, and no person acknowledged it",
+    "met": "a deadline was met",
+    "missed": "a deadline was missed",
+    "escalated": "a step after the first was notified",
+    "reopened": "it fired again, or a person opened it again",
+}
+"""What may be asked of how an incident went."""
 UNREAD_STATES = ("damaged", "newer")
 _SUMMARIES = ("summary", "title", "message", "description")
 _FORM = 1
@@ -45,9 +62,10 @@ class Query(msgspec.Struct, frozen=True):
     then longest waiting; after the open ones the closed, newest end first), newest or oldest.
     ``priorities``: any of them, () for all. ``team``: "" for any. ``matchers``: one alert of the
     incident has to fulfil all of them. ``text``: in title, labels, summary or id. ``service``: the
-    label of that name, of an alert or of the group. ``person``: who acknowledged it, or whom it is
-    assigned to; ``mine``: that is whoever asks. ``since``: as it was asked for; the episode opened
-    at ``opened_after`` (ms) or later.
+    label of that name, of an alert or of the group. ``person``: who acknowledged or resolved it, or
+    whom it is assigned to; ``mine``: that is whoever asks. ``runbook``: in the address of its
+    runbook. ``outcome``: one of ``OUTCOMES``, "" for any. ``since`` and ``until``: as they were
+    asked for; the ``time`` of it is at ``after`` (ms) or later, and before ``before`` (0: no end).
     """
 
     state: str = "open"
@@ -60,7 +78,12 @@ class Query(msgspec.Struct, frozen=True):
     person: str = ""
     mine: bool = False
     since: str = ""
-    opened_after: int = 0
+    until: str = ""
+    time: str = TIMES[0]
+    after: int = 0
+    before: int = 0
+    runbook: str = ""
+    outcome: str = ""
 
     @property
     def wants_open(self) -> bool:
@@ -75,8 +98,8 @@ class Query(msgspec.Struct, frozen=True):
     @property
     def filters(self) -> bool:
         """Whether only what an incident's record says tells if it belongs to the list."""
-        named = self.team or self.service or self.person or self.since
-        return bool(named or self.matchers or self.text)
+        named = self.team or self.service or self.person or self.runbook or self.outcome
+        return bool(named or self.since or self.until or self.matchers or self.text)
 
     def keeps(self, incident: Incident) -> bool:
         """Return whether an incident belongs to the list as it is now.
@@ -92,18 +115,45 @@ class Query(msgspec.Struct, frozen=True):
             fits = self.wants_closed and incident.state in ("resolved", *UNREAD_STATES)
         return (
             fits
-            and (not self.priorities or incident.priority in self.priorities)
-            and (not self.team or incident.team == self.team)
-            and incident.episode_opened_at >= self.opened_after
-            and (not self.person or self.person.casefold() in _people(incident))
-            and (not self.service or self.service in _services(incident))
-            and (not self.matchers or self._matches(incident))
+            and self.suits(incident)
+            and self.suits_labels(incident.group.labels, _labels(incident))
             and (not self.text or _says(incident, self.text.casefold()))
         )
 
-    def _matches(self, incident: Incident) -> bool:
-        labels = [alert.labels for alert in incident.complete_alerts()] or [incident.group.labels]
-        return any(matches_all(self.matchers, each) for each in labels)
+    def suits(self, facts: Head | Incident) -> bool:
+        """Return whether an incident is one of the list by what is neither state, label nor text.
+
+        By that alone most of a long history is passed over.
+        """
+        return (
+            (not self.priorities or facts.priority in self.priorities)
+            and (not self.team or facts.team == self.team)
+            and self._suits_time(facts)
+            and (not self.person or self.person.casefold() in _people(facts))
+            and (not self.runbook or self.runbook.casefold() in facts.runbook_url.casefold())
+            and (not self.outcome or _went(facts, self.outcome))
+        )
+
+    def _suits_time(self, facts: Head | Incident) -> bool:
+        if not self.after and not self.before:
+            return True
+        at = {
+            "opened": facts.episode_opened_at,
+            "acknowledged": facts.acknowledged_at,
+            "ended": facts.resolved_at,
+        }[self.time]
+        there = bool(at) or self.time == TIMES[0]
+        return there and at >= self.after and (not self.before or at < self.before)
+
+    def suits_labels(self, group: Mapping[str, str], alerts: Sequence[Mapping[str, str]]) -> bool:
+        """Return whether labels of the group and of its alerts are those asked for."""
+        if self.service and not any(
+            labels.get("service") == self.service for labels in (group, *alerts)
+        ):
+            return False
+        return not self.matchers or any(
+            matches_all(self.matchers, labels) for labels in alerts or [group]
+        )
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return what asks for this list over HTTP, as (name, value); [] for all that is open."""
@@ -117,7 +167,11 @@ class Query(msgspec.Struct, frozen=True):
             ("service", self.service),
             ("mine", "1" if self.mine else ""),
             ("person", "" if self.mine else self.person),
+            ("runbook", self.runbook),
+            ("outcome", self.outcome),
             ("since", self.since),
+            ("until", self.until),
+            ("time", self.time if self.time != TIMES[0] else ""),
         ]
         return [(name, value) for name, value in given if value]
 
@@ -179,16 +233,35 @@ def _texts(incident: Incident) -> Iterator[str]:
         yield from [alert.annotations.get(name, "") for name in _SUMMARIES]
 
 
-def _people(incident: Incident) -> list[str]:
-    """Return who has an incident, by name."""
-    found = (incident.acknowledged_by, incident.assigned_to)
+def _labels(incident: Incident) -> list[Mapping[str, str]]:
+    return [alert.labels for alert in incident.complete_alerts()]
+
+
+def _people(facts: Head | Incident) -> list[str]:
+    """Return who had an incident, by name."""
+    found = (facts.acknowledged_by, facts.assigned_to, facts.resolved_by)
     return [actor.name.casefold() for actor in found if actor is not None]
 
 
-def _services(incident: Incident) -> Iterator[str]:
-    yield incident.group.labels.get("service", "")
-    for alert in incident.complete_alerts():
-        yield alert.labels.get("service", "")
+def _is_human(actor: Actor | None) -> bool:
+    return actor is not None and actor.ends == "human"
+
+
+def _went(facts: Head | Incident, outcome: str) -> bool:
+    """Return whether an incident went so, as far as its record tells."""
+    if outcome in (Ended.MET, Ended.MISSED):
+        return any(end.outcome == outcome for end in facts.clock_ends)
+    answered, over = _is_human(facts.acknowledged_by), facts.state == "resolved"
+    by_people = _is_human(facts.resolved_by)
+    return {
+        "answered": answered,
+        "unanswered": not answered,
+        "by_people": over and by_people,
+        "by_itself": over and not by_people,
+        "alone": over and not by_people and not answered,
+        "escalated": facts.step > 0,
+        "reopened": facts.episode > 0,
+    }[outcome]
 
 
 def _pairs(labels: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,8 @@ A page is read in chunks, and each of them waits for Redis, so that a list that 
 filters fit little, never keeps the event loop to itself.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -11,12 +13,14 @@ from typing import Any, TypeVar
 
 from receiver.aio.off_the_loop import READ_SLICE_S, Slices
 from receiver.store.keys import Keys
+from receiver.store.lists.glance import Glance, glance_for
 from receiver.store.lists.legs import (
     MOST,
     Leg,
     ListPage,
     Source,
     after_rows,
+    closed_of,
     source_of,
     span_of,
 )
@@ -34,13 +38,19 @@ CHUNK = 64
 """Records read in one round trip: some milliseconds of decoding at most."""
 EXAMINED_MAX = 2_000
 """Records that one page looks at: a filter that fits few gives a short page, and ``next``."""
+SEARCH_S = 0.8
+"""For how long a search of what is closed looks, in the place of that."""
+GLANCED = 512
+"""Rows read at once where most records are passed over at a glance."""
+AT_ONCE = 128
+"""Records of those read in one round trip: the server reads some while others are looked at."""
 TIES = 128
 """Incidents that may share a score, as all do that one commit opens, at no further round trip."""
 
 
 T = TypeVar("T")
-Row = tuple[int, str]
-"""(key, incident id)."""
+Row = tuple[int, str, int]
+"""(key, incident id, shard)."""
 
 
 class IncidentLists:
@@ -71,28 +81,34 @@ class IncidentLists:
         cursor: str,
         show: Callable[[Incident], T],
         most: int = 0,
+        seconds: float = 0.0,
     ) -> ListPage[T]:
         """Return the same with ``show(incident)`` for each, made as it is read.
 
         So others have their turn in between, and a long page does not hold every incident.
-        ``most``: records it looks at, 0 for the usual number.
+        ``most``: records it looks at, 0 for the usual number; ``seconds``: in the place of that,
+        for how long it looks, so that a search of a long history ends as a rule.
         """
         last = query.place(cursor)
         found: list[T] = []
         examined, following, slices = 0, "", Slices(READ_SLICE_S)
+        most = most or EXAMINED_MAX
+        end = time.monotonic() + seconds if seconds else 0.0
         async with aclosing(self._walk(query, last, limit)) as walk:
-            async for place, incident in walk:
+            async for place, incident, rows in walk:
                 kept = incident is not None and query.keeps(incident)
-                if (kept and len(found) == limit) or examined == (most or EXAMINED_MAX):
+                enough = time.monotonic() > end if end else examined >= most
+                if (kept and len(found) == limit) or (enough and examined):
                     following = query.cursor(last) if last else ""
                     break
                 if kept and incident is not None:
                     found.append(show(incident))
                 last = place
-                examined += 1
+                examined += rows
                 await slices.end_piece()
         whole = not cursor and not following
-        return ListPage(found, following, len(found) if whole else await self.total(query))
+        total = len(found) if whole else await self.total(query)
+        return ListPage(found, following, total, examined)
 
     async def total(self, query: Query) -> int | None:
         """Return how many incidents a list has, None where its records would have to be read."""
@@ -173,25 +189,52 @@ class IncidentLists:
 
     async def _walk(
         self, query: Query, place: Place | None, limit: int
-    ) -> AsyncGenerator[tuple[Place, Incident | None]]:
-        """Go through a list after ``place``; None for one that was forgotten meanwhile."""
+    ) -> AsyncGenerator[tuple[Place, Incident | None, int]]:
+        """Go through a list after ``place``, with how many rows each step is.
+
+        None for what was forgotten meanwhile, and for rows that were passed over at a glance.
+        """
         some = query.filters or query.state in GROUPS
-        size = ROWS if some else min(ROWS, limit + 1)
+        glance = glance_for(query)
+        size, chunk = (GLANCED, GLANCED) if glance else (ROWS, CHUNK)
+        size = size if some else min(size, limit + 1)
         legs = self._legs(query)
         at = place.leg if place else 0
         while at < len(legs):
             rows, ended = await self._rows(legs[at], place, size)
-            for start in range(0, len(rows), CHUNK):
-                part = rows[start : start + CHUNK]
-                found = await self._reader.read([name for _, name in part])
-                for key, name in part:
-                    place = Place(at, key, name)
-                    yield place, found.get(name)
+            for start in range(0, len(rows), chunk):
+                part = rows[start : start + chunk]
+                found = await self._read(part, glance)
+                passed = 0
+                for number, (key, name, _) in enumerate(part, 1):
+                    passed += 1
+                    if name in found or number == len(part):
+                        place = Place(at, key, name)
+                        yield place, found.get(name), passed
+                        passed = 0
             if ended:
                 at, place = at + 1, None
 
+    async def _read(self, rows: Sequence[Row], glance: Glance | None) -> dict[str, Incident]:
+        """Return the incidents of rows, but those that are passed over at a glance."""
+        by_shard: dict[int, list[str]] = {}
+        for _, name, shard in rows:
+            by_shard.setdefault(shard, []).append(name)
+        size = AT_ONCE if glance else CHUNK
+        reads = [
+            self._reader.read_of(self._shards[shard], names[at : at + size], glance)
+            for shard, names in by_shard.items()
+            for at in range(0, len(names), size)
+        ]
+        if len(reads) == 1:
+            return await reads[0]
+        found: dict[str, Incident] = {}
+        for some in await asyncio.gather(*reads):
+            found |= some
+        return found
+
     def _legs(self, query: Query) -> list[Leg]:
-        closed = [Source(keys, keys.closed) for keys in self._shards] if query.wants_closed else []
+        closed = [closed_of(keys, query) for keys in self._shards] if query.wants_closed else []
         if not query.wants_open:
             return [Leg(closed, down=query.sort != "oldest")]
         bands = [UNSORTED, *map(band_of, query.priorities)] if query.priorities else list(BANDS)
@@ -246,8 +289,10 @@ class IncidentLists:
     async def _named(self, rows: Sequence[tuple[int, bytes, Source]]) -> list[Row]:
         """Return the rows that name incidents; what else an index has is put aside."""
         named: set[str] = set()
-        for source in {row[2] for row in rows}:
+        for source in dict.fromkeys(row[2] for row in rows):
             members = [name for _, name, of in rows if of == source]
             named |= set(await self._mending.members(source.keys, source.key, members))
-        shown = [(key, name.decode("ascii", "replace")) for key, name, _ in rows]
+        shown = [
+            (key, name.decode("ascii", "replace"), source.keys.shard) for key, name, source in rows
+        ]
         return [row for row in shown if row[1] in named]

@@ -80,20 +80,32 @@ class RecordReader:
         of a newer release is shown with what can be told of it (state ``newer``), and must not be
         written. ValueError for a malformed id. One round trip for each shard.
         """
-        places = self._by_shard(names)
         found: dict[str, Incident] = {}
-        for shard, wanted in places.items():
-            async with unavailable_is_503():
-                rows = await self.redis.mget([self.keys[shard].incident(name) for name in wanted])
-            decoded = 0
-            for name, raw in zip(wanted, rows, strict=True):
-                decoded += len(raw or b"")
-                if decoded > YIELD_BYTES:
-                    # An incident may have a thousand alerts, and a webhook waits meanwhile.
-                    decoded = await asyncio.sleep(0, result=0)
-                incident = await self._read_one(name, raw or b"")
-                if incident is not None:
-                    found[name] = incident
+        for shard, there in self._by_shard(names).items():
+            found |= await self.read_of(self.keys[shard], there)
+        return found
+
+    async def read_of(
+        self, keys: Keys, names: Sequence[str], wanted: Callable[[bytes], bool] | None = None
+    ) -> dict[str, Incident]:
+        """Return the same for ids of one shard.
+
+        Records of which ``wanted`` says no are left out, as if there were none.
+        """
+        async with unavailable_is_503():
+            rows = await self.redis.mget([keys.incident(name) for name in names])
+        found: dict[str, Incident] = {}
+        decoded = 0
+        for name, raw in zip(names, rows, strict=True):
+            if raw and wanted is not None and not wanted(raw):
+                continue
+            decoded += len(raw or b"")
+            if decoded > YIELD_BYTES:
+                # An incident may have a thousand alerts, and a webhook waits meanwhile.
+                decoded = await asyncio.sleep(0, result=0)
+            incident = await self._read_one(name, raw or b"")
+            if incident is not None:
+                found[name] = incident
         return found
 
     def _by_shard(self, names: Iterable[str]) -> dict[int, list[str]]:

@@ -222,5 +222,5 @@ class Hub:
 def _key(kind: Kind) -> tuple[object, ...]:
     """Return what is the same for lists that show the same."""
     query = kind.query
-    since = query.opened_after // 60_000
-    return (*query.parameters(), query.person, since, kind.form, kind.responds, kind.own)
+    times = query.after // 60_000, query.before // 60_000
+    return (*query.parameters(), query.person, *times, kind.form, kind.responds, kind.own)
