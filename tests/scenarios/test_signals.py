@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -294,10 +295,12 @@ async def test_an_agenda_that_nobody_works_on_is_told(plain: App) -> None:
 
 async def test_strangers_cost_one_probe_a_second(plain: App) -> None:
     await asyncio.sleep(commit_health.FRESH_S)
-    before = await commands(plain)
+    before, began = await commands(plain), time.monotonic()
     asked = [plain.get(path) for _ in range(100) for path in ("/-/ready", "/health")]
     assert {status for status, _ in await asyncio.gather(*asked)} == {200}
-    assert await commands(plain) - before <= 3
+    probes = await commands(plain) - before
+    # A machine that others use too may take seconds for two hundred answers.
+    assert probes <= 3 * (1 + (time.monotonic() - began) // commit_health.FRESH_S)
 
 
 async def commands(app: App) -> int:
