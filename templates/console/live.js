@@ -185,8 +185,8 @@ function missed(words) {
   tries += 1;
   if (!isLive) return;
   if (lostAt === null) lostAt = serviceTime();
-  lost.textContent = `Connection lost at ${lostAt.toLocaleTimeString()}: ${words}. Shown is the state `
-    + `of ${stampedAt().toLocaleTimeString()}, only the clocks go on. Trying again by itself.`;
+  lost.textContent = `Connection lost at ${formats.clock.format(lostAt)}: ${words}. Shown is the state `
+    + `of ${formats.clock.format(stampedAt())}, only the clocks go on. Trying again by itself.`;
   lost.hidden = false;
 }
 

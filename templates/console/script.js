@@ -21,17 +21,63 @@ function show(element, now) {
     return;
   }
   const at = new Date(element.dateTime);
-  const away = (at - now) / 1000;
-  if (element.dataset.show === "clock") element.textContent = at.toLocaleTimeString();
-  else if (element.dataset.show === "full") element.textContent = at.toLocaleString();
-  else if (element.dataset.show === "for") element.textContent = length(-away);
-  else if (element.dataset.show === "ago") element.textContent = length(-away) + " ago";
+  if (isNaN(at)) return;
+  const away = (at - now) / 1000, kind = element.dataset.show;
+  if (kind === "clock" || kind === "full") element.textContent = formats[kind].format(at);
+  else if (kind === "for") element.textContent = length(-away);
+  else if (kind === "ago") element.textContent = length(-away) + " ago";
   else {
     element.textContent = away > 0 ? "in " + length(away) : length(-away) + " ago";
     if (away <= 0 && !element.closest(".snoozed")) element.closest(".clock").classList.add("overdue");
   }
-  element.title = at.toLocaleString();
+  const seen = zone + element.dateTime;
+  if (titled.get(element) !== seen) {
+    titled.set(element, seen);
+    const universal = at.toISOString().slice(0, 19).replace("T", " ");
+    element.title = formats.title.format(at) + (zone === "UTC" ? "" : ` (${universal} UTC)`);
+  }
 }
+
+// One setting for all pages of this browser: the reader's zone, or UTC as logs have it.
+const ZONE = "incident-manager-zone";
+const titled = new WeakMap();
+let zone = "", formats = {};
+
+function setZone(name) {
+  zone = name;
+  const own = name ? { timeZone: name } : {};
+  const made = (style) => new Intl.DateTimeFormat([], { ...style, ...own });
+  formats = {
+    clock: made({ timeStyle: "medium" }),
+    full: made({ dateStyle: "short", timeStyle: "medium" }),
+    title: made({ dateStyle: "medium", timeStyle: "long" }),
+    zone: made({ timeZoneName: "short" }),
+  };
+}
+
+// A browser may let nothing be kept.
+try { setZone(localStorage.getItem(ZONE) === "UTC" ? "UTC" : ""); } catch { setZone(""); }
+
+const zoneButton = document.createElement("button");
+zoneButton.type = "button";
+zoneButton.className = "zone";
+
+function showZone() {
+  const stamp = document.querySelector(".stamp");
+  if (!stamp) return;
+  // Beside the stamp, which is replaced as the page is asked for anew.
+  if (!zoneButton.isConnected) stamp.after(zoneButton);
+  const parts = formats.zone.formatToParts(stampedAt());
+  const name = parts.find((part) => part.type === "timeZoneName").value;
+  if (zoneButton.textContent !== name) zoneButton.textContent = name;
+  zoneButton.title = zone ? "Show times in your own zone" : "Show times in UTC";
+}
+
+zoneButton.addEventListener("click", () => {
+  setZone(zone ? "" : "UTC");
+  try { localStorage.setItem(ZONE, zone); } catch { /* It holds for this page. */ }
+  tick();
+});
 
 // The service's clock counts, not that of a phone which may be wrong.
 let ahead = 0;
@@ -55,6 +101,7 @@ function synchronize() {
 function tick() {
   const now = serviceTime();
   document.querySelectorAll("[data-show]").forEach((element) => show(element, now));
+  showZone();
   // Two clocks: one goes on while the machine sleeps, the other one whatever somebody sets.
   const age = Math.max(now - stampedAt(), performance.now() - shownAt) / 1000;
   const live = document.body.dataset.live !== undefined;

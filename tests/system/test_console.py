@@ -61,6 +61,27 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     assert not await do(complaints, browser)
 
 
+async def test_times_are_of_the_readers_zone_or_of_utc_as_they_choose(
+    rig: Rig, browser: Chrome
+) -> None:
+    await rig.post(notification(alert("ServiceDown")))
+    await do(browser.execute_cdp_cmd, "Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    await do(browser.get, f"{rig.url}/")
+    assert await until(lambda: _shows(browser, ".zone", "GMT+9"), PATIENCE_S, "the zone")
+    title = "return document.querySelector('article time').title"
+    shown = await do(browser.execute_script, title)
+    assert "GMT+9 (20" in shown
+    assert shown.endswith(" UTC)")
+    await do(press, browser, ".zone")
+    assert await until(lambda: _shows(browser, ".zone", "UTC"), PATIENCE_S, "the other zone")
+    assert (await do(browser.execute_script, title)).endswith("UTC")
+    # It holds for the other pages of this browser, and longer than a page.
+    (first,) = await rig.incidents()
+    await do(browser.get, f"{rig.url}/incidents/{first['id']}")
+    assert await until(lambda: _shows(browser, ".zone", "UTC"), PATIENCE_S, "it is kept")
+    assert not await do(complaints, browser)
+
+
 @pytest.mark.parametrize("strips", ["", "/im"])
 async def test_behind_a_proxy_with_a_path_it_ticks_refreshes_and_its_buttons_work(
     tmp_path: Path, browser: Chrome, strips: str
