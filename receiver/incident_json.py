@@ -197,6 +197,7 @@ def details(whole: Whole, shown_by: Shown) -> shapes.Incident:
                 "by": item.by,
                 "done_at": rfc3339(item.done_at),
                 "done_by": item.done_by or None,
+                "due_on": item.due_on or None,
             }
             for item in incident.action_items
         ],

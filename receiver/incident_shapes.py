@@ -12,6 +12,8 @@ from routing.incident import State
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 When = Time | None
+Day = Annotated[str, Meta(extra_json_schema={"format": "date"})] | None
+"""A day (UTC) without a time, by the end of which something is due."""
 Priority = Annotated[str, Meta(extra_json_schema={"enum": [*PRIORITIES, ""]})]
 """``""`` where none was given."""
 DeliveryState = Literal["pending", "retrying", "delivered", "failed", "not needed"]
@@ -179,6 +181,7 @@ class ActionItem(TypedDict):
     by: str
     done_at: When
     done_by: str | None
+    due_on: Day
 
 
 class TimelineEntry(TypedDict):

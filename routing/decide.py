@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from routing import reach, status_page
-from routing.actions import action_items, person
+from routing.actions import action_items, person, review
 from routing.actions import status_page as status_actions
 from routing.actions.merge import hear_of_part, merge
 from routing.alerts_received import decide_alerts
@@ -35,9 +35,11 @@ from routing.heartbeat import decide_heartbeat
 from routing.incident import NOT_INCIDENTS, Incident
 from routing.person_event import (
     ActionItemAdded,
+    ActionItemChanged,
     ActionItemDone,
     Forgotten,
     Merged,
+    ReviewSaved,
     StatusHidden,
     StatusUpdated,
 )
@@ -123,7 +125,9 @@ def _delivery_noted(draft: Draft, event: DeliveryNoted, _rules: Rules) -> Reason
 _HANDLERS: dict[type[msgspec.Struct], Callable[[Draft, Any, Rules], Reason]] = {
     **person.HANDLERS,
     ActionItemAdded: action_items.add,
+    ActionItemChanged: action_items.put_otherwise,
     ActionItemDone: action_items.tick,
+    ReviewSaved: review.save,
     Forgotten: forget_by_person,
     StatusUpdated: status_actions.update,
     StatusHidden: status_actions.hide,

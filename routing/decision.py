@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from routing.incident import Incident
 from routing.incident_changes import Changes
-from routing.incident_parts import Actor, Entry
+from routing.incident_parts import Actor, Entry, ReviewSave
 from routing.vocabulary import Kind, Reason, Timer
 
 _UNSEEN = frozenset(
@@ -23,6 +23,7 @@ _UNSEEN = frozenset(
         "clock_ends",
         "shortened",
         "notes",
+        "review",
         "told_firing",
     }
 )
@@ -45,8 +46,9 @@ CHATTER = frozenset(
 CHATTER_MAX, ENTRIES_MAX = 2_000, 10_000
 """Entries of a timeline up to which chatter, and anything at all, is added. What people do is in
 the audit log whatever the timeline holds."""
-_UNTOLD = frozenset({Kind.DENIED})
-"""Timeline entries that are for the audit alone."""
+_UNTOLD = frozenset({Kind.DENIED, Kind.REVIEW_SAVED})
+"""Timeline entries for which nobody is told anything: for the audit alone, or read in the review.
+"""
 
 
 class Schedule(msgspec.Struct, frozen=True, gc=False):
@@ -137,17 +139,25 @@ class Draft:
                 Kind.SHORTENED,
                 "The timeline is long: from here on only what matters is added",
             )
-        self.timeline.append(
-            Entry(
-                at=self.now,
-                kind=kind,
-                text=text,
-                by=by.principal if by else "",
-                via=by.via if by else via,
-                automatic=by is not None and by.ends == "automatic",
-                priority=self.incident.priority,
-                cause=cause,
-            )
+        entry = self._entry(kind, text, by)
+        if by is None and via:
+            entry = msgspec.structs.replace(entry, via=via)
+        self.timeline.append(msgspec.structs.replace(entry, cause=cause) if cause else entry)
+
+    def keep(self, kind: Kind, text: str, by: Actor, saved: ReviewSave) -> None:
+        """Add a line that holds what is kept nowhere else, however long the timeline is."""
+        entry = self._entry(kind, text, by)
+        self.timeline.append(msgspec.structs.replace(entry, review=saved))
+
+    def _entry(self, kind: Kind, text: str, by: Actor | None) -> Entry:
+        return Entry(
+            at=self.now,
+            kind=kind,
+            text=text,
+            by=by.principal if by else "",
+            via=by.via if by else "",
+            automatic=by is not None and by.ends == "automatic",
+            priority=self.incident.priority,
         )
 
     def observe(self, name: str, value: float = 1.0, **labels: str) -> None:

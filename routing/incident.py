@@ -24,6 +24,7 @@ from routing.incident_parts import (
     Part,
     Pin,
     Publication,
+    ReviewHead,
     Silence,
     Suspect,
     Unreached,
@@ -145,6 +146,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     context: tuple[Finding, ...] = ()
     clock_ends: tuple[ClockEnd, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
+    review: ReviewHead | None = None
     entries: int = 0
     shortened: bool = False
     notes: int = 0

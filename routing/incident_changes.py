@@ -16,6 +16,7 @@ from routing.incident_parts import (
     Part,
     Pin,
     Publication,
+    ReviewHead,
     Silence,
     Suspect,
     Unreached,
@@ -83,6 +84,7 @@ class Changes(TypedDict, total=False):
     context: tuple[Finding, ...]
     clock_ends: tuple[ClockEnd, ...]
     action_items: tuple[ActionItem, ...]
+    review: ReviewHead | None
     shortened: bool
     notes: int
     published: Publication | None

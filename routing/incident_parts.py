@@ -151,7 +151,10 @@ ITEMS_MAX = 50
 
 
 class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Something to be done so that it does not happen again; ``done_at`` 0: it is open."""
+    """Something to be done so that it does not happen again; ``done_at`` 0: it is open.
+
+    ``due_on``: by the end of which day (UTC), as 2026-03-02; "": nobody said.
+    """
 
     number: int
     text: str
@@ -160,6 +163,25 @@ class ActionItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     owner: str = ""
     done_at: Time = 0
     done_by: str = ""
+    due_on: str = ""
+
+
+class ReviewHead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """That people wrote a review: its ``version`` counts their saves, from 1.
+
+    What they wrote is in the timeline (``Entry.review``), so that a record weighs no more.
+    """
+
+    version: int
+    at: Time
+    by: str
+
+
+class ReviewSave(msgspec.Struct, frozen=True, gc=False):
+    """One save of a review: the sections that it changed, as they were from then on."""
+
+    version: int
+    sections: dict[str, str]
 
 
 class Suspect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -230,7 +252,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the timeline. Its number is its place in the stored list, given by the commit.
 
     ``automatic``: ``by`` is no person. ``priority``: the incident's from then on. ``cause``: what
-    it was, in the words of whoever resolved it.
+    it was, in the words of whoever resolved it. ``review``: what was written of the review.
     """
 
     at: Time
@@ -241,6 +263,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     automatic: bool = False
     priority: str = ""
     cause: str = ""
+    review: ReviewSave | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -117,6 +117,19 @@ class ActionItemAdded(msgspec.Struct, frozen=True, gc=False):
     actor: Actor
     text: str
     owner: str = ""
+    due_on: str = ""
+    episode: int | None = None
+
+
+class ActionItemChanged(msgspec.Struct, frozen=True, gc=False):
+    """The action item ``number`` is put otherwise; None: as it is, "": nobody, no day."""
+
+    action: ClassVar[str] = "action-item-change"
+    actor: Actor
+    number: int
+    text: str | None = None
+    owner: str | None = None
+    due_on: str | None = None
     episode: int | None = None
 
 
@@ -127,6 +140,19 @@ class ActionItemDone(msgspec.Struct, frozen=True, gc=False):
     actor: Actor
     number: int
     done: bool = True
+    episode: int | None = None
+
+
+class ReviewSaved(msgspec.Struct, frozen=True, gc=False):
+    """Somebody wrote these sections of the review; those that are not named stay as they are.
+
+    ``version``: the one they had before them, 0 for none; None: whichever is current.
+    """
+
+    action: ClassVar[str] = "review-save"
+    actor: Actor
+    sections: dict[str, str]
+    version: int | None = None
     episode: int | None = None
 
 
@@ -203,7 +229,9 @@ PersonEvent = (
     | Silenced
     | SilenceExpired
     | ActionItemAdded
+    | ActionItemChanged
     | ActionItemDone
+    | ReviewSaved
     | Forgotten
     | Denied
     | StatusUpdated

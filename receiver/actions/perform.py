@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import TEXT_MAX, Body, Request, check_text, read_until
 from receiver.actions.silence import SilenceBody, UnsilenceBody, read_matchers
@@ -12,7 +14,8 @@ from receiver.engine.batch_queue import Outcome, is_meant_for
 from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import PayloadError
 from routing.incident_parts import Actor
-from routing.person_event import Merged, Noted
+from routing.person_event import Merged, Noted, ReviewSaved
+from routing.review_sections import text_of, versions_of
 from routing.vocabulary import Reason
 
 
@@ -57,9 +60,17 @@ class Actions:
             self._note(actor.name)
         if isinstance(event, Merged):
             await self._check_target(event.target)
+        if isinstance(event, ReviewSaved):
+            event = await self._only_changed(incident, event)
         outcome = await self._dispatcher.submit(event, incident, event_id, versions)
         refuse_no_component(outcome.reason, self.components)
         return outcome
+
+    async def _only_changed(self, incident: str, event: ReviewSaved) -> ReviewSaved:
+        """Leave out the sections that say what they said: each version is what it changed."""
+        known = text_of(versions_of(await self._dispatcher.store.timeline(incident)))
+        changed = {name: text for name, text in event.sections.items() if text != known[name]}
+        return msgspec.structs.replace(event, sections=changed)
 
     async def _check_target(self, incident: str) -> None:
         found = await self._dispatcher.store.find(incident)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from receiver.actions.row import (
-    NAME_MAX,
     TEXT_MAX,
     Action,
     Body,
@@ -16,39 +15,19 @@ from receiver.actions.row import (
     is_open,
     never,
 )
-from receiver.errors import PayloadError
 from routing.incident import Incident
-from routing.incident_parts import ITEMS_MAX
 from routing.person_event import (
-    ActionItemAdded,
-    ActionItemDone,
     Forgotten,
     Merged,
     Noted,
     PersonEvent,
 )
 
-ITEM_MAX = 500
-
 
 class NoteBody(Body):
     """``text``: what is to be remembered."""
 
     text: str = ""
-
-
-class ActionItemBody(Body):
-    """``text``: what is to be done; ``owner``: by whom."""
-
-    text: str = ""
-    owner: str = ""
-
-
-class ActionItemDoneBody(Body):
-    """``number``: of the action item; ``done``: false when it is not, after all."""
-
-    number: int = 0
-    done: bool = True
 
 
 class ForgetBody(Body):
@@ -66,20 +45,6 @@ class MergeBody(Body):
 def _note(body: Any, request: Request) -> PersonEvent:
     text = check_text("text", body.text, TEXT_MAX, needed=True)
     return Noted(request.actor, text, body.episode)
-
-
-def _action_item(body: Any, request: Request) -> PersonEvent:
-    text = check_text("text", body.text, ITEM_MAX, needed=True)
-    owner = check_text("owner", body.owner, NAME_MAX)
-    if "\n" in owner:
-        raise PayloadError("is a name on one line", "owner")
-    return ActionItemAdded(request.actor, text, owner, body.episode)
-
-
-def _action_item_done(body: Any, request: Request) -> PersonEvent:
-    if not 1 <= body.number <= ITEMS_MAX:
-        raise PayloadError(f"is {body.number}; allowed: 1 to {ITEMS_MAX}", "number")
-    return ActionItemDone(request.actor, body.number, body.done, body.episode)
 
 
 def _merge(body: Any, request: Request) -> PersonEvent:
@@ -125,54 +90,6 @@ RECORD_ACTIONS: Mapping[str, Action] = {
         when=is_open,
         note="This one is closed, and counts in no response time.",
         answers="`merged_now`, `already_merged`",
-    ),
-    ActionItemAdded.action: Action(
-        ActionItemBody,
-        "Add an action item",
-        "Keep what is to be done so that it does not happen again.",
-        "change action items",
-        _action_item,
-        (
-            Field(
-                "text",
-                "What is to be done",
-                hint="So that it does not happen again",
-                needed=True,
-                positional=True,
-                most=ITEM_MAX,
-            ),
-            Field("owner", "By whom", Input.PERSON, help="Who is to do it."),
-        ),
-        note="The post-incident review lists it, and has a button to tick it off.",
-        submit="Add",
-        of_episode=False,
-        answers=(
-            "`action_item_added` (at any time, also afterwards; the review lists them),"
-            " `same_action_item`, `too_many_action_items` (50)"
-        ),
-    ),
-    ActionItemDone.action: Action(
-        ActionItemDoneBody,
-        "Tick off",
-        "Tick off an action item (its number is in the review).",
-        read=_action_item_done,
-        fields=(
-            Field("number", "Number", Input.NUMBER, needed=True, positional=True, form=False),
-            Field(
-                "done",
-                "Done",
-                Input.FLAG,
-                help="Whether it is done, or not after all.",
-                form=False,
-                option="--done/--undo",
-            ),
-        ),
-        when=never,
-        of_episode=False,
-        answers=(
-            "`action_item_done`, `action_item_open`, `already_done`, `not_done`, "
-            "`unknown_action_item`"
-        ),
     ),
     Forgotten.action: Action(
         ForgetBody,

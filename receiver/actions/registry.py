@@ -4,16 +4,18 @@ from collections.abc import Mapping
 
 from receiver.actions.record import RECORD_ACTIONS
 from receiver.actions.response import RESPONSE_ACTIONS
+from receiver.actions.review import REVIEW_ACTIONS
 from receiver.actions.row import Action
 from receiver.actions.silence import SILENCE_ACTIONS
 from receiver.actions.status_page import STATUS_ACTIONS
 from receiver.actions.steering import STEERING_ACTIONS
-from routing.person_event import StatusUpdated
+from routing.person_event import ActionItemAdded, StatusUpdated
 
 REGISTRY: Mapping[str, Action] = {
     **RESPONSE_ACTIONS,
     **STEERING_ACTIONS,
     **RECORD_ACTIONS,
+    **REVIEW_ACTIONS,
     **SILENCE_ACTIONS,
     **STATUS_ACTIONS,
 }
@@ -29,4 +31,4 @@ def permission_of(name: str) -> str:
     """Return the action whose permission another one needs as well."""
     if name in STATUS_ACTIONS:
         return StatusUpdated.action
-    return "action-item" if name == "action-item-done" else name
+    return ActionItemAdded.action if name in REVIEW_ACTIONS else name

@@ -45,6 +45,8 @@ class Input(StrEnum):
     PERSON = "person"
     DURATION = "duration"
     MOMENT = "moment"
+    DAY = "day"
+    """As 2026-03-02."""
     CHOICE = "choice"
     CHOICES = "choices"
     """Several; as text, one a line."""
@@ -61,7 +63,8 @@ class Field(NamedTuple):
     ``hint`` stands in it while it is empty; ``help`` is for the command line, which takes the
     field as an argument if ``positional``, else as an option (``option``, else its name). ``form``
     False: forms do not ask for it; ``insist``: they want it although the API does not. ``choices``:
-    values with their words, for CHOICE and CHOICES.
+    values with their words, for CHOICE and CHOICES. ``clears``: empty, it takes away what is
+    there. ``least``: of a NUMBER.
     """
 
     name: str
@@ -77,6 +80,8 @@ class Field(NamedTuple):
     metavar: str = ""
     most: int = TEXT_MAX
     choices: tuple[tuple[str, str], ...] = ()
+    clears: bool = False
+    least: int = 1
 
 
 class Confirm(NamedTuple):
@@ -152,8 +157,9 @@ class Action(NamedTuple):
         known = {field.encode_name for field in msgspec.structs.fields(self.body)}
         inputs = {field.name: field for field in self.fields}
         for name, text in values.items():
-            if name in known and text:
-                found[name] = _value(inputs.get(name), text)
+            field = inputs.get(name)
+            if name in known and (text or (field is not None and field.clears)):
+                found[name] = _value(field, text)
         if self.of_episode:
             found["episode"] = episode
         return _converted(self.body, found)

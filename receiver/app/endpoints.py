@@ -22,6 +22,7 @@ from receiver.slack.interactions.http_endpoint import SlackEndpoint
 from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.floods import FloodStore
 from receiver.store.hints import HintStore
+from receiver.store.lists.items import Todos
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
@@ -36,6 +37,9 @@ from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.operations.dead_letters import DeadLetterEndpoint
 from receiver.web.reload import ReloadEndpoint
+from receiver.web.reviews.action_items import ActionItemsEndpoint
+from receiver.web.reviews.document import ReviewDocumentEndpoint
+from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 
@@ -80,6 +84,8 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.audit.audit,
         lambda who: service.access.limits.incident(who),  # noqa: PLW0108 - set after it is made
     )
+    api = _api(service, people)
+    store = service.dispatcher.store
     built = (
         _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -89,7 +95,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.pagerduty.on_call(),
         ReloadEndpoint(service.reload),
         DamagedEndpoint(service.dispatcher.store.mending.register, service.damaged),
-        _api(service, people),
+        api,
         DeadLetterEndpoint(dead_letters, again.send, people),
         _status(service),
         _runbooks(service),
@@ -102,6 +108,9 @@ def build_endpoints(service: "Service") -> Endpoints:
             lambda request: console.name_of(request, {}),
         ),
         BulkEndpoint(service.actions, console.name_of, settings.web.link_path),
+        ReviewDocumentEndpoint(service.actions, store, api.actor),
+        ReviewPagesEndpoint(service.actions, store, console, settings.web.link_path),
+        ActionItemsEndpoint(Todos(store), console, service.clock.now),
         AuditEndpoint(service.audit.reader, service.clock, settings.web.link_path),
         LoginEndpoint(service.login, service.clock, service.audit.audit),
         OidcEndpoint(service.login, service.audit.audit),

@@ -46,6 +46,9 @@ from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.operations.dead_letters import DeadLetterEndpoint
 from receiver.web.reload import ReloadEndpoint
+from receiver.web.reviews.action_items import ActionItemsEndpoint
+from receiver.web.reviews.document import ReviewDocumentEndpoint
+from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
@@ -68,6 +71,9 @@ ENDPOINTS: tuple[type, ...] = (
     BulkEndpoint,
     EventsEndpoint,
     HistoryEndpoint,
+    ReviewDocumentEndpoint,
+    ReviewPagesEndpoint,
+    ActionItemsEndpoint,
     AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,

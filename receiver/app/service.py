@@ -70,7 +70,7 @@ from receiver.store.layout import check_layout
 from receiver.store.lists.sorting import Sorting
 from receiver.store.logins.uses import UseStore
 from receiver.store.redis import Client, connect
-from receiver.store.repair.healing import Healing
+from receiver.store.repair.healing import Healing, begin_items
 from receiver.store.repair.put_off import PutOff
 from receiver.store.replicas.tries import Tries
 from receiver.store.replicas.turns import Turns
@@ -176,6 +176,8 @@ class Service:
             )
             await check_permitted(self.redis)
         self.shards.kept = await check_layout(self.redis, settings.redis.shards)
+        for keys in self.dispatcher.store.keys:
+            await begin_items(self.dispatcher.store, keys)
         await self.timekeeper.start()
         await self.server_watch.look()
         await self.health.check()

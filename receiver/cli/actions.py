@@ -77,7 +77,7 @@ def _metavar(field: Field) -> str:
 
 def _type(field: Field) -> Any:
     if field.input is Input.NUMBER:
-        return click.IntRange(1)
+        return click.IntRange(field.least)
     return None
 
 

@@ -10,6 +10,7 @@ from receiver.review.episodes import episodes_of
 from receiver.review.model import (
     AlertFact,
     Delivery,
+    Document,
     Episode,
     Impact,
     Item,
@@ -19,10 +20,12 @@ from receiver.review.model import (
     Priority,
     Review,
     SilenceFact,
+    Version,
 )
 from routing.incident import Incident, describe
 from routing.incident_parts import Entry
 from routing.receipt import Receipt
+from routing.review_sections import ReviewVersion, text_of, versions_of
 from routing.vocabulary import Kind
 
 TRIED = frozenset(
@@ -80,6 +83,7 @@ def review_of(
     """Return the review of an incident at ``now`` (ms); ``earlier`` ones of its group."""
     lines = tuple(_line(number, entry) for number, entry in enumerate(timeline, 1))
     episodes = episodes_of(incident, timeline, now)
+    versions = versions_of(timeline)
     people = [pair for pair in zip(timeline, lines, strict=True) if _is_of_person(pair[0])]
     return Review(
         id=incident.id,
@@ -121,12 +125,36 @@ def review_of(
             Other(one.id, one.priority, one.title, one.opened_at, one.resolved_at)
             for one in earlier
         ),
+        document=document_of(incident, versions),
+        versions=tuple(
+            Version(one.number, one.at, one.by, tuple(one.sections)) for one in versions
+        ),
         action_items=tuple(
-            Item(one.number, one.text, one.owner, one.at, one.by, one.done_at, one.done_by)
+            Item(
+                one.number,
+                one.text,
+                one.owner,
+                one.at,
+                one.by,
+                one.done_at,
+                one.done_by,
+                one.due_on,
+            )
             for one in incident.action_items
         ),
         timeline=lines,
     )
+
+
+def document_of(incident: Incident, versions: Sequence[ReviewVersion], number: int = 0) -> Document:
+    """Return what people wrote, as of a version; 0: as it is now."""
+    head = incident.review
+    shown = next((one for one in versions if one.number == number), None) if number else None
+    if shown is not None:
+        return Document(shown.number, shown.at, shown.by, **text_of(versions, number))
+    if head is None:
+        return Document(0, 0, "", **text_of(versions))
+    return Document(head.version, head.at, head.by, **text_of(versions))
 
 
 def _line(number: int, entry: Entry) -> Line:

@@ -124,6 +124,27 @@ class Item(msgspec.Struct, frozen=True):
     by: str
     done_at: int
     done_by: str
+    due_on: str
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One save of what people wrote: the sections that it changed."""
+
+    number: int
+    at: int
+    by: str
+    changed: tuple[str, ...]
+
+
+class Document(msgspec.Struct, frozen=True):
+    """What people wrote: ``version`` 0 while nobody has; lines end with a line feed."""
+
+    version: int
+    saved_at: int
+    saved_by: str
+    impact: str
+    causes: str
+    lessons: str
 
 
 class Impact(msgspec.Struct, frozen=True):
@@ -143,6 +164,7 @@ class Review(msgspec.Struct, frozen=True):
 
     ``to_detect``: from the start of its first alert to its opening. ``earlier``: incidents of the
     same group before this one, newest first. ``tried``: what people did and noted, in order.
+    ``document``: what people wrote, of which ``versions`` are the saves, the oldest first.
     """
 
     id: str
@@ -176,6 +198,8 @@ class Review(msgspec.Struct, frozen=True):
     silences: tuple[SilenceFact, ...]
     merged: tuple[Other, ...]
     earlier: tuple[Other, ...]
+    document: Document
+    versions: tuple[Version, ...]
     action_items: tuple[Item, ...]
     timeline: tuple[Line, ...]
 

@@ -5,6 +5,7 @@ bidirectional characters. A template of one's own cannot forget that.
 """
 
 import logging
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ from jinja2 import (
     TemplateSyntaxError,
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from receiver.paths import templates_folder
 from receiver.review.model import Review
 from receiver.templates import read_asset, style_source
 from receiver.text.markdown import escape_markdown
-from receiver.text.times import rfc3339
+from receiver.text.times import day_of, rfc3339
 from receiver.text.visible import visible
 from routing.duration import format_duration
 from routing.runbook import is_link
@@ -33,6 +34,7 @@ log = logging.getLogger("review")
 
 MARKDOWN, PAGE = "review/review.md.j2", "review/review.html.j2"
 CUT = 2_000
+_NO_CUT = 1_000_000
 ALERTS_SHOWN = 200
 NONE = "\N{EN DASH}"
 
@@ -51,7 +53,9 @@ class ReviewPages:
 
     def page(self, review: Review, **values: Any) -> str:
         """Return the review as a page of the console; ``values``: what its base wants."""
-        return self._render(PAGE, review=review, url=self._url(review), style="", **values)
+        today = day_of(review.made_at)
+        url = self._url(review)
+        return self._render(PAGE, review=review, url=url, style="", today=today, **values)
 
     def document(self, review: Review) -> str:
         """Return the review as a page that needs nothing else, to be saved or sent."""
@@ -61,6 +65,7 @@ class ReviewPages:
             url=self._url(review),
             style=Markup(read_asset("style.css")),  # noqa: S704 - our own file
             prefix=self._base,
+            today=day_of(review.made_at),
             said="",
             now=rfc3339(review.made_at),
             person="",
@@ -111,11 +116,14 @@ def problem_of(folder: str) -> str:
 
 
 def _environments(folder: str) -> dict[str, Environment]:
-    return {MARKDOWN: _environment(folder, _to_markdown), PAGE: _environment(folder, _to_html)}
+    return {
+        MARKDOWN: _environment(folder, _to_markdown, lambda line: escape_markdown(line, _NO_CUT)),
+        PAGE: _environment(folder, _to_html, lambda line: str(escape(visible(line)))),
+    }
 
 
-def _environment(folder: str, finalize: Any) -> Environment:
-    """Return an environment that prints nothing as it is.
+def _environment(folder: str, finalize: Any, escaped: Callable[[str], str]) -> Environment:
+    """Return an environment that prints nothing as it is; ``escaped(line)``: a whole line, safe.
 
     Autoescape is on for both, so that what a macro returns is known to be escaped already.
     """
@@ -130,6 +138,7 @@ def _environment(folder: str, finalize: Any) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"time": _time, "span": _span, "words": _words, "linked": _linked}
+    environment.filters["paragraphs"] = lambda text: _paragraphs(text, escaped)
     environment.globals |= {"shown": ALERTS_SHOWN}
     environment.tests["link"] = lambda text: is_link(text)  # noqa: PLW0108 - a cached function is of another type
     return environment
@@ -154,6 +163,17 @@ def _to_html(value: Any) -> Any:
         return value
     shown = visible(str(value))
     return shown if len(shown) <= CUT else f"{shown[: CUT - 1]}…"
+
+
+def _paragraphs(text: str, escaped: Callable[[str], str]) -> list[list[Markup]]:
+    """Return what people wrote on several lines: paragraphs of lines, each of them whole."""
+    found: list[list[Markup]] = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            found[-1].append(Markup(escaped(line)))  # noqa: S704 - escaped just here
+        elif found[-1]:
+            found.append([])
+    return [lines for lines in found if lines]
 
 
 def _time(at: int) -> str:

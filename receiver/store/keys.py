@@ -13,6 +13,8 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``closed`` | zset | ids of closed incidents by end |
 | ``published`` | zset | incident ids on the status page by its end there, or ``inf`` |
 | ``unreached`` | zset | ids of open incidents that nobody could be told of, by since when |
+| ``items`` | zset | ``<id>|<number>`` of open action items by their day (see ``items``) |
+| ``items:begun`` | string | says that the index of action items is made of all records |
 | ``due:<lane>`` | zset | ``<id>|<task>`` by the time it may be claimed |
 | ``task`` | hash | ``<id>|<task>`` -> want, lease token, not-before |
 | ``seen`` | hash | incident id -> last time a payload repeated what was known |
@@ -99,6 +101,8 @@ class Keys:
         self.active = f"{base}active"
         self.published = f"{base}published"
         self.unreached = f"{base}unreached"
+        self.items = f"{base}items"
+        self.items_begun = f"{base}items:begun"
         self.total = f"{base}total"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"
@@ -111,6 +115,7 @@ class Keys:
         self.named = {
             **self.indexes,
             **{f"due_{lane}": name for lane, name in self.due.items()},
+            "items": self.items,
             "task": self.task,
             "seen": self.seen,
             "active": self.active,
@@ -180,7 +185,7 @@ class Keys:
 
     def shared(self) -> dict[str, str]:
         """Return the keys that all incidents of the shard share, with the type each must have."""
-        sets = (self.open, self.closed, self.published, self.unreached, *self.due.values())
+        sets = (*self.indexes.values(), self.items, *self.due.values())
         hashes = (self.task, self.seen, self.active, self.total, self.chain, self.fence)
         kinds = dict.fromkeys(sets, "zset") | dict.fromkeys(hashes, "hash")
         return kinds | {self.audit: "list"}

@@ -12,7 +12,8 @@ from receiver.store.keys import Keys
 FIXED: Mapping[str, tuple[str, ...]] = {
     "commit_decisions": (
         *("open", "closed", "due_urgent", "due_normal", "due_background", "task", "seen"),
-        *("active", "day", "published", "unreached", "total", "heal", "feed", "audit", "chain"),
+        *("active", "day", "published", "unreached", "items", "total", "heal", "feed"),
+        *("audit", "chain"),
         "fence",
     ),
     "pack_audit": ("audit", "chain", "block"),
@@ -20,7 +21,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "put_aside_part": ("key", "kept", "damaged", "heal"),
     "recount": ("open", "active", "heal"),
     "reindex": (
-        *("open", "closed", "published", "unreached", "seen", "task"),
+        *("open", "closed", "published", "unreached", "seen", "task", "items"),
         *("due_urgent", "due_normal", "due_background"),
     ),
 }

@@ -27,3 +27,8 @@ def iso_ms(text: str) -> int:
         raise ValueError("not of the years 1 to 9999")
     # A difference, and not by way of a float, which would lose a millisecond in far years.
     return (at - _EPOCH) // _MS
+
+
+def day_of(at: int) -> str:
+    """Return the day (UTC) of a time (ms), as 2026-03-02."""
+    return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()

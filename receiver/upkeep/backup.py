@@ -84,7 +84,7 @@ async def other_keys(redis: Client, shards: Sequence[Keys]) -> AsyncIterator[Sto
     starts: tuple[bytes, ...] = ()
     for keys in shards:
         names = [*keys.indexes.values(), *keys.due.values(), keys.task, keys.seen]
-        names += [keys.audit, keys.chain, keys.fence]
+        names += [keys.items, keys.audit, keys.chain, keys.fence]
         own |= {name.encode() for name in names}
         begin = [keys.incident(""), keys.timeline(""), keys.receipts(""), keys.group("")]
         begin.append(keys.audit_block(""))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from receiver.store.keys import VERSION_DIGITS, Keys, is_generation, member
+from receiver.store.records.items import items_of
 from receiver.store.records.receipts import read_receipts
 from receiver.store.records.record import decode_entries
 from receiver.store.records.standing import count_field, standing_of
@@ -145,6 +146,7 @@ class _Looker:
         ]
         found += self._look_beside(stored)
         found += self._look_at_indexes(stored, incident)
+        found += self._look_at_items(stored, incident)
         if incident.state != "damaged":  # what stands for one that could not be read
             found += self._look_at_group(stored)
             found += self._look_at_agenda(stored, incident)
@@ -197,6 +199,22 @@ class _Looker:
             elif not wanted and index in stored.scores:
                 words = f"it has {name}, which is {incident.state}"
                 found.append(self._remove(stored, "index", key, words, ("ZREM", key, name)))
+        return found
+
+    def _look_at_items(self, stored: StoredIncident, incident: Incident) -> list[Finding]:
+        key, wanted = self._keys.items, items_of(incident)
+        found = []
+        for name in wanted.keys() | stored.items.keys():
+            right, there = wanted.get(name), stored.items.get(name)
+            if right == there:
+                continue
+            if right is None:
+                words = f"it has {name}, which is no open action item"
+                command: tuple[Any, ...] = ("ZREM", key, name)
+            else:
+                words = f"it lacks {name}" if there is None else f"it has {name} in another place"
+                command = ("ZADD", key, str(right), name)
+            found.append(self._remove(stored, "index", key, words, command))
         return found
 
     def _look_at_group(self, stored: StoredIncident) -> list[Finding]:

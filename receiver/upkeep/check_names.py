@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from receiver.store.keys import VERSION_DIGITS, Keys, is_id, is_number, split_member
+from receiver.store.records.items import split_item
 from receiver.store.redis import Client, unavailable_is_503
 from receiver.upkeep.finding import Cure, Finding
 from receiver.upkeep.stored import CHUNK, SCANNED, decoded
@@ -17,6 +18,8 @@ async def check_names(redis: Client, keys: Keys) -> tuple[int, list[Finding]]:
     for key in (*keys.indexes.values(), keys.seen):
         async for names in _members(redis, key):
             found += await _check_members(redis, keys, key, names)
+    async for names in _members(redis, keys.items):
+        found += await _check_items(redis, keys, names)
     tasks = 0
     for key in keys.due.values():
         async for names in _members(redis, key):
@@ -91,6 +94,27 @@ async def _check_members(
                 "index", key, words, Cure.REMOVE, keys.shard, commands=(_drop(key, name, keys),)
             )
         )
+    return found
+
+
+async def _check_items(redis: Client, keys: Keys, names: Sequence[bytes]) -> list[Finding]:
+    """Look at members of the index of action items: each is of an incident that there is."""
+    key = keys.items
+    parts = {name: split_item(name, keys.shard) for name in names}
+    asked: list[tuple[Any, ...]] = []
+    for name, part in parts.items():
+        asked += [("EXISTS", keys.incident(part[0] if part else "")), ("ZSCORE", key, name)]
+    answers = await _together(redis, asked)
+    found = []
+    for (name, part), exists, there in zip(parts.items(), answers[::2], answers[1::2], strict=True):
+        if (part is not None and exists) or there is None:
+            continue
+        shown = name.decode("utf-8", "backslashreplace")
+        words = "of which there is no record" if part else "which is no action item"
+        words = f"it has {shown}, {words}"
+        incident = part[0] if part else ""
+        commands = (("ZREM", key, name),)
+        found.append(Finding("index", key, words, Cure.REMOVE, keys.shard, incident, b"", commands))
     return found
 
 

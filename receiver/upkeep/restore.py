@@ -10,6 +10,7 @@ import msgspec
 from receiver.errors import StoreUnavailableError
 from receiver.store.keys import LAYOUT, PREFIX, Keys, member
 from receiver.store.layout import RESTORING
+from receiver.store.records.items import items_of
 from receiver.store.records.large import NEWEST_SCHEMA
 from receiver.store.records.standing import count_field
 from receiver.store.redis import Client, unavailable_is_503
@@ -131,6 +132,9 @@ class _Restoring:
             pipeline.hset(keys.seen, name, stored.seen)
         for index, score in stored.scores.items():
             pipeline.zadd(keys.indexes[index], {name: score})
+        items = items_of(decoded(name, stored.record)[0])
+        if items:
+            pipeline.zadd(keys.items, items)
         for task in stored.tasks:
             due, state = unleased(task, self._header.created_at)
             pipeline.zadd(keys.due[task.lane], {member(name, task.task): due})

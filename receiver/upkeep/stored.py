@@ -11,6 +11,7 @@ import msgspec
 
 from receiver.errors import DamagedRecordError, NewerRecordError, StoreUnavailableError
 from receiver.store.keys import Keys, member
+from receiver.store.records.items import members_of
 from receiver.store.records.record import decode_incident
 from receiver.store.redis import Client, unavailable_is_503
 from routing.incident import Incident
@@ -36,7 +37,8 @@ class StoredIncident(msgspec.Struct, frozen=True, tag="incident", omit_defaults=
 
     ``expires_at`` (ms, 0: never), ``pointer``: the current generation of its group (b"": none),
     ``scores``: index name -> score, ``seen``: when a payload last repeated it (b"": never),
-    ``wrong``: keys that are of another type, which stay behind.
+    ``wrong``: keys that are of another type, which stay behind. ``items``: its members in the index
+    of action items, with their scores.
     """
 
     id: str
@@ -50,6 +52,7 @@ class StoredIncident(msgspec.Struct, frozen=True, tag="incident", omit_defaults=
     receipts: list[tuple[bytes, bytes]]
     tasks: list[StoredTask]
     wrong: list[str] = []
+    items: dict[str, float] = {}
 
 
 def decoded(name: str, record: bytes) -> tuple[Incident | None, str]:
@@ -119,14 +122,23 @@ async def _read(redis: Client, keys: Keys, records: dict[str, bytes]) -> list[St
     names = list(records)
     tasks = {name: tasks_of(decoded(name, raw)[0]) for name, raw in records.items()}
     members = [member(name, task) for name in names for task in tasks[name]]
+    items = [one for name, raw in records.items() for one in members_of(decoded(name, raw)[0])]
     async with unavailable_is_503():
         pipeline = redis.pipeline(transaction=True)
         _ask(pipeline, keys, names, members)
+        if items:
+            pipeline.zmscore(keys.items, items)
         answers = await pipeline.execute(raise_on_error=False)
     if isinstance(answers[0], Exception):
         raise StoreUnavailableError(f"Redis: {answers[0]}")
     read = _read_all(iter(answers), keys, names, tasks, members)
-    return [one for one in read if one.record]
+    scores = _by(items, answers[-1]) if items else {}
+    return [_with_items(one, scores) for one in read if one.record]
+
+
+def _with_items(stored: StoredIncident, scores: dict[str, float]) -> StoredIncident:
+    own = {name: score for name, score in scores.items() if name.startswith(f"{stored.id}|")}
+    return msgspec.structs.replace(stored, items=own) if own else stored
 
 
 def tasks_of(incident: Incident | None) -> list[str]:

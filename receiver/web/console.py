@@ -45,10 +45,11 @@ from receiver.web.console_view import details, problem
 from receiver.web.listing.bulk import bulk_forms, said_of
 from receiver.web.listing.view import asked_for, read_asked, read_list
 from receiver.web.page_headers import HEADERS, page_answer
+from receiver.web.reviews.asked import asked_items
 from routing.escalation import why
 from routing.incident import Incident
 from routing.incident_parts import Actor
-from routing.person_event import ActionItemAdded, ActionItemDone
+from routing.person_event import ActionItemAdded, ActionItemChanged, ActionItemDone
 from routing.vocabulary import Reason
 
 NAME_MAX = 80
@@ -71,7 +72,7 @@ _SAID: Mapping[str, str] = {
 """What became of a button, for the page it leads back to."""
 DAYS = Parameter("days", "how many days", 30, least=1, greatest=DAYS_MAX)
 END = Parameter("end", "the last of them (UTC), from 2000-01-01; without it today", form="date")
-_ON_THE_REVIEW = (ActionItemAdded.action, ActionItemDone.action)
+_ON_THE_REVIEW = (ActionItemAdded.action, ActionItemChanged.action, ActionItemDone.action)
 
 
 class ConsoleEndpoint:
@@ -150,7 +151,7 @@ class ConsoleEndpoint:
         review = await self._reviews.find(request.match_info["id"])
         if review is None:
             raise self._missing(request)
-        base = await self._base(request)
+        base = await self.base(request)
         page = await read_off_the_loop(lambda: self._reviews.pages.page(review, **base))
         return page_answer(page)
 
@@ -208,7 +209,11 @@ class ConsoleEndpoint:
         """Return the address of the page that a form was on, with what became of it."""
         incident = said.partition(":")[2]
         place = f"/incidents/{incident}?{urlencode([('said', said)])}"
-        if action in _ON_THE_REVIEW and form.get("back") != "incident":
+        if action in _ON_THE_REVIEW and form.get("back") == "action-items":
+            place = (
+                f"/action-items?{urlencode([*asked_items(form.get('list', '')), ('said', said)])}"
+            )
+        elif action in _ON_THE_REVIEW and form.get("back") != "incident":
             place = f"/incidents/{incident}/review?{urlencode([('said', said)])}#action-items"
         elif form.get("back") == "index":
             # To the same page of the same list.
@@ -290,11 +295,11 @@ class ConsoleEndpoint:
         self, request: web.Request, template: str, values: Callable[[], Mapping[str, Any]]
     ) -> web.Response:
         """Make the values and the page off the event loop: 200 incidents take 8 ms."""
-        base = await self._base(request)
+        base = await self.base(request)
         page = await read_off_the_loop(lambda: render(template, **base, **values()))
         return page_answer(page)
 
-    async def _base(self, request: web.Request) -> dict[str, Any]:
+    async def base(self, request: web.Request) -> dict[str, Any]:
         """Return what every page shows."""
         credential = principal_of(request)
         return {

@@ -63,6 +63,7 @@ def _field(field: Field, incident: Incident | None) -> dict[str, Any]:
         "hint": field.hint or hints.get(field.input, ""),
         "needed": field.needed or (field.insist and field.input is not Input.CHOICE),
         "most": field.most,
+        "day": field.input is Input.DAY,
         "choices": choices,
         "value": _value(field, incident),
     }

@@ -58,6 +58,7 @@ KNOWN = Header("If-None-Match", "the ETag of an answer that is known")
 KEY = Header("Idempotency-Key", "the same request under the same key is done once, for 10 minutes")
 
 
+_CONFLICTS = (Reason.STALE, Reason.DAMAGED, Reason.REVIEW_CONFLICT)
 REVIEW = Spec({200: Media(("application/json", "text/markdown", "text/html"), Review)}, (FORMAT,))
 ONE = Spec({200: shapes.Incident, 304: None}, (BEFORE,), headers=(KNOWN,))
 ACT = Spec(
@@ -173,7 +174,7 @@ class ApiEndpoint:
         check_parameters(request, ())
         incident = await self._load(request)
         body = read_json(REGISTRY[action].body, await request.read())
-        actor = await self._actor(request, body)
+        actor = await self.actor(request, body)
         key = _idempotency_key(request)
         event_id = f"api:{incident.id}:{action}:{key}" if key else ""
         versions = wanted_versions(request)
@@ -191,7 +192,7 @@ class ApiEndpoint:
         """POST /v1/incidents: open one by hand; the same Idempotency-Key opens it once."""
         body = read_json(OpenBody, await request.read())
         key = _idempotency_key(request)
-        actor = await self._actor(request, body)
+        actor = await self.actor(request, body)
         await self._refuse_another(f"open:{key}" if key else "", body)
         outcome = await self._open_incident.open(body, actor, key or uuid.uuid4().hex)
         shown = incident_json.summary(outcome.incident) if outcome.incident else None
@@ -203,7 +204,8 @@ class ApiEndpoint:
         }
         return web.json_response(answer, status=status)
 
-    async def _actor(self, request: web.Request, body: Body | OpenBody) -> incident_parts.Actor:
+    async def actor(self, request: web.Request, body: Body | OpenBody) -> incident_parts.Actor:
+        """Return who does what a request asks for."""
         agent = request.headers.get("User-Agent", "")
         via = "cli" if agent.startswith("incident-manager") else "api"
         credential = principal_of(request)
@@ -243,7 +245,7 @@ def _row(incident: Incident) -> msgspec.Raw:
 def _answer(outcome: Outcome, actor: incident_parts.Actor) -> web.Response:
     """A request that changes nothing is a result, not an error: it says what is the case now."""
     shown = incident_json.summary(outcome.incident) if outcome.incident else None
-    status = 409 if outcome.reason in (Reason.STALE, Reason.DAMAGED) else 200
+    status = 409 if outcome.reason in _CONFLICTS else 200
     body = {"result": outcome.reason, "by": incident_json.actor_json(actor), "incident": shown}
     return web.json_response(body, status=status)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from routing.decision import Draft
 from routing.incident_parts import ITEMS_MAX, ActionItem
-from routing.person_event import ActionItemAdded, ActionItemDone
+from routing.person_event import ActionItemAdded, ActionItemChanged, ActionItemDone
 from routing.rules import Rules
 from routing.vocabulary import Kind, Reason
 
@@ -22,11 +22,36 @@ def add(draft: Draft, event: ActionItemAdded, _rules: Rules) -> Reason:
     if len(known) >= ITEMS_MAX:
         return Reason.TOO_MANY_ACTION_ITEMS
     number = len(known) + 1
-    made = ActionItem(number, event.text, draft.now, event.actor.principal, event.owner)
+    by = event.actor.principal
+    made = ActionItem(number, event.text, draft.now, by, event.owner, due_on=event.due_on)
     draft.set(action_items=(*known, made))
-    owner = f" for {event.owner}" if event.owner else ""
-    draft.say(Kind.ACTION_ITEM, f"Action item {number}{owner}: {event.text}", event.actor)
+    draft.say(Kind.ACTION_ITEM, f"Action item {number}{_whose(made)}: {event.text}", event.actor)
     return Reason.ACTION_ITEM_ADDED
+
+
+def put_otherwise(draft: Draft, event: ActionItemChanged, _rules: Rules) -> Reason:
+    """Change what is to be done, by whom or until when; what is not named stays."""
+    known = draft.incident.action_items
+    item = next((item for item in known if item.number == event.number), None)
+    if item is None:
+        return Reason.UNKNOWN_ACTION_ITEM
+    wanted = {"text": event.text, "owner": event.owner, "due_on": event.due_on}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    changed = msgspec.structs.replace(item, **given)
+    if changed == item:
+        return Reason.UNCHANGED
+    others = [one for one in known if one is not item]
+    if any((one.text, one.owner) == (changed.text, changed.owner) for one in others):
+        return Reason.SAME_ACTION_ITEM
+    draft.set(action_items=tuple(changed if each is item else each for each in known))
+    words = f"Action item {item.number} is now{_whose(changed)}: {changed.text}"
+    draft.say(Kind.ACTION_ITEM_CHANGED, words, event.actor)
+    return Reason.ACTION_ITEM_CHANGED
+
+
+def _whose(item: ActionItem) -> str:
+    owner = f" for {item.owner}" if item.owner else ""
+    return f"{owner}, due on {item.due_on}" if item.due_on else owner
 
 
 def tick(draft: Draft, event: ActionItemDone, _rules: Rules) -> Reason:

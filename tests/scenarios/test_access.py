@@ -43,6 +43,10 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/v1/incidents"): Who.VIEWER,
     ("GET", "/v1/incidents/{id}"): Who.VIEWER,
     ("GET", "/v1/incidents/{id}/review"): Who.VIEWER,
+    ("GET", "/v1/incidents/{id}/review/document"): Who.VIEWER,
+    ("PUT", "/v1/incidents/{id}/review/document"): Who.RESPONDER,
+    ("GET", "/v1/incidents/{id}/review/versions"): Who.VIEWER,
+    ("GET", "/v1/action-items"): Who.VIEWER,
     ("POST", "/v1/incidents/{id}/{action}"): Who.RESPONDER,
     ("POST", "/v1/incidents"): Who.RESPONDER,
     ("GET", "/v1/dead-letters"): Who.VIEWER,
@@ -59,6 +63,10 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/"): Who.VIEWER,
     ("GET", "/incidents/{id}"): Who.VIEWER,
     ("GET", "/incidents/{id}/review"): Who.VIEWER,
+    ("GET", "/incidents/{id}/review/edit"): Who.RESPONDER,
+    ("POST", "/incidents/{id}/review/edit"): Who.RESPONDER,
+    ("GET", "/incidents/{id}/review/versions"): Who.VIEWER,
+    ("GET", "/action-items"): Who.VIEWER,
     ("POST", "/bulk/{action}"): Who.RESPONDER,
     ("GET", "/events"): Who.VIEWER,
     ("GET", "/history"): Who.VIEWER,
@@ -110,6 +118,7 @@ def unvouched(who: Who, path: str) -> int:
 BROWSED = (
     *("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit"),
     "/history",
+    "/action-items",
 )
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 

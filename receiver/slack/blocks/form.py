@@ -8,6 +8,7 @@ is the place that a refusal of its value names, so that what is wrong is said be
 from collections.abc import Callable, Mapping, Sequence
 
 from slack_sdk.models.blocks import (
+    DatePickerElement,
     DateTimePickerElement,
     InputInteractiveElement,
     Option,
@@ -86,6 +87,8 @@ def _element(one: Field, initial: str, choices: Sequence[Choice]) -> InputIntera
     if one.input is Input.MOMENT:
         at = int(initial) if initial else None
         return DateTimePickerElement(action_id=VALUE, initial_date_time=at)
+    if one.input is Input.DAY:
+        return DatePickerElement(action_id=VALUE, placeholder=plain_text("Choose a day"))
     filled = initial if len(initial) <= one.most else ""
     if one.input in (Input.LINES, Input.LIST):
         return lines(one.hint, filled)

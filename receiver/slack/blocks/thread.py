@@ -35,6 +35,7 @@ NOTEWORTHY: Mapping[str, str] = {
     Kind.ESCALATED_BY: "📣",
     Kind.NOTE: "📝",
     Kind.ACTION_ITEM: "📌",
+    Kind.ACTION_ITEM_CHANGED: "📌",
     Kind.MERGED: "🔗",
     Kind.MERGED_IN: "🔗",
     Kind.PART_CHANGED: "🔗",

@@ -136,5 +136,6 @@ def _value(element: Json) -> str:
     return (
         text(element, "value")
         or text(element, "selected_user")
+        or text(element, "selected_date")
         or text(table(element, "selected_option"), "value")
     )

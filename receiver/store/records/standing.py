@@ -6,6 +6,7 @@ import msgspec
 
 from receiver.store.lists.order import open_score
 from receiver.store.records.counted import Sums
+from receiver.store.records.items import changed_items
 from receiver.store.records.record import encode_entry, version_text
 from routing.alert import severity_label
 from routing.decision import Decision
@@ -64,6 +65,7 @@ def encode_decision(  # noqa: PLR0913 - what a commit is made of
         "closed": _closed_score(known, incident),
         "published": _published(known, incident),
         "unreached": _unreached(known, incident),
+        "items": changed_items(known, incident, gone=decision.forget),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
         "forget": decision.forget,
         "figures": sums.of(decision.observations),

@@ -12,6 +12,7 @@ import msgspec
 
 from receiver.store.incidents import IncidentStore
 from receiver.store.keys import Keys, is_id
+from receiver.store.records.items import items_of
 from receiver.store.records.receipts import read_receipts
 from receiver.store.records.record import version_text
 from receiver.store.records.standing import Standing, standing_of
@@ -44,6 +45,7 @@ class Healing:
         self._redis = store.redis
         self._reindex = load_script(store.redis, "reindex")
         self._recount = load_script(store.redis, "recount")
+        self._with_items: set[int] = set()
         self._looked_at = dict.fromkeys((keys.shard for keys in store.keys), 0)
 
     async def round(self) -> bool:
@@ -55,6 +57,7 @@ class Healing:
         resume = False
         for keys in self._store.keys:
             await self._look_through(keys)
+            await self._begin_items(keys)
             jobs = await self._jobs(keys)
             if REINDEX in jobs:
                 await self.reindex(keys)
@@ -69,6 +72,16 @@ class Healing:
         async with unavailable_is_503():
             for keys in self._store.keys:
                 await self._redis.srem(keys.heal, RESUME)
+
+    async def _begin_items(self, keys: Keys) -> None:
+        """Have the index of action items made of what an earlier release stored, once."""
+        if keys.shard in self._with_items:
+            return
+        if await begin_items(self._store, keys):
+            self._with_items.add(keys.shard)
+            return
+        async with unavailable_is_503():
+            await self._redis.sadd(keys.heal, REINDEX)
 
     async def _jobs(self, keys: Keys) -> set[str]:
         await self._store.mending.of_type(keys, keys.heal, "set")
@@ -99,6 +112,7 @@ class Healing:
             while wanted:
                 wanted = await self._reindex_some(keys, wanted)
         async with unavailable_is_503():
+            await self._redis.set(keys.items_begun, "1")
             await self._redis.srem(keys.heal, REINDEX)
         words = "indexes and agenda of shard %d made anew from %d records"
         log.warning(words, keys.shard, len(names))
@@ -174,6 +188,17 @@ class Healing:
                 await register.discard(entry)
 
 
+async def begin_items(store: IncidentStore, keys: Keys) -> bool:
+    """Return whether the index of action items is one of all records; of none it is one."""
+    async with unavailable_is_503():
+        if await store.redis.exists(keys.items_begun):
+            return True
+        if await store.redis.exists(keys.open) or await store.redis.exists(keys.closed):
+            return False
+        await store.redis.set(keys.items_begun, "1")
+    return True
+
+
 def _row(incident: Incident, receipts: dict[str, Receipt], now: int) -> tuple[object, ...]:
     place: Standing = standing_of(incident)
     tasks = [(task, due, 0, _lane(incident, task)) for task, due in incident.timers.items()]
@@ -183,7 +208,8 @@ def _row(incident: Incident, receipts: dict[str, Receipt], now: int) -> tuple[ob
         if not _is_settled(incident, name, receipts.get(name))
     ]
     scores = (place.opened, place.closed, place.published, place.unreached)
-    return (incident.id, version_text(incident.version), scores, tasks)
+    items = [(name, score) for name, score in items_of(incident).items()]
+    return (incident.id, version_text(incident.version), scores, tasks, items)
 
 
 def _lane(incident: Incident, task: str) -> int:

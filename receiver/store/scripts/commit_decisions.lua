@@ -78,6 +78,7 @@ for _, d in ipairs(decisions) do
   check(d.seen, K.seen)
   check(d.published, K.published)
   check(d.unreached, K.unreached)
+  check(#d.items > 0, K.items)
   check(d.forget, K.open, K.closed, K.seen, K.published, K.unreached)
   check(#d.schedule + #d.cancel + #d.moves > 0, K.due_urgent, K.due_normal, K.due_background, K.task)
 end
@@ -138,6 +139,7 @@ local function forget(d, record, timeline, receipts, group)
   if pcall('GET', group) == d.next then call('DEL', group) end
   call('ZREM', open, d.id) call('ZREM', closed, d.id) call('HDEL', seen, d.id)
   call('ZREM', KEYS[K.published], d.id) call('ZREM', KEYS[K.unreached], d.id)
+  for _, item in ipairs(d.items) do call('ZREM', KEYS[K.items], item[1]) end
 end
 
 local function write(d, body, next_key, timeline, receipts, group)
@@ -168,6 +170,9 @@ local function write(d, body, next_key, timeline, receipts, group)
     if d.published then call('ZADD', KEYS[K.published], d.published, id) end
     if d.unreached == 0 then call('ZREM', KEYS[K.unreached], id) end
     if d.unreached and d.unreached > 0 then call('ZADD', KEYS[K.unreached], d.unreached, id) end
+    for _, item in ipairs(d.items) do
+      if item[2] then call('ZADD', KEYS[K.items], item[2], item[1]) else call('ZREM', KEYS[K.items], item[1]) end
+    end
     if d.expire then
       call('PEXPIRE', next_key, d.expire) call('PEXPIRE', group, d.expire)
     end

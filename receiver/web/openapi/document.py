@@ -57,6 +57,7 @@ _SAID = {
     415: "the body is compressed",
     431: "an address or a header is too long",
     422: "another request came under this key",
+    428: "If-Match is missing: nothing was done",
     429: "too often: the header Retry-After says when",
     502: "Alertmanager refuses, or cannot be reached",
     503: "try again: nothing can be stored or read now",

@@ -32,6 +32,7 @@ class ViewChecker(BlockChecker):
             "static_select": self._static_select,
             "multi_static_select": self._multi_static_select,
             "users_select": self._users_select,
+            "datepicker": self._datepicker,
             "datetimepicker": self._datetimepicker,
         }
 
@@ -89,6 +90,9 @@ class ViewChecker(BlockChecker):
         if not isinstance(chosen, list) or not chosen or any(one not in options for one in chosen):
             self.fail(f"{at}/initial_options", "must match one or more of the options")
         self._select_parts(element, at)
+
+    def _datepicker(self, element: Json, at: str) -> None:
+        self._keys(element, at, "", "action_id initial_date placeholder confirm focus_on_load")
 
     def _datetimepicker(self, element: Json, at: str) -> None:
         self._keys(element, at, "", "action_id initial_date_time confirm focus_on_load")

@@ -77,7 +77,11 @@ async def world(redis: Any) -> AsyncIterator[World]:
         ("priority", {"priority": "P3"}, "priority_lowered"),
         ("priority", {"priority": "P1"}, "same_priority"),
         ("action-item", {"text": "rotate"}, "action_item_added"),
+        ("action-item-change", {"number": 1, "owner": "bob"}, "unknown_action_item"),
         ("action-item-done", {"number": 1}, "unknown_action_item"),
+        ("review-save", {"impact": "Nobody could pay."}, "review_saved"),
+        ("review-save", {"impact": ""}, "unchanged"),
+        ("review-save", {"impact": "x", "version": 1}, "review_conflict"),
         ("forget", {}, "still_open"),
         ("forget", {"force": True}, "forgotten"),
     ],
@@ -87,7 +91,10 @@ async def test_each_is_decided(world: World, name: str, given: Any, reason: str)
     assert outcome.reason == reason
 
 
-@pytest.mark.parametrize("name", sorted(set(REGISTRY) - {"action-item", "action-item-done"}))
+AT_ANY_TIME = {"action-item", "action-item-change", "action-item-done"}
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - AT_ANY_TIME))
 async def test_what_is_asked_of_an_older_episode_changes_nothing(world: World, name: str) -> None:
     given: dict[str, Any] = {
         "assign": {"to": "bob"},
@@ -96,6 +103,7 @@ async def test_what_is_asked_of_an_older_episode_changes_nothing(world: World, n
         "snooze": {"span": "1h"},
         "silence": {"span": "1h"},
         "status-update": {"status": "identified", "components": ("Shop",)},
+        "review-save": {"impact": "x"},
         "merge": {"into": (await another(world)) if name == "merge" else ""},
     }
     before = await world.bench.incident()
@@ -180,7 +188,9 @@ async def test_nothing_is_done_to_an_incident_that_is_gone(world: World, name: s
         "assign": {"to": "bob"},
         "note": {"text": "x"},
         "action-item": {"text": "x"},
+        "action-item-change": {"number": 1, "text": "x"},
         "action-item-done": {"number": 1},
+        "review-save": {"impact": "x"},
         "priority": {"priority": "P3"},
         "snooze": {"span": "1h"},
         "silence": {"span": "1h"},

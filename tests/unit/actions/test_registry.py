@@ -32,12 +32,15 @@ GIVEN: dict[str, dict[str, object]] = {
     "assign": {"to": "bob"},
     "note": {"text": "looked at it"},
     "action-item": {"text": "rotate logs"},
+    "action-item-change": {"number": 1, "due_on": "2026-03-02"},
     "action-item-done": {"number": 1},
+    "review-save": {"impact": "Nobody could pay."},
     "priority": {"priority": "P2"},
     "snooze": {"for": "1h"},
     "merge": {"into": "0-x"},
     "status-update": {"status": "identified"},
 }
+FILLED = {"number": "3", "version": "2", "due_on": "2026-03-02"}
 
 
 def test_each_event_of_a_person_is_an_action_of_the_registry() -> None:
@@ -140,7 +143,7 @@ def test_the_console_has_a_form_of_all_that_can_be_done() -> None:
 def test_a_form_of_the_console_becomes_the_body_of_the_api(name: str) -> None:
     row = REGISTRY[name]
     values = {
-        field.name: field.choices[0][0] if field.choices else {"number": "3"}.get(field.name, "x")
+        field.name: field.choices[0][0] if field.choices else FILLED.get(field.name, "x")
         for field in row.fields
     }
     values |= {"update": "2"} if "update" in values else {}

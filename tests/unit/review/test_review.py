@@ -226,7 +226,7 @@ KINDS = [
     for kind in vars(review_facts).values()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 ]
-COUNTS = {"number", "actions", "pages", "alerts", "firing"}
+COUNTS = {"number", "version", "actions", "pages", "alerts", "firing"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -184,7 +184,7 @@ def test_headings_come_in_the_order_people_read_them() -> None:
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
         "Impact",
         "Times",
-        "Cause",
+        "Causes",
         "Who responded",
         "What was tried",
         "Alerts",

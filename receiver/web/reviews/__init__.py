@@ -1,0 +1,1 @@
+"""Reviews as people write them, and the action items of all of them."""
