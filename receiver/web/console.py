@@ -61,6 +61,7 @@ ASSETS = {
     "script.js": "text/javascript",
     "live.js": "text/javascript",
     "list.js": "text/javascript",
+    "views.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 ALERTS_SHOWN = 100

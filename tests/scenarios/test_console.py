@@ -349,7 +349,7 @@ async def test_a_first_view_is_small(plain: App) -> None:
     for number in range(100):
         await plain.fire(alert(f"A{number}"), group=f"g{number}")
     total = 0
-    names = ("style.css", "script.js", "live.js", "list.js", "icon.svg")
+    names = ("style.css", "script.js", "live.js", "list.js", "views.js", "icon.svg")
     for path in ("/", *(f"/console/{name}" for name in names)):
         # As it comes over the wire.
         async with ClientSession(auto_decompress=False) as session:

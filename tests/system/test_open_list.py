@@ -157,6 +157,33 @@ async def test_keys_go_through_the_list_and_are_listed(rig: Rig, browser: Chrome
     assert await run(browser, "return document.activeElement.value") == "j?"
 
 
+async def test_a_view_is_saved_in_this_browser_found_again_and_forgotten(
+    rig: Rig, browser: Chrome
+) -> None:
+    await fire(rig, "ServiceDown")
+    await opened(rig, browser, "?priority=P1&said=x")
+    await do(press, browser, ".narrow summary")
+    hostile = "Mine <img src=x onerror=document.title=1>"
+    await run(browser, f"window.prompt = () => {hostile!r}")
+    await do(press, browser, ".save-view")
+    await until(lambda: shows(browser, ".views a", hostile), PATIENCE_S, "it is saved")
+    # It outlives the page, and what the page is replaced by.
+    await opened(rig, browser, "")
+    await run(browser, "refresh()")
+    await until(lambda: shows(browser, ".views a", hostile), PATIENCE_S, "it is kept")
+    await do(press, browser, ".views a")
+    await until(lambda: shows(browser, ".views a[aria-current=page]", hostile), PATIENCE_S, "it")
+    assert (await run(browser, "return location.search")) == "?priority=P1"
+    await do(press, browser, ".views button")
+    assert await run(browser, "return document.querySelector('.views') === null")
+    # Whatever else is stored there breaks nothing.
+    for odd in ("{", "null", "[null, 1, {}]"):
+        await run(browser, f"localStorage.setItem('incident-manager-views', {odd!r})")
+        await opened(rig, browser, "")
+        assert await run(browser, "return document.querySelector('.save-view') !== null")
+    assert not await do(complaints, browser)
+
+
 @pytest.mark.parametrize("query", ["", "?wall=1", "?team=nobody", "?group=service"])
 async def test_it_fits_the_smallest_screen(rig: Rig, browser: Chrome, query: str) -> None:
     await fire(rig, "X" * 300)
