@@ -11,6 +11,8 @@ FOR_PEOPLE = {
     "deploy/prometheus.yml": "Prometheus: scrapes the four systems and loads the rules",
     "deploy/slack-manifest.yml": "creates the Slack app",
     "deploy/logrotate.conf": "how long logs are kept, by class",
+    "deploy/incident-manager.service": "systemd: the service, told how it is",
+    "deploy/incident-manager.socket": "systemd: its port, held over restarts",
     "alertmanager.yml": "Alertmanager: sends everything here",
     "rules": "alert and recording rules of the four systems, and their tests",
     "runbooks": "a runbook for every alert",

@@ -16,6 +16,7 @@ from receiver.app.memory import collect_seldom, keep_little, spare_what_is_there
 from receiver.app.processes.answers import answer_parent
 from receiver.app.processes.part import Part, part_of_environment
 from receiver.app.processes.run import run_parent
+from receiver.app.processes.supervisor import Supervisor
 from receiver.app.reload import Read
 from receiver.app.routes import VERSION
 from receiver.app.service import Service
@@ -66,8 +67,9 @@ def serve(config_file: Path | None, processes: int | None, **flags: str | None) 
         redact([*secret_values(found.settings), *proxy_secrets()])
         return found
 
-    part = part_of_environment()
+    supervisor, part = Supervisor(os.environ), Part()
     try:
+        part = part_of_environment()
         loaded = reread()
     except IncidentManagerError as error:
         # A person at a terminal is told anyway.
@@ -84,9 +86,9 @@ def serve(config_file: Path | None, processes: int | None, **flags: str | None) 
         note_doubts(loaded.warnings)
     try:
         if many and part.alone:
-            asyncio.run(run_parent(settings))
+            asyncio.run(run_parent(settings, part.handed, supervisor))
         else:
-            _run(loaded, reread, part)
+            _run(loaded, reread, part, supervisor)
     except ConfigError as error:
         if part.alone and not sys.stderr.isatty():
             note_bad_configuration(str(error))
@@ -102,13 +104,13 @@ def _ended(part: Part, error: IncidentManagerError) -> Exception:
     return click.exceptions.Exit(1) if part.fail(str(error)) else click.ClickException(str(error))
 
 
-def _run(loaded: Loaded, reread: Read, part: Part) -> None:
+def _run(loaded: Loaded, reread: Read, part: Part, supervisor: Supervisor) -> None:
     prepare()
     collect_seldom()
     give_way_soon()
     keep_little()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(loaded, reread, part))
+        runner.run(_serve(loaded, reread, part, supervisor))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -121,7 +123,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _serve(loaded: Loaded, reread: Read, part: Part) -> None:
+async def _serve(loaded: Loaded, reread: Read, part: Part, supervisor: Supervisor) -> None:
     stop, hurry, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -139,7 +141,7 @@ async def _serve(loaded: Loaded, reread: Read, part: Part) -> None:
 
     service = Service(loaded.settings, read=reread, part=part)
     service.exposed = loaded.exposed
-    reloads = Hangups(service.reload)
+    reloads = Hangups(supervisor.reloading(service.reload))
     handlers = {"SIGINT": interrupted, "SIGTERM": terminated, "SIGHUP": reloads.hang_up}
     for name, handler in handlers.items():
         # Windows has no SIGHUP, and handles none on a loop.
@@ -149,11 +151,14 @@ async def _serve(loaded: Loaded, reread: Read, part: Part) -> None:
     await service.start()
     spare_what_is_there()
     try:
+        supervisor.ready(f"Answering on port {service.api_port}")
+        service.life.beside(supervisor.watch())
         reloads.begin()
         if part.alone:
             click.echo(_welcome(service), err=True)
         part.say("ready", _welcome(service))
         await stop.wait()
+        supervisor.stopping()
         reloads.end()
         if leave.is_set():
             await service.leave()

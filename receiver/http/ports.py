@@ -12,6 +12,7 @@ from receiver.http.connections import Connections
 from receiver.http.tls.handshake import Tls
 from receiver.http.tls.site import TlsSite
 
+PORTS = ("api", "metrics", "status")
 BACKLOG = 1_024
 """Connections that wait to be accepted: a third of a second's worth, refused or taken by us and
 not dropped unseen by the system. Linux takes no more than ``net.core.somaxconn``."""

@@ -44,11 +44,18 @@ class Program:
         self.log = folder / f"{name}.log"
         self.env = {**os.environ, **env}
         self.process: asyncio.subprocess.Process | None = None
+        self.given: tuple[int, ...] = ()
+        """Descriptors that it inherits."""
 
     async def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                *self.command, stdout=output, stderr=output, env=self.env, cwd=ROOT
+                *self.command,
+                stdout=output,
+                stderr=output,
+                env=self.env,
+                cwd=ROOT,
+                pass_fds=self.given,
             )
 
     @property
@@ -123,6 +130,8 @@ class Rig:
         """How the service's https is trusted; None where it speaks http."""
         self.within: tuple[str, ...] = ()
         """What the service is started by: a command that becomes the one given to it."""
+        self.given: tuple[int, ...] = ()
+        """Descriptors that it inherits."""
 
     @property
     def url(self) -> str:
@@ -164,6 +173,7 @@ class Rig:
             folder=self.folder,
             env={name: value for name, value in (settings | env).items() if value},
         )
+        self.service.given = self.given
         await self.start_service()
 
     async def start_service(self) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from receiver.app.processes.child import Child
 from receiver.app.processes.part import ANSWER_S, RELOAD_S, State
 from receiver.app.processes.totals import Totals
 from receiver.errors import ConfigError, IncidentManagerError
-from receiver.http.ports import bind
+from receiver.http.handed_over import opened
 from receiver.observability.metrics.whole import Figures
 from receiver.settings.model import Settings
 
@@ -52,9 +52,18 @@ BIND_S = 5.0
 class Parent:
     """Runs ``settings.web.processes`` children until ``stop``."""
 
-    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
-        """``command``: what a child is started with, after the interpreter."""
+    def __init__(
+        self,
+        settings: Settings,
+        command: Sequence[str],
+        handed: Mapping[str, list[socket.socket]] = {},
+    ) -> None:
+        """``command``: what a child is started with, after the interpreter.
+
+        ``handed``: sockets that this process was given by whoever started it.
+        """
         self._settings = settings
+        self._handed = handed
         self._command = command
         self._life = Life()
         self._sockets: dict[str, list[socket.socket]] = {}
@@ -158,7 +167,7 @@ class Parent:
         if settings.status_page.listen_address and settings.status_page.components:
             addresses["status"] = settings.status_page.listen_address
         for port, address in addresses.items():
-            self._sockets[port] = await _bound(address)
+            self._sockets[port] = await _bound(port, address, self._handed)
 
     async def _first(self) -> Child:
         """Start the first alone: what keeps one from starting would be said by each."""
@@ -309,12 +318,14 @@ async def _standing(child: Child) -> Any:
     return None
 
 
-async def _bound(address: str) -> list[socket.socket]:
+async def _bound(
+    port: str, address: str, handed: Mapping[str, list[socket.socket]]
+) -> list[socket.socket]:
     loop = asyncio.get_running_loop()
     until = loop.time() + BIND_S
     while True:
         try:
-            return await asyncio.to_thread(bind, address)
+            return await asyncio.to_thread(opened, port, address, handed)
         except IncidentManagerError:
             if loop.time() > until:
                 raise

@@ -16,13 +16,12 @@ import msgspec
 from receiver.aio.background import end
 from receiver.aio.messages import GoneError, Handler, Messages, frame
 from receiver.errors import ConfigError
-from receiver.http.ports import bind
+from receiver.http.handed_over import opened, take_over
 from receiver.observability.metrics.whole import Figures
 from receiver.web.standing import Standing
 
 VARIABLE = "INCIDENT_MANAGER_PROCESS"
 """Tells a child what it is; the parent sets it, and nobody else."""
-PORTS = ("api", "metrics", "status")
 ANSWER_S = 3.0
 """How long the others are waited for; one that hangs counts as it was when it last answered."""
 RELOAD_S = 60.0
@@ -54,9 +53,12 @@ class State(msgspec.Struct, frozen=True):
 class Part:
     """One process, and its way to the others."""
 
-    def __init__(self, share: Share | None = None) -> None:
-        """``share`` None: the service is this process alone."""
+    def __init__(
+        self, share: Share | None = None, handed: Mapping[str, list[socket.socket]] = {}
+    ) -> None:
+        """``share`` None: the service is this process alone; ``handed``: sockets it was given."""
         self._share = share
+        self.handed = handed
         self._messages: Messages | None = None
         self._task: asyncio.Task[None] | None = None
         self.state = State(1, 1)
@@ -76,7 +78,7 @@ class Part:
     async def sockets(self, port: str, address: str) -> list[socket.socket]:
         """Return what listens for one of ``PORTS``: the parent's, or our own; ConfigError."""
         if self._share is None:
-            return await asyncio.to_thread(bind, address)
+            return await asyncio.to_thread(opened, port, address, self.handed)
         return [socket.socket(fileno=number) for number in self._share.sockets[port]]
 
     def join(self, handlers: Mapping[str, Handler], gone: Callable[[], None]) -> None:
@@ -156,4 +158,5 @@ class Part:
 def part_of_environment() -> Part:
     """Return what the parent says that this process is."""
     raw = os.environ.pop(VARIABLE, "")
-    return Part(msgspec.json.decode(raw, type=Share) if raw else None)
+    handed = take_over(os.environ)
+    return Part(msgspec.json.decode(raw, type=Share) if raw else None, handed)

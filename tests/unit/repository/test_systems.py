@@ -148,6 +148,7 @@ def test_no_link_of_a_runbook_or_a_document_is_dead() -> None:
 def test_what_ships_names_this_machine_only_where_make_run_is_meant() -> None:
     """The runbooks of this service are for whoever is on its machine."""
     run = {"deploy/incident-manager.yml", "deploy/prometheus.yml", "alertmanager.yml"}
+    run.add("deploy/incident-manager.socket")
     own = ("runbooks/incident-manager/", "runbooks/HeartbeatMissing")
     found = {
         name
