@@ -149,6 +149,15 @@ class Calendar:
         except OverflowError:
             raise _beyond() from None
 
+    def read(self, text: str) -> int:
+        """Return the time (ms) of RFC 3339, or of a wall time; ValueError for what is none."""
+        try:
+            found = datetime.fromisoformat(text.strip())
+            return self.moment(found) if found.tzinfo is None else (found - _EPOCH) // _MS
+        except (ValueError, OverflowError):
+            words = "is no time (write 2026-03-27T16:30, or 2026-03-27T15:30:00Z)"
+            raise ValueError(f"{text!r} {words}") from None
+
     def offset_change(self, low: int, high: int) -> int | None:
         """Return the moment in (low, high] from which the UTC offset is another than at ``low``.
 

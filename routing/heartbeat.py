@@ -5,9 +5,13 @@ are alerts like any others, sent by the service itself; the watch only knows sin
 and whether a beat ever came (``seen_at``).
 """
 
+from collections.abc import Mapping
+
+from routing.config.base import HeartbeatConfig
 from routing.decision import Decision, Draft
 from routing.event import HeartbeatSeen, TimerDue
 from routing.incident import SCHEMA, Incident
+from routing.matcher import matches_all
 from routing.vocabulary import Reason, Timer
 
 GRACE_MS = 60_000
@@ -17,6 +21,15 @@ GRACE_MS = 60_000
 def watch_id(key: str) -> str:
     """Return the id of a heartbeat's record: no incident has generation 0."""
     return f"{key}-0"
+
+
+def beats(configs: Mapping[str, HeartbeatConfig], labels: Mapping[str, str]) -> list[str]:
+    """Return the heartbeats that an alert with these labels is a beat of: it is nothing else."""
+    return [
+        name
+        for name, config in configs.items()
+        if config.matchers and matches_all(config.matchers, labels)
+    ]
 
 
 def decide_heartbeat(base: Incident | None, event: HeartbeatSeen, now: int) -> Decision:

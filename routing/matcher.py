@@ -110,6 +110,17 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     return tuple(found)
 
 
+def labels_of(texts: Iterable[str]) -> dict[str, str]:
+    """Return the labels of an alert, as Alertmanager writes matchers; ValueError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        for matcher in parse_matchers(text):
+            if matcher.operator != "=":
+                raise ValueError(f"{text!r}: an alert has labels, so write = alone")
+            found[matcher.name] = matcher.value
+    return found
+
+
 def label_finder(labels: Mapping[str, Iterable[str]]) -> Callable[[bytes], bool]:
     """Return a quick test of whether a JSON text has one of ``labels``, with one of its values.
 

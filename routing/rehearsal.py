@@ -15,7 +15,7 @@ from routing.rules import Rules
 from routing.vocabulary import PageReason
 
 SOMEBODY = Actor("somebody", "rehearsal")
-FOLLOWED = ("acknowledge", "resolve", "escalate", "quiet", "remind", "delivery")
+FOLLOWED = ("acknowledge", "resolve", "escalate", "quiet", "remind", "delivery", "snooze")
 """Timers that page or end a clock; ``update`` goes on as long as nobody tells anybody anything."""
 _MOST = 100_000
 ENDLESS = "it does not come to an end"
@@ -29,14 +29,19 @@ class Passed(NamedTuple):
 
 
 class Rehearsal:
-    """One incident, from its opening at ``start`` (ms).
+    """One incident, from its opening at ``start`` (ms), or from there on as it is.
 
     ``told`` are its pages, ``reasons`` why each was sent. ``last_first``: of what is due at one
     moment the last name comes first, so that an outcome that hangs on the order shows.
     """
 
     def __init__(
-        self, event: AlertsReceived, start: int, rules: Rules, *, last_first: bool = False
+        self,
+        event: AlertsReceived | Incident,
+        start: int,
+        rules: Rules,
+        *,
+        last_first: bool = False,
     ) -> None:
         self.rules = rules
         self.now = start
@@ -45,7 +50,7 @@ class Rehearsal:
         self.passed: list[Passed] = []
         self.update_missed: int | None = None
         self._sign = -1 if last_first else 1
-        self.incident = self._decide(None, event)
+        self.incident = event if isinstance(event, Incident) else self._decide(None, event)
 
     def _decide(self, incident: Incident | None, event: Event) -> Incident:
         after = decide(incident, event, self.now, self.rules).incident
@@ -62,7 +67,8 @@ class Rehearsal:
             (step,) = {page.step for page in paged.values()}
             (_at,) = {page.at for page in paged.values()}
             order = {name: at for at, name in enumerate(self._notified(after))}
-            names = sorted(paged, key=lambda name: order[name])
+            # An incident that is there may be asked after by a step that is no more.
+            names = sorted(paged, key=lambda name: order.get(name, len(order)))
             to = tuple(Recipient(name, paged[name].mention) for name in names)
             self.told.append(Told(self.now, step + 1, to))
             self.reasons.append(next(iter(paged.values())).reason)

@@ -68,6 +68,15 @@ class RouteTree:
         """Return a route; the root for an id that no route has any more."""
         return self._by_id.get(route_id, self.root)
 
+    def path(self, route_id: str) -> tuple[Route, ...]:
+        """Return the routes from the root to the one with this id (see ``by_id``)."""
+        way: list[Route] = []
+        for depth, route in self.walk():
+            way[depth:] = [route]
+            if route.id == route_id:
+                return tuple(way)
+        return (self.root,)
+
     def _grow(self, config: RouteConfig, route: Route, position: str) -> _Node:
         if route.id in self._by_id:
             raise ValueError(f"two routes are named {route.id!r}")

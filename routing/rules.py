@@ -45,7 +45,7 @@ class Clock(msgspec.Struct, frozen=True):
     ``deliver_within`` and ``remind_after`` in ms. ``quiet``: pages wait for the calendar's working
     hours. ``remind_after`` 0: nobody is asked again; ``remind`` are the notifiers that ask.
     ``repage`` None: a group may grow as it likes. ``inform``: notifiers that are told and reach
-    nobody.
+    nobody. ``policy``: its name.
     """
 
     acknowledge_within: TimeLimit | None
@@ -60,6 +60,7 @@ class Clock(msgspec.Struct, frozen=True):
     remind: tuple[str, ...] = ()
     repage: Repage | None = None
     inform: tuple[str, ...] = ()
+    policy: str = ""
 
     @property
     def lap(self) -> int:

@@ -25,7 +25,10 @@ from receiver.store.hints import HintStore
 from receiver.store.lists.items import Todos
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
+from receiver.web.console_page import Pages
 from receiver.web.damaged import DamagedEndpoint
+from receiver.web.explain.endpoint import Explain, ExplainEndpoint
+from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incidents_api import ApiEndpoint
@@ -42,6 +45,7 @@ from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
+from routing.heartbeat import beats
 
 if TYPE_CHECKING:
     from receiver.app.service import Service
@@ -86,6 +90,13 @@ def build_endpoints(service: "Service") -> Endpoints:
     )
     api = _api(service, people)
     store = service.dispatcher.store
+    pages = Pages(settings.web.link_path, service.clock, service.watch.problems)
+    explain = Explain(
+        lambda: service.assignment,
+        partial(beats, settings.heartbeats),
+        service.dispatcher.store,
+        service.clock,
+    )
     built = (
         _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -97,6 +108,8 @@ def build_endpoints(service: "Service") -> Endpoints:
         DamagedEndpoint(service.dispatcher.store.mending.register, service.damaged),
         api,
         DeadLetterEndpoint(dead_letters, again.send, people),
+        ExplainEndpoint(explain),
+        RoutingEndpoint(explain, service.dispatcher.store.lists, pages),
         _status(service),
         _runbooks(service),
         console,

@@ -35,6 +35,8 @@ from receiver.slack.interactions.http_endpoint import SlackEndpoint
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
 from receiver.web.damaged import DamagedEndpoint
+from receiver.web.explain.endpoint import ExplainEndpoint
+from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incidents_api import ApiEndpoint
@@ -61,8 +63,11 @@ ENDPOINTS: tuple[type, ...] = (
     SlackEndpoint,
     PagerDutyWebhookEndpoint,
     OnCallEndpoint,
+    # Before the actions, of whose form its path is.
+    ExplainEndpoint,
     ApiEndpoint,
     DeadLetterEndpoint,
+    RoutingEndpoint,
     Hints,
     SharedAlertsEndpoint,
     DamagedEndpoint,

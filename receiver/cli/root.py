@@ -42,9 +42,12 @@ COMMANDS = {
         "Look at what was sent and was no alert, and send it again.",
     ),
     "explain": Lazy(
-        "receiver.cli.meaning.explain:explain",
+        "receiver.cli.meaning.explain_running:explain",
         "Explain how the service comes to a decision.",
-        ("receiver.cli.meaning.explain_status:explain_status",),
+        (
+            "receiver.cli.meaning.explain:deadline",
+            "receiver.cli.meaning.explain_status:explain_status",
+        ),
     ),
     "files": Lazy("receiver.cli.files:files", "List the files that ship, or copy them out."),
     "health-check": Lazy(

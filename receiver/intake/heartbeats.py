@@ -18,9 +18,8 @@ from routing.duration import format_duration
 from routing.event import HeartbeatSeen
 from routing.fingerprint import fingerprint_of
 from routing.group import Group, Shards, group_stem
-from routing.heartbeat import watch_id
+from routing.heartbeat import beats, watch_id
 from routing.incident import Incident
-from routing.matcher import matches_all
 from routing.severity import canonical
 from routing.vocabulary import Reason
 
@@ -68,17 +67,12 @@ class Heartbeats:
 
     def split_heartbeats(self, alerts: tuple[Alert, ...]) -> tuple[tuple[Alert, ...], list[str]]:
         """Return the alerts that are no beats, and the names of the heartbeats that beat."""
-        watched = {name: config for name, config in self._configs.items() if config.matchers}
-        if not watched:
+        if not any(config.matchers for config in self._configs.values()):
             return alerts, []
         rest: list[Alert] = []
         beaten: dict[str, bool] = {}
         for alert in alerts:
-            names = [
-                name
-                for name, config in watched.items()
-                if matches_all(config.matchers, alert.labels)
-            ]
+            names = beats(self._configs, alert.labels)
             # The resolve of a Watchdog is no beat, and no incident of its own either.
             beaten.update(dict.fromkeys(names, True) if not alert.resolved else {})
             if not names:

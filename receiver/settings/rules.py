@@ -117,6 +117,7 @@ def _clock(
             for name, integration in settings.integrations.told.items()
             if priority in integration.priorities
         ),
+        policy=config.escalation or "",
     )
 
 

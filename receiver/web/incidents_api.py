@@ -164,7 +164,7 @@ class ApiEndpoint:
     async def act(self, request: web.Request) -> web.Response:
         """POST /v1/incidents/{id}/{action}: what a person does; see ``registry``."""
         action = request.match_info["action"]
-        if action == "review":
+        if action in ("review", "explanation"):
             # Of the same form as an action's path.
             raise web.HTTPMethodNotAllowed("POST", ("GET", "HEAD", "OPTIONS"))
         if action not in REGISTRY:

@@ -49,6 +49,9 @@ WHO: dict[tuple[str, str], Who] = {
     ("GET", "/v1/action-items"): Who.VIEWER,
     ("POST", "/v1/incidents/{id}/{action}"): Who.RESPONDER,
     ("POST", "/v1/incidents"): Who.RESPONDER,
+    ("GET", "/v1/incidents/{id}/explanation"): Who.VIEWER,
+    ("GET", "/v1/routes/test"): Who.VIEWER,
+    ("GET", "/routing"): Who.VIEWER,
     ("GET", "/v1/dead-letters"): Who.VIEWER,
     ("GET", "/v1/dead-letters/{id}"): Who.VIEWER,
     ("POST", "/v1/dead-letters/{id}/resend"): Who.RESPONDER,
@@ -119,6 +122,7 @@ BROWSED = (
     *("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit"),
     "/history",
     "/action-items",
+    *("/routing", "/operations"),
 )
 INTERNAL = ("C0ALERTS", "HighErrorRate", "checkout-db-7", "sentinel", "Internal", "no_such_channel")
 

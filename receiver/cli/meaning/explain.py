@@ -1,7 +1,7 @@
 """Commands that explain what the configuration makes of a case, without a running service."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,13 +97,9 @@ def moment(text: str | None, calendar: Calendar) -> int:
     if text is None:
         return int(datetime.now(UTC).timestamp() * 1000)
     try:
-        found = datetime.fromisoformat(text.strip())
-        if found.tzinfo is None:
-            return calendar.moment(found)
-        return (found - _EPOCH) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError):
-        message = f"{text!r} is no time (write 2026-03-27T16:30, or 2026-03-27T15:30:00Z)"
-        raise click.BadParameter(message, param_hint="--at") from None
+        return calendar.read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
 
 
 def _inline_calendar(
@@ -123,12 +119,7 @@ def _inline_calendar(
     return config.build()
 
 
-@click.group()
-def explain() -> None:
-    """Explain how the service comes to a decision."""
-
-
-@explain.command("deadline")
+@click.command("deadline")
 @click.option("--within", "within", metavar="TEXT", help='As in "8 business hours".')
 @click.option(
     "--priority",

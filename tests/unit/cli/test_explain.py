@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from receiver.cli.meaning.explain import explain
+from receiver.cli.root import main
 
 BERLIN = ("--time-zone", "Europe/Berlin", "--country", "DE", "--subdivision", "BE")
 
 
 def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(explain, ["deadline", *arguments])
+    return CliRunner().invoke(main, ["explain", "deadline", *arguments])
 
 
 def test_shows_every_step() -> None:
@@ -132,7 +132,7 @@ def test_deadlines_of_the_configuration(
     file = tmp_path / "im.yml"
     file.write_text(CONFIGURED)
     at = ("--at", "2026-03-27T16:30", "--config.file", str(file))
-    result = CliRunner().invoke(explain, ["deadline", *arguments, *at])
+    result = CliRunner().invoke(main, ["explain", "deadline", *arguments, *at])
     assert said in result.output
 
 

@@ -1,0 +1,1 @@
+"""Why: which route, priority and policy, who is told when."""
