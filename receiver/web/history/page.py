@@ -18,7 +18,7 @@ from receiver.templates import assets_version, render
 from receiver.text.times import rfc3339
 from receiver.web.console_account import account_of
 from receiver.web.history.rows import Found, found_row
-from receiver.web.page_headers import HEADERS
+from receiver.web.page_headers import page_answer
 from routing.alert import PRIORITIES
 
 SHOWN = 100
@@ -76,7 +76,7 @@ class HistoryEndpoint:
             )
         )
         status = 400 if slip else 200
-        return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+        return page_answer(text, status=status)
 
     async def _read(self, request: web.Request) -> _Page:
         check_parameters(request, NAMES)

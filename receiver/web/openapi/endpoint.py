@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from markupsafe import Markup
 
 from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.http.asked.etag import is_known
@@ -38,6 +39,18 @@ class OpenApiEndpoint:
         body = msgspec.json.encode(self._document)
         return body, f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
 
+    @cached_property
+    def _described(self) -> Markup:
+        """The same for people: no page of a login differs in it."""
+        text = render(
+            "console/api_document.html.j2",
+            prefix=self._prefix,
+            tags=[tag["name"] for tag in self._document["tags"]],
+            operations=operations(self._document),
+            schemas=self._document["components"]["schemas"],
+        )
+        return Markup(text)  # noqa: S704 - escaped as it was filled in
+
     @serves("GET", "/api/openapi.json", Who.VIEWER, spec=DOCUMENT)
     async def read(self, request: web.Request) -> web.Response:
         """GET /api/openapi.json: this document."""
@@ -59,9 +72,7 @@ class OpenApiEndpoint:
                 version=assets_version(),
                 problems=[],
                 **account_of(request),
-                tags=[tag["name"] for tag in self._document["tags"]],
-                operations=operations(self._document),
-                schemas=self._document["components"]["schemas"],
+                described=self._described,
             )
         )
         return page_answer(page)
