@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from routing.condition import Condition
-from routing.config.base import ClassifyConfig
+from routing.config.base import ClassifyConfig, RuleConfig
 from routing.matcher import Matcher, matches_all
 from routing.remembered import SHORT
 from routing.severity import WORDS, plain_word, shown
@@ -28,6 +28,11 @@ def add_values(found: dict[str, set[str]], matchers: Iterable[Matcher]) -> None:
             found.setdefault(matcher.name, set()).add(matcher.value)
 
 
+def reason_of(rule: RuleConfig, number: int) -> str:
+    """Return the reason that a rule gives, of which ``number`` (from 1) is the place."""
+    return f"rule '{rule.name}'" if rule.name else f"rule {number}"
+
+
 class Classifier:
     """Ordered rules, then the ``priority`` label, then the severity; without one the default.
 
@@ -41,7 +46,7 @@ class Classifier:
             _Rule(
                 rule.matchers,
                 None if rule.when is None else Condition(rule.when),
-                (rule.priority, f"rule '{rule.name}'" if rule.name else f"rule {number}"),
+                (rule.priority, reason_of(rule, number)),
             )
             for number, rule in enumerate(config.rules, start=1)
         )

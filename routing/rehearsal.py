@@ -1,6 +1,7 @@
 """What becomes of an alert when time passes: every timer as it comes due, nothing derived.
 
-Nothing happens outside: it is for people who ask, before there is such an alert.
+Nothing happens outside: it is for people who ask, before there is such an alert, or of an incident
+that is there.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,11 @@ from routing.vocabulary import PageReason
 SOMEBODY = Actor("somebody", "rehearsal")
 FOLLOWED = ("acknowledge", "resolve", "escalate", "quiet", "remind", "delivery", "snooze")
 """Timers that page or end a clock; ``update`` goes on as long as nobody tells anybody anything."""
+ONWARD = (*FOLLOWED, "update")
+"""Those of an incident that is there already."""
 _MOST = 100_000
+_LOOKED_AT = 40
+"""Timers that are looked at for what comes next: most of them page or end a clock."""
 ENDLESS = "it does not come to an end"
 
 
@@ -113,9 +118,22 @@ class Rehearsal:
             if until is not None and first > until:
                 return
             names = sorted(name for at, name in due if at == first)[:: self._sign]
-            self.now = max(self.now, first)
-            if names[0] == "update" and self.update_missed is None:
-                self.update_missed = self.now
-            paged = {name: page.seq for name, page in self.incident.pages.items()}
-            self.incident = self._decide(self.incident, TimerDue(names[0], paged))
+            self._pass(first, names[0])
         raise ValueError(ENDLESS)
+
+    def look_ahead(self, most: int) -> None:
+        """Do what comes due next, until ``most`` pages and passed deadlines are known."""
+        for _ in range(_LOOKED_AT):
+            timers = self.incident.timers.items()
+            due = sorted((at, name) for name, at in timers if name in ONWARD)
+            if not due or len(self.told) + len(self.passed) >= most:
+                return
+            self._pass(*due[0])
+
+    def _pass(self, at: int, timer: str) -> None:
+        """Let a timer come due; every page that was sent is taken to have arrived."""
+        self.now = max(self.now, at)
+        if timer == "update" and self.update_missed is None:
+            self.update_missed = self.now
+        paged = {name: page.seq for name, page in self.incident.pages.items()}
+        self.incident = self._decide(self.incident, TimerDue(timer, paged))

@@ -31,6 +31,8 @@ from receiver.web.explain.endpoint import Explain, ExplainEndpoint
 from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
+from receiver.web.incident.endpoint import IncidentPageEndpoint
+from receiver.web.incident.view import Parts
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
@@ -113,6 +115,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         _status(service),
         _runbooks(service),
         console,
+        _incident_page(service, console),
         EventsEndpoint(service.open_lists, service.clock.now, lambda r: console.name_of(r, {})),
         HistoryEndpoint(
             service.dispatcher.store.lists,
@@ -223,6 +226,28 @@ def _console(service: "Service") -> ConsoleEndpoint:
         service.reviews,
         service.watch.problems,
         service.open_lists.position,
+    )
+
+
+def _incident_page(service: "Service", console: ConsoleEndpoint) -> IncidentPageEndpoint:
+    web = service.settings.web
+    parts = Parts(
+        lambda route: service.assignment.rules(route),  # noqa: PLW0108 - a reload replaces it
+        lambda incident: service.origins.of(incident),  # noqa: PLW0108 - as above
+        service.pagerduty.people,
+        shown_by(service.notifiers),
+        service.catalogue,
+        web.base_url,
+        web.link_path,
+        bool(service.actions.components),
+    )
+    return IncidentPageEndpoint(
+        service.dispatcher.store,
+        service.audit.reader,
+        service.clock,
+        parts,
+        console.page,
+        console.missing,
     )
 
 

@@ -4,11 +4,11 @@ Whatever began with the old part ends with it: a delivery holds its notifier, an
 task keeps everybody else from it, so that a notifier beside it pages nobody twice.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from receiver.app.notifiers import build_notifiers, config_of
 from receiver.notify.notifier import Notifier
+from receiver.settings.load import Loaded
 from receiver.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ LOGIN_WITHIN_S = 30.0
 _OF_SLACK = ("slack", "permissions", "notifiers")
 
 
-def exchange(service: "Service", settings: Settings, exposed: Sequence[str]) -> None:
+def exchange(service: "Service", settings: Settings, loaded: Loaded) -> None:
     """Have these settings hold; what they replace is closed later. ConfigError: nothing changed."""
     before = service.settings
     notifiers = _changed_notifiers(service, settings)
     router = service.new_router(settings) if _differ(before, settings, _OF_SLACK) else None
     same = before.enrichment == settings.enrichment
     enrichment = None if same else service.new_enrichment(settings)
-    service.hold(settings)
+    service.hold(settings, loaded.lines)
     # All is made: from here on nothing can fail.
-    service.exposed = exposed
+    service.exposed = loaded.exposed
     token = settings.web.metrics_token
     service.access.use(settings.web.credentials, logs_in=settings.web.logs_in)
     service.access.limits.use(settings.web.limits)

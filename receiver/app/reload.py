@@ -4,7 +4,7 @@ The rest (see ``reloadable``) was made at the start and stays; it is compared, a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from receiver.app.reloadable import held, later
@@ -30,14 +30,14 @@ class Reload:
         self,
         read: Read | None,
         running: Callable[[], Settings],
-        hold: Callable[[Settings, Sequence[str]], None],
+        hold: Callable[[Settings, Loaded], None],
         tell: Callable[[bool], None],
         audit: Callable[[], Audit],
     ) -> None:
         """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
-        ``hold(settings, what of them is exposed)`` has them hold; ``tell(whether it worked)`` is
-        for the metrics. ``audit()``: where it is told.
+        ``hold(settings, what was read)`` has them hold; ``tell(whether it worked)`` is for the
+        metrics. ``audit()``: where it is told.
         """
         self._read = read
         self._running = running
@@ -67,13 +67,14 @@ class Reload:
     async def _once(self) -> Reloaded:
         if self._read is None:
             raise ConfigError("the service was started without a configuration to read again")
-        new, warnings, exposed = await asyncio.to_thread(self._read)
+        loaded = await asyncio.to_thread(self._read)
+        new = loaded.settings
         running = self._running()
         if unknown := tuple(_unknown(new, running)):
             raise ConfigError(*unknown)
         settings = held(running, new)
-        self._hold(settings, exposed)
-        return Reloaded(later(settings, new), warnings)
+        self._hold(settings, loaded)
+        return Reloaded(later(settings, new), loaded.warnings)
 
 
 def _unknown(new: Settings, running: Settings) -> Iterator[str]:

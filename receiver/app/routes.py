@@ -39,6 +39,7 @@ from receiver.web.explain.endpoint import ExplainEndpoint
 from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
+from receiver.web.incident.endpoint import IncidentPageEndpoint
 from receiver.web.incidents_api import ApiEndpoint
 from receiver.web.integrations_api import IntegrationEndpoint
 from receiver.web.listing.bulk import BulkEndpoint
@@ -73,6 +74,7 @@ ENDPOINTS: tuple[type, ...] = (
     DamagedEndpoint,
     RunbookEndpoint,
     ConsoleEndpoint,
+    IncidentPageEndpoint,
     BulkEndpoint,
     EventsEndpoint,
     HistoryEndpoint,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from receiver.app.slack import build_router, build_socket
 from receiver.app.timer_events import StoredTimerEvents
 from receiver.clock import Clock
 from receiver.conditions import Conditions, Subject
+from receiver.config.problem import Place
 from receiver.engine.agenda import Agenda
 from receiver.engine.commit_health import CommitHealth
 from receiver.engine.damaged import DamagedRecords
@@ -59,6 +60,7 @@ from receiver.review.load import Reviews
 from receiver.review.render import ReviewPages
 from receiver.runbooks.catalogue import Catalogue
 from receiver.settings.model import Settings
+from receiver.settings.places import Origins
 from receiver.settings.rules import build_assignment
 from receiver.slack.interactions.http_endpoint import SlackEndpoint
 from receiver.slack.interactions.router import Router
@@ -116,6 +118,8 @@ class Service:
         self.conditions = Conditions(self.clock.now)
         self.exposed: Sequence[str] = ()
         """What of the configuration's secrets is weak, or can be read by others, in words."""
+        self.lines: Mapping[Place, str] = {}
+        """Where in the configuration what decides was given."""
         self.reload_here = Reload(
             read,
             lambda: self.settings,
@@ -213,8 +217,9 @@ class Service:
             self.conditions.report(Subject.REPAIRED, told(data, self.clock.now()))
             await asyncio.sleep(REPAIRS_EVERY_S)
 
-    def hold(self, settings: Settings) -> None:
-        """Decide by these settings from now on."""
+    def hold(self, settings: Settings, lines: Mapping[Place, str]) -> None:
+        """Decide by these settings from now on; ``lines``: where they were given."""
+        self.origins = Origins(settings, lines)
         self.assignment = build_assignment(
             settings,
             self.catalogue.names,
@@ -263,7 +268,7 @@ class Service:
         self.login = Login(self.redis, settings.web, settings.people, self.clock.now)
         catalogue = Catalogue(runbooks_folder(settings.runbooks.path), addresses_of(settings))
         self.catalogue = catalogue
-        self.hold(settings)
+        self.hold(settings, self.lines)
         teams = {route.team for route in self.assignment.tree.routes}
         self.metrics = Metrics(
             version=VERSION,

@@ -140,7 +140,7 @@ async def _serve(loaded: Loaded, reread: Read, part: Part, supervisor: Superviso
         interrupted()
 
     service = Service(loaded.settings, read=reread, part=part)
-    service.exposed = loaded.exposed
+    service.exposed, service.lines = loaded.exposed, loaded.lines
     reloads = Hangups(supervisor.reloading(service.reload))
     handlers = {"SIGINT": interrupted, "SIGTERM": terminated, "SIGHUP": reloads.hang_up}
     for name, handler in handlers.items():

@@ -4,6 +4,7 @@ Markdown-it escapes what is HTML and makes no link of an address that a browser 
 page's Content-Security-Policy would stop what came through all the same.
 """
 
+import re
 from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -20,12 +21,24 @@ from receiver.text.markdown import without_comments
 RENDERED_MAX = 100 << 10
 """Bytes of a runbook that become a page: the worst 100 KB take a second, a usual runbook 3 ms."""
 CACHED = 64
+_RELATIVE = re.compile(r"(?![a-zA-Z][a-zA-Z0-9+.-]*:|[/#?])")
+"""An address without a scheme, host or path from the root: it leads on from where it stands."""
 
 
 @lru_cache(maxsize=CACHED)
-def to_html(text: str) -> Markup:
-    """Return Markdown as HTML. Takes milliseconds, up to a second: not for the event loop."""
-    return Markup(_parser.render(without_comments(text)))  # noqa: S704 - written by the parser, see above
+def to_html(text: str, below: int = 0, base: str = "") -> Markup:
+    """Return Markdown as HTML. Takes milliseconds, up to a second: not for the event loop.
+
+    ``below``: how many levels its headings are lowered, in a page that has its own. ``base``: what
+    its relative links begin with, where it is not shown under its own address.
+    """
+    env = {"base": base}
+    tokens = _parser.parse(without_comments(text), env)
+    for token in tokens if below else ():
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + below)}"
+    html = _parser.renderer.render(tokens, _parser.options, env)
+    return Markup(html)  # noqa: S704 - written by the parser, see above
 
 
 def _link(
@@ -36,6 +49,9 @@ def _link(
     env: MutableMapping[str, Any],
 ) -> str:
     tokens[place].attrSet("rel", "noreferrer")
+    target = str(tokens[place].attrGet("href") or "")
+    if env.get("base") and _RELATIVE.match(target):
+        tokens[place].attrSet("href", env["base"] + target)
     return self.renderToken(tokens, place, options, env)
 
 

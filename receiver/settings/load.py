@@ -48,17 +48,21 @@ METRICS_PORT = "METRICS_PORT"
 _FILE, _ENVIRONMENT, _FLAGS = range(3)
 
 Place = tuple[str | int, ...]
+TRACED = ("route", "classify", "priorities", "escalations")
+"""Sections that decide: of them it is kept where each value was given."""
 
 
 class Loaded(NamedTuple):
     """The effective settings, and what is allowed but probably not meant, as texts with places.
 
     ``exposed``: those of the warnings that are about secrets that others can guess or read.
+    ``lines``: where each value of ``TRACED`` was given, as in ``incidents.yml, line 12``.
     """
 
     settings: Settings
     warnings: tuple[str, ...]
     exposed: tuple[str, ...] = ()
+    lines: Mapping[Place, str] = {}
 
 
 def load_settings(
@@ -87,7 +91,7 @@ def read_settings(
     settings = loader.settings()
     if loader.problems or settings is None:
         raise ConfigError(*loader.problems)
-    return Loaded(settings, tuple(loader.warnings), loader.exposed)
+    return Loaded(settings, tuple(loader.warnings), loader.exposed, loader.lines())
 
 
 class _Loader:
@@ -150,6 +154,14 @@ class _Loader:
                 where = self._resolve(name.split("."))
                 given = self._value(where, value, flag) if isinstance(value, str) else value
                 self._put(where, copy.deepcopy(given), flag, _FLAGS)
+
+    def lines(self) -> dict[Place, str]:
+        """Return where each value of ``TRACED`` was given: its line, a variable, or a flag."""
+        return {
+            path: _line_of(place) if layer == _FILE else place
+            for path, (layer, place) in self._places.items()
+            if path[0] in TRACED
+        }
 
     def read_secrets(self) -> None:
         """Replace every ``x_file`` by ``x`` with the file's content."""
@@ -307,6 +319,12 @@ class _Loader:
         allowed = f" (allowed: {', '.join(problem.allowed)})" if problem.allowed else ""
         place = self._origin(problem.path)[1]
         return f"{place}: {name}: {problem.message}{allowed}"
+
+
+def _line_of(place: str) -> str:
+    """Return a place in a file without its folder, which is nobody's business on a page."""
+    file, _, line = place.rpartition(":")
+    return f"{Path(file).name}, line {line}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,11 +1,17 @@
 """What a receipt keeps of a message in Slack."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from receiver.notify.receipt_state import ReceiptState
 from routing.receipt import Receipt
+
+REDIRECT = "https://slack.com/app_redirect"
+"""Opens a channel in the workspace one is signed in to (Slack, "Deep linking into Slack"): neither
+the workspace's own address nor a call is needed. The message's ts goes with it for what knows it.
+"""
 
 
 class Posted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -29,7 +35,11 @@ class SlackState(ReceiptState[Posted]):
     def shown(self, receipt: Receipt) -> dict[str, Any]:
         """Return where the message is."""
         posted = self.of(receipt)
-        return {"slack": {"channel": posted.channel, "ts": posted.ts}} if posted.ts else {}
+        if not posted.ts:
+            return {}
+        query = urlencode({"channel": posted.channel, "message_ts": posted.ts})
+        link = f"{REDIRECT}?{query}"
+        return {"slack": {"channel": posted.channel, "ts": posted.ts, "link": link}}
 
 
 STATE = SlackState(Posted)

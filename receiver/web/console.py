@@ -1,4 +1,4 @@
-"""The console: a page of open incidents with their clocks, and one of each incident.
+"""The console: a page of open incidents with their clocks, and what its buttons do.
 
 Plain pages that work without a script, for a phone at 3 a.m. The buttons submit the same events as
 every other way in. Nothing is fetched from anywhere else, and the pages say so to the browser.
@@ -6,13 +6,11 @@ every other way in. Nothing is fetched from anywhere else, and the pages say so 
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from aiohttp import web
 
-from receiver import incident_json
 from receiver.actions.perform import Actions
 from receiver.actions.registry import REGISTRY
 from receiver.actions.words import DONE, REFUSED
@@ -28,20 +26,17 @@ from receiver.http.asked.spec import Parameter, Spec
 from receiver.http.auth import demand
 from receiver.http.limits import TooManyRequestsError
 from receiver.http.routes import Who, principal_of, role_of, serves
-from receiver.incident_json import Whole
 from receiver.observability.response_figures import Response, by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
 from receiver.roles import Role, may
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
 from receiver.store.incidents import IncidentStore
-from receiver.store.lists.handles import id_of
 from receiver.templates import assets_version, read_asset, render
 from receiver.text.numbers import whole
 from receiver.text.times import rfc3339
 from receiver.web import charts
 from receiver.web.console_account import account_of
-from receiver.web.console_forms import forms_of
-from receiver.web.console_view import details, problem
+from receiver.web.console_view import problem
 from receiver.web.listing.bulk import bulk_forms, said_of
 from receiver.web.listing.view import asked_for, read_asked, read_list
 from receiver.web.page_headers import HEADERS, page_answer
@@ -62,13 +57,16 @@ ASSETS = {
     "live.js": "text/javascript",
     "list.js": "text/javascript",
     "views.js": "text/javascript",
+    "incident.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-ALERTS_SHOWN = 100
 _SAID: Mapping[str, str] = {
     **DONE,
     **REFUSED,
     "yours": "You have it.",
+    Reason.FORGOTTEN: "Forgotten: nothing of it is kept.",
+    Reason.STILL_OPEN: "Not forgotten: it is open. Resolve it first.",
+    Reason.KEEPS_ALERTS_QUIET: "Not forgotten: it keeps alerts quiet that would open anew.",
 }
 """What became of a button, for the page it leads back to."""
 DAYS = Parameter("days", "how many days", 30, least=1, greatest=DAYS_MAX)
@@ -77,7 +75,7 @@ _ON_THE_REVIEW = (ActionItemAdded.action, ActionItemChanged.action, ActionItemDo
 
 
 class ConsoleEndpoint:
-    """``/``, ``/incidents/{id}`` and its review, the buttons, the charts, and ``/v1/figures``."""
+    """``/``, the review of an incident, the buttons, the charts, and ``/v1/figures``."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it connects
         self,
@@ -112,7 +110,7 @@ class ConsoleEndpoint:
         position = await self._position()
         shown = await read_list(asked, self._store.lists, self._clock.now)
         figures = await self._figures.days(self._today(), days)
-        return await self._page(
+        return await self.page(
             request,
             "console/index.html.j2",
             lambda: {
@@ -129,29 +127,12 @@ class ConsoleEndpoint:
             },
         )
 
-    @serves("GET", "/incidents/{id}", Who.VIEWER, page=True)
-    async def one(self, request: web.Request) -> web.Response:
-        """GET /incidents/{id}: everything about one incident, as of one moment."""
-        before = whole(request.query.get("timeline_before", ""), EPISODE_MAX, 2) or 0
-        name = await self._named(request)
-        if name != request.match_info["id"]:
-            # So that the address in the browser is one that goes on when the incident is over.
-            return web.Response(
-                status=302, headers={"Location": f"{self._prefix}/incidents/{name}"}
-            )
-        found = await self._store.whole(name, before=before)
-        if found is None:
-            raise self._missing(request)
-        public, role = bool(self._actions.components), role_of(request)
-        values = partial(_of_one, found, self._clock.now(), role, public=public)
-        return await self._page(request, "console/incident.html.j2", values)
-
     @serves("GET", "/incidents/{id}/review", Who.VIEWER, page=True)
     async def review(self, request: web.Request) -> web.Response:
         """GET /incidents/{id}/review: the post-incident review, with a form for action items."""
         review = await self._reviews.find(request.match_info["id"])
         if review is None:
-            raise self._missing(request)
+            raise self.missing(request)
         base = await self.base(request)
         page = await read_off_the_loop(lambda: self._reviews.pages.page(review, **base))
         return page_answer(page)
@@ -216,6 +197,8 @@ class ConsoleEndpoint:
             )
         elif action in _ON_THE_REVIEW and form.get("back") != "incident":
             place = f"/incidents/{incident}/review?{urlencode([('said', said)])}#action-items"
+        elif said.startswith(f"{Reason.FORGOTTEN}:"):
+            place = f"/?{urlencode([('said', said)])}"
         elif form.get("back") == "index":
             # To the same page of the same list.
             place = f"/?{urlencode([*asked_for(form.get('list', '')), ('said', said)])}"
@@ -274,25 +257,20 @@ class ConsoleEndpoint:
     def _today(self) -> Any:
         return datetime.fromtimestamp(self._clock.now() / 1000, UTC).date()
 
-    async def _named(self, request: web.Request) -> str:
-        try:
-            return await id_of(self._store.lists, request.match_info["id"])
-        except PayloadError as error:
-            raise web.HTTPNotFound(text=f"{error.message}.\n") from None
-
     async def _load(self, request: web.Request) -> Incident:
         incident = await self._store.find(request.match_info["id"])
         if incident is None:
-            raise self._missing(request)
+            raise self.missing(request)
         return incident
 
     @staticmethod
-    def _missing(request: web.Request) -> web.HTTPException:
+    def missing(request: web.Request) -> web.HTTPException:
+        """Return what is answered where there is no such incident."""
         name = request.match_info["id"]
         words = "It may have been forgotten long after its end."
         return web.HTTPNotFound(text=f"There is no incident {name[:NAME_MAX]}. {words}\n")
 
-    async def _page(
+    async def page(
         self, request: web.Request, template: str, values: Callable[[], Mapping[str, Any]]
     ) -> web.Response:
         """Make the values and the page off the event loop: 200 incidents take 8 ms."""
@@ -315,26 +293,6 @@ class ConsoleEndpoint:
             "name": _cookie(request.cookies.get(COOKIE, "")),
             "now": rfc3339(self._clock.now()),
         }
-
-
-def _of_one(found: Whole, now: int, role: Role | None, *, public: bool) -> dict[str, Any]:
-    """Return what the page of one incident shows; of many alerts the most urgent ones.
-
-    ``public``: there is a status page.
-    """
-    body = incident_json.details(found, lambda _name, _receipt: {})
-    ranked = sorted(body["alerts"], key=_urgency)
-    return {
-        "incident": details(found.incident, now),
-        "forms": forms_of(found.incident, role, public=public),
-        "body": body | {"alerts": ranked[:ALERTS_SHOWN]},
-        "more": len(ranked) - ALERTS_SHOWN,
-    }
-
-
-def _urgency(alert: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
-    quiet = alert["suppressed"] or alert["vanished"]
-    return (alert["status"] != "firing", bool(quiet), alert["priority"], alert["starts_at"] or "")
 
 
 def _is_theirs(outcome: Outcome, name: str) -> bool:

@@ -7,11 +7,16 @@ from receiver.actions.row import Action, Field, Input
 from receiver.actions.status_page import STATUS_ACTIONS
 from receiver.roles import Role, may
 from routing.incident import Incident
-from routing.person_event import Acknowledged, Resolved
+from routing.person_event import Acknowledged, Forgotten, Merged
 from routing.silence import default_matchers
 
-_ON_THE_CARD = (Acknowledged.action, Resolved.action)
-"""Buttons of the card itself, which every list has as well."""
+_ON_THE_CARD = (Acknowledged.action,)
+"""What the card itself has a button for, which asks for nothing. Resolve has one as well."""
+_FINAL = {
+    Merged.action: "I know that the two are not parted again.",
+    Forgotten.action: "I know that there is no way back.",
+}
+"""What has to be ticked before something that cannot be undone."""
 
 
 def forms_of(incident: Incident, role: Role | None, *, public: bool) -> list[dict[str, Any]]:
@@ -24,7 +29,7 @@ def forms_of(incident: Incident, role: Role | None, *, public: bool) -> list[dic
         for name, row in REGISTRY.items()
         if name not in _ON_THE_CARD
         and may(role, row.role)
-        and row.when(incident)
+        and (row.when(incident) or (name == Forgotten.action and not incident.is_open))
         and (public or name not in STATUS_ACTIONS)
     ]
 
@@ -45,6 +50,7 @@ def _form(name: str, row: Action, incident: Incident) -> dict[str, Any]:
         "meaning": row.meaning,
         "note": row.note,
         "submit": row.submit or row.label,
+        "final": _FINAL.get(name, ""),
         "confirm": f"{confirm.text(incident)} {confirm.question}" if confirm else "",
         "fields": [_field(field, incident) for field in row.form(Input.DURATION)],
     }

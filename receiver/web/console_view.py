@@ -87,6 +87,7 @@ def _silence(incident: Incident, silence: Silence, now: int) -> dict[str, Any]:
     ended = silence.expired_at or (silence.until if silence.until <= now else 0)
     page = f"{incident.alertmanager_url.rstrip('/')}/#/silences/{quote(silence.id)}"
     return {
+        "id": silence.id,
         "matchers": silence.matchers,
         "by": silence.by,
         "over": bool(ended),

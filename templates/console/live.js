@@ -152,7 +152,7 @@ function afterPut() {
 function put(page) {
   const ticked = ticks();
   const kept = typed(), focused = label(document.activeElement || document.body);
-  const opened = [...document.querySelectorAll("details")].map((one) => [one.textContent, one.open]);
+  const opened = [...document.querySelectorAll("details")].map((one) => [one.id || one.textContent, one.open]);
   document.title = page.title;
   // The head as well: somebody else may have logged in meanwhile, in another tab.
   for (const part of ["main", ".stamp", ".places", ".leave"]) {
@@ -163,7 +163,8 @@ function put(page) {
   twin(focused)?.focus({ preventScroll: true });
   const known = new Map(opened);
   for (const one of document.querySelectorAll("details")) {
-    if (known.has(one.textContent)) one.open = known.get(one.textContent);
+    const key = one.id || one.textContent;
+    if (known.has(key)) one.open = known.get(key);
   }
   tickAgain(ticked);
   afterPut();

@@ -25,7 +25,7 @@ function show(element, now) {
   const away = (at - now) / 1000, kind = element.dataset.show;
   if (kind === "clock" || kind === "full") element.textContent = formats[kind].format(at);
   else if (kind === "for") element.textContent = length(-away);
-  else if (kind === "ago") element.textContent = length(-away) + " ago";
+  else if (kind === "ago") element.textContent = away > 0 ? "in " + length(away) : length(-away) + " ago";
   else {
     element.textContent = away > 0 ? "in " + length(away) : length(-away) + " ago";
     if (away <= 0 && !element.closest(".snoozed")) element.closest(".clock").classList.add("overdue");

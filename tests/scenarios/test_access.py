@@ -65,6 +65,7 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/runbooks/{name:.+}"): Who.RESPONDER,
     ("GET", "/"): Who.VIEWER,
     ("GET", "/incidents/{id}"): Who.VIEWER,
+    ("GET", "/incidents/{id}.md"): Who.VIEWER,
     ("GET", "/incidents/{id}/review"): Who.VIEWER,
     ("GET", "/incidents/{id}/review/edit"): Who.RESPONDER,
     ("POST", "/incidents/{id}/review/edit"): Who.RESPONDER,

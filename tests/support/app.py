@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession
 
 from receiver.app.service import Service
-from receiver.settings.load import load_settings, read_settings
+from receiver.settings.load import read_settings
 from routing.vocabulary import Lane
 from tests.support.clocks import MovingClock
 from tests.support.described import check_answer
@@ -54,6 +54,8 @@ class App:
         self.slack = slack
         self.pagerduty = pagerduty
         self.clock = MovingClock()
+        self.file: Path | None = None
+        """The configuration's file, below the settings of a test."""
         self.service: Service
         self.session: ClientSession
         self.wanted: dict[str, Any]
@@ -81,11 +83,13 @@ class App:
         flags |= {name.replace("__", "."): value for name, value in settings.items()}
         wanted = {name: value for name, value in flags.items() if value is not None}
         self.wanted = wanted
+        loaded = read_settings(self.file, {}, wanted)
         self.service = Service(
-            load_settings(None, {}, wanted),
+            loaded.settings,
             self.clock,
-            lambda: read_settings(None, {}, self.wanted),
+            lambda: read_settings(self.file, {}, self.wanted),
         )
+        self.service.lines = loaded.lines
         await self.service.start()
         # What a test just did has to be on the page.
         self.service.status.fresh_s = 0.0

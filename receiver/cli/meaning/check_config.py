@@ -34,7 +34,7 @@ def check_config(
     For each route and priority: who is paged when, by which step, in which hours, until when.
     """
     chosen = chosen_file(file or config_file)
-    settings, warnings, _ = read(chosen, {})
+    settings, warnings, *_ = read(chosen, {})
     if alertmanager_file is not None:
         warnings = (*warnings, *_of_alertmanager(alertmanager_file, settings))
     if output == "json":

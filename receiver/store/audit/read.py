@@ -62,17 +62,19 @@ class AuditReader:
     def __init__(self, store: AuditStore) -> None:
         self.store = store
 
-    async def page(self, wanted: Filter, limit: int, cursor: str = "") -> AuditPage:
+    async def page(
+        self, wanted: Filter, limit: int, cursor: str = "", most: int = LOOKED_THROUGH
+    ) -> AuditPage:
         """Return the latest entries that are looked for, before the cursor's place.
 
-        A page may be shorter than ``limit`` although there are more: see ``LOOKED_THROUGH``.
-        CursorError, StoreUnavailableError.
+        A page may be shorter than ``limit`` although there are more: ``most`` entries are looked
+        through. CursorError, StoreUnavailableError.
         """
         below = self._places(cursor)
         legs = [_Leg(self.store, shard, upto) for shard, upto in enumerate(below)]
         found: list[Numbered] = []
         looked = 0
-        while len(found) < limit and looked < LOOKED_THROUGH:
+        while len(found) < limit and looked < most:
             latest = None
             for leg in legs:
                 one = await leg.peek()

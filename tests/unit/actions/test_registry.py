@@ -132,7 +132,7 @@ def test_the_console_has_a_form_of_all_that_can_be_done() -> None:
         for name, row in REGISTRY.items()
         if row.when(OPENED) and not name.startswith("status-")
     }
-    assert set(names) == wanted - {"acknowledge", "resolve"}
+    assert set(names) == wanted - {"acknowledge"}
     published = Publication("t", 1, {"Shop": "degraded"}, (), hidden=True)
     public = msgspec.structs.replace(OPENED, published=published)
     shown = {one["action"] for one in forms_of(public, None, public=True)} - set(names)

@@ -157,7 +157,8 @@ def test_what_cannot_be_read_is_said_and_costs_the_join_nothing(
 def test_what_the_api_shows() -> None:
     assert MESSAGE.shown(Receipt()) == {}
     posted = MESSAGE.put(Receipt(), Posted("C1", "1.0"))
-    assert MESSAGE.shown(posted) == {"slack": {"channel": "C1", "ts": "1.0"}}
+    link = "https://slack.com/app_redirect?channel=C1&message_ts=1.0"
+    assert MESSAGE.shown(posted) == {"slack": {"channel": "C1", "ts": "1.0", "link": link}}
     assert ALERTS.shown(Receipt()) == {}
     opened = ALERTS.with_keys(Receipt(), [AlertKey("id:0", 1, 0, "triggered", 0)])
     assert ALERTS.shown(opened)["pagerduty"][0]["dedup_key"] == "id:0"

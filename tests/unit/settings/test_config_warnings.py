@@ -31,7 +31,7 @@ class Config:
     def read(self, text: str, environ: Mapping[str, str] = {}) -> tuple[Settings, list[str]]:
         self.path.touch(mode=0o600)
         self.path.write_text(text)
-        settings, warnings, _ = read_settings(self.path, environ, {})
+        settings, warnings, *_ = read_settings(self.path, environ, {})
         return settings, [warning.replace(str(self.path), "im.yml") for warning in warnings]
 
     def warnings(self, text: str, environ: Mapping[str, str] = {}) -> list[str]:
