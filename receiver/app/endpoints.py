@@ -47,6 +47,7 @@ from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
+from receiver.web.status_page.incident import StatusIncidentEndpoint
 from routing.heartbeat import beats
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         hints,
         ChangeEndpoint(service.changes, service.clock, lambda: service.assignment.hosts),
         SharedAlertsEndpoint(service.shared_alerts),
+        StatusIncidentEndpoint(service.status_page, store, service.clock.now),
         service.status_page,
         OpenApiEndpoint(
             [row for row in ROUTES if row.port == API], VERSION, settings.web.link_path

@@ -55,6 +55,7 @@ from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.endpoint import StatusPageEndpoint
+from receiver.web.status_page.incident import StatusIncidentEndpoint
 
 T = TypeVar("T")
 VERSION = version("llm-incident-manager")
@@ -87,6 +88,7 @@ ENDPOINTS: tuple[type, ...] = (
     IntegrationEventEndpoint,
     IntegrationEndpoint,
     ChangeEndpoint,
+    StatusIncidentEndpoint,
     StatusPageEndpoint,
     StatusEndpoint,
     ReloadEndpoint,

@@ -451,7 +451,14 @@ class Service:
         """Make what is shown, and what tells others that all is well."""
         settings = self.settings
         store = self.dispatcher.store
-        self.status_page = StatusPageEndpoint(store, settings.status_page, self.clock)
+        outside = settings.web.base_url if settings.web.external_url else ""
+        self.status_page = StatusPageEndpoint(
+            store,
+            settings.status_page,
+            self.clock,
+            settings.status_page.url or outside,
+            settings.incidents.retention,
+        )
         self.open_lists = build_hub(store, self.clock, settings.web.link_path)
         self.endpoints = build_endpoints(self)
         self.status = self.endpoints.one(StatusEndpoint)

@@ -153,6 +153,7 @@ def lane_of(method: str, path: str) -> RequestLane | None:
 
 _ALWAYS = (
     *("/-/healthy", "/-/ready", "/health", "/metrics", "/status", "/status.json"),
+    "/status.atom",
     # An open list has a bound of its own, or a few hundred would leave no place for a click.
     "/events",
 )

@@ -32,6 +32,7 @@ _TITLES = {
     403: "Refused",
     404: "Page not found",
     405: "Not allowed here",
+    410: "No longer kept",
     408: "The request took too long",
     413: "The request is too large",
     429: "Too many requests",
@@ -71,7 +72,8 @@ class ErrorPages:
         return "text/html" in request.headers.get("Accept", "") and not self._is_program(request)
 
     def _is_program(self, request: web.Request) -> bool:
-        return self._within(request.path).startswith(PROGRAMS)
+        path = self._within(request.path)
+        return path.startswith(PROGRAMS) or (path.startswith("/status/") and path.endswith(".json"))
 
     def _within(self, path: str) -> str:
         """Return a path as it would be without anything before the routes."""

@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-PUBLIC = ("/status", "/status.json", "/status/{name}")
+PUBLIC = (
+    *("/status", "/status.json", "/status.atom", "/status/{name}", "/status/incidents/{id}"),
+    "/status/incidents/{id}.json",
+)
 """Routes for everybody, by whatever name they call this machine."""
 
 

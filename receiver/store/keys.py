@@ -42,6 +42,7 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
+| ``status`` | hash | the status page's key, and since when it knows what (see ``status_state``) |
 | ``feed`` | stream | ids of what each of the newest commits changed (see ``feed``) |
 | ``heal`` | set | what has to be made anew from the records (see ``healing``) |
 | ``audit`` | list | the latest rows of the audit trail (see ``audit.entry``) |
@@ -103,6 +104,7 @@ class Keys:
         self.unreached = f"{base}unreached"
         self.items = f"{base}items"
         self.items_begun = f"{base}items:begun"
+        self.status = f"{base}status"
         self.total = f"{base}total"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"

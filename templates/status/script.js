@@ -38,7 +38,7 @@ async function refresh() {
     });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     // A proxy may answer in its stead.
-    if (!answer.ok || !page.querySelector("footer a[href='status.json']")) throw new Error("away");
+    if (!answer.ok || !page.querySelector("footer a[href$='.json']")) throw new Error("away");
     if (isError) location.reload();
     document.title = page.title;
     for (const part of ["main", "footer"]) {

@@ -102,6 +102,9 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/v1/changes"): Who.SENDER,
     ("GET", "/v1/changes"): Who.VIEWER,
     ("GET", "/status"): Who.OPEN,
+    ("GET", "/status.atom"): Who.OPEN,
+    ("GET", "/status/incidents/{id}"): Who.OPEN,
+    ("GET", "/status/incidents/{id}.json"): Who.OPEN,
     ("GET", "/status.json"): Who.OPEN,
     ("GET", "/status/{name}"): Who.OPEN,
     ("GET", "/-/healthy"): Who.OPEN,
@@ -116,7 +119,9 @@ WHO: dict[tuple[str, str], Who] = {
 
 def unvouched(who: Who, path: str) -> int:
     """Return what is answered to a request that nobody vouches for; nobody logs in here."""
-    return (404 if path.startswith("/login") else 200) if who is Who.OPEN else 401
+    # Nothing is on the status page either.
+    missing = path.startswith(("/login", "/status/incidents/"))
+    return (404 if missing else 200) if who is Who.OPEN else 401
 
 
 BROWSED = (
@@ -189,9 +194,9 @@ def test_who_may_ask_is_as_written_here() -> None:
 def test_the_other_ports_serve_scrapers_and_what_is_public() -> None:
     others = {(row.port, row.path): row.who for row in ROUTES if row.port != API}
     assert others.pop((METRICS, "/metrics")) is Who.SCRAPER
-    assert set(others) == {
-        (STATUS, path) for path in ("/", "/status", "/status.json", "/status/{name}")
-    }
+    public = ("/", "/status", "/status.json", "/status.atom", "/status/{name}")
+    links = ("/status/incidents/{id}", "/status/incidents/{id}.json")
+    assert set(others) == {(STATUS, path) for path in (*public, *links)}
     assert set(others.values()) == {Who.OPEN}
 
 

@@ -37,7 +37,9 @@ SCANNED = 5_000
 LINES_MAX = 5_000
 """Lines that hold the place of those of a timeline that cannot be read."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
-_KIND |= dict.fromkeys(("dead", "changes", "pd", "heal", "damaged", "audit", "chain"), "other")
+_KIND |= dict.fromkeys(
+    ("dead", "changes", "pd", "status", "heal", "damaged", "audit", "chain"), "other"
+)
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 

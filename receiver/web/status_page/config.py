@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from receiver.config.types import Address
+from receiver.config.types import Address, ExternalUrl
 from receiver.http.tls.config import TlsServerConfig
 from routing.config.base import Duration, Matchers, Name, Priority, Section, Text, upper
 from routing.status_rule import WORDINGS, Component, StatusRule, check_wording
@@ -60,8 +60,10 @@ class StatusPageConfig(Section):
 
     ``priorities``: whose incidents open on it by themselves, unless ``automatic`` is off.
     ``senders``: the credentials whose alerts may do that, each of a cluster of its own; none: all.
-    ``history`` (ms): how long what is over stays on it. ``listen_address``: a port for the page
-    alone, "" for that of everything else only. ``tls_server_config``: None where it speaks no TLS.
+    ``url``: the address that outsiders reach the page at, without ``/status``; None: that of
+    ``web.external_url``. ``history`` (ms): how long what is over stays on it. ``listen_address``: a
+    port for the page alone, "" for that of everything else only. ``tls_server_config``: None where
+    it speaks no TLS.
     """
 
     title: Text = "Service status"
@@ -73,6 +75,7 @@ class StatusPageConfig(Section):
     templates: dict[Wording, Annotated[str, Field(max_length=500), AfterValidator(_wording)]] = (
         Field(default={})
     )
+    url: ExternalUrl = None
     history: Duration = 90 * 86_400_000
     listen_address: Address | Literal[""] = ""
     tls_server_config: TlsServerConfig | None = None

@@ -7,9 +7,7 @@ is asked who they are, nothing is set in their browser, and nothing is fetched f
 
 import asyncio
 import contextlib
-import gzip
 import hashlib
-import json
 import logging
 from typing import Any
 
@@ -19,61 +17,63 @@ from aiohttp import web
 from receiver.aio.background import end
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailableError
-from receiver.http.asked.etag import is_known
 from receiver.http.asked.spec import Spec
 from receiver.http.routes import STATUS, Who, serves
 from receiver.store.incidents import IncidentStore
-from receiver.templates import read_asset, render
+from receiver.store.status_state import StatusState, StatusStore
+from receiver.templates import read_asset
+from receiver.text.times import day_of
 from receiver.web.status_page.config import StatusPageConfig
+from receiver.web.status_page.documents import (
+    COMMON,
+    EVERY_S,
+    Document,
+    answer,
+    page_documents,
+    unknown_yet,
+)
+from receiver.web.status_page.feed import Site
+from receiver.web.status_page.public_ids import PublicIds
 from receiver.web.status_page.shapes import StatusPage
-from receiver.web.status_page.view import notices_of, page_of
+from receiver.web.status_page.uptime import DAY_MS, DAYS, Known, uptime_of
+from receiver.web.status_page.view import Naming, Notice, notices_of, page_of
 from routing.incident import Incident
-from routing.status_rule import IMPACT_WORDS
 
 log = logging.getLogger("status_page")
 
-EVERY_S = 5.0
-"""The page is made anew so often at least; another replica's changes show no later."""
 PAUSE_S = 1.0
-"""And so often at most, however much changes."""
+"""So often the page is made anew at most, however much changes."""
 READ_WITHIN_S = 4.0
-SHOWN = 200
+SHOWN, READ = 200, 1_000
+"""Incidents on the page, and those that the days before are made of."""
 MINUTE_MS = 60_000
 ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
-_COMMON = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-        " img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    # Which server this is, in which version, is nobody's business.
-    "Server": "status",
-}
-_CACHED = _COMMON | {
-    "Cache-Control": f"public, max-age={EVERY_S:.0f}, stale-if-error=86400",
-    "Vary": "Accept-Encoding",
-}
-
-
-class Document(msgspec.Struct, frozen=True):
-    """One form of the page, ready to be sent."""
-
-    body: bytes
-    packed: bytes
-    etag: str
-    content_type: str
-
-
 STATUS_JSON = Spec({200: StatusPage, 304: None}, problems=(404, 503), lenient=True)
 
 
 class StatusPageEndpoint:
     """``/status``, ``/status.json`` and what they look like."""
 
-    def __init__(self, store: IncidentStore, config: StatusPageConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: IncidentStore,
+        config: StatusPageConfig,
+        clock: Clock,
+        base: str = "",
+        retention: int = 0,
+    ) -> None:
+        """``base``: the page's address without its path, "" where nobody said it.
+
+        ``retention`` (ms): how long incidents are kept after their end, 0: for ever.
+        """
+        self.config = config
+        self._base = base
+        self._retention = retention
+        self._state = StatusStore(store.redis, store.mending)
+        self._known_of: StatusState | None = None
+        self._day = ""
+        self._site = Site()
         self._store = store
-        self._config = config
         self._clock = clock
         self._known: dict[str, tuple[bytes, Incident]] = {}
         self._page: dict[str, Any] = {}
@@ -82,13 +82,38 @@ class StatusPageEndpoint:
         self._failing = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.notices: dict[str, Notice] = {}
+        """What is on the page, by the incident that it is of."""
+        self.ids: PublicIds | None = None
         self.rendered = 0
         """How often the page was made."""
 
     @property
     def enabled(self) -> bool:
         """True once components are configured."""
-        return bool(self._config.components)
+        return bool(self.config.components)
+
+    @property
+    def as_of(self) -> str | None:
+        """Return when what is shown was so, to the minute."""
+        at: str | None = self._page.get("as_of")
+        return at
+
+    @property
+    def stale(self) -> bool:
+        """Return whether nothing newer can be known just now."""
+        return self._failing
+
+    def naming(self) -> Naming:
+        """Return how incidents are called outside; HTTP 503 before that is known."""
+        if self.ids is None:
+            raise unknown_yet()
+        return Naming(self.ids.name, self._base)
+
+    def incident(self, name: str) -> Incident | None:
+        """Return an incident as far as the page knows it."""
+        known = self._known.get(name)
+        return known[1] if known is not None else None
 
     async def start(self) -> None:
         """Make the page, and keep it up to date from now on."""
@@ -120,6 +145,7 @@ class StatusPageEndpoint:
         now = self._clock.now()
         try:
             async with asyncio.timeout(READ_WITHIN_S):
+                state = await self._begin(now)
                 found = await self._read(now)
         except (StoreUnavailableError, TimeoutError) as error:
             if not self._failing:
@@ -128,18 +154,53 @@ class StatusPageEndpoint:
             self._failing = True
         else:
             self._failing = False
-            # By the minute: a page on which nothing happened stays the same, and so does its ETag.
-            as_of = now // MINUTE_MS * MINUTE_MS
-            self._page = dict(page_of(self._config, notices_of(found), as_of))
+            self._page = self._made(found, state, now)
         shown = self._page | {"stale": self._failing}
         if self._page and shown != self._shown:
-            self._documents = await asyncio.to_thread(_documents, shown)
+            self._documents = await asyncio.to_thread(
+                page_documents, shown, self._documents, now, self._base, self._site
+            )
             self._shown = shown
             self.rendered += 1
 
+    async def _begin(self, now: int) -> StatusState:
+        """Note that the page is kept today; return what is known of the days before."""
+        day = day_of(now)
+        if self._known_of is None or day != self._day:
+            names = [component.name for component in self.config.components]
+            self._known_of = await self._state.day(day, names)
+            self._day = day
+            self.ids = PublicIds(self._known_of.key)
+            own = hashlib.blake2b(self._known_of.key, digest_size=16).hexdigest()
+            self._site = Site(own, f"{min(self._known_of.ran, default=day)}T00:00:00.000Z")
+        return self._known_of
+
+    def _made(self, found: list[Incident], state: StatusState, now: int) -> dict[str, Any]:
+        # By the minute: a page on which nothing happened stays the same, and so does its ETag.
+        as_of = now // MINUTE_MS * MINUTE_MS
+        notices = notices_of(found)
+        known = Known(as_of, self._counted_since(found, now), state)
+        uptime = {
+            component.name: uptime_of(component.name, notices, known)
+            for component in self.config.components
+        }
+        shown = [one for one in notices if one.ended >= now - self.config.history][:SHOWN]
+        self.notices = {notice.key: notice for notice in shown}
+        page = page_of(self.config, shown, as_of, self.naming(), uptime)
+        return dict(page)
+
+    def _counted_since(self, found: list[Incident], now: int) -> int:
+        """Return since when (ms) whatever was on the page is among what was found."""
+        since = now - self._retention if self._retention else 0
+        if len(found) < READ:
+            return since
+        ends = [one.published.resolved_at for one in found if one.published is not None]
+        return max(since, min((end for end in ends if end), default=now))
+
     async def _read(self, now: int) -> list[Incident]:
         """Return the published incidents; only those that changed are read as a whole."""
-        versions = await self._store.published(now - self._config.history, SHOWN)
+        since = now - max(self.config.history, DAYS * DAY_MS)
+        versions = await self._store.published(since, READ)
         changed = [
             name
             for name, version in versions.items()
@@ -160,10 +221,10 @@ class StatusPageEndpoint:
 
     async def dress(self, _request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Give every answer of the page's own port what an answer of the page has."""
-        for name, value in _COMMON.items():
+        for name, value in COMMON.items():
             response.headers.setdefault(name, value)
         # aiohttp has put its own there already.
-        response.headers["Server"] = _COMMON["Server"]
+        response.headers["Server"] = COMMON["Server"]
 
     @serves("GET", "/status", Who.OPEN)
     @serves("GET", "/status", Who.OPEN, port=STATUS)
@@ -176,9 +237,17 @@ class StatusPageEndpoint:
     @serves("GET", "/status.json", Who.OPEN, port=STATUS)
     async def data(self, request: web.Request) -> web.Response:
         """GET /status.json: the same for programs, of any site."""
-        answer = self._answer(request, "json")
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-        return answer
+        found = self._answer(request, "json")
+        found.headers["Access-Control-Allow-Origin"] = "*"
+        return found
+
+    @serves("GET", "/status.atom", Who.OPEN)
+    @serves("GET", "/status.atom", Who.OPEN, port=STATUS)
+    async def feed(self, request: web.Request) -> web.Response:
+        """GET /status.atom: an Atom feed of what is on the page, of any site."""
+        found = self._answer(request, "atom")
+        found.headers["Access-Control-Allow-Origin"] = "*"
+        return found
 
     @serves("GET", "/status/{name}", Who.OPEN)
     @serves("GET", "/status/{name}", Who.OPEN, port=STATUS)
@@ -187,40 +256,14 @@ class StatusPageEndpoint:
         name = request.match_info["name"]
         if name not in ASSETS or not self.enabled:
             raise web.HTTPNotFound(text=f"there is no {name}\n")
-        headers = _COMMON | {"Cache-Control": "public, max-age=3600"}
+        headers = COMMON | {"Cache-Control": "public, max-age=3600"}
         text = read_asset(name, "status")
         return web.Response(text=text, content_type=ASSETS[name], headers=headers)
 
     def _answer(self, request: web.Request, form: str) -> web.Response:
         if not self.enabled:
-            raise web.HTTPNotFound(text="there is no status page\n", headers=_COMMON)
+            raise web.HTTPNotFound(text="there is no status page\n", headers=COMMON)
         document = self._documents.get(form)
         if document is None:
-            text = "The status is not known yet: try again in a moment.\n"
-            headers = _COMMON | {"Cache-Control": "no-store", "Retry-After": f"{EVERY_S:.0f}"}
-            raise web.HTTPServiceUnavailable(text=text, headers=headers)
-        headers = _CACHED | {"ETag": document.etag}
-        if is_known(request, document.etag):
-            return web.Response(status=304, headers=headers)
-        body = document.body
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            body = document.packed
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(
-            body=body, content_type=document.content_type, charset="utf-8", headers=headers
-        )
-
-
-def _documents(shown: dict[str, Any]) -> dict[str, Document]:
-    page = render("status/page.html.j2", page=shown, words=IMPACT_WORDS)
-    data = json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
-    return {
-        "html": _document(page, "text/html"),
-        "json": _document(data, "application/json"),
-    }
-
-
-def _document(text: str, content_type: str) -> Document:
-    body = text.encode()
-    etag = f'W/"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
-    return Document(body, gzip.compress(body, mtime=0), etag, content_type)
+            raise unknown_yet()
+        return answer(request, document)

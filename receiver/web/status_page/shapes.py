@@ -5,12 +5,34 @@ from typing import TypedDict
 from receiver.incident_shapes import When
 
 
+class Outage(TypedDict):
+    """A day on which a component was not operational; ``seconds``: of partial or major outage."""
+
+    day: str
+    status: str
+    seconds: int
+
+
+class Uptime(TypedDict):
+    """How a component was on each day (UTC) from ``first_day`` to today.
+
+    ``days``: the worst impact of each, or ``no_data``. ``percent`` of the time of which there is
+    data was without a partial or major outage; null where there is none.
+    """
+
+    percent: float | None
+    first_day: str
+    days: list[str]
+    outages: list[Outage]
+
+
 class PublicComponent(TypedDict):
     """What people know the service by."""
 
     name: str
     description: str
     status: str
+    uptime: Uptime
 
 
 class Affected(TypedDict):
@@ -29,9 +51,13 @@ class PublicText(TypedDict):
 
 
 class PublicIncident(TypedDict):
-    """An incident as outsiders read it; updates newest first."""
+    """An incident as outsiders read it; updates newest first.
+
+    ``id`` stays the same as long as it is kept, and ``url`` leads to it.
+    """
 
     id: str
+    url: str
     title: str
     status: str
     impact: str
@@ -53,3 +79,12 @@ class StatusPage(TypedDict):
     incidents: list[PublicIncident]
     history: list[PublicIncident]
     history_days: int
+
+
+class PublicIncidentPage(TypedDict):
+    """One incident, also after it left the page."""
+
+    title: str
+    as_of: When
+    stale: bool
+    incident: PublicIncident

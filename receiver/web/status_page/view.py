@@ -4,14 +4,13 @@ It is made of what was published alone; of the incidents themselves only which w
 which. Nobody is named.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from receiver.text.times import rfc3339
 from receiver.web.status_page.config import StatusPageConfig
-from receiver.web.status_page.shapes import PublicIncident, StatusPage
+from receiver.web.status_page.shapes import PublicIncident, StatusPage, Uptime
 from routing.incident import Incident
 from routing.incident_parts import Publication, PublicUpdate
 from routing.status_rule import badness, worst
@@ -100,7 +99,25 @@ def _rank(notice: Notice) -> tuple[float, ...]:
     return (-notice.ended, 0, -notice.started)
 
 
-def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> StatusPage:
+class Naming(msgspec.Struct, frozen=True):
+    """How incidents are called outside: ``name(id)``, and what their addresses begin with."""
+
+    name: Callable[[str], str]
+    base: str = ""
+
+    def url(self, name: str) -> str:
+        """Return the address of an incident's own page."""
+        path = f"status/incidents/{name}"
+        return f"{self.base}/{path}" if self.base else path
+
+
+def page_of(
+    config: StatusPageConfig,
+    notices: Sequence[Notice],
+    as_of: int,
+    naming: Naming,
+    uptime: Mapping[str, Uptime],
+) -> StatusPage:
     """Return the page as programs read it; ``as_of`` (ms) is when this was so."""
     going_on = [notice for notice in notices if notice.goes_on]
     state = {component.name: "operational" for component in config.components}
@@ -110,7 +127,7 @@ def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> 
                 state[name] = worst(state[name], impact)
     impacts = [*state.values(), *(notice.impact for notice in going_on)]
     status = max(impacts, key=badness)
-    shown = _named(notices)
+    shown = [shown_notice(notice, naming) for notice in notices]
     return {
         "title": config.title,
         "status": status,
@@ -122,6 +139,7 @@ def page_of(config: StatusPageConfig, notices: Sequence[Notice], as_of: int) -> 
                 "name": component.name,
                 "description": component.description,
                 "status": state[component.name],
+                "uptime": uptime[component.name],
             }
             for component in config.components
         ],
@@ -137,20 +155,12 @@ def _summary(status: str, going_on: Sequence[Notice]) -> str:
     return SUMMARIES.get(status, SUMMARIES["degraded"])
 
 
-def _named(notices: Sequence[Notice]) -> list[PublicIncident]:
-    """Return the notices with ids that say nothing but when they began."""
-    used: Counter[str] = Counter()
-    names = {}
-    for notice in sorted(notices, key=lambda one: one.key):
-        began = f"{notice.started:x}"
-        used[began] += 1
-        names[notice.key] = began if used[began] == 1 else f"{began}-{used[began]}"
-    return [_shown(notice, names[notice.key]) for notice in notices]
-
-
-def _shown(notice: Notice, name: str) -> PublicIncident:
+def shown_notice(notice: Notice, naming: Naming) -> PublicIncident:
+    """Return a notice as outsiders read it."""
+    name = naming.name(notice.key)
     return {
         "id": name,
+        "url": naming.url(name),
         "title": notice.title,
         "status": notice.status,
         "impact": notice.impact,

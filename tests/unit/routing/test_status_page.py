@@ -6,8 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from receiver.store.status_state import StatusState
 from receiver.web.status_page.config import StatusPageConfig
-from receiver.web.status_page.view import notices_of, page_of
+from receiver.web.status_page.public_ids import PublicIds
+from receiver.web.status_page.uptime import Known, uptime_of
+from receiver.web.status_page.view import Naming, notices_of, page_of
 from routing.actions.status_page import hide, update
 from routing.alert import Alert
 from routing.event import TimerDue
@@ -50,6 +53,9 @@ def alert(service: str = "checkout", fingerprint: str = "", **more: Any) -> Aler
     return any_alert(fingerprint or service, labels=labels, **more)
 
 
+NAMES = PublicIds(bytes(32))
+
+
 class Site(World):
     """A world with a status page."""
 
@@ -65,7 +71,10 @@ class Site(World):
         return self.do(incident, StatusUpdated(ANN, status, text, **more))
 
     def page(self) -> dict[str, Any]:
-        return dict(page_of(self.config, notices_of(self.incidents.values()), self.now))
+        notices = notices_of(self.incidents.values())
+        known = Known(self.now, 0, StatusState(b"", frozenset(), {}))
+        uptime = {one.name: uptime_of(one.name, notices, known) for one in self.config.components}
+        return dict(page_of(self.config, notices, self.now, Naming(NAMES.name), uptime))
 
     def going_on(self) -> list[str]:
         return [f"{one['title']}: {one['status']}" for one in self.page()["incidents"]]
@@ -406,8 +415,9 @@ def test_ids_tell_incidents_of_the_same_moment_apart_and_say_nothing() -> None:
     site = Site()
     found = [site.tell("a", alert()), site.tell("b", alert("search")), site.tell("c", alert("api"))]
     ids = [one["id"] for one in site.page()["incidents"]]
-    began = f"{NOW:x}"
-    assert sorted(ids) == [began, f"{began}-2", f"{began}-3"]
+    assert sorted(NAMES.incident(name) or "" for name in ids) == sorted(found)
+    other = PublicIds(bytes(31) + b"x")
+    assert [other.incident(name) for name in ids] == [None, None, None]
     assert not any(incident[2:18] in json.dumps(site.page()) for incident in found)
 
 
