@@ -6,6 +6,7 @@ and whether a beat ever came (``seen_at``).
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from routing.config.base import HeartbeatConfig
 from routing.decision import Decision, Draft
@@ -21,6 +22,34 @@ GRACE_MS = 60_000
 def watch_id(key: str) -> str:
     """Return the id of a heartbeat's record: no incident has generation 0."""
     return f"{key}-0"
+
+
+class Standing(NamedTuple):
+    """How a heartbeat does: ``beating``, ``awaited`` (it never came), ``missing`` or ``unknown``.
+
+    ``last``: the last beat, ``due``: when the next one has to have come, ``missing_since``; all ms,
+    0 for none. ``late`` (ms): how long it is overdue.
+    """
+
+    name: str
+    config: HeartbeatConfig
+    state: str
+    last: int = 0
+    due: int = 0
+    missing_since: int = 0
+    late: int = 0
+
+
+def standing(name: str, config: HeartbeatConfig, watch: Incident | None, now: int) -> Standing:
+    """Return how a heartbeat does by its record."""
+    if watch is None or watch.damage is not None or watch.state not in ("beating", "missing"):
+        return Standing(name, config, "unknown")
+    due = watch.timers.get(Timer.HEARTBEAT, 0)
+    missing = watch.state == "missing"
+    since = watch.episode_opened_at if missing else 0
+    late = max(0, now - (since or due or now))
+    state = "missing" if missing else "beating" if watch.seen_at else "awaited"
+    return Standing(name, config, state, watch.seen_at, due, since, late)
 
 
 def beats(configs: Mapping[str, HeartbeatConfig], labels: Mapping[str, str]) -> list[str]:

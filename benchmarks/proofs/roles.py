@@ -209,8 +209,11 @@ def _commands(incident: str) -> Iterator[tuple[list[str], Role]]:
             words.append("--yes")
         yield words, action.role
     for words in (["incidents", "list"], ["incidents", "show", incident], ["changes", "list"],
-                  ["dead-letters", "list"], ["oncall"], ["review", incident]):  # fmt: skip
+                  ["dead-letters", "list"], ["oncall"], ["review", incident], ["heartbeats"],
+                  ["silences", "list"], ["explain", "incident", incident],
+                  ["explain", "alert", "alertname=A"]):  # fmt: skip
         yield words, Role.VIEWER
+    yield ["config", "show"], Role.ADMIN
     yield ["dead-letters", "resend", "0123456789ab"], Role.RESPONDER
     yield ["alert", "send", "Typed", "severity=info"], Role.SENDER
 

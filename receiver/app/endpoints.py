@@ -3,11 +3,11 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from receiver.app.operations.build import operations
 from receiver.app.routes import ROUTES, VERSION, Endpoints
 from receiver.conditions import Subject
 from receiver.engine.floods import Floods
 from receiver.http.routes import API, Guard
-from receiver.intake.again import Again
 from receiver.intake.alertmanager_webhook import WebhookEndpoint
 from receiver.intake.changes import ChangeEndpoint
 from receiver.intake.hints import Hints
@@ -25,10 +25,6 @@ from receiver.store.hints import HintStore
 from receiver.store.lists.items import Todos
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
-from receiver.web.console_page import Pages
-from receiver.web.damaged import DamagedEndpoint
-from receiver.web.explain.endpoint import Explain, ExplainEndpoint
-from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incident.endpoint import IncidentPageEndpoint
@@ -40,15 +36,12 @@ from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
-from receiver.web.operations.dead_letters import DeadLetterEndpoint
-from receiver.web.reload import ReloadEndpoint
 from receiver.web.reviews.action_items import ActionItemsEndpoint
 from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
 from receiver.web.runbooks import RunbookEndpoint
 from receiver.web.shared_alerts import SharedAlertsEndpoint
 from receiver.web.status_page.incident import StatusIncidentEndpoint
-from routing.heartbeat import beats
 
 if TYPE_CHECKING:
     from receiver.app.service import Service
@@ -72,34 +65,10 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.metrics,
         service.clock.now,
     )
-    console = _console(service)
-    taking = Taking(
-        floods,
-        service.shards,
-        lambda: service.assignment,
-        service.heartbeats,
-        hints,
-        service.metrics,
-        settings.web.max_alerts,
-    )
+    console, taking = _console(service), _taking(service, floods, hints)
     people = People(settings.people, service.is_person, service.pagerduty.user_id)
-    again = Again(
-        taking,
-        dead_letters,
-        service.dispatcher.store,
-        service.clock,
-        service.audit.audit,
-        lambda who: service.access.limits.incident(who),  # noqa: PLW0108 - set after it is made
-    )
     api = _api(service, people)
     store = service.dispatcher.store
-    pages = Pages(settings.web.link_path, service.clock, service.watch.problems)
-    explain = Explain(
-        lambda: service.assignment,
-        partial(beats, settings.heartbeats),
-        service.dispatcher.store,
-        service.clock,
-    )
     built = (
         _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -107,12 +76,8 @@ def build_endpoints(service: "Service") -> Endpoints:
             service.dispatcher, service.tasks, dead_letters, service.redis, service.metrics
         ),
         service.pagerduty.on_call(),
-        ReloadEndpoint(service.reload),
-        DamagedEndpoint(service.dispatcher.store.mending.register, service.damaged),
         api,
-        DeadLetterEndpoint(dead_letters, again.send, people),
-        ExplainEndpoint(explain),
-        RoutingEndpoint(explain, service.dispatcher.store.lists, pages),
+        *operations(service, taking, dead_letters, people),
         _status(service),
         _runbooks(service),
         console,
@@ -144,6 +109,18 @@ def build_endpoints(service: "Service") -> Endpoints:
     )
     forgets = partial(service.conditions.refuses, Subject.DURABILITY)
     return Endpoints(built, Guard(service.access, forgets, service.login))
+
+
+def _taking(service: "Service", floods: Floods, hints: Hints) -> Taking:
+    return Taking(
+        floods,
+        service.shards,
+        lambda: service.assignment,
+        service.heartbeats,
+        hints,
+        service.metrics,
+        service.settings.web.max_alerts,
+    )
 
 
 def _webhook(

@@ -4,6 +4,7 @@ The rest (see ``reloadable``) was made at the start and stays; it is compared, a
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -13,12 +14,23 @@ from receiver.errors import ConfigError
 from receiver.settings.load import Loaded
 from receiver.settings.model import Settings
 
+NOTES = 20
 Read = Callable[[], Loaded]
 
 
 class Reloaded(NamedTuple):
     """What came of it: the sections that changed and need a restart, and what to warn of."""
 
+    needs_restart: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Note(NamedTuple):
+    """One reload: when (ms), by whom, and what was wrong or needs a restart."""
+
+    at: int
+    by: str
+    problems: tuple[str, ...]
     needs_restart: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -33,17 +45,22 @@ class Reload:
         hold: Callable[[Settings, Loaded], None],
         tell: Callable[[bool], None],
         audit: Callable[[], Audit],
+        now: Callable[[], int],
     ) -> None:
         """``read`` as at the start; None: there is nothing to read. ``running()`` is what holds.
 
         ``hold(settings, what was read)`` has them hold; ``tell(whether it worked)`` is for the
-        metrics. ``audit()``: where it is told.
+        metrics. ``audit()``: where it is told; ``now()`` in ms.
         """
         self._read = read
         self._running = running
         self._hold = hold
         self._tell = tell
         self._audit = audit
+        self._now = now
+        self.began = now()
+        self.notes: deque[Note] = deque(maxlen=NOTES)
+        """The latest reloads of this process, the last one at the end."""
         self._one = asyncio.Lock()
 
     async def reload(self, by: str) -> Reloaded:
@@ -58,9 +75,11 @@ class Reload:
                 worked = True
             except ConfigError as error:
                 self._audit().reload(by, problems=error.problems)
+                self.notes.append(Note(self._now(), by, tuple(error.problems), (), ()))
                 raise
             finally:
                 self._tell(worked)
+            self.notes.append(Note(self._now(), by, (), *found))
             self._audit().reload(by, later=found.needs_restart, warnings=found.warnings)
             return found
 

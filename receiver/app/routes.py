@@ -34,7 +34,6 @@ from receiver.settings.model import Settings
 from receiver.slack.interactions.http_endpoint import SlackEndpoint
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
-from receiver.web.damaged import DamagedEndpoint
 from receiver.web.explain.endpoint import ExplainEndpoint
 from receiver.web.explain.page import RoutingEndpoint
 from receiver.web.health import StatusEndpoint
@@ -47,8 +46,11 @@ from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
+from receiver.web.operations.damaged import DamagedEndpoint
 from receiver.web.operations.dead_letters import DeadLetterEndpoint
-from receiver.web.reload import ReloadEndpoint
+from receiver.web.operations.endpoint import OperationsEndpoint
+from receiver.web.operations.page import OperationsPage
+from receiver.web.operations.reload import ReloadEndpoint
 from receiver.web.reviews.action_items import ActionItemsEndpoint
 from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
@@ -69,6 +71,8 @@ ENDPOINTS: tuple[type, ...] = (
     ExplainEndpoint,
     ApiEndpoint,
     DeadLetterEndpoint,
+    OperationsEndpoint,
+    OperationsPage,
     RoutingEndpoint,
     Hints,
     SharedAlertsEndpoint,

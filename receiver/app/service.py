@@ -13,6 +13,7 @@ from receiver.actions.perform import Actions
 from receiver.actions.silencer import Silencer
 from receiver.aio.background import end
 from receiver.alertmanager.alert_states import Alertmanagers
+from receiver.alertmanager.silence_list import SilenceList
 from receiver.alertmanager.silences import Silences
 from receiver.app.addresses import addresses_of
 from receiver.app.audit import AuditParts
@@ -120,13 +121,15 @@ class Service:
         """What of the configuration's secrets is weak, or can be read by others, in words."""
         self.lines: Mapping[Place, str] = {}
         """Where in the configuration what decides was given."""
-        self.reload_here = Reload(
+        self.reloads = Reload(
             read,
             lambda: self.settings,
             partial(exchange, self),
             self._reloaded,
             lambda: self.audit.audit,
-        ).reload
+            self.clock.now,
+        )
+        self.reload_here = self.reloads.reload
         self.retired = Retired()
         self.api_port = 0
         self.metrics_port = 0
@@ -348,6 +351,7 @@ class Service:
             self.access.limits.incident,
         )
         self.silences = Silences(settings.alertmanagers)
+        self.silence_list = SilenceList(settings.alertmanagers)
         self.actions = Actions(
             self.dispatcher,
             Silencer(self.silences, self.dispatcher, self.clock),
@@ -497,6 +501,7 @@ class Service:
         self.life.on_stop("enrichment", self._close_enrichment)
         self.life.on_stop("what was replaced", self.retired.close)
         self.life.on_stop("silences", self.silences.close)
+        self.life.on_stop("the list of silences", self.silence_list.close)
         self.life.on_stop("alertmanagers", self.alertmanagers.close)
         self.life.on_stop("slack", self.slack.close)
         self.life.on_stop("dispatcher", self.dispatcher.stop)

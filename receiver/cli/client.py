@@ -164,9 +164,9 @@ def print_as(body: Any, output: str) -> None:
     if output == "json":
         print_json(body)
         return
-    import yaml  # noqa: PLC0415 - few ask for it
+    from receiver.text.yaml_text import yaml_text  # noqa: PLC0415 - few ask for it
 
-    click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip())
+    click.echo(yaml_text(body).rstrip())
 
 
 def ago(time: str | None) -> str:

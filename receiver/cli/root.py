@@ -36,6 +36,7 @@ COMMANDS = {
     "completion": Lazy(
         "receiver.cli.completion:completion", "Print what makes a shell complete these commands."
     ),
+    "config": Lazy("receiver.cli.operations.config:config", "Look at the configuration in force."),
     "context": Lazy("receiver.cli.context:context", "Name services, and choose one."),
     "dead-letters": Lazy(
         "receiver.cli.operations.dead_letters:dead_letters",
@@ -53,6 +54,10 @@ COMMANDS = {
     "health-check": Lazy(
         "receiver.cli.checks.health.command:health_check",
         "Look once at the service, Prometheus and backups.",
+    ),
+    "heartbeats": Lazy(
+        "receiver.cli.operations.heartbeats:heartbeats",
+        "List the heartbeats that are expected.",
     ),
     "incidents": Lazy(
         "receiver.cli.incidents:incidents",
@@ -79,6 +84,9 @@ COMMANDS = {
         "receiver.cli.rules:rules", "Print the rules for Prometheus that ship, as one file."
     ),
     "serve": Lazy("receiver.cli.serve:serve", "Receive alerts, page people, keep the clocks."),
+    "silences": Lazy(
+        "receiver.cli.operations.silences:silences", "Look at silences, and end them."
+    ),
     "slack": Lazy("receiver.cli.checks.slack:slack", "Look at what Slack needs."),
     "store": Lazy(
         "receiver.cli.store.command:store",

@@ -103,7 +103,7 @@ class NotifierChecks:
         try:
             known = await self._shared.tries.read(digest, self._age(name))
             if known is not None:
-                self._notifier_health.tried(name, known)
+                self._notifier_health.tried(name, known.tried, known.at, here=False)
                 return
             turn = f"check:{digest}"
             if not (await self._shared.turns.take(turn, int(WITHIN_S * 1000) + LASTS_MS)).ours:

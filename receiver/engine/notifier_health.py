@@ -26,6 +26,13 @@ class Outage(msgspec.Struct, frozen=True):
     problem: str
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """When a notifier was tried last (ms), and whether by this process."""
+
+    at: int
+    here: bool
+
+
 class State(msgspec.Struct, frozen=True):
     """How a notifier does: ``untried``, ``ok`` or ``failing`` (as ``outage`` says).
 
@@ -46,6 +53,8 @@ class NotifierHealth:
         self._tried: dict[str, Outage] = {}
         self._untried: dict[str, str] = {}
         self._works: set[str] = set()
+        self._delivered: dict[str, int] = {}
+        self._checked: dict[str, Checked] = {}
 
     def present(self) -> dict[str, Outage]:
         """Return the notifiers that only failed lately."""
@@ -91,10 +100,19 @@ class NotifierHealth:
         self._tried.pop(name, None)
         self._untried.pop(name, None)
         self._works.add(name)
+        self._delivered[name] = self._clock.now()
+
+    def delivered(self, name: str) -> int:
+        """Return when this process last delivered to a notifier (ms), 0 for never."""
+        return self._delivered.get(name, 0)
+
+    def checked(self, name: str) -> Checked | None:
+        """Return when a notifier was tried last, and by whom; None: not yet."""
+        return self._checked.get(name)
 
     def forget(self, name: str) -> None:
         """Know nothing of a notifier: another one has its name now."""
-        for known in (self._known, self._tried, self._untried):
+        for known in (self._known, self._tried, self._untried, self._delivered, self._checked):
             known.pop(name, None)
         self._works.discard(name)
 
@@ -105,8 +123,9 @@ class NotifierHealth:
         fresh = known is None or now - known.last > FORGOTTEN_MS
         self._known[name] = Outage(now if known is None or fresh else known.first, now, problem)
 
-    def tried(self, name: str, tried: Tried) -> None:
-        """Note what came of a try that rang nobody."""
+    def tried(self, name: str, tried: Tried, at: int = 0, *, here: bool = True) -> None:
+        """Note what came of a try that rang nobody, ``at`` (ms; 0: now), of this process or not."""
+        self._checked[name] = Checked(at or self._clock.now(), here)
         if tried.problem:
             now = self._clock.now()
             known = self._tried.get(name)

@@ -17,7 +17,7 @@ from receiver.engine.backlog import Backlog
 from receiver.engine.commit_health import CommitHealth
 from receiver.errors import StoreUnavailableError
 from receiver.observability.metrics.registry import Metrics
-from receiver.store.server.durability import Durability, Level
+from receiver.store.server.durability import Durability, Level, ServerFacts
 from receiver.store.server.several import Judges, Said, ask_all
 from receiver.store.tasks import TaskStore
 from receiver.text.units import size
@@ -68,6 +68,13 @@ class ServerWatch:
         self._said = Said()
         health.on_failure = self._wake.set
         self.durability = Durability(Level.EVERY_WRITE)
+        self.disk: tuple[int, int] | None = None
+        """Free and all bytes at storage.path; None where there is none, or nobody knows."""
+
+    @property
+    def servers(self) -> Mapping[str, ServerFacts]:
+        """What each server said last, by its address ("" for one alone)."""
+        return self._said.facts
 
     async def run(self) -> None:
         """Look for ever, and at once when a commit fails: a failover is behind many of those."""
@@ -134,6 +141,7 @@ class ServerWatch:
             words = f"the free space of storage.path cannot be read: {error.strerror}"
             self._conditions.report(Subject.DISK, words)
             return
+        self.disk = free, total
         self._metrics.set_disk(free, total)
         wanted = max(
             min(DISK_FLOOR, int(total * DISK_SHARE)),

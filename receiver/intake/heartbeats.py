@@ -18,7 +18,7 @@ from routing.duration import format_duration
 from routing.event import HeartbeatSeen
 from routing.fingerprint import fingerprint_of
 from routing.group import Group, Shards, group_stem
-from routing.heartbeat import beats, watch_id
+from routing.heartbeat import Standing, beats, standing, watch_id
 from routing.incident import Incident
 from routing.severity import canonical
 from routing.vocabulary import Reason
@@ -78,6 +78,16 @@ class Heartbeats:
             if not names:
                 rest.append(alert)
         return tuple(rest), list(beaten)
+
+    async def standing(self) -> list[Standing]:
+        """Return how each does, in the order they are configured; StoreUnavailableError."""
+        names = {name: watch_id(self._event(name, of).key) for name, of in self._configs.items()}
+        found = await self._dispatcher.store.read(names.values())
+        now = self._now()
+        return [
+            standing(name, config, found.get(names[name]), now)
+            for name, config in self._configs.items()
+        ]
 
     def watches(self, alertname: str) -> bool:
         """Return whether alerts of this name may beat."""

@@ -52,6 +52,7 @@ async def test_what_comes_in_stops_first_and_the_store_last(
         "dispatcher",
         "slack",
         "alertmanagers",
+        "the list of silences",
         "silences",
         "what was replaced",
         "enrichment",

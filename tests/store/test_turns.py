@@ -82,7 +82,9 @@ async def test_a_result_is_others_for_as_long_as_they_want(redis: Any, time: Tim
     assert await tries.read("d", 1000) is None
     await tries.tell("d", result)
     time.now += 1000
-    assert await tries.read("d", 1000) == result
+    kept = await tries.read("d", 1000)
+    assert kept is not None
+    assert (kept.tried, kept.at) == (result, time.now - 1000)
     assert await tries.read("d", 999) is None
     assert await tries.read("e", 1000) is None
     await redis.set("im:tried:d", b"\xff{")

@@ -15,7 +15,9 @@ from receiver.store.redis import Client, unavailable_is_503
 KEPT_MS = 86_400_000
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True):
+    """A result, and when it came (ms)."""
+
     at: int
     tried: Tried
 
@@ -28,18 +30,18 @@ class Tries:
         self._redis = redis
         self._now = now
 
-    async def read(self, digest: str, age: int) -> Tried | None:
+    async def read(self, digest: str, age: int) -> Kept | None:
         """Return a result that is at most ``age`` ms old, None without; StoreUnavailableError."""
         async with unavailable_is_503():
             raw = await self._redis.get(tried(digest))
         try:
-            kept = msgspec.json.decode(raw or b"", type=_Kept)
+            kept = msgspec.json.decode(raw or b"", type=Kept)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return kept.tried if 0 <= self._now() - kept.at <= age else None
+        return kept if 0 <= self._now() - kept.at <= age else None
 
     async def tell(self, digest: str, result: Tried) -> None:
         """Keep a result for others; StoreUnavailableError."""
-        body = msgspec.json.encode(_Kept(self._now(), result))
+        body = msgspec.json.encode(Kept(self._now(), result))
         async with unavailable_is_503():
             await self._redis.set(tried(digest), body, px=KEPT_MS)

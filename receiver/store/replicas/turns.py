@@ -57,6 +57,15 @@ class Turns:
             ours, ends = await self._take(keys=[turn(name)], args=args)
         return Turn(bool(ours), int(ends))
 
+    async def holder(self, name: str) -> tuple[str, int]:
+        """Return whose turn it is ("" for nobody), and until when (ms); StoreUnavailableError."""
+        async with unavailable_is_503():
+            found = await self._redis.get(turn(name)) or b""
+        until, _, who = found.partition(b"|")
+        if not is_time(until) or int(until) <= self._now():
+            return "", 0
+        return who.decode("utf-8", "replace"), int(until)
+
     async def last(self, name: str) -> int:
         """Return until when (ms) it is or was somebody's, 0 for never; StoreUnavailableError."""
         async with unavailable_is_503():

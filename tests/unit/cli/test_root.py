@@ -45,6 +45,13 @@ ASKS = [
     ["changes", "list", *NOBODY],
     ["changes", "add", "deployed", *NOBODY],
     ["dead-letters", "list", *NOBODY],
+    ["dead-letters", "resend", "x", *NOBODY],
+    ["heartbeats", *NOBODY],
+    ["silences", "list", *NOBODY],
+    ["silences", "expire", "x", *NOBODY],
+    ["config", "show", *NOBODY],
+    ["explain", "alert", "a=b", *NOBODY],
+    ["explain", "incident", "x", *NOBODY],
     ["oncall", *NOBODY],
     ["review", "x", *NOBODY],
 ]

@@ -1,0 +1,54 @@
+"""Makes the endpoints of operations and routing."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from receiver.app.operations.reads import build_reads
+from receiver.intake.again import Again
+from receiver.intake.taking import Taking
+from receiver.people.actor import People
+from receiver.store.dead_letters import DeadLetterStore
+from receiver.web.console_page import Pages
+from receiver.web.explain.endpoint import Explain, ExplainEndpoint
+from receiver.web.explain.page import RoutingEndpoint
+from receiver.web.operations.damaged import DamagedEndpoint
+from receiver.web.operations.dead_letters import DeadLetterEndpoint
+from receiver.web.operations.endpoint import OperationsEndpoint
+from receiver.web.operations.page import OperationsPage
+from receiver.web.operations.reload import ReloadEndpoint
+from routing.heartbeat import beats
+
+if TYPE_CHECKING:
+    from receiver.app.service import Service
+
+
+def operations(
+    service: "Service", taking: Taking, dead_letters: DeadLetterStore, people: People
+) -> tuple[object, ...]:
+    """Return what shows how the service does, and what it would do."""
+    store = service.dispatcher.store
+    again = Again(
+        taking,
+        dead_letters,
+        store,
+        service.clock,
+        service.audit.audit,
+        lambda who: service.access.limits.incident(who),  # noqa: PLW0108 - set after it is made
+    )
+    explain = Explain(
+        lambda: service.assignment,
+        partial(beats, service.settings.heartbeats),
+        store,
+        service.clock,
+    )
+    pages = Pages(service.settings.web.link_path, service.clock, service.watch.problems)
+    reads = build_reads(service, dead_letters)
+    return (
+        ReloadEndpoint(service.reload),
+        DamagedEndpoint(store.mending.register, service.damaged),
+        DeadLetterEndpoint(dead_letters, again.send, people),
+        OperationsEndpoint(reads),
+        OperationsPage(reads, dead_letters, again.send, pages),
+        ExplainEndpoint(explain),
+        RoutingEndpoint(explain, store.lists, pages),
+    )
