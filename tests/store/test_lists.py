@@ -1,6 +1,7 @@
 """Lists over a real server: their order, their filters, and pages that lose and repeat nothing."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from receiver.aio.background import end
 from receiver.store.incidents import IncidentStore
+from receiver.store.lists import sorting as module
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.order import BAND, open_score
 from receiver.store.lists.query import CursorError, Query
@@ -312,6 +314,31 @@ async def test_a_score_that_nobody_of_ours_wrote_hides_nothing(
         assert Counter(await _walk(store, Query(sort=sort), 2)) == Counter(one.id for one in made)
     await Sorting(store).sort()
     assert await _walk(store, Query(), 5) == _urgent_first(made)
+
+
+async def test_sorting_leaves_most_of_the_time_to_others(
+    store: IncidentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 1)
+    made = await _mixed(store, 6)
+    worked, rested = [0.0], list[float]()
+    read, sleep = store.read, asyncio.sleep
+
+    async def timed(some: Any) -> Any:
+        began = time.monotonic()
+        found = await read(some)
+        worked[0] += time.monotonic() - began
+        return found
+
+    async def noted(seconds: float) -> None:
+        rested.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(store, "read", timed)
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    await Sorting(store).sort()
+    assert len(rested) == len(made)
+    assert sum(rested) >= 4 * worked[0]
 
 
 async def test_what_an_earlier_release_writes_beside_this_one_is_sorted_in(

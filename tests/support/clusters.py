@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.support.external import DURABLE
 from tests.support.rig import free_port, until
-from tests.support.sentinels import Server
+from tests.support.sentinels import Server, Tls
 
 SLOTS = 16_384
 NODE_TIMEOUT_MS = 1_000
@@ -18,8 +19,12 @@ NODE_TIMEOUT_MS = 1_000
 class Cluster:
     """So many primaries, and for each of them a replica or none."""
 
-    def __init__(self, folder: Path, primaries: int, replicas: int, *options: str) -> None:
+    def __init__(
+        self, folder: Path, primaries: int, replicas: int, *options: str, tls: Tls | None = None
+    ) -> None:
+        """``tls``: all of it is by TLS, and nothing without."""
         self.first = primaries
+        self.tls = tls
         self.servers = []
         for number in range(primaries + replicas):
             own = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
@@ -28,6 +33,7 @@ class Cluster:
                 *(*DURABLE, *own, "--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
                 *("--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"),
                 *options,
+                tls=tls,
             )
             self.servers.append(server)
 
@@ -35,7 +41,8 @@ class Cluster:
     def url(self) -> str:
         """Return what ``redis.url`` is to be."""
         places = ",".join(f"127.0.0.1:{one.port}" for one in self.servers[: self.first])
-        return f"redis+cluster://{places}"
+        more = f"?{urlencode(self.tls.client)}" if self.tls else ""
+        return f"redis{'s' if self.tls else ''}+cluster://{places}{more}"
 
     async def start(self) -> None:
         for server in self.servers:
@@ -122,10 +129,14 @@ def _fields(raw: Any) -> dict[str, str]:
 
 @asynccontextmanager
 async def cluster(
-    folder: Path, *options: str, primaries: int = 3, replicas: int = 3
+    folder: Path,
+    *options: str,
+    primaries: int = 3,
+    replicas: int = 3,
+    tls: Tls | None = None,
 ) -> AsyncIterator[Cluster]:
     """Run one as long as the block runs."""
-    found = Cluster(folder, primaries, replicas, *options)
+    found = Cluster(folder, primaries, replicas, *options, tls=tls)
     try:
         await found.start()
         yield found

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -15,28 +15,60 @@ from redis.backoff import NoBackoff
 from receiver.store.embedded.process import find_binary
 from tests.support.external import DURABLE
 from tests.support.rig import free_port, until
+from tests.support.tools import require_tool
 
 SERVICE = "incidents"
 DOWN_AFTER_MS = 500
 
 
+class Tls(NamedTuple):
+    """By what servers and their clients know each other."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return those of a server: to its clients, its replicas and the rest of its Cluster."""
+        files = {"ca-cert": self.ca, "cert": self.cert, "key": self.key}
+        named = (word for name, file in files.items() for word in (f"--tls-{name}-file", str(file)))
+        return (*named, "--tls-cluster", "yes", "--tls-replication", "yes")
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """Return the options of a client, by their names in a URL, too."""
+        files = {"ca_certs": self.ca, "certfile": self.cert, "keyfile": self.key}
+        return {f"ssl_{name}": str(file) for name, file in files.items()}
+
+
 class Server:
     """One process on a folder and a port of its own."""
 
-    def __init__(self, folder: Path, *command: str) -> None:
+    def __init__(self, folder: Path, *command: str, tls: Tls | None = None) -> None:
+        """``tls``: it speaks nothing else; a Redis then, as our Valkey was built without."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.port = free_port()
         # Without retries: a server that hangs is not to be waited for again and again.
         once = Retry(NoBackoff(), 0)
         self.client: Any = Redis(
-            port=self.port, socket_timeout=1, socket_connect_timeout=1, retry=once
+            host="127.0.0.1",
+            port=self.port,
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            retry=once,
+            ssl=tls is not None,
+            **(tls.client if tls else {}),
         )
-        self.command = command
+        self._program = require_tool("redis-server") if tls else str(find_binary())
+        ports = ("--port", str(self.port))
+        self._ports = ("--port", "0", "--tls-port", str(self.port)) if tls else ports
+        self.command = (*command, *(tls.options if tls else ()))
         self.process: subprocess.Popen[bytes]
 
     async def start(self) -> None:
-        command = [str(find_binary()), *self.command, "--port", str(self.port)]
+        command = [self._program, *self.command, *self._ports]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
         await until(self.answers, 20, f"{self.folder.name} answers")

@@ -16,6 +16,8 @@ _TOOLS = {
     "chromium": ("chromium", "chromium"),
     "chromedriver": ("chromium-driver", "chromedriver"),
     "redis-cli": ("redis-tools", "redis-cli"),
+    # The Valkey that comes along speaks no TLS.
+    "redis-server": ("redis-server", "redis-server"),
     "jq": ("jq", "jq"),
     "curl": ("curl", "curl"),
     "nginx": ("nginx", "nginx"),
