@@ -1,15 +1,18 @@
 """A server that comes back without its last writes: said, counted, and filled by who repeats."""
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from receiver.text.units import counted
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.external import DURABLE, External, external
-from tests.support.notification import alert
+from tests.support.notification import alert, notification
+from tests.support.rig import Rig
 from tests.support.waiting import until
 
 LOST = "incident_manager_store_lost_commits_total"
@@ -107,6 +110,48 @@ async def test_nobody_goes_on_from_a_version_that_is_lost(tmp_path: Path, fakes:
         finally:
             await app.stop()
             await other.stop()
+
+
+async def test_of_several_processes_each_tells_its_own_and_the_page_of_metrics_all(
+    tmp_path: Path,
+) -> None:
+    async with external(tmp_path / "server", *DURABLE) as server:
+        rig = Rig(tmp_path)
+        env = {"LLM_IM__REDIS__URL": server.url, "LLM_IM__STORAGE__PATH": ""}
+        await rig.start("receiver", "--processes=2", **env)
+
+        async def fire(name: str) -> str:
+            # A connection of its own, so that either process has some.
+            async with ClientSession() as session:
+                body = notification(alert(name), group=name)
+                async with session.post(f"{rig.url}/v1/alerts/webhook", json=body) as answer:
+                    assert answer.status == 202
+                    return str((await answer.json())["incidents"][0])
+
+        async def said() -> list[str]:
+            problems = (await rig.get("/health"))["problems"]
+            return [one["problem"] for one in problems if one["subject"] == "lost_commits"]
+
+        try:
+            kept = await asyncio.gather(*(fire(f"K{number}") for number in range(20)))
+            await asyncio.sleep(1)
+            size = server.file.stat().st_size
+            for number in range(12):
+                await fire(f"L{number}")
+            await server.go_back(size)
+            await until(said)
+            await until(rig.ready)
+
+            async def all_told() -> bool:
+                return await rig.metric(LOST) >= 12
+
+            await until(all_told)
+            (words,) = await said()
+            assert "that it had acknowledged to this process (shard 0)" in words
+            found = {one["id"] for one in await rig.incidents()}
+            assert set(kept) <= found
+        finally:
+            await rig.stop()
 
 
 async def test_one_that_was_emptied_is_not_told_as_a_lost_tail(tmp_path: Path, fakes: Any) -> None:

@@ -327,6 +327,6 @@ async def _bound(
         try:
             return await asyncio.to_thread(opened, port, address, handed)
         except IncidentManagerError:
-            if loop.time() > until:
+            if port in handed or loop.time() > until:
                 raise
         await asyncio.sleep(0.2)

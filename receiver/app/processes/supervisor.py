@@ -75,8 +75,8 @@ class Supervisor:
         if not self._address:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as one:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
                 one.setblocking(False)
                 one.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            log.warning("%s cannot be told that %s: %s", "systemd", lines[0], error)
+            log.warning("systemd cannot be told %s: %s", lines[0], error)
