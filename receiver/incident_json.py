@@ -181,6 +181,7 @@ def details(whole: Whole, shown_by: Shown) -> shapes.Incident:
                 "text": found.text,
                 "url": found.url or None,
                 "at": rfc3339(found.at),
+                "points": list(found.points),
             }
             for found in incident.context
         ],

@@ -144,12 +144,16 @@ class Group(TypedDict):
 
 
 class Finding(TypedDict):
-    """What was found about the incident."""
+    """What was found about the incident.
+
+    ``points``: values of the hour before, at equal distances; null where there was none.
+    """
 
     enricher: str
     text: str
     url: str | None
     at: When
+    points: list[float | None]
 
 
 class Alert(TypedDict):

@@ -270,9 +270,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something found out about an incident beside its alerts.
 
     ``enricher`` says by which source, ``at`` (ms) is the time it speaks of, ``url`` shows more.
+    ``points``: values at equal distances within the hour before ``at``, None where there was none.
     """
 
     enricher: str
     text: str
     url: str = ""
     at: Time = 0
+    points: tuple[float | None, ...] = ()

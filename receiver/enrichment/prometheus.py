@@ -1,7 +1,8 @@
-"""What an alert's expression gives now, in Prometheus, and where to see its graph.
+"""What an alert's expression gives now and gave within the hour, and where to see its graph.
 
-The expression is the one in the alert's generatorURL. Source: prometheus.io, "HTTP API"
-(instant queries), "Expression browser" (parameters of /graph).
+The expression is the one in the alert's generatorURL; one that compares gives something only while
+it holds. Source: prometheus.io, "HTTP API" (instant and range queries), "Expression browser"
+(parameters of /graph).
 """
 
 import asyncio
@@ -21,6 +22,8 @@ ALERTS_ASKED = 3
 EXPRESSION_MAX = 8_000
 TTL_S = 15.0
 """A value older than this is not "now" any more."""
+COURSE_S, STEP_S = 3_600, 120
+"""How far back its course is asked for, and how far apart its values are."""
 _FRESH = "when it fired"
 
 
@@ -46,10 +49,14 @@ class PrometheusEnricher:
     async def ask(self, incident: Incident, now: int) -> list[Finding]:
         """Return the current value of each; EnrichmentError when none could be asked."""
         asked = _asked(incident)
-        found = await asyncio.gather(*(self._value(alert) for alert in asked))
+        values = asyncio.gather(*(self._value(alert) for alert in asked))
+        # Of one alone: in a storm, what may be asked in a minute is for values.
+        points = await self._course(asked[0], now) if asked else ()
+        found = await values
+        courses = [points, *[()] * len(found)]
         return [
-            Finding(self.name, text, graph_url(alert.generator_url), now)
-            for alert, text in zip(asked, found, strict=True)
+            Finding(self.name, text, graph_url(alert.generator_url), now, course)
+            for alert, text, course in zip(asked, found, courses, strict=False)
         ]
 
     async def close(self) -> None:
@@ -66,6 +73,24 @@ class PrometheusEnricher:
             return f"{name}: its expression gives nothing now"
         before = alert.annotations.get("value", "")[:40]
         return f"{name} is {_short(value)} now" + (f", {before} {_FRESH}" if before else "")
+
+    async def _course(self, alert: Alert, now: int) -> tuple[float | None, ...]:
+        """Return its values of the last hour, () where they are not known soon: they only adorn."""
+        end = now // 1000
+        form = [
+            ("query", expression(alert.generator_url)),
+            ("start", str(end - COURSE_S)),
+            ("end", str(end)),
+            ("step", str(STEP_S)),
+            ("timeout", f"{self._timeout / 2:g}s"),
+            ("limit", "1000"),
+        ]
+        try:
+            async with asyncio.timeout(self._timeout / 2):
+                answer = await self._client.ask("POST", "/api/v1/query_range", form=form)
+            return course_of(answer, alert.labels, end - COURSE_S)
+        except (EnrichmentError, TimeoutError):
+            return ()
 
 
 def _asked(incident: Incident) -> list[Alert]:
@@ -112,6 +137,28 @@ def value_of(answer: Any, labels: Mapping[str, str]) -> float | None:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         raise EnrichmentError("not an answer of Prometheus's API") from None
     return max(fitting)[1] if fitting else None
+
+
+def course_of(answer: Any, labels: Mapping[str, str], start: int) -> tuple[float | None, ...]:
+    """Return the values of the series these labels belong to, one a step from ``start`` (s) on.
+
+    None where it had none; () where it never had one. EnrichmentError as of ``value_of``.
+    """
+    try:
+        rows = [(row["metric"], row["values"]) for row in answer["data"]["result"]]
+        fitting = [
+            (len(metric), [(float(at), float(value)) for at, value in values])
+            for metric, values in rows
+            if all(labels.get(name) == text for name, text in metric.items() if name != "__name__")
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise EnrichmentError("not an answer of Prometheus's API") from None
+    found: list[float | None] = [None] * (COURSE_S // STEP_S + 1)
+    for at, value in max(fitting)[1] if fitting else ():
+        place = round((at - start) / STEP_S)
+        if 0 <= place < len(found) and math.isfinite(value):
+            found[place] = value
+    return tuple(found) if any(value is not None for value in found) else ()
 
 
 def _short(value: float) -> str:

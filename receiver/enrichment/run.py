@@ -22,7 +22,7 @@ from routing.runbook import is_link
 log = logging.getLogger("enrichment")
 
 TEXT_MAX = 600
-FINDINGS_MAX = 12
+FINDINGS_MAX, POINTS_MAX = 12, 60
 
 
 class Counting(Protocol):
@@ -147,4 +147,6 @@ class Enrichment:
 def _safe(found: Finding) -> Finding:
     """Return a finding that can be shown: bounded text on one line, and a link or none."""
     text = clean_text(" ".join(found.text.split()), TEXT_MAX)
-    return Finding(found.enricher, text, found.url if is_link(found.url) else "", found.at)
+    url = found.url if is_link(found.url) else ""
+    points = found.points[-POINTS_MAX:]
+    return Finding(found.enricher, text, url, found.at, points)

@@ -17,6 +17,10 @@ from routing.duration import format_duration
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
 
 
+WIDTH, HEIGHT = 160, 32
+"""Of a line beside a text."""
+
+
 def _style(*colors: str) -> Style:
     return Style(
         background="transparent",
@@ -101,6 +105,29 @@ def deadlines(days: Sequence[DayFigures]) -> bytes:
     chart.add("met", [item.met or None for item in days])
     chart.add("missed", [item.missed or None for item in days])
     return _image(chart)
+
+
+def sparkline(points: Sequence[float | None]) -> dict[str, Any]:
+    """Return a line of values as parts of an SVG of WIDTH by HEIGHT, {} for fewer than two.
+
+    ``lines`` are the points of each unbroken part; a part of one value is drawn as a short dash.
+    ``least``, ``most`` and ``last`` are values, as people read them.
+    """
+    known = [value for value in points if value is not None]
+    if len(known) < 2:  # noqa: PLR2004 - no line
+        return {}
+    least, most = min(known), max(known)
+    apart = WIDTH / max(1, len(points) - 1)
+    lines: list[list[str]] = [[]]
+    for place, value in enumerate(points):
+        if value is None:
+            lines.append([])
+            continue
+        share = (value - least) / (most - least) if most > least else 0.5
+        lines[-1].append(f"{place * apart:.1f},{HEIGHT - 2 - share * (HEIGHT - 4):.1f}")
+    drawn = [" ".join(line if len(line) > 1 else line * 2) for line in lines if line]
+    shown = {"least": least, "most": most, "last": known[-1]}
+    return {"lines": drawn, **{name: f"{value:.4g}" for name, value in shown.items()}}
 
 
 def _image(chart: Any) -> bytes:

@@ -73,6 +73,38 @@ async def test_the_current_value_and_its_graph(start: Any, service: FakeJson) ->
     assert await _count(app, "prometheus", "success") == 1
 
 
+async def test_the_course_of_a_value_is_a_line_on_the_page(start: Any, service: FakeJson) -> None:
+    app = await start(**_prometheus(service))
+    now = app.clock.now() // 1000
+    values = [[now - 600 + step * 120, str(0.01 * step)] for step in range(6)]
+    course = [{"metric": {"service": "checkout"}, "values": [*values[:4], [now, "NaN"]]}]
+    service.answers["/api/v1/query"] = vector(({"service": "checkout"}, 0.05))
+    service.answers["/api/v1/query_range"] = {"data": {"resultType": "matrix", "result": course}}
+    name = await app.fire({**alert(), "generatorURL": GRAPH})
+    (found,) = await _context(app, name, "prometheus")
+    assert found["text"] == "HighErrorRate is 0.05 now"
+    assert len(found["points"]) == 31
+    assert [value for value in found["points"] if value is not None] == [0.0, 0.01, 0.02, 0.03]
+    (asked,) = [call.args for call in service.calls if call.method.endswith("_range")]
+    assert int(asked["end"]) - int(asked["start"]) == 3600
+    _, page = await app.get(f"/incidents/{name}", headers={"Accept": "text/html"})
+    assert page.count("<polyline points=") == 1
+    assert "From 0 to 0.03 within the hour before, 0.03 at the end" in page
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"data": {"result": [{"metric": [], "values": 7}]}}])
+async def test_without_a_course_there_is_the_value(
+    start: Any, service: FakeJson, answer: Any
+) -> None:
+    service.answers["/api/v1/query"] = vector(({"service": "checkout"}, 0.05))
+    if answer is not None:
+        service.answers["/api/v1/query_range"] = answer
+    app = await start(**_prometheus(service))
+    name = await app.fire({**alert(), "generatorURL": GRAPH})
+    (found,) = await _context(app, name, "prometheus")
+    assert (found["text"], found["points"]) == ("HighErrorRate is 0.05 now", [])
+
+
 @pytest.mark.parametrize("kind", ["500", "html", "reset_before", "hang", "error:{", "error:[]"])
 async def test_whatever_prometheus_does_the_page_is_there(
     start: Any, service: FakeJson, kind: str

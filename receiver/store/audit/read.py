@@ -72,6 +72,9 @@ class AuditReader:
         """
         below = self._places(cursor)
         legs = [_Leg(self.store, shard, upto) for shard, upto in enumerate(below)]
+        if wanted.incident:
+            # All that is told of an incident is in the trail of its shard.
+            legs = [legs[self.store.shard_of(wanted.incident)]]
         found: list[Numbered] = []
         looked = 0
         while len(found) < limit and looked < most:
@@ -90,7 +93,8 @@ class AuditReader:
             if wanted.takes(latest[0].entry):
                 found.append(latest[0])
         ends = [await leg.peek() is None for leg in legs]
-        after = "" if all(ends) else "-".join(str(leg.below) for leg in legs)
+        upto = dict(enumerate(below)) | {leg.shard: leg.below for leg in legs}
+        after = "" if all(ends) else "-".join(str(upto[shard] or 0) for shard in sorted(upto))
         return AuditPage(found, after, looked)
 
     def _places(self, cursor: str) -> list[int | None]:
@@ -156,7 +160,7 @@ class _Leg:
     def __init__(self, store: AuditStore, shard: int, below: int | None) -> None:
         """``below``: entries of lower numbers alone, None for all."""
         self._store = store
-        self._shard = shard
+        self.shard = shard
         self.below = below
         self._rows: Iterator[Numbered] = iter(())
         self._head: Numbered | None = None
@@ -180,7 +184,7 @@ class _Leg:
 
     async def _more(self) -> bool:
         if self._snapshot is None:
-            self._snapshot = await self._store.snapshot(self._shard)
+            self._snapshot = await self._store.snapshot(self.shard)
             chain = self._snapshot.chain
             if self.below is None:
                 # What is appended while pages are turned is on none of them.
@@ -192,7 +196,7 @@ class _Leg:
                 return True
         if self._block < self._snapshot.chain.first:
             return False
-        rows = await self._store.block(self._shard, self._block) or []
+        rows = await self._store.block(self.shard, self._block) or []
         self._rows = self._parsed(rows, self._block * BLOCK, (self._block + 1) * BLOCK)
         self._block -= 1
         return True
@@ -207,4 +211,4 @@ class _Leg:
             row = parse_row(raw)
             entry = decode_entry(row.content) if row is not None else None
             if row is not None and entry is not None and after < row.number <= last:
-                yield Numbered(self._shard, row.number, row.link, entry)
+                yield Numbered(self.shard, row.number, row.link, entry)

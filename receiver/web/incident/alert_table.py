@@ -32,7 +32,8 @@ def alert_table(incident: Incident, page: int) -> dict[str, Any]:
     ranked = sorted(shown, key=lambda alert: _rank(incident, alert, columns[:2]))
     pages = max(1, -(-len(ranked) // PAGE))
     number = min(max(1, page), pages)
-    rows = ranked[(number - 1) * PAGE : number * PAGE]
+    here = ranked[(number - 1) * PAGE : number * PAGE]
+    rows = [_row(incident, alert, columns, differing, notes) for alert in here]
     return {
         "total": len(shown),
         "summarized": len(incident.alerts) - len(shown),
@@ -44,7 +45,9 @@ def alert_table(incident: Incident, page: int) -> dict[str, Any]:
         "labels": _pairs(labels),
         "notes": _pairs(notes),
         "columns": [upright(name) for name in columns],
-        "rows": [_row(incident, alert, columns, differing, notes) for alert in rows],
+        "rows": rows,
+        "says": any(row["says"] for row in rows),
+        "more": any(row["more"] or row["source"] for row in rows),
     }
 
 

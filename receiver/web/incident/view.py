@@ -12,6 +12,7 @@ from receiver.runbooks.catalogue import Catalogue
 from receiver.store.audit.entry import Numbered
 from receiver.store.audit.shown import as_json
 from receiver.text.times import rfc3339
+from receiver.web.charts import sparkline
 from receiver.web.console_forms import forms_of
 from receiver.web.console_view import details, upright
 from receiver.web.incident.alert_table import alert_table, said_of
@@ -89,7 +90,7 @@ def view(found: Found, asked: Asked, parts: Parts, now: int) -> dict[str, Any]:
         "next": outlook(incident, rules, now, parts.people),
         "runbook": book,
         "runbook_link": incident.runbook_url,
-        "findings": _findings(incident, parts.base_url, parts.prefix),
+        "findings": _findings(incident, parts, shown=bool(book["body"])),
         "alerts": table,
         "timeline": timeline(whole, asked.kinds),
         "deliveries": deliveries(whole, parts.shown, now),
@@ -135,10 +136,16 @@ def _says(alert: Any, title: str) -> str:
     return "" if says in title else says
 
 
-def _findings(incident: Incident, base_url: str, prefix: str) -> list[dict[str, Any]]:
-    """Return what was found out about it; what is ours is linked as one came here."""
+def _findings(incident: Incident, parts: Parts, *, shown: bool) -> list[dict[str, Any]]:
+    """Return what was found out about it; what is ours is linked as one came here.
+
+    ``shown``: the runbook itself is, which says what was found in it.
+    """
+    base_url, prefix = parts.base_url, parts.prefix
     found = []
     for one in incident.context:
+        if shown and one.enricher == "runbook":
+            continue
         url = one.url
         if url.startswith(f"{base_url}/"):
             url = prefix + url.removeprefix(base_url)
@@ -148,6 +155,7 @@ def _findings(incident: Incident, base_url: str, prefix: str) -> list[dict[str, 
                 "text": upright(one.text),
                 "url": url,
                 "at": rfc3339(one.at) or "",
+                "chart": sparkline(one.points),
             }
         )
     return found

@@ -3,6 +3,7 @@
 import pytest
 
 from receiver.errors import PayloadError
+from receiver.web.charts import sparkline
 from receiver.web.incident.alert_table import COLUMNS, alert_table
 from receiver.web.incident.outlook import outlook
 from receiver.web.incident.timeline import GROUPS, read_kinds
@@ -93,3 +94,11 @@ def test_of_what_is_over_only_news_makes_something() -> None:
     assert (found["over"], found["steps"]) == (True, [])
     assert found["reopens"]["at"]
     assert not outlook(closed, rules(), NOW + 10**9, lambda _names: ())["reopens"]["at"]
+
+
+def test_a_line_is_broken_where_there_is_no_value() -> None:
+    drawn = sparkline((None, 1.0, 3.0, None, 2.0))
+    assert drawn["lines"] == ["40.0,30.0 80.0,2.0", "160.0,16.0 160.0,16.0"]
+    assert (drawn["least"], drawn["most"], drawn["last"]) == ("1", "3", "2")
+    assert sparkline((None, 1.0)) == {}
+    assert sparkline((2.0, 2.0))["lines"] == ["0.0,16.0 160.0,16.0"]
