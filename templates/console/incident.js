@@ -34,7 +34,7 @@ document.addEventListener("click", (event) => {
 // What ends something is asked once more, with No as what Enter presses.
 const question = document.createElement("dialog"), asks = make("p", ""), no = make("button", "primary", "No");
 const yes = make("button", "", "Yes"), answers = make("div", "act");
-let wanted = "";
+let wanted = null;
 asks.id = "asks";
 question.setAttribute("aria-labelledby", "asks");
 answers.append(no, yes);
@@ -43,7 +43,9 @@ document.body.append(question);
 no.addEventListener("click", () => question.close());
 yes.addEventListener("click", () => {
   question.close();
-  const button = twin(wanted);
+  // Of one name there may be several, such as Resolve on the card and with its cause.
+  const place = wanted.place ? document.getElementById(wanted.place) : document.querySelector("main");
+  const button = [...(place?.querySelectorAll("button") || [])].find((one) => label(one) === wanted.label);
   if (button && button.form && !button.disabled) button.form.requestSubmit(button);
   else tell(ASKED_FOR);
 });
@@ -53,7 +55,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
   if (!button.form.reportValidity()) return;
-  wanted = label(button);
+  wanted = { label: label(button), place: button.closest("details[id], form[id]")?.id };
   asks.textContent = button.dataset.confirm;
   yes.textContent = button.textContent;
   question.showModal();

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from receiver.cli.root import main
 from receiver.store.audit.entries import AuditStore
 from receiver.store.audit.entry import AuditEntry
-from receiver.store.audit.read import Filter
+from receiver.store.audit.read import AuditReader, Filter
 from receiver.store.keys import Keys
 from tests.support.app import App
 from tests.support.notification import alert
@@ -404,3 +404,30 @@ async def test_an_incident_leads_administrators_to_who_sent_it(guarded: App) -> 
     assert all(words in page for words in ("prometheus", "127.0.0.1", "req-of-a-test"))
     _, page = await guarded.get(f"/incidents/{incident}", headers=VIEWER)
     assert place not in page
+
+
+async def test_what_is_told_of_an_incident_is_looked_for_in_its_shard_alone(plain: App) -> None:
+    store = AuditStore(plain.service.redis, 3)
+    incident, other = "1-0123456789abcdef-1", "2-0123456789abcdef-1"
+    for number in range(7):
+        for name in (incident, other):
+            entry = AuditEntry(1_000 + number, "note", "noted", f"p{number}", incident=name)
+            await store.append(store.shard_of(name), [entry])
+    asked: list[int] = []
+    read = store.snapshot
+
+    async def snapshot(shard: int) -> Any:
+        asked.append(shard)
+        return await read(shard)
+
+    store.snapshot = snapshot  # type: ignore[method-assign]
+    found, cursor = [], ""
+    while True:
+        page = await AuditReader(store).page(Filter(incident=incident), 3, cursor)
+        found += [(one.shard, one.entry.principal) for one in page.entries]
+        if not (cursor := page.next):
+            break
+    assert found == [(1, f"p{number}") for number in reversed(range(7))]
+    assert set(asked) == {1}
+    few = await AuditReader(store).page(Filter(incident=incident), 9, most=2)
+    assert (len(few.entries), bool(few.next)) == (2, True)

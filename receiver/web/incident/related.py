@@ -18,7 +18,7 @@ async def read_related(store: IncidentStore, incident: Incident) -> Mapping[str,
     names = {"after": f"{stem}-{number + 1}"}
     if number > 1:
         names["before"] = f"{stem}-{number - 1}"
-    if incident.merged_into:
+    if _is_id(incident.merged_into):
         names["into"] = incident.merged_into
     found = await store.read(names.values())
     return {
@@ -26,6 +26,14 @@ async def read_related(store: IncidentStore, incident: Incident) -> Mapping[str,
         for how, name in names.items()
         if name in found and found[name].state not in NOT_INCIDENTS
     }
+
+
+def _is_id(name: str) -> bool:
+    """Return whether a name is an id: what is stored may be damaged."""
+    try:
+        return bool(name) and split_id(name)[2] > 0
+    except ValueError:
+        return False
 
 
 def related(incident: Incident, others: Mapping[str, Incident], now: int) -> list[dict[str, Any]]:
