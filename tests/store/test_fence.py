@@ -1,5 +1,9 @@
 """What a server has lost is counted by its process, to the commit, and nothing else is."""
 
+import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import pytest_asyncio
 
 from receiver.errors import StoreUnavailableError
 from receiver.store.commits import Write
+from receiver.store.embedded.server import EmbeddedValkey
 from receiver.store.fence import MEANT_MS, Loss
 from receiver.store.incidents import IncidentStore
 from receiver.store.redis import connect
@@ -16,6 +21,7 @@ from receiver.store.server.probe import probe
 from routing.decide import decide
 from tests.support.builders import NOW, alert, received, rules
 from tests.support.external import DURABLE, External, external
+from tests.support.processes import is_alive
 
 EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
 
@@ -225,3 +231,28 @@ async def test_a_server_that_is_away_is_asked_again(
     await server.start()
     await one.store.fence.look()
     assert one.losses == []
+
+
+async def test_of_the_embedded_server_too(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path)
+    await server.start()
+    one = Process(server.url)
+    try:
+        await one.commit(3)
+        file = next(tmp_path.rglob("*.incr.aof"))
+        kept = file.stat().st_size
+        await one.commit(4)
+        os.kill(server.pid, signal.SIGKILL)
+        await asyncio.to_thread(until_gone, server.pid)
+        os.truncate(file, kept)
+        await server.start()
+        await one.commit()
+        assert one.losses == [Loss(0, 4)]
+    finally:
+        await one.client.aclose(close_connection_pool=True)
+        await server.stop()
+
+
+def until_gone(pid: int) -> None:
+    while is_alive(pid):
+        time.sleep(0.01)
