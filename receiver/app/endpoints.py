@@ -35,6 +35,7 @@ from receiver.web.listing.bulk import BulkEndpoint
 from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
+from receiver.web.maintenance.endpoint import MaintenanceEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.reviews.action_items import ActionItemsEndpoint
 from receiver.web.reviews.document import ReviewDocumentEndpoint
@@ -101,6 +102,15 @@ def build_endpoints(service: "Service") -> Endpoints:
         hints,
         ChangeEndpoint(service.changes, service.clock, lambda: service.assignment.hosts),
         SharedAlertsEndpoint(service.shared_alerts),
+        MaintenanceEndpoint(
+            service.status_page,
+            service.status_page.maintenance,
+            console,
+            api.actor,
+            service.audit.audit,
+            service.clock.now,
+            settings.web.link_path,
+        ),
         StatusIncidentEndpoint(service.status_page, store, service.clock.now),
         service.status_page,
         OpenApiEndpoint(

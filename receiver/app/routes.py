@@ -45,6 +45,7 @@ from receiver.web.listing.bulk import BulkEndpoint
 from receiver.web.listing.events import EventsEndpoint
 from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
+from receiver.web.maintenance.endpoint import MaintenanceEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
 from receiver.web.operations.damaged import DamagedEndpoint
 from receiver.web.operations.dead_letters import DeadLetterEndpoint
@@ -92,6 +93,7 @@ ENDPOINTS: tuple[type, ...] = (
     IntegrationEventEndpoint,
     IntegrationEndpoint,
     ChangeEndpoint,
+    MaintenanceEndpoint,
     StatusIncidentEndpoint,
     StatusPageEndpoint,
     StatusEndpoint,

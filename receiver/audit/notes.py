@@ -83,6 +83,13 @@ class Audit:
         log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
         self._tell("runbook-feedback", answer, actor.name, via=actor.via, detail=runbook)
 
+    def maintenance(self, actor: Actor, name: str, outcome: str) -> None:
+        """Tell that somebody declared or cancelled a planned maintenance."""
+        words = f"{actor.name} ({actor.via}): maintenance {name}: {outcome}"
+        extra = {"action": "maintenance", "outcome": outcome, "maintenance": name}
+        log.info("%s", words, extra=extra | {"actor": actor.name, "via": actor.via})
+        self._tell("maintenance", outcome, actor.name, via=actor.via, detail=name)
+
     def sent_again(self, actor: Actor, letter: str, outcome: str, detail: str) -> None:
         """Tell that somebody sent a dead letter again, and what came of it."""
         words = f"{actor.name} ({actor.via}): dead letter {letter} sent again: {outcome}"

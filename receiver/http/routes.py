@@ -35,6 +35,7 @@ class Who(StrEnum):
     SENDER = "sender"
     VIEWER = "viewer"
     RESPONDER = "responder"
+    PUBLISHER = "publisher"
     ADMIN = "admin"
     INTEGRATION = "integration"
     """A named integration with its own token; a sender where it has none."""
@@ -50,6 +51,7 @@ ROLES = {
     Who.SENDER: Role.SENDER,
     Who.VIEWER: Role.VIEWER,
     Who.RESPONDER: Role.RESPONDER,
+    Who.PUBLISHER: Role.PUBLISHER,
     Who.ADMIN: Role.ADMIN,
 }
 """What a credential vouches for. Of the others the handler asks for the proof: it knows the secret.

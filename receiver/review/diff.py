@@ -7,6 +7,8 @@ from typing import NamedTuple
 from receiver.text.visible import visible
 from routing.review_sections import SECTIONS, ReviewVersion, text_of
 
+SHOWN = 200
+"""Lines of a section that are shown; the JSON has all of it."""
 AROUND = 2
 """Lines that are the same and are shown around what changed."""
 SAME, ADDED, REMOVED, GAP = "same", "added", "removed", "gap"
@@ -60,4 +62,5 @@ def changed_lines(before: str, after: str) -> tuple[Changed, ...]:
                 continue
             found += [Changed(REMOVED, visible(line)) for line in old[first:last]]
             found += [Changed(ADDED, visible(line)) for line in new[start:stop]]
-    return tuple(found)
+    more = [Changed(GAP, f"{len(found) - SHOWN} more lines")] if len(found) > SHOWN else []
+    return (*found[:SHOWN], *more)

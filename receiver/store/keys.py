@@ -42,7 +42,8 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
-| ``status`` | hash | the status page's key, and since when it knows what (see ``status_state``) |
+| ``maintenance`` | hash | id -> planned maintenance as JSON (see ``status.maintenance``) |
+| ``status`` | hash | the status page's key, and since when it knows what (see ``status.state``) |
 | ``feed`` | stream | ids of what each of the newest commits changed (see ``feed``) |
 | ``heal`` | set | what has to be made anew from the records (see ``healing``) |
 | ``audit`` | list | the latest rows of the audit trail (see ``audit.entry``) |
@@ -105,6 +106,7 @@ class Keys:
         self.items = f"{base}items"
         self.items_begun = f"{base}items:begun"
         self.status = f"{base}status"
+        self.maintenance = f"{base}maintenance"
         self.total = f"{base}total"
         self.dead = f"{base}dead"
         self.changes = f"{base}changes"

@@ -99,6 +99,12 @@ async def fill(app: App) -> dict[str, str]:
     await app.post({"by": "ann"}, act.format(names["taken"], "acknowledge"), **key)
     await app.post({"by": "ann", "for": "1h"}, act.format(names["snoozed"], "snooze"))
     await app.post({"by": "ann", "into": names["open"]}, act.format(names["merged"], "merge"))
+    review = {"by": "ann", "impact": "Nobody could pay.\nAt all."}
+    await app.post(review, act.format(names["closed"], "review-save"))
+    for text, day in (("a", "2030-01-01"), ("b", ""), ("c", "2020-01-01")):
+        item = {"text": text, "due_on": day}
+        await app.post(item, act.format(names["closed"], "action-item"))
+    await app.post({"number": 3}, act.format(names["closed"], "action-item-done"))
     await app.fire(alert(resolved=True), group="closed")
     await app.fire(alert(resolved=True), group="flat")
     await app.fire(alert(starts="2026-03-02T12:00:00Z"), group="flat")

@@ -10,6 +10,7 @@ from aiohttp import FormData
 from click.testing import CliRunner, Result
 
 from receiver.cli.root import main
+from receiver.errors import StoreUnavailableError
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.notification import alert
 from tests.support.replicas import two_replicas
@@ -236,6 +237,24 @@ async def test_the_form_saves_and_keeps_what_was_typed(plain: App) -> None:
     for version in ("", "nonsense", "-1"):
         status, page, _ = await submit(plain, incident, again | {"version": version, "causes": "y"})
         assert (status, fields(page)["causes"]) == (409, "y")
+
+
+async def test_what_was_typed_stays_on_the_page_while_the_store_is_away(
+    plain: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = await plain.fire()
+    form = await form_of(plain, incident) | {"impact": "typed for an hour"}
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise StoreUnavailableError("Redis is away")
+
+    monkeypatch.setattr(plain.service.dispatcher, "submit", away)
+    status, page, _ = await submit(plain, incident, form)
+    assert status == 503
+    assert fields(page)["impact"] == "typed for an hour"
+    assert "the store does not answer" in page
+    monkeypatch.undo()
+    assert (await submit(plain, incident, form))[0] == 303
 
 
 async def test_the_form_takes_the_longest_texts_there_may_be(plain: App) -> None:

@@ -60,6 +60,11 @@ def _head(review: Review) -> list[str]:
     ]
     if last is not None and last.cause:
         found.append(f"*Cause* {mrkdwn(last.cause, 500)}")
+    document = review.document
+    if document.version:
+        found.append(f"*Written* version {document.version} by {mrkdwn(document.saved_by, 80)}")
+        texts = (("Impact", document.impact), ("Causes", document.causes))
+        found += [f"*{name}* {mrkdwn(text, 400)}" for name, text in texts if text]
     return found
 
 
@@ -92,7 +97,8 @@ def _newest(lines: Sequence[Line]) -> str:
 def _item(review: Review, episode: int, item: Item) -> Block:
     mark = "☑️" if item.done_at else "📌"
     owner = f"  ({mrkdwn(item.owner, 80)})" if item.owner else ""
-    words = f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}"
+    due = f"  due {item.due_on}" if item.due_on else ""
+    words = f"{mark} {item.number}: {mrkdwn(item.text, 1_000)}{owner}{due}"
     if item.done_at:
         return section(words)
     value = f"{review.id} {episode} number:{item.number}"

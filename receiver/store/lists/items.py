@@ -19,6 +19,8 @@ from routing.incident_parts import ActionItem
 TIES = 64
 """Items that may share a day at no further round trip."""
 CHUNK = 64
+KEPT_MAX = 500
+"""Incidents that are held while a page is made."""
 EXAMINED_MAX = 2_000
 """Items that one page looks at: a filter that fits few gives a short page, and ``next``."""
 _DIGITS = 18
@@ -60,9 +62,15 @@ class Todos:
         found: list[Todo] = []
         examined, wanted, slices = 0, owner.strip().casefold(), Slices(READ_SLICE_S)
         size = CHUNK if wanted else min(CHUNK, limit + 1)
+        read: dict[str, Incident] = {}
         while True:
             rows, ended = await self._rows(last, size, before)
-            read = await self._reader.read({member.partition("|")[0] for _, member in rows})
+            # Many of one incident may stand far from each other.
+            names = {member.partition("|")[0] for _, member in rows} - read.keys()
+            if len(read) > KEPT_MAX:
+                read = {}
+                names = {member.partition("|")[0] for _, member in rows}
+            read |= await self._reader.read(names)
             for row in rows:
                 todo = _todo(read, row[1])
                 kept = todo is not None and (not wanted or wanted == todo.item.owner.casefold())

@@ -37,9 +37,8 @@ SCANNED = 5_000
 LINES_MAX = 5_000
 """Lines that hold the place of those of a timeline that cannot be read."""
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
-_KIND |= dict.fromkeys(
-    ("dead", "changes", "pd", "status", "heal", "damaged", "audit", "chain"), "other"
-)
+_KIND |= dict.fromkeys(("dead", "changes", "pd", "status", "maintenance", "heal"), "other")
+_KIND |= dict.fromkeys(("damaged", "audit", "chain"), "other")
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 

@@ -22,7 +22,7 @@ from receiver.web.page_headers import page_answer
 from receiver.web.reviews import shapes
 from receiver.web.reviews.asked import CURSOR, OVERDUE, OWNER, AskedItems, read_asked_items
 
-SHOWN = 100
+SHOWN = 50
 LISTED = Spec({200: shapes.TodoList}, (OWNER, OVERDUE, LIMIT, CURSOR))
 
 

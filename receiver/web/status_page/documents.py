@@ -33,7 +33,7 @@ _CACHED = COMMON | {
     "Cache-Control": f"public, max-age={EVERY_S:.0f}, stale-if-error=86400",
     "Vary": "Accept-Encoding",
 }
-_WORDS = {**IMPACT_WORDS, "no_data": "no data"}
+_WORDS = {**IMPACT_WORDS, "no_data": "no data", "maintenance": "under maintenance"}
 
 
 class Document(msgspec.Struct, frozen=True):

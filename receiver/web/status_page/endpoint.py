@@ -20,7 +20,8 @@ from receiver.errors import StoreUnavailableError
 from receiver.http.asked.spec import Spec
 from receiver.http.routes import STATUS, Who, serves
 from receiver.store.incidents import IncidentStore
-from receiver.store.status_state import StatusState, StatusStore
+from receiver.store.status.maintenance import MaintenanceStore
+from receiver.store.status.state import StatusState, StatusStore
 from receiver.templates import read_asset
 from receiver.text.times import day_of
 from receiver.web.status_page.config import StatusPageConfig
@@ -33,10 +34,18 @@ from receiver.web.status_page.documents import (
     unknown_yet,
 )
 from receiver.web.status_page.feed import Site
+from receiver.web.status_page.planned import shown_maintenance
 from receiver.web.status_page.public_ids import PublicIds
-from receiver.web.status_page.shapes import StatusPage
+from receiver.web.status_page.shapes import PublicMaintenance, StatusPage
 from receiver.web.status_page.uptime import DAY_MS, DAYS, Known, uptime_of
-from receiver.web.status_page.view import Naming, Notice, notices_of, page_of
+from receiver.web.status_page.view import (
+    FOR_EVER,
+    Naming,
+    Notice,
+    notices_apart,
+    notices_of,
+    page_of,
+)
 from routing.incident import Incident
 
 log = logging.getLogger("status_page")
@@ -70,6 +79,7 @@ class StatusPageEndpoint:
         self._base = base
         self._retention = retention
         self._state = StatusStore(store.redis, store.mending)
+        self.maintenance = MaintenanceStore(store.redis, store.mending)
         self._known_of: StatusState | None = None
         self._day = ""
         self._site = Site()
@@ -147,6 +157,7 @@ class StatusPageEndpoint:
             async with asyncio.timeout(READ_WITHIN_S):
                 state = await self._begin(now)
                 found = await self._read(now)
+                planned = shown_maintenance(await self.maintenance.listed(), now)
         except (StoreUnavailableError, TimeoutError) as error:
             if not self._failing:
                 said = str(error) or "Redis does not answer in time"
@@ -154,7 +165,9 @@ class StatusPageEndpoint:
             self._failing = True
         else:
             self._failing = False
-            self._page = self._made(found, state, now)
+            # A thousand incidents take some time, while alerts come in.
+            made = await asyncio.to_thread(self._made, found, planned, state, now)
+            self._page, self.notices = made
         shown = self._page | {"stale": self._failing}
         if self._page and shown != self._shown:
             self._documents = await asyncio.to_thread(
@@ -175,19 +188,25 @@ class StatusPageEndpoint:
             self._site = Site(own, f"{min(self._known_of.ran, default=day)}T00:00:00.000Z")
         return self._known_of
 
-    def _made(self, found: list[Incident], state: StatusState, now: int) -> dict[str, Any]:
+    def _made(
+        self,
+        found: list[Incident],
+        planned: list[PublicMaintenance],
+        state: StatusState,
+        now: int,
+    ) -> tuple[dict[str, Any], dict[str, Notice]]:
+        """Return the page, and what is on it by the incident that it is of."""
         # By the minute: a page on which nothing happened stays the same, and so does its ETag.
         as_of = now // MINUTE_MS * MINUTE_MS
-        notices = notices_of(found)
         known = Known(as_of, self._counted_since(found, now), state)
+        apart = notices_apart(found)
         uptime = {
-            component.name: uptime_of(component.name, notices, known)
+            component.name: uptime_of(component.name, apart, known)
             for component in self.config.components
         }
-        shown = [one for one in notices if one.ended >= now - self.config.history][:SHOWN]
-        self.notices = {notice.key: notice for notice in shown}
-        page = page_of(self.config, shown, as_of, self.naming(), uptime)
-        return dict(page)
+        notices = notices_of(_latest(found, now - self.config.history))
+        page = page_of(self.config, notices, as_of, self.naming(), uptime, planned)
+        return dict(page), {notice.key: notice for notice in notices}
 
     def _counted_since(self, found: list[Incident], now: int) -> int:
         """Return since when (ms) whatever was on the page is among what was found."""
@@ -267,3 +286,10 @@ class StatusPageEndpoint:
         if document is None:
             raise unknown_yet()
         return answer(request, document)
+
+
+def _latest(found: list[Incident], since: int) -> list[Incident]:
+    """Return what was not over on the page at a time (ms), ``SHOWN`` at most: the last to end."""
+    ends = [(one.published.resolved_at or FOR_EVER, one) for one in found if one.published]
+    wanted = sorted((pair for pair in ends if pair[0] >= since), key=lambda pair: -pair[0])
+    return [one for _, one in wanted[:SHOWN]]

@@ -34,7 +34,8 @@ def feed_of(page: Mapping[str, Any], base: str, site: Site, words: Mapping[str, 
     """
     ET.register_namespace("", ATOM)
     feed = ET.Element(f"{{{ATOM}}}feed")
-    notices = sorted([*page["incidents"], *page["history"]], key=_updated, reverse=True)[:ENTRIES]
+    told = [*page["incidents"], *page["history"], *page["maintenance"]]
+    notices = sorted(told, key=_updated, reverse=True)[:ENTRIES]
     _add(feed, "id", uuid.uuid5(_IDS, site.own).urn)
     _add(feed, "title", page["title"])
     _add(feed, "updated", max([_updated(one) for one in notices], default=site.begun))
@@ -42,7 +43,10 @@ def feed_of(page: Mapping[str, Any], base: str, site: Site, words: Mapping[str, 
     _link(feed, "self", f"{base}/status.atom" if base else "status.atom", "application/atom+xml")
     _link(feed, "alternate", f"{base}/status" if base else "status", "text/html")
     for notice in notices:
-        _entry(feed, notice, words)
+        if "updates" in notice:
+            _entry(feed, notice, words)
+        else:
+            _planned(feed, notice, f"{base}/status" if base else "status")
     ET.indent(feed)
     written: str = ET.tostring(feed, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{written}\n'.encode()
@@ -60,6 +64,22 @@ def _entry(feed: ET.Element, notice: Mapping[str, Any], words: Mapping[str, str]
         category = _add(entry, "category")
         category.set("term", _clean(component["name"]))
     _add(entry, "content", _content(notice, words)).set("type", "html")
+
+
+def _planned(feed: ET.Element, one: Mapping[str, Any], page: str) -> None:
+    entry = _add(feed, "entry")
+    _add(entry, "id", uuid.uuid5(_IDS, f"maintenance {one['id']}").urn)
+    status = {"in_progress": "in progress"}.get(one["status"], one["status"])
+    _add(entry, "title", f"Maintenance {status}: {one['title']}")
+    _add(entry, "published", one["at"])
+    _add(entry, "updated", _updated(one))
+    _link(entry, "alternate", f"{page}#m{one['id']}", "text/html")
+    for name in one["components"]:
+        _add(entry, "category").set("term", _clean(name))
+    span = f"{_minute(one['start'])} to {_minute(one['end'])}"
+    parts = [span, ", ".join(one["components"]), one["text"]]
+    content = "".join(f"<p>{_lines(part)}</p>" for part in parts if part)
+    _add(entry, "content", content).set("type", "html")
 
 
 def _content(notice: Mapping[str, Any], words: Mapping[str, str]) -> str:
@@ -84,6 +104,10 @@ def _minute(at: str | None) -> str:
 
 
 def _updated(notice: Mapping[str, Any]) -> str:
+    if "updates" not in notice:
+        # By what has begun or ended of it, not by when somebody looks.
+        by_status = {"planned": "at", "in_progress": "start", "completed": "end"}
+        return str(max(notice["at"], notice[by_status[notice["status"]]]))
     times = [notice["started_at"], notice["resolved_at"], *(one["at"] for one in notice["updates"])]
     return str(max(at for at in times if at))
 

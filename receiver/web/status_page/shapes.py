@@ -67,6 +67,19 @@ class PublicIncident(TypedDict):
     updates: list[PublicText]
 
 
+class PublicMaintenance(TypedDict):
+    """Planned maintenance; ``status``: planned, in_progress or completed; ``at``: declared."""
+
+    id: str
+    title: str
+    text: str
+    status: str
+    components: list[str]
+    start: When
+    end: When
+    at: When
+
+
 class StatusPage(TypedDict):
     """The public status page; ``status``: the worst impact, ``stale``: known ``as_of`` then."""
 
@@ -77,6 +90,7 @@ class StatusPage(TypedDict):
     stale: bool
     components: list[PublicComponent]
     incidents: list[PublicIncident]
+    maintenance: list[PublicMaintenance]
     history: list[PublicIncident]
     history_days: int
 

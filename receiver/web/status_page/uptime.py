@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from receiver.store.status_state import StatusState
+from receiver.store.status.state import StatusState
 from receiver.web.status_page.shapes import Outage, Uptime
 from receiver.web.status_page.view import Notice
 from routing.status_rule import IMPACTS, worst

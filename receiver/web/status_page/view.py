@@ -4,13 +4,19 @@ It is made of what was published alone; of the incidents themselves only which w
 which. Nobody is named.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from receiver.text.times import rfc3339
 from receiver.web.status_page.config import StatusPageConfig
-from receiver.web.status_page.shapes import PublicIncident, StatusPage, Uptime
+from receiver.web.status_page.planned import MAINTENANCE, maintained
+from receiver.web.status_page.shapes import (
+    PublicIncident,
+    PublicMaintenance,
+    StatusPage,
+    Uptime,
+)
 from routing.incident import Incident
 from routing.incident_parts import Publication, PublicUpdate
 from routing.status_rule import badness, worst
@@ -71,15 +77,7 @@ def notices_of(incidents: Iterable[Incident]) -> list[Notice]:
     A merged incident is told with its target, and what hits the same components at the same time
     is one notice as long as no person words it: a storm is one trouble to whoever reads.
     """
-    known = {incident.id: incident for incident in incidents if incident.published is not None}
-    groups: dict[str, list[Incident]] = {}
-    for incident in known.values():
-        groups.setdefault(_root(incident, known), []).append(incident)
-    found = [
-        _notice(known[root], members)
-        for root, members in groups.items()
-        if not _publication(known[root]).hidden
-    ]
+    found = notices_apart(incidents)
     found.sort(key=lambda one: (not one.worded, not one.goes_on, one.started, one.key))
     kept: list[Notice] = []
     for notice in found:
@@ -90,6 +88,19 @@ def notices_of(incidents: Iterable[Incident]) -> list[Notice]:
             _take_in(host, notice)
     kept.sort(key=_rank)
     return kept
+
+
+def notices_apart(incidents: Iterable[Incident]) -> list[Notice]:
+    """Return a notice of each incident that nobody withdrew, merged ones with their target."""
+    known = {incident.id: incident for incident in incidents if incident.published is not None}
+    groups: dict[str, list[Incident]] = {}
+    for incident in known.values():
+        groups.setdefault(_root(incident, known), []).append(incident)
+    return [
+        _notice(known[root], members)
+        for root, members in groups.items()
+        if not _publication(known[root]).hidden
+    ]
 
 
 def _rank(notice: Notice) -> tuple[float, ...]:
@@ -117,8 +128,12 @@ def page_of(
     as_of: int,
     naming: Naming,
     uptime: Mapping[str, Uptime],
+    planned: Sequence[PublicMaintenance] = (),
 ) -> StatusPage:
-    """Return the page as programs read it; ``as_of`` (ms) is when this was so."""
+    """Return the page as programs read it; ``as_of`` (ms) is when this was so.
+
+    Maintenance is the state of a component only while nothing is wrong with it.
+    """
     going_on = [notice for notice in notices if notice.goes_on]
     state = {component.name: "operational" for component in config.components}
     for notice in going_on:
@@ -127,11 +142,13 @@ def page_of(
                 state[name] = worst(state[name], impact)
     impacts = [*state.values(), *(notice.impact for notice in going_on)]
     status = max(impacts, key=badness)
+    busy = maintained(planned)
+    state |= {name: MAINTENANCE for name in busy if state.get(name) == "operational"}
     shown = [shown_notice(notice, naming) for notice in notices]
     return {
         "title": config.title,
         "status": status,
-        "summary": _summary(status, going_on),
+        "summary": _summary(status, going_on, busy),
         "as_of": rfc3339(as_of),
         "stale": False,
         "components": [
@@ -144,12 +161,15 @@ def page_of(
             for component in config.components
         ],
         "incidents": shown[: len(going_on)],
+        "maintenance": list(planned),
         "history": shown[len(going_on) :],
         "history_days": config.history // 86_400_000,
     }
 
 
-def _summary(status: str, going_on: Sequence[Notice]) -> str:
+def _summary(status: str, going_on: Sequence[Notice], busy: Collection[str]) -> str:
+    if status == "operational" and busy and not going_on:
+        return "Planned maintenance is in progress"
     if status == "operational" and going_on:
         return "All systems operational, still being watched"
     return SUMMARIES.get(status, SUMMARIES["degraded"])

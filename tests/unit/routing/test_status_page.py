@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.store.status_state import StatusState
+from receiver.store.status.state import StatusState
 from receiver.web.status_page.config import StatusPageConfig
 from receiver.web.status_page.public_ids import PublicIds
 from receiver.web.status_page.uptime import Known, uptime_of

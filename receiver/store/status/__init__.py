@@ -1,0 +1,1 @@
+"""What the public status page keeps that is of no incident."""

@@ -1,0 +1,1 @@
+"""Planned maintenance, as publishers declare it."""
