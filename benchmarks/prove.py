@@ -43,6 +43,7 @@ PROOFS = (
     "dashboards",
     "status-page",
     "open-tab",
+    "console",
     "pages",
     "api",
     "login",

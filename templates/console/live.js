@@ -149,10 +149,24 @@ function afterPut() {
   document.dispatchEvent(new Event("incident-manager:put"));
 }
 
+// Each part that can be opened, by what its heading says beside times, which tick, and numbers.
+function folds() {
+  const found = new Map();
+  for (const one of document.querySelectorAll("details")) {
+    const heading = one.querySelector("summary")?.cloneNode(true) || make("span", "");
+    heading.querySelectorAll("time, .count").forEach((part) => part.remove());
+    const name = one.id || `${one.className} ${heading.textContent.trim()}`;
+    let number = 0;
+    while (found.has(`${name} ${number}`)) number += 1;
+    found.set(`${name} ${number}`, one);
+  }
+  return found;
+}
+
 function put(page) {
   const ticked = ticks();
   const kept = typed(), focused = label(document.activeElement || document.body);
-  const opened = [...document.querySelectorAll("details")].map((one) => [one.id || one.textContent, one.open]);
+  const opened = new Map([...folds()].map(([name, one]) => [name, one.open]));
   document.title = page.title;
   // The head as well: somebody else may have logged in meanwhile, in another tab.
   for (const part of ["main", ".stamp", ".places", ".leave"]) {
@@ -161,10 +175,8 @@ function put(page) {
   }
   retype(kept);
   twin(focused)?.focus({ preventScroll: true });
-  const known = new Map(opened);
-  for (const one of document.querySelectorAll("details")) {
-    const key = one.id || one.textContent;
-    if (known.has(key)) one.open = known.get(key);
+  for (const [name, one] of folds()) {
+    if (opened.has(name)) one.open = opened.get(name);
   }
   tickAgain(ticked);
   afterPut();

@@ -51,18 +51,14 @@ function saveView() {
 }
 
 function showViews() {
-  document.querySelectorAll(".views, .save-view").forEach((one) => one.remove());
-  const states = document.querySelector(".states"), words = document.querySelector(".narrow p.facts");
-  if (!states || !words) return;
-  const button = make("button", "save-view", "Save this view");
+  document.querySelector(".views")?.remove();
+  const states = document.querySelector(".states");
+  if (!states) return;
+  const nav = make("nav", "states views"), button = make("button", "save-view", "Save this view");
+  nav.setAttribute("aria-label", "Saved views");
   button.type = "button";
   button.addEventListener("click", saveView);
-  words.after(button);
-  const views = savedViews();
-  if (!views.length) return;
-  const nav = make("nav", "states views");
-  nav.setAttribute("aria-label", "Saved views");
-  nav.append(...views.map(viewLink));
+  nav.append(...savedViews().map(viewLink), button);
   states.after(nav);
 }
 

@@ -1,14 +1,13 @@
 """Every page of the console and the status page under axe-core (WCAG 2.2 AA), in both schemes."""
 
 from collections.abc import AsyncIterator, Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
 from tests.support.app import NO_ACCOUNTS, App
+from tests.support.axe import axe_faults
 from tests.support.browser import chromium, press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.fakes.pagerduty import FakePagerDuty
@@ -20,15 +19,6 @@ from tests.support.patience import PATIENCE_S
 from tests.support.status_pages import PAGE
 from tests.support.waiting import until
 
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = """
-const done = arguments[arguments.length - 1];
-axe.run(document, {runOnly: arguments[0], resultTypes: ['violations']}).then(
-  (found) => done(found.violations.map((one) => [one.id, one.help,
-    one.nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary.slice(0, 200))])),
-  (error) => done([['axe', String(error), []]]));
-"""
 TOKEN = {"Authorization": "Bearer the-token-of-ops"}
 PEOPLE = [entry("root", "admin"), {"name": "ops", "role": "admin", "token": "the-token-of-ops"}]
 
@@ -47,14 +37,6 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
     await running.start(**NO_ACCOUNTS, **more)
     yield running
     await running.stop()
-
-
-async def faults(browser: Chrome, url: str = "") -> list[Any]:
-    """Return what axe finds wrong with a page, as it is now without one."""
-    if url:
-        await do(browser.get, url)
-    await do(browser.execute_script, AXE)
-    return [(url, *one) for one in await do(browser.execute_async_script, RUN, TAGS)]
 
 
 async def log_in(app: App, browser: Chrome) -> None:
@@ -101,17 +83,15 @@ async def test_every_page_is_one_that_anybody_can_use(
     app: App, browser: Chrome, scheme: str, width: int
 ) -> None:
     await do(set_screen, browser, width, scheme)
-    wrong = await faults(browser, f"{app.url}/login")
+    wrong = await do(axe_faults, browser, f"{app.url}/login")
     await log_in(app, browser)
     # Nothing there yet, then something of each kind, then nothing that fits, and what is not there.
-    wrong += await faults(browser, f"{app.url}/")
+    wrong += await do(axe_faults, browser, f"{app.url}/")
     for path in pages((await some_history(app)).values()):
-        wrong += await faults(browser, app.url + path)
+        wrong += await do(axe_faults, browser, app.url + path)
     for path in ("/?text=nothing-fits", "/?priority=P9", "/incidents/none", "/?wall=1"):
-        wrong += await faults(browser, app.url + path)
-    wrong += await faults(browser, f"http://127.0.0.1:{app.service.status_port}/")
+        wrong += await do(axe_faults, browser, app.url + path)
+    wrong += await do(axe_faults, browser, f"http://127.0.0.1:{app.service.status_port}/")
     # The same fault of many pages is one.
-    each = {
-        (rule, str(nodes)): f"{url}: {rule}: {nodes}" for url, rule, _, nodes in reversed(wrong)
-    }
+    each = {(rule, where): f"{url}: {rule}: {where}" for url, rule, where in reversed(wrong)}
     assert not each, "\n".join(each.values())

@@ -78,6 +78,18 @@ async def test_a_new_row_comes_while_somebody_types_and_takes_nothing_from_them(
     await rig.post({}, f"/v1/incidents/{low}/resolve")
     await until(lambda: _gone(browser, low), PATIENCE_S, "it is over")
     assert await run(browser, "return window.mine") == 1
+    # What was opened stays open as the page is asked for anew.
+    await do(press, browser, ".narrow summary")
+    await run(
+        browser,
+        "document.activeElement.blur(); refresh(); window.was = document.querySelector('main')",
+    )
+    await until(
+        lambda: run(browser, "return window.was !== document.querySelector('main')"),
+        PATIENCE_S,
+        "it is another page",
+    )
+    assert await run(browser, "return document.querySelector('.narrow').open")
     assert not await do(complaints, browser)
 
 
@@ -162,7 +174,6 @@ async def test_a_view_is_saved_in_this_browser_found_again_and_forgotten(
 ) -> None:
     await fire(rig, "ServiceDown")
     await opened(rig, browser, "?priority=P1&said=x")
-    await do(press, browser, ".narrow summary")
     hostile = "Mine <img src=x onerror=document.title=1>"
     await run(browser, f"window.prompt = () => {hostile!r}")
     await do(press, browser, ".save-view")
@@ -175,7 +186,7 @@ async def test_a_view_is_saved_in_this_browser_found_again_and_forgotten(
     await until(lambda: shows(browser, ".views a[aria-current=page]", hostile), PATIENCE_S, "it")
     assert (await run(browser, "return location.search")) == "?priority=P1"
     await do(press, browser, ".views button")
-    assert await run(browser, "return document.querySelector('.views') === null")
+    assert await run(browser, "return document.querySelector('.views a') === null")
     # Whatever else is stored there breaks nothing.
     for odd in ("{", "null", "[null, 1, {}]"):
         await run(browser, f"localStorage.setItem('incident-manager-views', {odd!r})")

@@ -14,7 +14,7 @@ from receiver.http.asked.parameters import FILTERS, read_choice, read_number, re
 from receiver.http.asked.spec import Parameter
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import ANSWERED, GROUPS, SORTS, CursorError, Query
-from receiver.store.lists.read import IncidentLists
+from receiver.store.lists.read import SEARCH_S, IncidentLists
 from receiver.web.listing.rows import GROUPINGS, Row, row
 from routing.alert import PRIORITIES
 
@@ -96,16 +96,18 @@ async def _read(asked: Asked, lists: IncidentLists, show: Callable[[Any], Row]) 
     query = asked.query
     counted, states = await numbers_of(lists, query.priorities)
     first = msgspec.structs.replace(query, state="triggered") if asked.is_parted else query
+    # Of ten thousand that are open, what fits few is found at once.
+    seconds = SEARCH_S if query.filters else 0.0
     page: ListPage[Row] = ListPage([], "", 0)
     if query.state != ANSWERED or query.filters or states[ANSWERED]:
-        page = await lists.shown(first, asked.limit, asked.cursor, show)
+        page = await lists.shown(first, asked.limit, asked.cursor, show, seconds=seconds)
     sections = [_section(asked, first, page, _TITLES.get(first.state, ""))]
     if asked.is_parted:
         aside = msgspec.structs.replace(query, state=ANSWERED)
         taken: ListPage[Row] = ListPage([], "", 0)
         if states[ANSWERED]:
             examined = 0 if query.filters else ASIDE_EXAMINED
-            taken = await lists.shown(aside, ASIDE, "", show, examined)
+            taken = await lists.shown(aside, ASIDE, "", show, examined, seconds)
         # What cannot be read belongs to every list: it stands in the first part.
         rows = [one for one in taken.incidents if one["section"] == ANSWERED]
         taken = msgspec.structs.replace(taken, incidents=rows)
