@@ -6,7 +6,7 @@ from receiver.app.routes import ROUTES
 from receiver.http.routes import API
 
 RUNBOOK = "incident-manager/RedisDown"
-NO_PAGES = ("/console/charts/{name}.svg", "/incidents/{id}.md")
+OTHERS = (".svg", ".md", ".csv", ".xml")
 """What a browser is asked for a login for too, and is no page."""
 
 
@@ -15,7 +15,7 @@ def pages(incidents: Iterable[str]) -> list[str]:
     given its names here."""
     found = []
     for row in ROUTES:
-        if row.method != "GET" or not row.page or row.port != API or row.path in NO_PAGES:
+        if row.method != "GET" or not row.page or row.port != API or row.path.endswith(OTHERS):
             continue
         for incident in incidents if "{id}" in row.path else ("",):
             path = row.path.replace("{id}", incident).replace("{name:.+}", RUNBOOK)
