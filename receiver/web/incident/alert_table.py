@@ -4,6 +4,7 @@ What all have in common is said once; a column is a label that tells them apart.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ SAYS = ("summary", "description", "message", "title", "value")
 """Annotations that say what an alert is about, the best first."""
 TEXT_MAX, CELL_MAX = 240, 80
 """Characters of what an alert says, and of a label, in a row; all of it is in its details."""
-_DIGITS = re.compile(r"([0-9]{1,18})")
+_DIGITS, _WIDE = re.compile(r"[0-9]{1,18}"), 18
 
 
 def alert_table(incident: Incident, page: int) -> dict[str, Any]:
@@ -63,15 +64,11 @@ def _parted(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[str
 
     A name tells the more the more values it has; that of the alert always comes first.
     """
-    same = dict(rows[0]) if rows else {}
-    values: dict[str, set[str]] = {}
-    for row in rows:
-        for name, value in row.items():
-            values.setdefault(name, set()).add(value)
-        if any(row.get(name) != value for name, value in same.items()):
-            same = {name: value for name, value in same.items() if row.get(name) == value}
+    pairs = Counter(pair for row in rows for pair in row.items())
+    same = {name: value for (name, value), number in pairs.items() if number == len(rows)}
+    values = Counter(name for name, _ in pairs)
     names = values.keys() - same.keys()
-    ranked = sorted(names, key=lambda name: (name != "alertname", -len(values[name]), name))
+    ranked = sorted(names, key=lambda name: (name != "alertname", -values[name], name))
     return same, ranked
 
 
@@ -81,10 +78,9 @@ def _rank(incident: Incident, alert: Alert, by: Iterable[str]) -> tuple[Any, ...
     return (alert.resolved, quiet, alert.priority, names, alert.starts_at, alert.fingerprint)
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def _natural(text: str) -> str:
     """Return what sorts db-2 before db-10."""
-    parts = _DIGITS.split(text[:TEXT_MAX])
-    return [(int(part), "") if odd % 2 else (-1, part) for odd, part in enumerate(parts)]
+    return _DIGITS.sub(lambda found: found[0].zfill(_WIDE), text[:TEXT_MAX])
 
 
 def _row(
