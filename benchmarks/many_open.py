@@ -2,9 +2,12 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -16,6 +19,9 @@ from receiver.store.keys import Keys
 from receiver.store.lists.order import open_score
 from receiver.store.records.record import decode_incident
 from receiver.store.records.standing import count_field
+from receiver.store.response.fields import SLOTS
+from receiver.store.response.spread import bucket_of
+from routing.alert import PRIORITIES
 from routing.incident import Incident
 from routing.vocabulary import Lane
 from tests.support.rig import Rig, until
@@ -28,7 +34,9 @@ KEPT = 0x2000_0000
 """The same of the first that is closed."""
 CHUNK = 500
 DAY_MS = 86_400_000
-YEAR_MS = 365 * DAY_MS
+DAYS = 365
+YEAR_MS = DAYS * DAY_MS
+RULES = 200
 NOTIFIERS, TEAMS = 4, 3
 """They make a page of metrics of more than 3,000 lines."""
 
@@ -80,6 +88,7 @@ class ManyOpen:
         try:
             await until(lambda: _delivered(redis), 60, "everything is delivered")
             await _copy(redis, list(dict.fromkeys(names)), number - MODELS, closed=True)
+            await _answer(redis, number)
             await until(lambda: _is_quiet(redis), 120, "Valkey has written its file anew")
         finally:
             await redis.aclose()
@@ -137,6 +146,30 @@ async def _copy(redis: Any, names: Sequence[str], number: int, *, closed: bool =
             back = at * YEAR_MS // number if closed else 0
             _copy_one(pipeline, models[at % len(models)], at, back, closed=closed)
         await pipeline.execute()
+
+
+async def _answer(redis: Any, number: int) -> None:
+    """Store how they were answered, as commits would: of rules some of which fire far more."""
+    chance, today = Random(1), datetime.now(UTC).date()
+    weights = [1 / (rule + 1) ** 0.7 for rule in range(RULES)]
+    for back in range(DAYS):
+        found: Counter[str] = Counter()
+        for rule in chance.choices(range(RULES), weights, k=number // DAYS):
+            slot, priority = chance.randrange(SLOTS), chance.choice(PRIORITIES)
+            of = f"{priority}|team{rule % 10}"
+            subject = f"{of}|service{rule % 40}|Rule{rule}"
+            found[f"opened|{subject}"] += 1
+            found[f"hour|{of}|{slot}"] += 1
+            found[f"page|{of}|slack||{slot}"] += 1
+            if chance.random() < 0.6:
+                took = bucket_of(chance.lognormvariate(5, 1.5))
+                found[f"acknowledge|{subject}|human|{took}"] += 1
+                found[f"answer|{of}|person{chance.randrange(30)}|{slot}"] += 1
+                found[f"deadline|{subject}|acknowledge|{chance.choice(('met', 'missed'))}"] += 1
+            took, by = bucket_of(chance.lognormvariate(7, 1.5)), chance.choice(("human", "alone"))
+            found[f"resolve|{subject}|{by}|{took}"] += 1
+        day = (today - timedelta(days=back)).isoformat()
+        await redis.hset(Keys(0).response(day), mapping=found)
 
 
 def _copy_one(pipeline: Any, model: _Model, at: int, back: int, *, closed: bool) -> None:

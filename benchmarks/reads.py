@@ -29,6 +29,8 @@ WITNESS_S = 0.005
 FRESH_S = 0.55
 """A page of metrics is made anew after that."""
 HELD_MS, LIST_MS, METRICS_MS = 5.0, 20.0, 10.0
+PAGE_MS = 50.0
+"""For a page; of the response from the second time on: its sums are made once in 10 s."""
 SEARCH_MS = 1_000.0
 """For a search of all that is kept of a year."""
 
@@ -42,6 +44,8 @@ class Case(NamedTuple):
     cpu_ms: float = 0.0
     every_s: float = 0.0
     """How long to wait before each request."""
+    follow: bool = False
+    """Whether the cursor is followed to the end of the list."""
 
 
 class Figures(NamedTuple):
@@ -69,6 +73,9 @@ def cases(one: str) -> Sequence[Case]:
         Case("console, its list of 200", "/"),
         Case("console, a search that fits none", "/?text=nothing-fits"),
         Case("console, one incident", f"/incidents/{one}"),
+        Case("console, history", "/history", p95_ms=PAGE_MS),
+        Case("console, response of 28 days", "/response", p95_ms=PAGE_MS),
+        Case("console, response of a year", "/response?days=365&step=week", p95_ms=PAGE_MS),
         Case("figures", "/v1/figures"),
         Case("runbooks", "/runbooks/"),
         Case("alerts of several incidents", "/v1/shared-alerts"),
@@ -78,9 +85,14 @@ def cases(one: str) -> Sequence[Case]:
 
 
 def searches() -> Sequence[Case]:
-    """Return searches of what is closed, each of which looks at all of a year to its end."""
+    """Return searches of what is closed that fit nothing, each followed to its end."""
     return tuple(
-        Case(f"history, {name}", f"/v1/incidents?state=closed&limit=50&{asked}", p95_ms=SEARCH_MS)
+        Case(
+            f"history, {name}",
+            f"/v1/incidents?state=closed&limit=50&{asked}",
+            p95_ms=SEARCH_MS,
+            follow=True,
+        )
         for name, asked in (
             ("a text that fits none", "text=nothing-fits"),
             ("a label that fits none", "label=instance=~%22nothing.*%22"),
@@ -97,7 +109,7 @@ async def measure(service: ManyOpen, case: Case, asked: int) -> Figures:
     for number in range(asked + 1):
         await asyncio.sleep(case.every_s)
         before, begun = process.cpu()[0], time.monotonic()
-        size = await _ask(service.rig, case.path)
+        size = await (_follow if case.follow else _ask)(service.rig, case.path)
         ended = time.monotonic()
         # What holds the loop is told by its witness right after that.
         spans.append((begun, ended + WITNESS_S))
@@ -117,6 +129,19 @@ async def measure(service: ManyOpen, case: Case, asked: int) -> Figures:
     )
 
 
+async def _follow(rig: Rig, path: str) -> int:
+    """Ask for every page of a list; return how many incidents were looked at."""
+    looked_at, cursor = 0, ""
+    while True:
+        more = f"&cursor={cursor}" if cursor else ""
+        async with rig.session.get(rig.url + path + more) as answer:
+            page = await answer.json()
+        looked_at += int(page["looked_through"])
+        cursor = page["next"]
+        if not cursor:
+            return looked_at
+
+
 async def _ask(rig: Rig, path: str) -> int:
     headers = {"Accept": "text/html"} if path == "/runbooks/" else {}
     async with rig.session.get(rig.url + path, headers=headers) as answer:
@@ -133,7 +158,7 @@ def _most(values: list[float]) -> float:
 
 def rows(case: Case, found: Figures) -> list[tuple[str, str, str, bool | None]]:
     """Return figure, measured, aim and whether it is reached (None: there is no aim)."""
-    unit = "lines" if case.path == "/metrics" else "bytes"
+    unit = "lines" if case.path == "/metrics" else "looked at" if case.follow else "bytes"
     p95 = f"< {case.p95_ms:g} ms" if case.p95_ms else ""
     cpu = f"< {case.cpu_ms:g} ms" if case.cpu_ms else ""
     return [

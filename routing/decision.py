@@ -60,11 +60,15 @@ class Schedule(msgspec.Struct, frozen=True, gc=False):
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
-    """A metric to observe once the decision is durable."""
+    """A metric to observe once the decision is durable.
+
+    ``detail``: what figures of a day tell apart and no metric does, such as a person.
+    """
 
     name: str
     value: float
     labels: dict[str, str]
+    detail: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -160,9 +164,9 @@ class Draft:
             priority=self.incident.priority,
         )
 
-    def observe(self, name: str, value: float = 1.0, **labels: str) -> None:
+    def observe(self, name: str, value: float = 1.0, detail: str = "", **labels: str) -> None:
         """Note a metric, to be observed after the commit."""
-        self.observations.append(Observation(name, value, labels))
+        self.observations.append(Observation(name, value, labels, detail))
 
     def timer(self, task: Timer, due: int) -> None:
         """Set a timer of the incident, or move it."""

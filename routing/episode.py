@@ -126,7 +126,7 @@ def end(draft: Draft, rules: Rules, *, settled: bool = False) -> Reason:
     clocks.end(draft, acknowledge=Ended.VOID, resolve=Ended.MET, by="automatic")
     retire(draft, rules)
     draft.say(Kind.RESOLVED, "All alerts resolved", via="automatic")
-    observe_duration(draft, rules, "incident_resolution_duration_seconds", "automatic")
+    observe_end(draft, rules, "automatic")
     return Reason.RESOLVED
 
 
@@ -182,11 +182,18 @@ def silence(draft: Draft) -> None:
     draft.set(suppressed={**draft.incident.suppressed, **firing})
 
 
-def observe_duration(draft: Draft, rules: Rules, name: str, by: str) -> None:
+def observe_end(draft: Draft, rules: Rules, by: str) -> None:
+    """Observe how long the episode took, and whether a person had answered it."""
+    detail = "answered" if draft.incident.acknowledge_counted else ""
+    observe_duration(draft, rules, "incident_resolution_duration_seconds", by, detail)
+
+
+def observe_duration(draft: Draft, rules: Rules, name: str, by: str, detail: str = "") -> None:
     """Observe the time since the episode opened, in seconds, once an episode; never below zero."""
     draft.observe(
         name,
         max(0, draft.now - draft.incident.episode_opened_at) / 1000,
+        detail,
         severity=severity_label(draft.incident.severity),
         type=draft.incident.kind,
         priority=draft.incident.priority,

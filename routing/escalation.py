@@ -216,6 +216,7 @@ def page(
         answered_seq=known.answered_seq if known else 0,
     )
     draft.set(pages={**pages, name: raised})
+    draft.observe("incident_pages", 1, mention, priority=draft.incident.priority, notifier=name)
 
 
 def answer_pages(draft: Draft) -> bool:

@@ -23,8 +23,10 @@ from receiver.store.dead_letters import DeadLetterStore
 from receiver.store.floods import FloodStore
 from receiver.store.hints import HintStore
 from receiver.store.lists.items import Todos
+from receiver.store.response.read import ResponseStore
 from receiver.web.audit import AuditEndpoint
 from receiver.web.console import ConsoleEndpoint
+from receiver.web.console_page import Pages
 from receiver.web.health import Beside, StatusEndpoint
 from receiver.web.history.page import HistoryEndpoint
 from receiver.web.incident.endpoint import IncidentPageEndpoint
@@ -37,6 +39,7 @@ from receiver.web.login import LoginEndpoint
 from receiver.web.login_oidc import OidcEndpoint
 from receiver.web.maintenance.endpoint import MaintenanceEndpoint
 from receiver.web.openapi.endpoint import OpenApiEndpoint
+from receiver.web.response.page import ResponseEndpoint
 from receiver.web.reviews.action_items import ActionItemsEndpoint
 from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
@@ -70,6 +73,7 @@ def build_endpoints(service: "Service") -> Endpoints:
     people = People(settings.people, service.is_person, service.pagerduty.user_id)
     api = _api(service, people)
     store = service.dispatcher.store
+    pages = Pages(settings.web.link_path, service.clock, service.watch.problems)
     built = (
         _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -87,8 +91,11 @@ def build_endpoints(service: "Service") -> Endpoints:
         HistoryEndpoint(
             service.dispatcher.store.lists,
             service.clock,
-            settings.web.link_path,
+            pages,
             lambda request: console.name_of(request, {}),
+        ),
+        ResponseEndpoint(
+            ResponseStore(service.redis, service.dispatcher.store.keys), service.clock, pages
         ),
         BulkEndpoint(service.actions, console.name_of, settings.web.link_path),
         ReviewDocumentEndpoint(service.actions, store, api.actor),

@@ -52,6 +52,7 @@ from receiver.web.operations.dead_letters import DeadLetterEndpoint
 from receiver.web.operations.endpoint import OperationsEndpoint
 from receiver.web.operations.page import OperationsPage
 from receiver.web.operations.reload import ReloadEndpoint
+from receiver.web.response.page import ResponseEndpoint
 from receiver.web.reviews.action_items import ActionItemsEndpoint
 from receiver.web.reviews.document import ReviewDocumentEndpoint
 from receiver.web.reviews.pages import ReviewPagesEndpoint
@@ -87,6 +88,7 @@ ENDPOINTS: tuple[type, ...] = (
     ReviewDocumentEndpoint,
     ReviewPagesEndpoint,
     ActionItemsEndpoint,
+    ResponseEndpoint,
     AuditEndpoint,
     LoginEndpoint,
     OidcEndpoint,

@@ -39,8 +39,8 @@ REPLICA_TIMEOUT = 1_000
 
 Result = Written | Conflict | Duplicate | Refused
 COMMIT = "commit_decisions"
-FIGURES = FIXED[COMMIT].index("day")
-"""Place of the figures of the day among the commit's keys."""
+FIGURES = tuple(FIXED[COMMIT].index(name) for name in ("day", "response"))
+"""Places of the figures of the day among the commit's keys."""
 GROUP, BASE = 1, 2
 """Numbers of a decision's keys, as the commit's script counts them; 4 is its timeline."""
 
@@ -78,8 +78,9 @@ class IncidentStore(RecordReader):
         ``lasts``: it is missed when the server loses it (see ``fence``).
         """
         keys = self.keys[shard]
-        names = fixed(COMMIT, keys, day=keys.figures(day_of(now)))
-        payload, sums = [], Sums()
+        day = day_of(now)
+        names = fixed(COMMIT, keys, day=keys.figures(day), response=keys.response(day))
+        payload, sums = [], Sums(now)
         stored = [write.record or stored_form(write.decision) for write in writes]
         for write, form in zip(writes, stored, strict=True):
             names += self._key_names(keys, write)
@@ -111,12 +112,12 @@ class IncidentStore(RecordReader):
 
     async def _written(self, keys: Keys, names: list[str], args: list[Any], call: Call) -> Any:
         """Run the commit, with what is of a wrong type mended; tell how it ended."""
-        figures = names[FIGURES]
 
         async def mend() -> None:
             self.fence.forget(keys)
             await self.mending.shared([keys])
-            await self.mending.of_type(keys, figures, "hash")
+            for place in FIGURES:
+                await self.mending.of_type(keys, names[place], "hash")
 
         try:
             async with unavailable_is_503():

@@ -39,6 +39,7 @@ What has no shard (``im:...``) has a slot of its own: a command or transaction i
 | ``im:kept`` | string | groups that began when there were fewer shards (``routing.group``) |
 | ``im:clock`` | string | how the service's time follows from Redis's (``reference``) |
 | ``day:<date>`` | hash | figures of a day: ``name|labels`` -> number (see ``figures``) |
+| ``response:<date>`` | hash | how incidents of a day were answered (see ``response.fields``) |
 | ``total`` | hash | the same since the data began, by metric (see ``response_totals``) |
 | ``damaged`` | hash | place -> what was found there that cannot be read (see ``register``) |
 | ``damaged:<place>`` | as it was | what was there, kept as it is to be repaired |
@@ -161,6 +162,10 @@ class Keys:
     def figures(self, day: str) -> str:
         """Return the key of a day's figures."""
         return f"{self._base}day:{day}"
+
+    def response(self, day: str) -> str:
+        """Return the key of how incidents of a day were answered."""
+        return f"{self._base}response:{day}"
 
     def pagerduty(self, incident: str) -> str:
         """Return the key of what a PagerDuty incident holds."""

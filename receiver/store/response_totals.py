@@ -25,6 +25,7 @@ BOUNDS: dict[str, tuple[float, ...]] = {
 }
 """Bounds of the histograms, which the commit has to know."""
 
+PAGES = "incident_pages"
 ID = b"id"
 """The field that tells one set of data from another: numbers of the same one never fall."""
 VALUE_MAX = 100
@@ -40,7 +41,10 @@ def added(observation: Observation) -> tuple[tuple[str, int], ...]:
     """Return what an observation adds to which fields.
 
     A value that is negative or not finite counts as 0: a single one would spoil a sum for ever.
+    Pages are told by ``response.fields`` alone: they are no metric.
     """
+    if observation.name == PAGES:
+        return ()
     labels = observation.labels
     key = (observation.name, *labels, *labels.values())
     names = _names.get(key)
@@ -52,7 +56,13 @@ def added(observation: Observation) -> tuple[tuple[str, int], ...]:
     if len(names) == 1:
         return ((names[0], round(value)),)
     place = bisect_left(BOUNDS[observation.name], value)
-    return ((names[place], 1), (names[-1], round(value * 1000)))
+    return ((names[place], 1), (names[-1], ms_of(observation)))
+
+
+def ms_of(observation: Observation) -> int:
+    """Return the value of an observation of s in ms."""
+    value = observation.value if 0 <= observation.value < _INFINITE else 0.0
+    return round(value * 1000)
 
 
 def _named(observation: Observation) -> tuple[str, ...]:

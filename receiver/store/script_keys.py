@@ -13,7 +13,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "commit_decisions": (
         *("open", "closed", "due_urgent", "due_normal", "due_background", "task", "seen"),
         *("active", "day", "published", "unreached", "items", "total", "heal", "feed"),
-        *("audit", "chain"),
+        *("audit", "chain", "response"),
         "fence",
     ),
     "pack_audit": ("audit", "chain", "block"),

@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 160, 32
 """Of a line beside a text."""
 
 
-def _style(*colors: str) -> Style:
+def style(*colors: str) -> Style:
+    """Return how a chart looks on a page of either scheme."""
     return Style(
         background="transparent",
         plot_background="transparent",
@@ -44,7 +45,8 @@ def _style(*colors: str) -> Style:
     )
 
 
-def _options(**more: Any) -> dict[str, Any]:
+def options(**more: Any) -> dict[str, Any]:
+    """Return what is the same for every chart."""
     return {
         "js": [],
         "width": 560,
@@ -58,16 +60,17 @@ def _options(**more: Any) -> dict[str, Any]:
     }
 
 
-def _time(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Return a time in s as people write it."""
     return "" if seconds is None else format_duration(round(seconds) * 1000)
 
 
 def response_times(figures: Sequence[PriorityFigures]) -> bytes:
     """Return MTTA and MTTR of each priority, as bars on a scale from seconds to days."""
     chart = pygal.HorizontalBar(
-        **_options(
-            style=_style("#4a7fd6", "#7a56c2", "#9aa3ad"),
-            formatter=_time,
+        **options(
+            style=style("#4a7fd6", "#7a56c2", "#9aa3ad"),
+            formatter=duration,
             logarithmic=True,
             range=(1, max([60.0, *_all(figures)])),
             show_x_labels=False,
@@ -76,10 +79,10 @@ def response_times(figures: Sequence[PriorityFigures]) -> bytes:
     # The library draws upwards; people read downwards.
     figures = list(reversed(figures))
     chart.x_labels = [item.priority for item in figures]
-    chart.add("MTTA (people)", [_shown(item.mtta) for item in figures])
-    chart.add("MTTR (people)", [_shown(item.mttr_human) for item in figures])
-    chart.add("MTTR (automatic)", [_shown(item.mttr_automatic) for item in figures])
-    return _image(chart)
+    chart.add("MTTA (people)", [shown(item.mtta) for item in figures])
+    chart.add("MTTR (people)", [shown(item.mttr_human) for item in figures])
+    chart.add("MTTR (automatic)", [shown(item.mttr_automatic) for item in figures])
+    return image(chart)
 
 
 def _all(figures: Sequence[PriorityFigures]) -> list[float]:
@@ -87,7 +90,7 @@ def _all(figures: Sequence[PriorityFigures]) -> list[float]:
     return [seconds for row in times for seconds in row if seconds is not None]
 
 
-def _shown(seconds: float | None) -> float | None:
+def shown(seconds: float | None) -> float | None:
     """Return a value for a logarithmic scale, which has no zero."""
     return None if seconds is None else max(1.0, seconds)
 
@@ -95,8 +98,8 @@ def _shown(seconds: float | None) -> float | None:
 def deadlines(days: Sequence[DayFigures]) -> bytes:
     """Return the deadlines met and missed on each day, stacked."""
     chart = pygal.StackedBar(
-        **_options(
-            style=_style("#2f9e6e", "#d64545"),
+        **options(
+            style=style("#2f9e6e", "#d64545"),
             x_labels_major_every=max(1, len(days) // 6),
             show_minor_x_labels=False,
         )
@@ -104,7 +107,7 @@ def deadlines(days: Sequence[DayFigures]) -> bytes:
     chart.x_labels = [item.day.strftime("%d %b") for item in days]
     chart.add("met", [item.met or None for item in days])
     chart.add("missed", [item.missed or None for item in days])
-    return _image(chart)
+    return image(chart)
 
 
 def sparkline(points: Sequence[float | None]) -> dict[str, Any]:
@@ -130,7 +133,7 @@ def sparkline(points: Sequence[float | None]) -> dict[str, Any]:
     return {"lines": drawn, **{name: f"{value:.4g}" for name, value in shown.items()}}
 
 
-def _image(chart: Any) -> bytes:
+def image(chart: Any) -> bytes:
     """Return the chart without the script that pygal puts into it for its tooltips."""
     root = chart.render_tree()
     for parent in list(root.iter()):

@@ -10,7 +10,7 @@ from routing.actions.common import clock_of, refusal
 from routing.actions.silences import note_silence, note_silence_end
 from routing.actions.snooze import end_snooze, snooze
 from routing.decision import Draft
-from routing.episode import observe_duration, reopen, retire, silence
+from routing.episode import observe_duration, observe_end, reopen, retire, silence
 from routing.escalation import (
     answer_pages,
     page_by_hand,
@@ -75,7 +75,8 @@ def _count_answer(draft: Draft, actor: Actor, rules: Rules) -> None:
         draft.set(acknowledge_counted=True)
     else:
         draft.set(automation_counted=True)
-    observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends)
+    who = actor.name if human else ""
+    observe_duration(draft, rules, "incident_acknowledge_duration_seconds", actor.ends, who)
 
 
 def _still_on_it(draft: Draft, actor: Actor, rules: Rules) -> Reason:
@@ -124,7 +125,7 @@ def resolve_by_person(draft: Draft, event: Resolved, rules: Rules) -> Reason:
     still = f" while {firing} of its alerts still fire" if firing else ""
     why = f": {event.cause}" if event.cause else ""
     draft.say(Kind.RESOLVED, f"Resolved by {actor.shown}{still}{why}", actor, cause=event.cause)
-    observe_duration(draft, rules, "incident_resolution_duration_seconds", actor.ends)
+    observe_end(draft, rules, actor.ends)
     return Reason.RESOLVED
 
 

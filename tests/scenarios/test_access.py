@@ -82,6 +82,9 @@ WHO: dict[tuple[str, str], Who] = {
     ("POST", "/bulk/{action}"): Who.RESPONDER,
     ("GET", "/events"): Who.VIEWER,
     ("GET", "/history"): Who.VIEWER,
+    ("GET", "/response"): Who.VIEWER,
+    ("GET", "/response/{name}.svg"): Who.VIEWER,
+    ("GET", "/v1/response"): Who.VIEWER,
     ("POST", "/incidents/{id}/{action}"): Who.RESPONDER,
     ("GET", "/console/charts/{name}.svg"): Who.VIEWER,
     ("GET", "/console/{name}"): Who.OPEN,
@@ -140,7 +143,7 @@ def unvouched(who: Who, path: str) -> int:
 
 BROWSED = (
     *("/", "/incidents", "/console/charts", "/runbooks", "/sessions", "/api/", "/audit"),
-    "/history",
+    *("/history", "/response"),
     "/action-items",
     "/maintenance",
     *("/routing", "/operations"),
@@ -181,6 +184,7 @@ def address(path: str, incident: str) -> str:
         "/console/{name}": "/console/style.css",
         "/status/{name}": "/status/style.css",
         "/console/charts/{name}.svg": "/console/charts/response.svg",
+        "/response/{name}.svg": "/response/times.svg",
         "/v1/integrations/{name}/events": "/v1/integrations/sentinel/events",
         "/v1/logins/{name}/sessions": "/v1/logins/ann/sessions",
         "/v1/logins/{name}/lock": "/v1/logins/ann/lock",

@@ -148,7 +148,7 @@ async def test_a_running_service_is_backed_up_and_restored_without_a_difference(
     before = await stored(app.path)
     assert {key.split(b":")[2] for key in before if key != LAYOUT.encode()} >= {
         b"i", b"t", b"r", b"g", b"e", b"open", b"closed", b"due", b"active", b"seen", b"dead",
-        b"changes", b"day",
+        b"changes", b"day", b"response",
     }  # fmt: skip
 
     assert "restored the backup" in await done(new, "restore", str(file))

@@ -41,16 +41,35 @@ def glance_for(query: Query) -> Glance | None:
         return None
     labelled = bool(query.matchers or query.service)
     headed = labelled or _asks_head(query)
-    needles = _needles(query.text)
+    exact = _exact(query)
+    folded = [part for text in (query.text, query.person, query.runbook) for part in _folded(text)]
 
     def may_fit(record: bytes) -> bool:
-        if needles and record.isascii():
-            lowered = record.lower()
-            if not all(needle in lowered for needle in needles):
+        for needle in exact:
+            if needle not in record:
                 return False
+        if folded and record.isascii():
+            lowered = record.lower()
+            for needle in folded:
+                if needle not in lowered:
+                    return False
         return not headed or _suits(query, record, labelled=labelled)
 
     return may_fit
+
+
+def _exact(query: Query) -> list[bytes]:
+    """Return what the bytes of each record of a list have: values asked for as they are."""
+    equal = [one.value for one in query.matchers if one.operator == "="]
+    return [
+        f'"{value}"'.encode()
+        for value in (query.team, query.service, *equal)
+        if value and json.dumps(value, ensure_ascii=False) == f'"{value}"' and _is_text(value)
+    ]
+
+
+def _is_text(value: str) -> bool:
+    return value.isascii() or value.encode(errors="replace").decode() == value
 
 
 def _asks_head(query: Query) -> bool:
@@ -83,7 +102,7 @@ def _suits_labels(query: Query, found: _Whole) -> bool:
     return query.suits_labels(found.group.labels, alerts)
 
 
-def _needles(text: str) -> list[bytes]:
+def _folded(text: str) -> list[bytes]:
     """Return what the bytes of a record have in lower case wherever it says a text.
 
     A label is searched as ``name=value``, and stored as two texts of JSON. Nothing where the record

@@ -68,7 +68,7 @@ def encode_decision(  # noqa: PLR0913 - what a commit is made of
         "items": changed_items(known, incident, gone=decision.forget),
         "expire": tombstone_ttl if changed and incident.state == "tombstone" else False,
         "forget": decision.forget,
-        "figures": sums.of(decision.observations),
+        "figures": sums.of(incident, decision.observations),
         "moves": _moves(known, incident),
         "cancel": decision.cancel,
         "schedule": _schedule(known, decision),

@@ -39,6 +39,7 @@ LINES_MAX = 5_000
 _KIND = {"due": "agenda", "task": "agenda", "day": "figures", "total": "figures"}
 _KIND |= dict.fromkeys(("dead", "changes", "pd", "status", "maintenance", "heal"), "other")
 _KIND |= dict.fromkeys(("damaged", "audit", "chain"), "other")
+_KIND["response"] = "figures"
 RECOUNT, REINDEX, RESUME = "recount", "reindex", "resume"
 """Jobs for ``healing``: count open incidents, rebuild indexes and agenda, watch a heartbeat."""
 

@@ -1,9 +1,9 @@
 -- Write a batch of decisions of one shard, each only if its incident is still what it was made from.
--- KEYS: the fixed ones (K, from script_keys.py: "day" are the figures of the day),
+-- KEYS: the fixed ones (K, from script_keys.py: "day" and "response" are figures of the day),
 --      then for each decision: group, incident it was made from, incident as it will be, timeline,
 --      receipts, then its event keys
--- ARGV 1: msgpack {fields of the day, fields of the total, decisions, fence}; 2: now (ms); 3: how long the
---      figures of a day are kept (ms)
+-- ARGV 1: msgpack {fields of figures, of each the number of its key, bundles, decisions, fence}; 2: now
+--      (ms); 3: how long the figures of a day are kept (ms)
 --      then the record of each decision, '' for one that changes nothing; of one with a "size" what is
 --      added to the record of so many bytes: its new version, then what goes before its last "]}";
 --      then content and digest of each entry of the audit trail, of a decision "told" arguments
@@ -21,10 +21,9 @@ local due = {urgent = KEYS[K.due_urgent], normal = KEYS[K.due_normal], backgroun
 local now, kept_for = tonumber(ARGV[2]), ARGV[3]
 local call, pcall = redis.call, redis.pcall
 
--- What the batch adds to the numbers of open incidents, to the day and to the total, written once at
--- its end.
-local counts, figures = {}, {}
-local of_day, of_total, decisions, fence = unpack(cmsgpack.unpack(ARGV[1]))
+-- What the batch adds to the numbers of open incidents and to figures, written once at its end.
+local counts, figures, bundled = {}, {}, {}
+local fields, key_of, bundles, decisions, fence = unpack(cmsgpack.unpack(ARGV[1]))
 
 -- Asked before anything is written: a key of another type fails with WRONGTYPE.
 local fenced = call('HMGET', KEYS[K.fence], 'data', fence[1])
@@ -53,7 +52,7 @@ end
 -- What is written for a decision is written as a whole: a key of another type would end it half-way.
 -- Each key that the batch writes is looked at once, before all.
 local HASHES = {[K.task] = true, [K.seen] = true, [K.active] = true, [K.day] = true,
-  [K.total] = true}
+  [K.total] = true, [K.response] = true}
 local looked_at = {}
 local function check(wanted, ...)
   if not wanted then return end
@@ -70,8 +69,7 @@ end
 -- Behind the records: what the audit trail tells of each decision, if that is written.
 local told, rows, number, link = 4 + #decisions, {}, nil, nil
 if ARGV[told] then number, link = end_of_chain(KEYS[K.audit], KEYS[K.chain]) end
-check(next(of_day), K.day)
-check(next(of_total), K.total)
+for _, i in ipairs(key_of) do check(true, i) end
 for _, d in ipairs(decisions) do
   check(#d.counts > 0, K.active)
   check(d.open or d.closed, K.open, K.closed)
@@ -181,9 +179,10 @@ local function write(d, body, next_key, timeline, receipts, group)
       if score then call('ZREM', due[m[2]], m[1]) call('ZADD', due[m[3]], score, m[1]) end
     end
   end
-  -- By numbers of fields, those of the day negative: names are sent once a batch.
+  -- Three bundles of counts, then sums by numbers of fields: names are sent once a batch.
   local f = d.figures
-  for n = 1, #f, 2 do figures[f[n]] = (figures[f[n]] or 0) + f[n + 1] end
+  for n = 1, math.min(#f, 3) do bundled[f[n]] = (bundled[f[n]] or 0) + 1 end
+  for n = 4, #f, 2 do figures[f[n]] = (figures[f[n]] or 0) + f[n + 1] end
   for _, t in ipairs(d.cancel) do
     for _, lane in pairs(due) do call('ZREM', lane, id .. '|' .. t) end
     call('HDEL', task, id .. '|' .. t)
@@ -229,10 +228,14 @@ for i, d in ipairs(decisions) do
   at, told = at + 5 + #d.events, told + d.told
 end
 for field, number in pairs(counts) do count(active, field, number) end
-for n, number in pairs(figures) do
-  if n < 0 then count(KEYS[K.day], of_day[-n], number) else count(KEYS[K.total], of_total[n], number) end
+for bundle, times in pairs(bundled) do
+  local f = bundles[bundle]
+  for n = 1, #f, 2 do figures[f[n]] = (figures[f[n]] or 0) + f[n + 1] * times end
 end
-if next(figures) then call('PEXPIRE', KEYS[K.day], kept_for) end
+for n, number in pairs(figures) do count(KEYS[key_of[n]], fields[n], number) end
+for _, i in ipairs({K.day, K.response}) do
+  if next(figures) and looked_at[i] then call('PEXPIRE', KEYS[i], kept_for) end
+end
 push(KEYS[K.audit], rows)
 -- For open lists (feed.py). It is advice: of another type, whoever reads it throws it away.
 if #changed > 0 then

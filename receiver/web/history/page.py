@@ -14,11 +14,8 @@ from receiver.http.routes import Who, serves
 from receiver.store.lists.legs import ListPage
 from receiver.store.lists.query import OUTCOMES, TIMES, CursorError, Query
 from receiver.store.lists.read import SEARCH_S, IncidentLists
-from receiver.templates import assets_version, render
-from receiver.text.times import rfc3339
-from receiver.web.console_account import account_of
+from receiver.web.console_page import Pages
 from receiver.web.history.rows import Found, found_row
-from receiver.web.page_headers import page_answer
 from routing.alert import PRIORITIES
 
 SHOWN = 100
@@ -43,13 +40,13 @@ class HistoryEndpoint:
         self,
         lists: IncidentLists,
         clock: Clock,
-        prefix: str,
+        pages: Pages,
         name_of: Callable[[web.Request], str],
     ) -> None:
-        """``prefix``: the path before every link; ``name_of(request)``: who asks, "" for nobody."""
+        """``name_of(request)``: who asks, "" for nobody."""
         self._lists = lists
         self._clock = clock
-        self._prefix = prefix
+        self._pages = pages
         self._name_of = name_of
 
     @serves("GET", "/history", Who.VIEWER, page=True)
@@ -62,21 +59,10 @@ class HistoryEndpoint:
             slip = error.message
             found = _Page(Query(state=STATE, sort=SORT), ListPage([], "", None), 0)
         given = {name: request.query.get(name, "")[:_SHOWN_MAX] for name in NAMES}
-        text = await read_off_the_loop(
-            lambda: render(
-                "console/history.html.j2",
-                prefix=self._prefix,
-                version=assets_version(),
-                said="",
-                now=rfc3339(self._clock.now()),
-                own=f"http://{request.host}/",
-                slip=slip,
-                **account_of(request),
-                **_values(found, given, turned=bool(given["cursor"]) and not slip),
-            )
-        )
-        status = 400 if slip else 200
-        return page_answer(text, status=status)
+        turned = bool(given["cursor"]) and not slip
+        values = await read_off_the_loop(lambda: _values(found, given, turned=turned))
+        template, status = "console/history.html.j2", 400 if slip else 200
+        return await self._pages.answer(request, template, values | {"slip": slip}, status=status)
 
     async def _read(self, request: web.Request) -> _Page:
         check_parameters(request, NAMES)

@@ -45,6 +45,8 @@ def test_a_firing_alert_opens_pages_and_starts_the_clock() -> None:
         "incidents_total",
         "incident_runbooks_total",
         "incident_detection_delay_seconds",
+        "incident_pages",
+        "incident_pages",
     ]
 
 

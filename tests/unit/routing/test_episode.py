@@ -53,6 +53,8 @@ def test_what_fires_opens_pages_and_is_looked_into() -> None:
         ("incidents_total", 1.0, labels),
         ("incident_runbooks_total", 1.0, {"source": "catalogue"}),
         ("incident_detection_delay_seconds", 90.0, {"priority": "P1", "source": "other"}),
+        ("incident_pages", 1, {"priority": "P1", "notifier": "pagerduty"}),
+        ("incident_pages", 1, {"priority": "P1", "notifier": "slack"}),
     ]
 
 
@@ -153,7 +155,7 @@ def test_a_new_episode_keeps_nothing_of_what_was_done_in_the_one_before() -> Non
     assert {page.reason for page in after.pages.values()} == {"reopened"}
     assert said(made)[0] == ("reopened", "Firing again: X")
     assert (made.timeline[0].by, made.timeline[0].via) == ("", "automatic")
-    assert names(made) == ["incident_reopened_total"]
+    assert names(made) == ["incident_reopened_total", "incident_pages", "incident_pages"]
     assert after.changes == (NOW + MINUTE,)
 
 

@@ -201,8 +201,9 @@ def test_a_rise_takes_the_incident_from_whoever_had_it() -> None:
     assert (after.fell_at, after.pages["slack"].reason) == (0, "priority_raised")
     assert set(after.timers) == {"acknowledge", "delivery"}
     assert said(made)[0] == ("priority_raised", "P3 to P1: is P1")
-    ((name, _, labels),) = observed(made)
+    *pages, (name, _, labels) = observed(made)
     assert (name, labels["reason"]) == ("incident_escalations_total", "priority_raised")
+    assert {page for page, _, _ in pages} == {"incident_pages"}
 
 
 def test_a_rise_breaks_a_snooze() -> None:

@@ -13,7 +13,7 @@ from routing.vocabulary import Lane
 SCRIPTS = Path(receiver.store.redis.__file__).parent / "scripts"
 COUNTED_THROUGH = {"reindex": {"open", "closed", "published", "unreached", "due_normal"}}
 """Indexes in the order of their scores, and the lanes between the first and the last."""
-OWN = {"day": "D", "key": "X", "kept": "Y", "group": "G", "block": "B"}
+OWN = {"day": "D", "response": "R", "key": "X", "kept": "Y", "group": "G", "block": "B"}
 
 
 @pytest.mark.parametrize("script", sorted(FIXED))

@@ -1,0 +1,1 @@
+"""How incidents were answered, day by day: percentiles, load, and of what."""

@@ -1,0 +1,1 @@
+"""The response: how fast incidents are answered and ended, of what, by whom, and when."""
