@@ -46,6 +46,7 @@ PROOFS = (
     "console",
     "pages",
     "api",
+    "cli",
     "login",
     "roles",
     "abuse",

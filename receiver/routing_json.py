@@ -13,6 +13,8 @@ from routing.route import Route
 
 SHOWN = 500
 """Happenings that are shown of a policy that repeats."""
+Origin = tuple[str, str, str, str]
+"""As ``settings.places`` has them: of what, its name, what it says, file and line."""
 ALERTS = 20
 """Alerts of an incident of which it is said how urgent each is, and why."""
 
@@ -85,9 +87,19 @@ class ToldShape(TypedDict):
     text: str
 
 
+class OriginShape(TypedDict):
+    """A part of the configuration that decided: of what, its name, what it says, file and line."""
+
+    what: str
+    name: str
+    says: str
+    place: str
+
+
 class Explanation(TypedDict):
     """Why an incident is where it is, whom it told, and what is ahead while nobody does anything.
 
+    ``origins``: the lines of the configuration that decided.
     ``told``: what its timeline says of pages, clocks and answers, the latest. ``route_is_there``
     false: the configuration has it no more, and the root's rules hold.
     """
@@ -103,6 +115,7 @@ class Explanation(TypedDict):
     priority: str
     priority_reason: str
     alerts: list[AlertReason]
+    origins: list[OriginShape]
     runbook_url: str | None
     policy: str
     step: Count
@@ -144,7 +157,11 @@ def alert_json(
 
 
 def explanation(
-    incident: Incident, found: Ahead, told: Iterable[ToldShape], now: int
+    incident: Incident,
+    found: Ahead,
+    told: Iterable[ToldShape],
+    origins: Iterable[Origin],
+    now: int,
 ) -> Explanation:
     """Return why an incident is where it is, as of ``now`` (ms)."""
     calendar, route = found.clock.calendar, incident.group.route
@@ -160,6 +177,10 @@ def explanation(
         "priority": incident.priority,
         "priority_reason": incident.priority_reason,
         "alerts": _alerts(incident),
+        "origins": [
+            {"what": what, "name": name, "says": says, "place": place}
+            for what, name, says, place in origins
+        ],
         "runbook_url": incident.runbook_url or None,
         "policy": found.clock.policy,
         "step": incident.step + 1,

@@ -114,13 +114,17 @@ def ahead(assignment: Assignment, incident: Incident, now: int) -> Ahead:
         return Ahead(path, clock, (), "it is over: nothing is due")
     rehearsal = Rehearsal(incident, now, rules)
     marks = []
-    if incident.state == "snoozed":
-        rehearsal.run(incident.snoozed_until)
-        marks.append(Happening(incident.snoozed_until, 0, (), "the snooze is over"))
-    if rehearsal.incident.state == "acknowledged":
-        rehearsal.run_acknowledged()
-    else:
-        rehearsal.run()
+    try:
+        if incident.state == "snoozed":
+            rehearsal.run(incident.snoozed_until)
+            marks.append(Happening(incident.snoozed_until, 0, (), "the snooze is over"))
+        if rehearsal.incident.state == "acknowledged":
+            rehearsal.run_acknowledged()
+        else:
+            rehearsal.run()
+    except ValueError:
+        # What is stored may be odd; why it is where it is can be said all the same.
+        return Ahead(path, clock, _happenings(rehearsal, marks), "it cannot be played further")
     happenings = _happenings(rehearsal, marks)
     return Ahead(path, clock, happenings, _end(rehearsal, happenings))
 

@@ -4,13 +4,14 @@ One peer of each cluster is asked, for they tell each other of silences.
 """
 
 import asyncio
+import os
 import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
 import msgspec
-from aiohttp import ClientError
+from aiohttp import ClientConnectorError, ClientError
 
 from receiver.aio.spared import Spared
 from receiver.alertmanager.client import AlertmanagerHttp, Peer, UnusableError, peers_by_cluster
@@ -102,7 +103,7 @@ class SilenceList:
                 raw = await self._ask(peer)
                 return await asyncio.to_thread(_listed, cluster, peer.url, raw)
             except SilenceError as error:
-                problems.append(hide(f"{peer.url}: {error}"))
+                problems.append(hide(f"Alertmanager at {peer.url}: {error}"))
         return Listed(cluster, [], 0, "; ".join(problems))
 
     async def _ask(self, peer: Peer) -> bytes:
@@ -111,6 +112,9 @@ class SilenceList:
                 answer = await self._http.ask(peer, "GET", "silences", most=MAX_BYTES)
         except TimeoutError:
             raise SilenceError(f"no answer within {TIMEOUT_S:g} s") from None
+        except ClientConnectorError as error:
+            number = error.os_error.errno
+            raise SilenceError(os.strerror(number) if number else "no connection") from None
         except (ClientError, OSError, ValueError, UnusableError) as error:
             raise SilenceError(str(error) or type(error).__name__) from None
         if answer.status != 200:  # noqa: PLR2004 - the only status of a usable answer

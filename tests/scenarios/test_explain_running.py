@@ -124,6 +124,9 @@ async def test_an_incident_says_why_it_is_there_whom_it_told_and_what_is_ahead(s
     assert (found["route"], found["route_is_there"], found["policy"]) == ("shop", True, "shop")
     assert (found["step"], found["alerts"][0]["priority"]) == (1, "P2")
     assert any("phone" in entry["text"] for entry in found["told"])
+    origins = {row["what"]: (row["name"], row["place"]) for row in found["origins"]}
+    assert origins["route"] == ("shop", "--route")
+    assert origins["policy"] == ("shop", "--escalations")
     ahead = steps(found)
     assert ahead[0][1] == "loud"
     assert 470 <= ahead[0][0] <= 480
@@ -169,7 +172,13 @@ async def test_on_the_command_line(shop: App) -> None:
     name = await shop.fire()
     explained = await run_command(shop, "explain", "incident", name)
     assert explained.exit_code == 0, explained.output
-    for text in ("route     shop", "until now", "from now on", "policy    shop, at step 1"):
+    for text in (
+        "route     shop",
+        "until now",
+        "from now on",
+        "policy    shop, at step 1",
+        "because the configuration",
+    ):
         assert text in explained.output
     yaml = await run_command(shop, "explain", "incident", name, "-o", "yaml")
     assert f"id: {name}" in yaml.output

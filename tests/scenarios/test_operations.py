@@ -123,7 +123,7 @@ async def test_an_alertmanager_that_does_not_answer_is_said(
     failed = await run_command(shop, "silences", "list")
     assert failed.exit_code == 1
     page = await got(shop, "/operations")
-    assert "does not say which silences hold" in page
+    assert "Which silences hold is not known" in page
 
 
 async def test_the_agenda_shows_what_is_due_and_what_waits_for_whom(app: App) -> None:

@@ -6,8 +6,8 @@ from receiver.app.routes import ROUTES
 from receiver.http.routes import API
 
 RUNBOOK = "incident-manager/RedisDown"
-OTHERS = (".svg", ".md", ".csv", ".xml")
-"""What a browser is asked for a login for too, and is no page."""
+OTHERS = (".svg", ".md", ".csv", ".xml", "/dead-letters/{id}")
+"""What a browser is asked for a login for too, and is no page, or about what is no incident."""
 
 
 def pages(incidents: Iterable[str]) -> list[str]:

@@ -78,6 +78,13 @@ async def some_history(app: App) -> dict[str, str]:
     return names
 
 
+async def a_letter(app: App) -> str:
+    """Make a dead letter; return its id."""
+    await app.post({"hello": "world"}, headers=TOKEN)
+    _, found = await app.get("/v1/dead-letters", headers=TOKEN)
+    return str(found["dead_letters"][0]["id"])
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 320)])
 async def test_every_page_is_one_that_anybody_can_use(
     app: App, browser: Chrome, scheme: str, width: int
@@ -89,7 +96,17 @@ async def test_every_page_is_one_that_anybody_can_use(
     wrong += await do(axe_faults, browser, f"{app.url}/")
     for path in pages((await some_history(app)).values()):
         wrong += await do(axe_faults, browser, app.url + path)
-    for path in ("/?text=nothing-fits", "/?priority=P9", "/incidents/none", "/?wall=1"):
+    wrong += await do(
+        axe_faults, browser, f"{app.url}/operations/dead-letters/{await a_letter(app)}"
+    )
+    for path in (
+        "/routing?labels=alertname=A",
+        "/routing?labels=a",
+        "/?text=nothing-fits",
+        "/?priority=P9",
+        "/incidents/none",
+        "/?wall=1",
+    ):
         wrong += await do(axe_faults, browser, app.url + path)
     wrong += await do(axe_faults, browser, f"http://127.0.0.1:{app.service.status_port}/")
     # The same fault of many pages is one.

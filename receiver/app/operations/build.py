@@ -40,6 +40,7 @@ def operations(
         partial(beats, service.settings.heartbeats),
         store,
         service.clock,
+        lambda incident: service.origins.of(incident),  # noqa: PLW0108 - a reload replaces it
     )
     pages = Pages(service.settings.web.link_path, service.clock, service.watch.problems)
     reads = build_reads(service, dead_letters)

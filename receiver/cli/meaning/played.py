@@ -59,6 +59,9 @@ def _explained(found: dict[str, Any]) -> Iterator[str]:
         yield f"    {how:<6} {alert['priority']} ({alert['priority_reason']}) {alert['title']}"
     yield f"  runbook   {found['runbook_url'] or 'none'}"
     yield f"  policy    {found['policy']}, at step {found['step']}"
+    yield "because the configuration says"
+    rows = [(row["what"], row["name"], row["says"], row["place"]) for row in found["origins"]]
+    yield from (f"  {line}" for line in aligned(rows, "<<<<"))
     yield "until now"
     yield from (f"  {entry['at']}  {entry['text']}" for entry in found["told"])
     yield f"from now on, while nobody answers ({found['time_zone']})"

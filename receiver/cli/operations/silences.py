@@ -76,7 +76,9 @@ def _fail(clusters: Sequence[dict[str, Any]]) -> None:
         f"{one['cluster']}: {one['problem']}".lstrip(": ") for one in clusters if one["problem"]
     ]
     if wrong:
-        raise click.ClickException(plain("Alertmanager does not say: " + "; ".join(wrong)))
+        raise click.ClickException(
+            plain("it is not known which silences hold: " + "; ".join(wrong))
+        )
 
 
 @silences.command("expire")

@@ -1,6 +1,6 @@
 """Why: what an alert would come to by the configuration in force, and what an incident came to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from receiver.problem import refusal
 from receiver.routing_json import (
     AlertPlayed,
     Explanation,
+    Origin,
     ToldShape,
     alert_json,
     explanation,
@@ -26,6 +27,7 @@ from receiver.text.times import rfc3339
 from routing.assignment import Assignment
 from routing.calendar import Calendar
 from routing.duration import parse_duration
+from routing.incident import Incident
 from routing.matcher import labels_of
 from routing.played import ahead, play
 from routing.vocabulary import Kind
@@ -104,8 +106,13 @@ class Explain:
         beats: Callable[[Mapping[str, str]], list[str]],
         store: IncidentStore,
         clock: Clock,
+        origins: Callable[[Incident], Sequence[Origin]],
     ) -> None:
-        """``beats(labels)``: the heartbeats that an alert with these labels is a beat of."""
+        """``beats(labels)``: the heartbeats that an alert with these labels is a beat of.
+
+        ``origins(incident)``: the parts of the configuration that decided about it.
+        """
+        self._origins = origins
         self._assignment = assignment
         self._beats = beats
         self._store = store
@@ -159,7 +166,9 @@ class Explain:
             if entry.kind in TOLD
         ]
         return await read_off_the_loop(
-            lambda: explanation(incident, ahead(assignment, incident, now), told, now)
+            lambda: explanation(
+                incident, ahead(assignment, incident, now), told, self._origins(incident), now
+            )
         )
 
 
