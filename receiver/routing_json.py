@@ -11,8 +11,6 @@ from routing.meaning import Recipient
 from routing.played import Ahead, Happening, Played
 from routing.route import Route
 
-SHOWN = 500
-"""Happenings that are shown of a policy that repeats."""
 Origin = tuple[str, str, str, str]
 """As ``settings.places`` has them: of what, its name, what it says, file and line."""
 ALERTS = 20
@@ -40,7 +38,7 @@ class HappeningShape(TypedDict):
 class RoutePlayed(TypedDict):
     """What an alert comes to on a route; ``path``: from the root to it.
 
-    ``happenings`` when nobody answers, or when somebody does; ``more``: how many are left out;
+    ``happenings`` when nobody answers, or when somebody does: 200 at most, and 1,000 of all routes;
     ``end``: how it ends, in words.
     """
 
@@ -57,7 +55,6 @@ class RoutePlayed(TypedDict):
     opens_local: str
     time_zone: str
     happenings: list[HappeningShape]
-    more: Count
     end: str
 
 
@@ -122,7 +119,6 @@ class Explanation(TypedDict):
     time_zone: str
     told: list[ToldShape]
     happenings: list[HappeningShape]
-    more: Count
     end: str
 
 
@@ -143,7 +139,6 @@ def played_json(played: Played) -> RoutePlayed:
         "opens_local": local(played.start, calendar),
         "time_zone": calendar.time_zone,
         "happenings": _happenings(played.happenings, played.start, calendar),
-        "more": max(0, len(played.happenings) - SHOWN),
         "end": played.end,
     }
 
@@ -187,7 +182,6 @@ def explanation(
         "time_zone": calendar.time_zone,
         "told": list(told),
         "happenings": _happenings(found.happenings, now, calendar),
-        "more": max(0, len(found.happenings) - SHOWN),
         "end": found.end,
     }
 
@@ -235,7 +229,7 @@ def _happenings(found: Iterable[Happening], start: int, calendar: Calendar) -> l
             "who": ", ".join(map(recipient, one.notify)) or None,
             "why": one.why,
         }
-        for one in list(found)[:SHOWN]
+        for one in found
     ]
 
 

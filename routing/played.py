@@ -19,6 +19,11 @@ from routing.route import Route
 from routing.rules import Clock
 
 OPENS_NONE = "it opens no incident"
+MOST, MOST_IN_ALL = 200, 1_000
+"""Pages and passed deadlines that are played of a route, and of all that an alert takes: a policy
+repeats up to a hundred times, and nobody reads so far."""
+GOES_ON = "it goes on"
+NOT_PLAYED = "not played: too many routes"
 SENDER = Sender("", "incident-manager", "{}:{}")
 
 
@@ -87,7 +92,11 @@ def play(
             # Nobody sends it so: it fires all the time, see ``Assignment.always_fires``.
             found.append(Played(path, member, start, clock, (), OPENS_NONE))
             continue
-        rehearsal = Rehearsal(event, start, rules)
+        most = min(MOST, MOST_IN_ALL - sum(len(one.happenings) for one in found))
+        if most <= 0:
+            found.append(Played(path, member, start, clock, (), NOT_PLAYED))
+            continue
+        rehearsal = Rehearsal(event, start, rules, most=most)
         taken = start + acknowledged_after if acknowledged_after else 0
         if taken:
             rehearsal.acknowledge(taken)
@@ -112,7 +121,7 @@ def ahead(assignment: Assignment, incident: Incident, now: int) -> Ahead:
     clock = rules.clocks.get(incident.priority) or rules.clocks["P4"]
     if not incident.is_open:
         return Ahead(path, clock, (), "it is over: nothing is due")
-    rehearsal = Rehearsal(incident, now, rules)
+    rehearsal = Rehearsal(incident, now, rules, most=MOST)
     marks = []
     try:
         if incident.state == "snoozed":
@@ -143,6 +152,8 @@ def _happenings(rehearsal: Rehearsal, marks: Iterable[Happening]) -> tuple[Happe
 
 def _end(rehearsal: Rehearsal, happenings: tuple[Happening, ...]) -> str:
     incident = rehearsal.incident
+    if rehearsal.is_full:
+        return GOES_ON
     again = rehearsal.rules.clocks[incident.priority].remind_after
     if incident.state == "acknowledged" and again:
         return f"whoever has it is asked again every {format_duration(again)}"

@@ -37,7 +37,8 @@ class Rehearsal:
     """One incident, from its opening at ``start`` (ms), or from there on as it is.
 
     ``told`` are its pages, ``reasons`` why each was sent. ``last_first``: of what is due at one
-    moment the last name comes first, so that an outcome that hangs on the order shows.
+    moment the last name comes first, so that an outcome that hangs on the order shows. ``most``: it
+    ends after so many pages and passed deadlines, 0 for however many there are.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Rehearsal:
         rules: Rules,
         *,
         last_first: bool = False,
+        most: int = 0,
     ) -> None:
         self.rules = rules
+        self._most = most
         self.now = start
         self.told: list[Told] = []
         self.reasons: list[str] = []
@@ -56,6 +59,11 @@ class Rehearsal:
         self.update_missed: int | None = None
         self._sign = -1 if last_first else 1
         self.incident = event if isinstance(event, Incident) else self._decide(None, event)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it ended early, after as many pages and passed deadlines as were wanted."""
+        return bool(self._most) and len(self.told) + len(self.passed) >= self._most
 
     def _decide(self, incident: Incident | None, event: Event) -> Incident:
         after = decide(incident, event, self.now, self.rules).incident
@@ -101,7 +109,7 @@ class Rehearsal:
             timers = self.incident.timers
             due = {name: at for name, at in timers.items() if name in FOLLOWED}
             asked = PageReason.FORGOTTEN in self.reasons or "remind" not in due
-            if asked and not due.keys() & {"resolve", "quiet"}:
+            if self.is_full or (asked and not due.keys() & {"resolve", "quiet"}):
                 return
             self.run(min(due.values()))
         raise ValueError(ENDLESS)
@@ -112,7 +120,11 @@ class Rehearsal:
             timers = self.incident.timers
             due = [(at, name) for name, at in timers.items() if name in (*FOLLOWED, "update")]
             wanted = any(name in FOLLOWED for _at, name in due)
-            if not due or (until is None and not wanted and self.update_missed is not None):
+            if (
+                self.is_full
+                or not due
+                or (until is None and not wanted and self.update_missed is not None)
+            ):
                 return
             first = min(at for at, _name in due)
             if until is not None and first > until:

@@ -210,3 +210,32 @@ async def test_the_page_shows_the_same(shop: App) -> None:
     status, page = await shop.get("/routing?labels=alertname=Watchdog")
     assert "It is a beat of the heartbeat" in page
     await shop.post(notification(alert()))
+
+
+async def test_many_routes_and_a_policy_that_repeats_are_answered_soon(
+    tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]
+) -> None:
+    """Played to their end they took a minute, in which no page was made for anybody."""
+    later = [{"after": f"{number}m", "notify": ["log"]} for number in range(1, 20)]
+    policy = {"steps": [{"notify": ["log"]}, *later], "repeat": 100}
+    routes = [{"name": f"r{n}", "matchers": ['a="b"'], "continue": True} for n in range(200)]
+    running = App(tmp_path, *fakes)
+    await running.start(
+        notifiers={"log": {"type": "log"}},
+        escalations={"many": policy},
+        route={"escalation": "many", "routes": routes},
+        **NO_ACCOUNTS,
+    )
+    try:
+        status, found = await running.get(f"{PATH}?label=alertname=A,a=b,severity=critical")
+        assert status == 200
+        assert len(found["routes"]) == 200
+        assert sum(len(one["happenings"]) for one in found["routes"]) == 1_000
+        assert {one["end"] for one in found["routes"]} == {
+            "it goes on",
+            "not played: too many routes",
+        }
+        status, page = await running.get("/routing?labels=alertname=A,a=b,severity=critical")
+        assert (status, len(page) < 500_000) == (200, True)
+    finally:
+        await running.stop()

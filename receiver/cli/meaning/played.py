@@ -89,7 +89,7 @@ def _ahead(found: dict[str, Any]) -> Iterator[str]:
     if rows:
         for line in aligned([_HEAD, *rows[:_MANY]], ">><<<"):
             yield f"  {line}"
-    left = len(rows) - len(rows[:_MANY]) + found["more"]
+    left = len(rows) - len(rows[:_MANY])
     if left:
         yield f"  ... and {left} more"
     yield f"  {found['end']}"
