@@ -8,8 +8,8 @@ from receiver.engine.notifier_health import State
 from receiver.outgoing_heartbeat.sender import TURN as HEARTBEAT_TURN
 from receiver.settings.shown import digest_of, shown
 from receiver.slack.interactions.socket_mode import TURNS as SOCKET_TURNS
-from receiver.store.agenda_view import AgendaView, Queues
 from receiver.store.dead_letters import DeadLetterStore
+from receiver.store.lists.agenda_view import AgendaView, Queues
 from receiver.store.lists.query import Query
 from receiver.text.times import rfc3339
 from receiver.web.operations.endpoint import Reads
