@@ -108,7 +108,11 @@ async def test_every_page_is_one_that_anybody_can_use(
         "/?wall=1",
     ):
         wrong += await do(axe_faults, browser, app.url + path)
-    wrong += await do(axe_faults, browser, f"http://127.0.0.1:{app.service.status_port}/")
+    outside = f"http://127.0.0.1:{app.service.status_port}"
+    wrong += await do(axe_faults, browser, f"{outside}/")
+    await app.service.status_page.refresh()
+    _, public = await app.get("/status.json")
+    wrong += await do(axe_faults, browser, f"{outside}/{public['incidents'][0]['url']}")
     # The same fault of many pages is one.
     each = {(rule, where): f"{url}: {rule}: {where}" for url, rule, where in reversed(wrong)}
     assert not each, "\n".join(each.values())
