@@ -25,7 +25,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # All targets share one venv, so they run one after the other even under -j.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards slack-screens bench bench-quick sbom advisories lock clean
+.PHONY: help run test check lint fmt house picture tools fuzz image prove systems systems-files dashboards console-screens slack-screens bench bench-quick sbom advisories lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  \1	/p' Makefile
@@ -83,6 +83,10 @@ systems: ## show every alert of the systems rising, falling and swinging, from P
 
 dashboards: $(VENV)/.installed-dev ## write the Grafana dashboards, and one archive of all
 	@$(BIN)/python -m dashboards
+
+console-screens: $(VENV)/.installed-dev ## draw the pages of the console into docs/console
+	@sh .ci/install-tools $(BIN)/python
+	@$(BIN)/python -m benchmarks.console_screens
 
 slack-screens: $(VENV)/.installed-dev ## draw what is sent to Slack into docs/slack
 	@sh .ci/install-tools $(BIN)/python
