@@ -1,7 +1,6 @@
 "use strict";
-// The page of one incident: keys, copies, and a question before what ends something. live.js keeps
-// the page true by putting another in its place, so nothing here holds an element of it.
-const ASKED_FOR = "the page has changed meanwhile: look at it, and do it again";
+// The page of one incident: keys and copies. live.js keeps the page true by putting another in its
+// place, so nothing here holds an element of it.
 const says = make("p", "said copied");
 says.setAttribute("role", "status");
 says.hidden = true;
@@ -30,37 +29,6 @@ document.addEventListener("click", (event) => {
   const { href, textContent } = link;
   copy(link.dataset.copy, href).then(() => tell(`Copied: ${textContent}.`), () => location.assign(href));
 });
-
-// What ends something is asked once more, with No as what Enter presses.
-const question = document.createElement("dialog"), asks = make("p", ""), no = make("button", "primary", "No");
-const yes = make("button", "", "Yes"), answers = make("div", "act");
-let wanted = null;
-asks.id = "asks";
-question.setAttribute("aria-labelledby", "asks");
-answers.append(no, yes);
-question.append(asks, answers);
-document.body.append(question);
-no.addEventListener("click", () => question.close());
-yes.addEventListener("click", () => {
-  question.close();
-  // Of one name there may be several, such as Resolve on the card and with its cause.
-  const place = wanted.place ? document.getElementById(wanted.place) : document.querySelector("main");
-  const button = [...(place?.querySelectorAll("button") || [])].find((one) => label(one) === wanted.label);
-  if (button && button.form && !button.disabled) button.form.requestSubmit(button);
-  else tell(ASKED_FOR);
-});
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("main [data-confirm]");
-  if (!button) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  if (!button.form.reportValidity()) return;
-  wanted = { label: label(button), place: button.closest("details[id], form[id]")?.id };
-  asks.textContent = button.dataset.confirm;
-  yes.textContent = button.textContent;
-  question.showModal();
-  no.focus();
-}, true);
 
 // Keys, for whoever does this all day.
 const KEYS = [

@@ -108,10 +108,51 @@ function tick() {
   document.documentElement.classList.toggle("aged", live && age > AGED);
 }
 
+// What ends something is asked once more, with No as what Enter presses.
+const question = document.createElement("dialog"), asks = document.createElement("p");
+const answers = document.createElement("div"), no = document.createElement("button"), yes = document.createElement("button");
+let wanted = null;
+asks.id = "asks";
+question.setAttribute("aria-labelledby", "asks");
+answers.className = "act";
+no.className = "primary";
+no.textContent = "No";
+no.type = yes.type = "button";
+answers.append(no, yes);
+question.append(asks, answers);
+document.body.append(question);
+
+// Of one name there may be several, such as Resolve of each row; and the page may be another by now.
+function meant(button) {
+  const place = button.closest("details[id], form[id]:not(#list)")?.id || "";
+  const leads = button.getAttribute("formaction") || button.form?.getAttribute("action");
+  return [place, leads, button.textContent].join(" ");
+}
+
+no.addEventListener("click", () => question.close());
+yes.addEventListener("click", () => {
+  const button = [...document.querySelectorAll("[data-confirm]")].find((one) => meant(one) === wanted);
+  if (button && button.form && !button.disabled) {
+    question.close();
+    button.form.requestSubmit(button);
+    return;
+  }
+  asks.textContent = "The page has changed meanwhile: look at it, and do it again.";
+  yes.hidden = true;
+});
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-confirm]");
-  if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
-});
+  if (!button) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (!button.form.reportValidity()) return;
+  wanted = meant(button);
+  asks.textContent = button.dataset.confirm;
+  yes.textContent = button.textContent;
+  yes.hidden = false;
+  question.showModal();
+  no.focus();
+}, true);
 
 synchronize();
 setInterval(tick, 1000);

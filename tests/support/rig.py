@@ -7,6 +7,7 @@ are ended, by their pid.
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 import ssl
@@ -29,10 +30,16 @@ CHANNEL = "C0ALERTS"
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on.
+
+    Below those that the system gives to connections: one of these would take it while a service is
+    away that comes back to it.
+    """
+    while True:
+        port = random.randrange(10_000, 22_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Program:

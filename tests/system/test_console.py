@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import (
     chromium,
@@ -56,7 +57,12 @@ async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: C
     assert (found["state"], found["acknowledged_by"]["name"]) == ("acknowledged", "Ann")
     # Resolving while alerts fire asks first.
     await do(press, browser, "article button.quiet")
-    await do(browser.switch_to.alert.accept)
+    assert "still fire" in await do(text_of, browser, "dialog[open]")
+    # What Enter presses is No.
+    await do(lambda: browser.switch_to.active_element.send_keys(Keys.ENTER))
+    assert (await rig.get(f"/v1/incidents/{incident}"))["state"] == "acknowledged"
+    await do(press, browser, "article button.quiet")
+    await do(press, browser, "//dialog[@open]//button[text()='Resolve']")
     await until(lambda: _is_resolved(rig, incident), PATIENCE_S, "it is resolved")
     assert not await do(complaints, browser)
 
