@@ -288,7 +288,6 @@ class ConsoleEndpoint:
             **account_of(request),
             "problems": [problem(found) for found in await self._problems()],
             "said": _said(request.query.get("said", "")),
-            "maintains": bool(self._actions.components) and may(role_of(request), Role.PUBLISHER),
             "person": credential.name if credential else "",
             "responds": may(role_of(request), Role.RESPONDER),
             "name": _cookie(request.cookies.get(COOKIE, "")),
