@@ -10,6 +10,7 @@ import msgspec
 from receiver.actions.registry import REGISTRY
 from receiver.actions.row import Action, Field, Input
 from receiver.cli.client import (
+    address_of,
     by_option,
     call,
     formats_option,
@@ -99,7 +100,7 @@ def _body(action: Action, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _confirm(question: str, incident: str, url: str, token: str) -> None:
-    shown = call("GET", url, token, f"/v1/incidents/{incident}")
+    shown = call("GET", url, token, address_of("incidents", incident))
     what = f"{shown['priority']} {shown['state']}: {plain(shown['title'])}"
     # Asked where programs do not read.
     click.confirm(f"{incident} ({what}): {question}", abort=True, err=True)
@@ -141,7 +142,7 @@ def each(names: Sequence[str], do: Callable[[str], None]) -> None:
 def act(incident: str, action: str, body: dict[str, Any], options: tuple[str, str, str]) -> None:
     """Do something to an incident and print what came of it; ``options``: output, url, token."""
     output, url, token = options
-    answer = call("POST", url, token, f"/v1/incidents/{incident}/{action}", json=signed(body))
+    answer = call("POST", url, token, address_of("incidents", incident, action), json=signed(body))
     if output == "json":
         print_json(answer)
         return

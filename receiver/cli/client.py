@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
@@ -178,3 +179,8 @@ def ago(time: str | None) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{max(0, seconds)}s"
+
+
+def address_of(*parts: str) -> str:
+    """Return the path of something of the API; a part is no more than that, whatever is in it."""
+    return "/".join(("/v1", *(quote(part, safe="") for part in parts)))

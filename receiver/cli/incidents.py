@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from receiver.cli.client import (
+    address_of,
     ago,
     call,
     formats_option,
@@ -41,7 +42,7 @@ def show_incident(
 ) -> None:
     """Show one incident: state, clocks, alerts, timeline, deliveries."""
     asked = {"timeline_before": str(timeline_before)} if timeline_before else {}
-    body = call("GET", url, token, f"/v1/incidents/{incident}", params=asked)
+    body = call("GET", url, token, address_of("incidents", incident), params=asked)
     if output in ("json", "yaml"):
         print_as(body, output)
         return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from receiver.cli.client import call_text, token_option, url_option
+from receiver.cli.client import address_of, call_text, token_option, url_option
 
 
 @click.command("review")
@@ -29,7 +29,7 @@ from receiver.cli.client import call_text, token_option, url_option
 @token_option
 def review(incident: str, shape: str, file: Path | None, url: str, token: str) -> None:
     """Show the post-incident review: times, impact, what was tried, what is to be done."""
-    text = call_text(url, token, f"/v1/incidents/{incident}/review", {"format": shape})
+    text = call_text(url, token, address_of("incidents", incident, "review"), {"format": shape})
     if file is None:
         click.echo(text.rstrip("\n"))
         return

@@ -44,6 +44,10 @@ async def test_an_alert_is_sent_seen_taken_and_resolved_without_any_account(plai
 
 
 async def test_errors_are_words_and_an_exit_code(plain: App) -> None:
+    for odd in ("../dead-letters", "x?limit=1", "0-aaaaaaaaaaaaaaaa-1/review", "a b", "%2e%2e"):
+        refused = await run_command(plain, "incidents", "show", odd)
+        assert refused.exit_code == 1, odd
+        assert "incident" in refused.output, odd
     missing = await run_command(plain, "incidents", "show", "0-aaaaaaaaaaaaaaaa-1")
     assert missing.exit_code == 1
     assert "no incident" in missing.output

@@ -2,12 +2,18 @@
 
 import json
 import sys
-from urllib.parse import quote
 
 import click
 from pydantic import ValidationError
 
-from receiver.cli.client import call, formats_option, print_json, token_option, url_option
+from receiver.cli.client import (
+    address_of,
+    call,
+    formats_option,
+    print_json,
+    token_option,
+    url_option,
+)
 from receiver.http.config import CredentialConfig
 from receiver.login.passwords import PASSWORD_MAX, hash_password
 from receiver.roles import Role
@@ -70,7 +76,7 @@ def make_hash(username: str, role: str, expires: str, output: str) -> None:
 @token_option
 def unlock(username: str, output: str, url: str, token: str) -> None:
     """Let somebody log in at once who is locked after failed logins."""
-    answer = call("DELETE", url, token, f"/v1/logins/{quote(username, safe='')}/lock")
+    answer = call("DELETE", url, token, address_of("logins", username, "lock"))
     if output == "json":
         print_json(answer)
     else:
@@ -85,7 +91,7 @@ def unlock(username: str, output: str, url: str, token: str) -> None:
 @token_option
 def end(name: str, output: str, url: str, token: str) -> None:
     """End all sessions of somebody; NAME as incidents show it."""
-    answer = call("DELETE", url, token, f"/v1/logins/{quote(name, safe='')}/sessions")
+    answer = call("DELETE", url, token, address_of("logins", name, "sessions"))
     if output == "json":
         print_json(answer)
     else:

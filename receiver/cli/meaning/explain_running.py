@@ -1,11 +1,18 @@
 """``explain``, and of it ``alert`` and ``incident``: what a running service makes of them."""
 
 from typing import Any
-from urllib.parse import quote
 
 import click
 
-from receiver.cli.client import call, named_values, outputs, print_as, token_option, url_option
+from receiver.cli.client import (
+    address_of,
+    call,
+    named_values,
+    outputs,
+    print_as,
+    token_option,
+    url_option,
+)
 from receiver.cli.meaning.played import show_explanation, show_played
 from routing.matcher import Matcher, labels_of
 
@@ -58,7 +65,7 @@ def explain_alert(  # noqa: PLR0913, PLR0917 - one parameter an option
 @token_option
 def explain_incident(incident: str, output: str, url: str, token: str) -> None:
     """Show why an incident is where it is: route, rule, policy, whom it told, and what is ahead."""
-    body = call("GET", url, token, f"/v1/incidents/{quote(incident, safe='')}/explanation")
+    body = call("GET", url, token, address_of("incidents", incident, "explanation"))
     if output == "simple":
         show_explanation(body)
     else:

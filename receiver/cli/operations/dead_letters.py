@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from typing import Any, TextIO
-from urllib.parse import quote
 
 import click
 
 from receiver.cli.actions import each
 from receiver.cli.client import (
+    address_of,
     ago,
     by_option,
     call,
@@ -80,7 +80,7 @@ def _more(row: dict[str, Any]) -> tuple[str, ...]:
 @token_option
 def show_letter(letter: str, output: str, url: str, token: str) -> None:
     """Show one of them, with all that is kept of what was sent."""
-    body = call("GET", url, token, f"/v1/dead-letters/{quote(letter, safe='')}")
+    body = call("GET", url, token, address_of("dead-letters", letter))
     if output in ("json", "yaml"):
         print_as(body, output)
         return
@@ -132,7 +132,7 @@ def resend(
             "POST",
             url,
             token,
-            f"/v1/dead-letters/{quote(letter, safe='')}/resend",
+            address_of("dead-letters", letter, "resend"),
             json=signed(asked),
         )
         if output == "json":

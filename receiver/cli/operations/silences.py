@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -104,6 +103,6 @@ def expire(names: Sequence[str], by: str, output: str, url: str, token: str) -> 
             words = f"{name} was made in Alertmanager: end it there, {row['link']}"
             raise click.ClickException(plain(words))
         asked = {"by": by, "silence": name}
-        act(quote(row["incident"], safe=""), "unsilence", asked, (output, url, token))
+        act(row["incident"], "unsilence", asked, (output, url, token))
 
     each(names, end)

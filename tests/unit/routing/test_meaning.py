@@ -179,9 +179,9 @@ def nested(depth: int) -> str:
     ids=["500 routes", "100 levels", "500 expressions", "500 routes that repeat"],
 )
 def test_large_configurations_are_answered_soon(tmp_path: Path, text: str) -> None:
-    started = time.monotonic()
+    # Of the processor, not of a machine that others use too: less than a second.
+    started = time.process_time()
     shown = check(tmp_path, text)
-    took = time.monotonic() - started
-    # Less than a second on a machine that does nothing else.
+    took = time.process_time() - started
     assert took < 10
     assert len(shown.splitlines()) < 120
