@@ -286,7 +286,8 @@ class TaskStore:
             firsts = await pipeline.execute()
         found: dict[Lane, float] = {}
         for (lane, _), first in zip(lanes, firsts, strict=True):
-            late = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+            # What is junk may be due before all time, until it is put aside.
+            late = min(now, max(0.0, now - first[0][1])) / 1000 if first else 0.0
             found[lane] = max(found.get(lane, 0.0), late)
         return found
 

@@ -18,9 +18,8 @@ def account_of(request: web.Request) -> dict[str, Any]:
         "has_session": has_session,
         "csrf": masked(person.csrf) if person is not None and person.csrf else "",
         "audits": may(role_of(request), Role.ADMIN),
-        "publishes": may(role_of(request), Role.PUBLISHER),
     }
 
 
-NO_ACCOUNT = {"account": "", "has_session": False, "csrf": "", "audits": False, "publishes": False}
+NO_ACCOUNT = {"account": "", "has_session": False, "csrf": "", "audits": False}
 """The same for pages that nobody looks at in particular."""

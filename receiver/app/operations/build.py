@@ -49,7 +49,7 @@ def operations(
         DamagedEndpoint(store.mending.register, service.damaged),
         DeadLetterEndpoint(dead_letters, again.send, people),
         OperationsEndpoint(reads),
-        OperationsPage(reads, dead_letters, again.send, pages),
+        OperationsPage(reads, dead_letters, again.send, pages, lambda: service.status_page.enabled),
         ExplainEndpoint(explain),
         RoutingEndpoint(explain, store.lists, pages),
     )

@@ -1,7 +1,7 @@
 """The page ``/operations``: how the service does, and dead letters to be mended and sent again."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,11 +35,19 @@ NAME_MAX = 80
 class OperationsPage:
     """``/operations`` and what it leads to."""
 
-    def __init__(self, reads: Reads, letters: DeadLetterStore, send: Send, pages: Pages) -> None:
+    def __init__(
+        self,
+        reads: Reads,
+        letters: DeadLetterStore,
+        send: Send,
+        pages: Pages,
+        has_status_page: Callable[[], bool],
+    ) -> None:
         self._reads = reads
         self._letters = letters
         self._send = send
         self._pages = pages
+        self._has_status_page = has_status_page
 
     @serves("GET", "/operations", Who.VIEWER, page=True)
     async def show(self, request: web.Request) -> web.Response:
@@ -54,6 +62,7 @@ class OperationsPage:
             "letters_total": found["store"]["dead_letters"],
             "silences": _silences(await self._reads.silences()),
             "administers": may(role_of(request), Role.ADMIN),
+            "plans": self._has_status_page() and may(role_of(request), Role.PUBLISHER),
         }
         said = _said(request.query.get("said", ""))
         return await self._pages.answer(request, "console/operations.html.j2", values, said=said)
