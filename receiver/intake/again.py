@@ -30,7 +30,7 @@ from routing.vocabulary import Reason
 class Again:
     """Sends dead letters again on behalf of people."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it puts together
         self,
         taking: Taking,
         store: DeadLetterStore,
@@ -38,21 +38,40 @@ class Again:
         clock: Clock,
         audit: Audit,
         one_more: Callable[[str], None],
+        is_public: Callable[[str], bool],
     ) -> None:
-        """``one_more(who)`` raises TooManyError for one too many."""
+        """``one_more(who)`` raises TooManyError for one too many.
+
+        ``is_public(cluster)``: whether its alerts put something on the status page, and not all do.
+        """
         self._taking = taking
         self._store = store
         self._incidents = incidents
         self._clock = clock
         self._audit = audit
         self._one_more = one_more
+        self._is_public = is_public
 
-    async def send(self, kept: Kept, mended: bytes, actor: Actor) -> list[Outcome]:
+    async def send(
+        self,
+        kept: Kept,
+        mended: bytes,
+        actor: Actor,
+        publishes: bool,  # noqa: FBT001 - as it is handed over
+    ) -> list[Outcome]:
         """Take a letter in, and off the list; ``mended``: what it should have been, b"": as it is.
+
+        ``publishes``: whether the actor may say what outsiders read.
 
         PayloadError with the place of what is still wrong: then it stays, and nothing was done.
         """
         started = time.perf_counter()
+        if mended and not publishes and self._is_public(kept.letter.cluster):
+            raise PayloadError(
+                "alerts of this sender are on the status page (status_page.senders): to mend what"
+                " it sent needs the role publisher",
+                "mended",
+            )
         self._one_more(actor.name)
         try:
             found = await off_the_loop(lambda: self._understand(kept.letter, mended, actor))
@@ -60,6 +79,8 @@ class Again:
             self._audit.sent_again(actor, kept.id, "refused", str(error))
             raise
         over, events = await self._without_over(found.events, kept.letter.at)
+        for _ in events[1:]:
+            self._one_more(actor.name)
         outcomes, _ = await self._taking.commit(found._replace(events=events), None, started)
         outcomes += over
         words = ", ".join(
@@ -109,8 +130,8 @@ class Again:
         payload = self._whole(b'{"alerts":[%b]}' % body, letter)
         around = letter.around
         key = around.group_key
-        if key.startswith(DERIVED):
-            # Made of alerts that could be read, of which this one was none.
+        if key.startswith(DERIVED) and around.alone:
+            # Made of alerts that could be read, of which there was none.
             key = derived_group_key(around.receiver, around.group_labels, {}, payload.alerts)
         return msgspec.structs.replace(
             payload,

@@ -180,6 +180,7 @@ class WebhookEndpoint:
             payload.group_labels,
             payload.external_url,
             payload.source,
+            alone=not payload.alerts and len(payload.rejected) == 1,
         )
         letters = [
             DeadLetter(

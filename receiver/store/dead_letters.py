@@ -32,6 +32,8 @@ class Around(msgspec.Struct, frozen=True):
     group_labels: dict[str, str]
     external_url: str
     source: str
+    alone: bool = False
+    """No other alert of it could be read: what is made of its alerts is made of this one."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -382,7 +382,7 @@ const DOES = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || help.open || isEditing()) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || help.open || question.open || isEditing()) return;
   const does = DOES[event.key];
   if (!does) return;
   event.preventDefault();

@@ -264,8 +264,19 @@ function loggedOut(what, login) {
   unsent.hidden = false;
 }
 
-async function send(what, form, url, body) {
-  if (sending) return;
+// One after another: what is pressed while an answer is awaited is sent after it, and the same again
+// once.
+const asked = new Set();
+let queue = Promise.resolve();
+
+function send(what, form, url, body) {
+  const name = `${url} ${body}`;
+  if (asked.has(name)) return;
+  asked.add(name);
+  queue = queue.then(() => sendNow(what, form, url, body)).finally(() => asked.delete(name));
+}
+
+async function sendNow(what, form, url, body) {
   sending = true;
   turn += 1;
   root.classList.add("sending");

@@ -126,7 +126,9 @@ document.body.append(question);
 function meant(button) {
   const place = button.closest("details[id], form[id]:not(#list)")?.id || "";
   const leads = button.getAttribute("formaction") || button.form?.getAttribute("action");
-  return [place, leads, button.textContent].join(" ");
+  // The episode that was seen as well: what fires anew meanwhile is another one.
+  const episode = button.value || button.form?.querySelector("[name=episode]")?.value;
+  return [place, leads, button.textContent, episode, button.dataset.confirm].join(" ");
 }
 
 no.addEventListener("click", () => question.close());

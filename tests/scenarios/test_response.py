@@ -210,3 +210,22 @@ async def test_before_anything_happened(plain: App) -> None:
     assert status == 200
     assert "Nothing happened in these days" in page
     assert (await response(plain))["all"]["resolved"] == {"number": 0, "p50": None, "p90": None}
+
+
+async def test_the_end_of_the_calendar_is_a_day_as_any_other(plain: App) -> None:
+    for path in ("/v1/response", "/response", "/response/times.svg"):
+        for asked in ("end=9999-12-31&step=week", "end=9999-12-31&days=400"):
+            async with plain.session.get(f"{plain.url}{path}?{asked}") as answer:
+                assert answer.status < 500, (path, asked)
+
+
+async def test_a_clock_that_was_ahead_leaves_no_day_half_counted(plain: App) -> None:
+    await plain.fire(alert("A"), group="g1")
+    plain.clock.move(3 * 86_400)
+    _, ahead = await plain.get("/v1/response")
+    assert ahead["all"]["opened"] == 1
+    plain.clock.move(-3 * 86_400)
+    await plain.fire(alert("B"), group="g2")
+    plain.clock.move(11)
+    _, corrected = await plain.get("/v1/response")
+    assert corrected["all"]["opened"] == 2

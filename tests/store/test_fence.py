@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from receiver.engine.dispatcher import Dispatcher
 from receiver.errors import StoreUnavailableError
 from receiver.store.commits import Write
 from receiver.store.embedded.server import EmbeddedValkey
@@ -19,7 +20,9 @@ from receiver.store.incidents import IncidentStore
 from receiver.store.redis import connect
 from receiver.store.server.probe import probe
 from routing.decide import decide
+from tests.support.audit import audit_of
 from tests.support.builders import NOW, alert, received, rules
+from tests.support.clocks import StillClock
 from tests.support.external import DURABLE, External, external
 from tests.support.processes import is_alive
 
@@ -256,3 +259,33 @@ async def test_of_the_embedded_server_too(tmp_path: Path) -> None:
 def until_gone(pid: int) -> None:
     while is_alive(pid):
         time.sleep(0.01)
+
+
+async def test_who_decided_from_what_is_lost_overwrites_nothing(tmp_path: Path) -> None:
+    """Another process has gone on since: its version has the number of the one that is lost."""
+    async with external(tmp_path / "other", *EVERY_SECOND) as server:
+        one, other = Process(server.url), Process(server.url)
+        dispatchers = []
+        for process in (one, other):
+            clock = StillClock()
+            made = Dispatcher(
+                process.store, clock, lambda _: rules(), audit_of(process.store, clock)
+            )
+            made.start(lambda: None)
+            dispatchers.append(made)
+        try:
+            for made in dispatchers:
+                await made.submit(received(alert("a")))
+            kept = server.file.stat().st_size
+            await dispatchers[0].submit(received(alert("a"), alert("b")))
+            await server.go_back(kept)
+            await dispatchers[1].submit(received(alert("a"), alert("c")))
+            await dispatchers[0].submit(received(alert("a"), alert("b"), alert("d")))
+            (name,) = await other.store.lists.open_ids()
+            found = await other.store.load(name)
+            assert found is not None
+            assert sorted(found.alerts) == ["a", "b", "c", "d"]
+        finally:
+            for process, made in zip((one, other), dispatchers, strict=True):
+                await made.stop()
+                await process.client.aclose(close_connection_pool=True)

@@ -34,6 +34,7 @@ def operations(
         service.clock,
         service.audit.audit,
         lambda who: service.access.limits.incident(who),  # noqa: PLW0108 - set after it is made
+        lambda cluster: _is_public(service, cluster),
     )
     explain = Explain(
         lambda: service.assignment,
@@ -53,3 +54,8 @@ def operations(
         ExplainEndpoint(explain),
         RoutingEndpoint(explain, store.lists, pages),
     )
+
+
+def _is_public(service: "Service", cluster: str) -> bool:
+    rule = service.status_page.config.rule(service.settings.web.clusters)
+    return rule is not None and rule.clusters is not None and cluster in rule.clusters

@@ -47,7 +47,8 @@ def changed_items(
     if not gone and (before.action_items if before is not None else ()) == after.action_items:
         return []
     # Also what leaves that was never there by right: what is forgotten leaves nothing behind.
-    old = items_of(before) | (items_of(after) if gone else {})
+    every = dict.fromkeys(members_of(before) + members_of(after), 0) if gone else {}
+    old = every | items_of(before)
     new = {} if gone else items_of(after)
     leaving: list[tuple[str, int | bool]] = [(name, False) for name in old if name not in new]
     return leaving + [(name, score) for name, score in new.items() if old.get(name) != score]

@@ -40,10 +40,15 @@ class ResponseStore:
         self._mending = Mending(redis, shards)
         self._known: dict[date, list[tuple[Key, int]]] = {}
         self._rows = 0
+        self._today = date.min
 
     async def days(self, last: date, number: int, today: date) -> list[DayRows]:
         """Return the figures of ``number`` days (at most 400) up to ``last``, oldest first."""
         number = max(1, min(number, DAYS_MAX))
+        if today < self._today:
+            # A clock that was ahead: what it held to be over goes on.
+            self._forget(today)
+        self._today = today
         wanted = [last - timedelta(days=back) for back in range(number - 1, -1, -1)]
         found = {}
         for day in wanted:
@@ -73,6 +78,10 @@ class ResponseStore:
                     keys, "figures", name, ("field", field, stored[field]), "it is no figure"
                 )
         return found
+
+    def _forget(self, today: date) -> None:
+        for day in [one for one in self._known if not is_over(one, today)]:
+            self._rows -= len(self._known.pop(day)) + 1
 
     def _remember(self, day: date, rows: list[tuple[Key, int]]) -> None:
         self._known[day] = rows

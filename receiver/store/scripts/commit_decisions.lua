@@ -103,7 +103,10 @@ local function conflict(d, group, base)
   end
   local version = pcall('GETRANGE', base, 0, 15)
   if type(version) == 'table' then return {3, 2} end
-  if version == d.version and (d.size == 0 or call('STRLEN', base) == d.size) then return nil end
+  -- Decided from what this process remembers of commits that are lost: the same version may be
+  -- another record by now.
+  local behind = before < fence[3] and fence[2] > 0 and d.version ~= ''
+  if not behind and version == d.version and (d.size == 0 or call('STRLEN', base) == d.size) then return nil end
   return {0, d.generation, call('GET', base) or ''}
 end
 

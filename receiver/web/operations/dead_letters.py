@@ -11,9 +11,10 @@ from receiver.engine.batch_queue import Outcome
 from receiver.http.answers import json_answer
 from receiver.http.asked.parameters import LIMIT, check_parameters, read_number
 from receiver.http.asked.spec import Spec
-from receiver.http.routes import Who, principal_of, serves
+from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.people.actor import People
 from receiver.problem import refusal
+from receiver.roles import Role, may
 from receiver.store.dead_letters import (
     BEGINNING,
     DeadLetterStore,
@@ -26,8 +27,11 @@ from routing.incident_parts import Actor
 from routing.vocabulary import Reason
 
 SHOWN = 40
-Send = Callable[[Kept, bytes, Actor], Awaitable[list[Outcome]]]
-"""Sends a letter again, mended if there are bytes; PayloadError for what is still no alert."""
+Send = Callable[[Kept, bytes, Actor, bool], Awaitable[list[Outcome]]]
+"""Sends a letter again, mended if there are bytes; PayloadError for what is still no alert.
+
+The last: whether whoever does it may say what outsiders read.
+"""
 
 
 class AgainBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,7 +99,8 @@ class DeadLetterEndpoint:
         via = "cli" if agent.startswith("incident-manager") else "api"
         actor = await self._people.actor(via, body.by, principal_of(request), human=body.human)
         mended = b"" if body.mended is None else msgspec.json.encode(body.mended)
-        outcomes = await self._send(kept, mended, actor)
+        publishes = may(role_of(request), Role.PUBLISHER)
+        outcomes = await self._send(kept, mended, actor, publishes)
         return json_answer({"result": "sent_again", "incidents": taken_in(outcomes)})
 
     async def _found(self, request: web.Request) -> Kept:

@@ -91,7 +91,10 @@ class OperationsPage:
         try:
             mended = _mended(given, kept)
             outcomes = await self._send(
-                kept, mended, Actor(name or "somebody", "console", human=human)
+                kept,
+                mended,
+                Actor(name or "somebody", "console", human=human),
+                may(role_of(request), Role.PUBLISHER),
             )
         except TooManyError as error:
             raise TooManyRequestsError(str(error), error.seconds) from None

@@ -207,7 +207,7 @@ def last_of(start: date, asked: Asked) -> date:
     """Return the last day of the period that begins with a day."""
     if asked.step == "day":
         return start
-    return min(asked.last, start + timedelta(days=6 - start.weekday()))
+    return start + min(asked.last - start, timedelta(days=6 - start.weekday()))
 
 
 PEOPLE, MACHINES = ("human",), ("automatic", ALONE)

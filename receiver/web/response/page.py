@@ -1,5 +1,7 @@
 """``/response`` for people, ``/v1/response`` for programs and spreadsheets."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
@@ -26,6 +28,8 @@ NAMES = tuple(one.name for one in PARAMETERS)
 FRESH_MS = 10_000
 """For so long sums are shown again: a page, its charts and whoever looks at them too."""
 SUMS_KEPT = 8
+DAYS_AT_ONCE = 7
+"""Days whose rows are held at once."""
 K = TypeVar("K")
 V = TypeVar("V")
 SPEC = Spec({200: Media(("application/json", "text/csv"), Response)}, (*PARAMETERS, FORMAT))
@@ -40,6 +44,7 @@ class ResponseEndpoint:
         self._pages = pages
         self._sums: dict[tuple[object, ...], tuple[int, Added]] = {}
         self._past: dict[tuple[object, ...], tuple[date, Added]] = {}
+        self._turn = asyncio.Lock()
 
     @serves("GET", "/v1/response", Who.VIEWER, spec=SPEC)
     async def figures(self, request: web.Request) -> web.Response:
@@ -89,7 +94,14 @@ class ResponseEndpoint:
         return web.Response(body=image, content_type="image/svg+xml", headers=headers)
 
     async def _added(self, asked: Asked) -> Added:
-        """Return the sums of what is asked for, as they are or were a moment ago."""
+        """Return the sums of what is asked for, as they are or were a moment ago.
+
+        One by one: a year of many rules is hundreds of megabytes while it is added up.
+        """
+        async with self._turn:
+            return await self._sum(asked)
+
+    async def _sum(self, asked: Asked) -> Added:
         now = self._clock.now()
         key = (asked.last, *asked.parameters())
         known = self._sums.get(key)
@@ -110,8 +122,15 @@ class ResponseEndpoint:
     async def _over(self, asked: Asked, today: date) -> Added:
         """Return the sums of the days that change no more: they are made once a day."""
         over = [day for day in asked.dates() if is_over(day, today)]
-        days = await self._store.days(over[-1], len(over), today) if over else []
-        return await read_off_the_loop(lambda: added_up(days, asked))
+        found = Added(asked)
+        for start in range(0, len(over), DAYS_AT_ONCE):
+            some = over[start : start + DAYS_AT_ONCE]
+            found = await self._more(found, some, today)
+        return found
+
+    async def _more(self, past: Added, some: Sequence[date], today: date) -> Added:
+        days = await self._store.days(some[-1], len(some), today)
+        return await read_off_the_loop(lambda: added_up(days, past.asked, past))
 
 
 def _keep(kept: dict[K, V], key: K, value: V) -> None:
