@@ -70,10 +70,6 @@ async def processes(server: External) -> AsyncIterator[list[Process]]:
         await one.client.aclose(close_connection_pool=True)
 
 
-def size(server: External) -> int:
-    return server.file.stat().st_size
-
-
 async def test_each_process_counts_what_it_lost_whatever_others_write_since(
     server: External, processes: list[Process]
 ) -> None:
@@ -81,7 +77,7 @@ async def test_each_process_counts_what_it_lost_whatever_others_write_since(
     await one.commit(3)
     await other.commit(4)
     await one.commit(2, shard=1)
-    kept = size(server)
+    kept = await server.written()
     await one.commit(5)
     await other.commit(2)
     await server.go_back(kept)
@@ -95,7 +91,7 @@ async def test_each_process_counts_what_it_lost_whatever_others_write_since(
         await one.store.fence.look()
         await one.commit()
     assert one.losses == [Loss(0, 5)], "it is told once"
-    kept = size(server)
+    kept = await server.written()
     await one.commit(2)
     await server.go_back(kept)
     await one.commit()
@@ -107,7 +103,7 @@ async def test_a_process_that_commits_nothing_sees_it_too(
 ) -> None:
     one, other = processes
     await one.commit()
-    kept = size(server)
+    kept = await server.written()
     await one.commit(3)
     await server.go_back(kept)
     await one.store.fence.look()
@@ -135,7 +131,7 @@ async def test_one_whose_answer_was_lost_is_not_counted_and_hides_nothing(
 ) -> None:
     one = processes[0]
     await one.commit(2)
-    kept = size(server)
+    kept = await server.written()
     await one.commit(2)
     await one.commit_unanswered()
     await one.commit(1)
@@ -158,12 +154,12 @@ async def test_what_a_probe_wrote_is_missed_by_nobody(
 ) -> None:
     one = processes[0]
     await one.commit()
-    kept = size(server)
+    kept = await server.written()
     await probe(one.store, 0, NOW)
     await server.go_back(kept)
     await probe(one.store, 0, NOW)
     assert one.losses == []
-    kept = size(server)
+    kept = await server.written()
     await one.commit()
     await server.go_back(kept)
     await probe(one.store, 0, NOW)
@@ -276,7 +272,7 @@ async def test_who_decided_from_what_is_lost_overwrites_nothing(tmp_path: Path) 
         try:
             for made in dispatchers:
                 await made.submit(received(alert("a")))
-            kept = server.file.stat().st_size
+            kept = await server.written()
             await dispatchers[0].submit(received(alert("a"), alert("b")))
             await server.go_back(kept)
             await dispatchers[1].submit(received(alert("a"), alert("c")))

@@ -58,6 +58,13 @@ class External:
         """The append-only file that it writes to."""
         return next((self.folder / "appendonlydir").glob("*.incr.aof"))
 
+    async def written(self) -> int:
+        """Return the size of that file with all in it: beside a slow fsync that is put off."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.client.info("persistence"))["aof_buffer_length"]:
+                await asyncio.sleep(0.02)
+        return self.file.stat().st_size
+
     async def go_back(self, size: int) -> None:
         """End it, take all that it wrote behind so many bytes, and start it again."""
         self.end()
