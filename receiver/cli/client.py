@@ -170,6 +170,18 @@ def print_as(body: Any, output: str) -> None:
     click.echo(yaml_text(body).rstrip())
 
 
+def print_for_programs(body: Any, ids: Iterable[str], output: str) -> bool:
+    """Print an answer, or the ``ids`` in it, for a program; False where people read it."""
+    if output == "name":
+        for name in ids:
+            click.echo(name)
+    elif output in ("json", "yaml"):
+        print_as(body, output)
+    else:
+        return False
+    return True
+
+
 def ago(time: str | None) -> str:
     """Return how long ago a time of the API is, as in ``5m``."""
     if not time:

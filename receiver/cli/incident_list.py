@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from receiver.cli.client import ago, call, outputs, print_as, token_option, url_option
+from receiver.cli.client import ago, call, outputs, print_for_programs, token_option, url_option
 from receiver.cli.incidents import unreached
 from receiver.text.columns import aligned, cut
 from routing.alert import PRIORITIES
@@ -81,12 +81,7 @@ def list_incidents(
 
 def _show(body: dict[str, Any], output: str, asked: str) -> None:
     rows = body["incidents"]
-    if output in ("json", "yaml"):
-        print_as(body, output)
-        return
-    if output == "name":
-        for row in rows:
-            click.echo(row["id"])
+    if print_for_programs(body, (row["id"] for row in rows), output):
         return
     if not rows:
         click.echo(f"no incidents ({asked})")

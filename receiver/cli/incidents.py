@@ -12,7 +12,7 @@ from receiver.cli.client import (
     call,
     formats_option,
     outputs,
-    print_as,
+    print_for_programs,
     print_json,
     token_option,
     url_option,
@@ -43,11 +43,7 @@ def show_incident(
     """Show one incident: state, clocks, alerts, timeline, deliveries."""
     asked = {"timeline_before": str(timeline_before)} if timeline_before else {}
     body = call("GET", url, token, address_of("incidents", incident), params=asked)
-    if output in ("json", "yaml"):
-        print_as(body, output)
-        return
-    if output == "name":
-        click.echo(body["id"])
+    if print_for_programs(body, [body["id"]], output):
         return
     click.echo(f"{body['priority']} {body['state']}: {plain(body['title'])}")
     click.echo(f"  why        {plain(body['priority_reason'])}")

@@ -14,7 +14,7 @@ from receiver.cli.client import (
     call,
     formats_option,
     outputs,
-    print_as,
+    print_for_programs,
     print_json,
     signed,
     token_option,
@@ -43,12 +43,7 @@ def list_letters(limit: int, output: str, url: str, token: str) -> None:
     """List dead letters, newest first."""
     body = call("GET", url, token, "/v1/dead-letters", params={"limit": str(limit)})
     rows = body["dead_letters"]
-    if output in ("json", "yaml"):
-        print_as(body, output)
-        return
-    if output == "name":
-        for row in rows:
-            click.echo(row["id"])
+    if print_for_programs(body, (row["id"] for row in rows), output):
         return
     if not rows:
         click.echo("no dead letters")
@@ -81,11 +76,7 @@ def _more(row: dict[str, Any]) -> tuple[str, ...]:
 def show_letter(letter: str, output: str, url: str, token: str) -> None:
     """Show one of them, with all that is kept of what was sent."""
     body = call("GET", url, token, address_of("dead-letters", letter))
-    if output in ("json", "yaml"):
-        print_as(body, output)
-        return
-    if output == "name":
-        click.echo(body["id"])
+    if print_for_programs(body, [body["id"]], output):
         return
     for name in _FACTS:
         if body[name]:

@@ -1,11 +1,12 @@
 """``heartbeats``: each that is expected, and whether it comes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import click
 
-from receiver.cli.client import ago, call, outputs, print_as, token_option, url_option
+from receiver.cli.client import ago, call, outputs, print_for_programs, token_option, url_option
 from receiver.text.columns import aligned
 from receiver.text.units import span
 
@@ -26,21 +27,20 @@ def heartbeats(*, late: bool, output: str, url: str, token: str) -> None:
     """
     body = call("GET", url, token, "/v1/heartbeats")
     rows = [row for row in body["heartbeats"] if not late or row["state"] in LATE]
-    if output in ("json", "yaml"):
-        print_as({"heartbeats": rows}, output)
-    elif output == "name":
-        for row in rows:
-            click.echo(row["name"])
-    elif rows:
-        wide = output == "wide"
-        table = [_cells(row) + (_more(row) if wide else ()) for row in rows]
-        head = _HEAD + (_WIDE if wide else ())
-        for line in aligned([head, *table], "<<>><<<"[: len(head)]):
-            click.echo(line)
-    else:
-        click.echo("no heartbeat is late" if late else "no heartbeat is expected: see heartbeats")
+    if not print_for_programs({"heartbeats": rows}, (row["name"] for row in rows), output):
+        _show(rows, late=late, wide=output == "wide")
     if late and rows:
         raise click.exceptions.Exit(1)
+
+
+def _show(rows: Sequence[dict[str, Any]], *, late: bool, wide: bool) -> None:
+    if not rows:
+        click.echo("no heartbeat is late" if late else "no heartbeat is expected: see heartbeats")
+        return
+    table = [_cells(row) + (_more(row) if wide else ()) for row in rows]
+    head = _HEAD + (_WIDE if wide else ())
+    for line in aligned([head, *table], "<<>><<<"[: len(head)]):
+        click.echo(line)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from receiver.cli.client import (
     call,
     formats_option,
     outputs,
-    print_as,
+    print_for_programs,
     token_option,
     url_option,
 )
@@ -40,21 +40,16 @@ def list_silences(*, ours: bool, output: str, url: str, token: str) -> None:
     """
     body = call("GET", url, token, "/v1/silences")
     rows = [row for row in body["silences"] if row["incident"] or not ours]
-    if output in ("json", "yaml"):
-        print_as(body | {"silences": rows}, output)
-    elif output == "name":
-        for row in rows:
-            click.echo(row["id"])
-    elif rows:
-        _show(rows, wide=output == "wide")
-    elif body["clusters"]:
-        click.echo("no silences")
-    else:
-        click.echo("no Alertmanager is configured to be asked: see alertmanagers")
+    if not print_for_programs(body | {"silences": rows}, (row["id"] for row in rows), output):
+        _show(rows, is_asked=bool(body["clusters"]), wide=output == "wide")
     _fail(body["clusters"])
 
 
-def _show(rows: Sequence[dict[str, Any]], *, wide: bool) -> None:
+def _show(rows: Sequence[dict[str, Any]], *, is_asked: bool, wide: bool) -> None:
+    if not rows:
+        nobody = "no Alertmanager is configured to be asked: see alertmanagers"
+        click.echo("no silences" if is_asked else nobody)
+        return
     head = _HEAD + (_WIDE if wide else ())
     table = [_cells(row) + (_more(row) if wide else ()) for row in rows]
     for line in aligned([head, *table], "<" * len(head)):
