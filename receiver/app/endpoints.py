@@ -69,11 +69,11 @@ def build_endpoints(service: "Service") -> Endpoints:
         service.metrics,
         service.clock.now,
     )
-    console, taking = _console(service), _taking(service, floods, hints)
+    pages = Pages(settings.web.link_path, service.clock, service.watch.problems)
+    console, taking = _console(service, pages), _taking(service, floods, hints)
     people = People(settings.people, service.is_person, service.pagerduty.user_id)
     api = _api(service, people)
     store = service.dispatcher.store
-    pages = Pages(settings.web.link_path, service.clock, service.watch.problems)
     built = (
         _webhook(service, taking, hints, dead_letters),
         SlackEndpoint(service.router, settings.slack.signing_secret, service.clock),
@@ -82,7 +82,7 @@ def build_endpoints(service: "Service") -> Endpoints:
         ),
         service.pagerduty.on_call(),
         api,
-        *operations(service, taking, dead_letters, people),
+        *operations(service, taking, dead_letters, people, pages),
         _status(service),
         _runbooks(service),
         console,
@@ -212,15 +212,14 @@ async def _integrations_of_all(service: "Service") -> Integrations:
     return found if whole is None else found.whole(whole)
 
 
-def _console(service: "Service") -> ConsoleEndpoint:
+def _console(service: "Service", pages: Pages) -> ConsoleEndpoint:
     return ConsoleEndpoint(
         service.actions,
         service.dispatcher.store,
         service.figures,
         service.clock,
-        service.settings.web.link_path,
+        pages,
         service.reviews,
-        service.watch.problems,
         service.open_lists.position,
     )
 

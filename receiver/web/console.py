@@ -4,7 +4,7 @@ Plain pages that work without a script, for a phone at 3 a.m. The buttons submit
 every other way in. Nothing is fetched from anywhere else, and the pages say so to the browser.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -16,7 +16,6 @@ from receiver.actions.registry import REGISTRY
 from receiver.actions.words import DONE, REFUSED
 from receiver.aio.off_the_loop import read_off_the_loop
 from receiver.clock import Clock
-from receiver.conditions import Condition
 from receiver.engine.batch_queue import Outcome
 from receiver.errors import PayloadError, SilenceError, TooManyError
 from receiver.http.answers import json_answer
@@ -28,15 +27,12 @@ from receiver.http.limits import TooManyRequestsError
 from receiver.http.routes import Who, principal_of, role_of, serves
 from receiver.observability.response_figures import Response, by_day, by_priority, steps, to_json
 from receiver.review.load import Reviews
-from receiver.roles import Role, may
 from receiver.store.daily_figures import DAYS_MAX, FigureStore
 from receiver.store.incidents import IncidentStore
-from receiver.templates import assets_version, read_asset, render
+from receiver.templates import read_asset, render
 from receiver.text.numbers import whole
-from receiver.text.times import rfc3339
 from receiver.web import charts
-from receiver.web.console_account import account_of
-from receiver.web.console_view import problem
+from receiver.web.console_page import Pages
 from receiver.web.listing.bulk import bulk_forms, said_of
 from receiver.web.listing.view import asked_for, read_asked, read_list
 from receiver.web.page_headers import HEADERS, page_answer
@@ -83,22 +79,18 @@ class ConsoleEndpoint:
         store: IncidentStore,
         figures: FigureStore,
         clock: Clock,
-        prefix: str,
+        pages: Pages,
         reviews: Reviews,
-        problems: Callable[[], Awaitable[Iterable[Condition]]],
         position: Callable[[], Awaitable[str]],
     ) -> None:
-        """``prefix``: the path before every link, "" for none; ``problems()``: of the service.
-
-        ``position()``: where what changes goes on from.
-        """
+        """``position()``: where what changes goes on from."""
         self._position = position
-        self._problems = problems
+        self._pages = pages
         self._actions = actions
         self._store = store
         self._figures = figures
         self._clock = clock
-        self._prefix = prefix
+        self._prefix = pages.prefix
         self._reviews = reviews
 
     @serves("GET", "/", Who.VIEWER, page=True)
@@ -282,16 +274,10 @@ class ConsoleEndpoint:
         """Return what every page shows."""
         credential = principal_of(request)
         return {
-            "prefix": self._prefix,
+            **await self._pages.frame(request, _said(request.query.get("said", ""))),
             "own": f"http://{request.host}/",
-            "version": assets_version(),
-            **account_of(request),
-            "problems": [problem(found) for found in await self._problems()],
-            "said": _said(request.query.get("said", "")),
             "person": credential.name if credential else "",
-            "responds": may(role_of(request), Role.RESPONDER),
             "name": _cookie(request.cookies.get(COOKIE, "")),
-            "now": rfc3339(self._clock.now()),
         }
 
 

@@ -38,7 +38,13 @@ class Pages:
         status: int = 200,
     ) -> web.Response:
         """Return a page filled with ``values``; ``said``: what became of the last button."""
-        base = {
+        base = await self.frame(request, said)
+        text = await read_off_the_loop(lambda: render(template, **base, **values))
+        return page_answer(text, status=status)
+
+    async def frame(self, request: web.Request, said: str) -> dict[str, Any]:
+        """Return what every page shows around what it is about."""
+        return {
             "prefix": self.prefix,
             "version": assets_version(),
             **account_of(request),
@@ -47,5 +53,3 @@ class Pages:
             "responds": may(role_of(request), Role.RESPONDER),
             "now": rfc3339(self._clock.now()),
         }
-        text = await read_off_the_loop(lambda: render(template, **base, **values))
-        return page_answer(text, status=status)

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def operations(
-    service: "Service", taking: Taking, dead_letters: DeadLetterStore, people: People
+    service: "Service",
+    taking: Taking,
+    dead_letters: DeadLetterStore,
+    people: People,
+    pages: Pages,
 ) -> tuple[object, ...]:
     """Return what shows how the service does, and what it would do."""
     store = service.dispatcher.store
@@ -43,7 +47,6 @@ def operations(
         service.clock,
         lambda incident: service.origins.of(incident),  # noqa: PLW0108 - a reload replaces it
     )
-    pages = Pages(service.settings.web.link_path, service.clock, service.watch.problems)
     reads = build_reads(service, dead_letters)
     return (
         ReloadEndpoint(service.reload),
