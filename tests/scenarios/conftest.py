@@ -11,6 +11,7 @@ from tests.support.fakes import slack_views
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.patience import PATIENCE_S
+from tests.support.status_pages import PAGE
 
 
 @pytest.fixture(autouse=True)
@@ -46,5 +47,14 @@ async def plain(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> Async
     """A service with no account configured: pages are printed."""
     running = App(tmp_path, *fakes)
     await running.start(**NO_ACCOUNTS)
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, fakes: tuple[FakeSlack, FakePagerDuty]) -> AsyncIterator[App]:
+    """A service without accounts that has a status page."""
+    running = App(tmp_path, *fakes)
+    await running.start(**NO_ACCOUNTS, **PAGE)
     yield running
     await running.stop()

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,6 @@ Fakes = tuple[FakeSlack, FakePagerDuty]
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 HOUR_S = 3_600
 HOSTILE = "<img src=x onerror=alert(1)> " + "x" * 90
-
-
-@pytest.fixture
-async def site(tmp_path: Path, fakes: Fakes) -> AsyncIterator[App]:
-    running = App(tmp_path, *fakes)
-    await running.start(**NO_ACCOUNTS, **PAGE)
-    yield running
-    await running.stop()
 
 
 def after(app: App, hours: float) -> str:

@@ -1,7 +1,6 @@
 """What outsiders keep of the status page: links to incidents, the feed, and the days before."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,12 @@ from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.notification import alert
 from tests.support.replicas import two_replicas
-from tests.support.status_pages import PAGE, page
+from tests.support.status_pages import PAGE, page, say
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 DAY_S = 86_400
 HOSTILE = '<img src=x onerror=alert(1)> & ]]> "quoted" \ufffe'
-
-
-@pytest.fixture
-async def site(tmp_path: Path, fakes: Fakes) -> AsyncIterator[App]:
-    running = App(tmp_path, *fakes)
-    await running.start(**NO_ACCOUNTS, **PAGE)
-    yield running
-    await running.stop()
-
-
-async def say(app: App, incident: str, status: str, **more: Any) -> Any:
-    body = {"status": status, "by": "Ann"} | more
-    return await app.post(body, f"/v1/incidents/{incident}/status-update")
 
 
 async def fresh(app: App) -> None:

@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from tests.support.app import NO_ACCOUNTS, App
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
 from tests.support.notification import alert, notification
-from tests.support.status_pages import PAGE, page
+from tests.support.status_pages import PAGE, page, say
 from tests.support.waiting import until
 
 Fakes = tuple[FakeSlack, FakePagerDuty]
@@ -35,19 +34,6 @@ def secret_alert(**more: Any) -> dict[str, Any]:
     labels = {name: text for name, text in SECRETS.items() if name != "summary"}
     notes = {"summary": SECRETS["summary"]}
     return alert("PostgresRefuses", labels=labels, annotations=notes, **more)
-
-
-@pytest.fixture
-async def site(tmp_path: Path, fakes: Fakes) -> AsyncIterator[App]:
-    running = App(tmp_path, *fakes)
-    await running.start(**NO_ACCOUNTS, **PAGE)
-    yield running
-    await running.stop()
-
-
-async def say(app: App, incident: str, status: str, **more: Any) -> Any:
-    body = {"status": status, "by": "Ann"} | more
-    return await app.post(body, f"/v1/incidents/{incident}/status-update")
 
 
 async def test_a_p1_goes_through_its_life_and_nothing_internal_is_seen(site: App) -> None:

@@ -13,6 +13,12 @@ PAGE: dict[str, Any] = {
 }
 
 
+async def say(app: App, incident: str, status: str, **more: Any) -> Any:
+    """Word an incident of the page."""
+    body = {"status": status, "by": "Ann"} | more
+    return await app.post(body, f"/v1/incidents/{incident}/status-update")
+
+
 async def page(app: App, path: str = "/status.json") -> Any:
     """The page as it is after whatever was done last."""
     await app.service.status_page.refresh()

@@ -1,10 +1,12 @@
-"""The service as a process, and a real Alertmanager, for the tests that talk to one."""
+"""The service as a process, a real Alertmanager and a real browser, for the tests that need one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
+from tests.support.browser import chromium
 from tests.support.real_alertmanager import Real
 from tests.support.rig import Rig
 
@@ -23,3 +25,9 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    with chromium() as found:
+        yield found

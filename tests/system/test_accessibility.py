@@ -1,6 +1,6 @@
 """Every page of the console and the status page under axe-core (WCAG 2.2 AA), in both schemes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome
 
 from tests.support.app import NO_ACCOUNTS, App
 from tests.support.axe import axe_faults
-from tests.support.browser import chromium, press, set_screen, text_of, write
+from tests.support.browser import press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
@@ -21,12 +21,6 @@ from tests.support.waiting import until
 
 TOKEN = {"Authorization": "Bearer the-token-of-ops"}
 PEOPLE = [entry("root", "admin"), {"name": "ops", "role": "admin", "token": "the-token-of-ops"}]
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The page of the audit trail in real Chromium: 100,000 entries, on a phone, with long texts."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from receiver.store.audit.entries import AuditStore
 from receiver.store.audit.entry import AuditEntry
 from tests.support.app import NO_ACCOUNTS, App
-from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of
+from tests.support.browser import complaints, fits, press, set_screen, text_of
 from tests.support.console import do
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
@@ -21,12 +21,6 @@ WITHIN_S = 5.0
 """Far above what a page takes, and far below what anybody waits for."""
 LONG = "x" * 200
 HOSTILE = "<img src=x onerror=document.title=1>"
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The console in real Chromium: a clock that ticks, a button that works, a page that fits."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import (
-    chromium,
     complaints,
     fits,
     looks,
@@ -25,12 +23,6 @@ from tests.support.patience import PATIENCE_S
 from tests.support.rig import Rig, until
 
 LONG = "X" * 400
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
 
 
 async def test_see_it_tick_acknowledge_it_and_see_mtta_move(rig: Rig, browser: Chrome) -> None:

@@ -1,13 +1,12 @@
 """The page of an incident in real Chromium: keys, questions, and what outlives its refresh."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import chromium, complaints, fits, set_screen, text_of
+from tests.support.browser import complaints, fits, set_screen, text_of
 from tests.support.console import do
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
@@ -17,10 +16,9 @@ LONG = "W" * 1000 + " \u202e<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        set_screen(found, 1100, "light")
-        yield found
+def browser(browser: Chrome) -> Chrome:
+    set_screen(browser, 1100, "light")
+    return browser
 
 
 async def run(browser: Chrome, script: str) -> Any:

@@ -2,14 +2,13 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of, write
+from tests.support.browser import complaints, fits, press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
@@ -17,10 +16,9 @@ from tests.support.rig import Rig, until
 
 
 @pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        set_screen(found, 390, "light")
-        yield found
+def browser(browser: Chrome) -> Chrome:
+    set_screen(browser, 390, "light")
+    return browser
 
 
 async def text(browser: Chrome, selector: str) -> str:

@@ -1,7 +1,6 @@
 """An open list in real Chromium: rows come by themselves, nothing that somebody does is lost."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of, write
+from tests.support.browser import complaints, fits, press, set_screen, text_of, write
 from tests.support.console import do
 from tests.support.notification import alert, notification
 from tests.support.patience import PATIENCE_S
@@ -19,10 +18,9 @@ CONNECTED = "return document.documentElement.classList.contains('connected')"
 
 
 @pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        set_screen(found, 1280, "light")
-        yield found
+def browser(browser: Chrome) -> Chrome:
+    set_screen(browser, 1280, "light")
+    return browser
 
 
 async def fire(rig: Rig, name: str, severity: str = "critical") -> str:

@@ -1,14 +1,14 @@
 """Operations and routing in real Chromium: a letter is mended there, and an alert tried."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 
 from tests.support.app import NO_ACCOUNTS, App
-from tests.support.browser import chromium, complaints, fits, press, set_screen, text_of
+from tests.support.browser import complaints, fits, press, set_screen, text_of
 from tests.support.console import do
 from tests.support.fakes.pagerduty import FakePagerDuty
 from tests.support.fakes.slack import FakeSlack
@@ -18,12 +18,6 @@ from tests.support.waiting import until
 
 HOSTILE = "<img src=x onerror=document.title='taken'>" + "w" * 1_000
 SET = "document.querySelector(arguments[0]).value = arguments[1]"
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
